@@ -1,0 +1,109 @@
+/**
+ * Numbers of the ELF format, by the section of the specification that defines them.
+ *
+ * @module
+ */
+
+// gABI, "ELF Header", e_ident
+export const ELF_MAGIC: Uint8Array = new Uint8Array([0x7f, 0x45, 0x4c, 0x46]);
+export const EI_CLASS = 4;
+export const EI_DATA = 5;
+export const EI_VERSION = 6;
+export const EI_OSABI = 7;
+export const EI_ABIVERSION = 8;
+export const EI_NIDENT = 16;
+export const ELFCLASS32 = 1;
+export const ELFCLASS64 = 2;
+export const ELFDATA2LSB = 1;
+
+// gABI, "ELF Header", e_type and e_machine
+export const ET_EXEC = 2;
+export const ET_DYN = 3;
+export const EM_X86_64 = 62;
+
+// gABI, "Program Header": e_phnum, p_type, p_flags
+export const PN_XNUM = 0xffff;
+export const PT_NULL = 0;
+export const PT_LOAD = 1;
+export const PT_DYNAMIC = 2;
+export const PT_INTERP = 3;
+export const PT_NOTE = 4;
+export const PT_SHLIB = 5;
+export const PT_PHDR = 6;
+export const PT_TLS = 7;
+export const PT_LOOS = 0x60000000;
+export const PT_HIPROC = 0x7fffffff;
+// GNU, OpenBSD and Solaris extensions between PT_LOOS and PT_HIOS
+export const PT_GNU_EH_FRAME = 0x6474e550;
+export const PT_GNU_STACK = 0x6474e551;
+export const PT_GNU_RELRO = 0x6474e552;
+export const PT_GNU_PROPERTY = 0x6474e553;
+export const PT_GNU_SFRAME = 0x6474e554;
+export const PT_OPENBSD_MUTABLE = 0x65a3dbe5;
+export const PT_OPENBSD_RANDOMIZE = 0x65a3dbe6;
+export const PT_OPENBSD_WXNEEDED = 0x65a3dbe7;
+export const PT_OPENBSD_BOOTDATA = 0x65a41be6;
+export const PF_X = 1;
+export const PF_W = 2;
+export const PF_R = 4;
+
+// gABI, "Dynamic Section": the tags that tell of relocations
+export const DT_NULL = 0n;
+export const DT_PLTRELSZ = 2n;
+export const DT_RELASZ = 8n;
+export const DT_RELSZ = 18n;
+export const DT_RELRSZ = 35n;
+
+/** Sizes in bytes of the records that a file has one or more of. */
+export interface RecordSizes {
+  /** Size of the ELF file header, which `e_ehsize` repeats. */
+  readonly fileHeader: number;
+  /** Size of one program header, which `e_phentsize` repeats. */
+  readonly programHeader: number;
+}
+
+/** The record sizes of each class: gABI, "ELF Header" and "Program Header". */
+export const RECORD_SIZES: { readonly 1: RecordSizes; readonly 2: RecordSizes } = {
+  [ELFCLASS32]: { fileHeader: 52, programHeader: 32 },
+  [ELFCLASS64]: { fileHeader: 64, programHeader: 56 },
+};
+
+const TYPE_NAMES: ReadonlyMap<number, string> = new Map([
+  [PT_NULL, "NULL"],
+  [PT_LOAD, "LOAD"],
+  [PT_DYNAMIC, "DYNAMIC"],
+  [PT_INTERP, "INTERP"],
+  [PT_NOTE, "NOTE"],
+  [PT_SHLIB, "SHLIB"],
+  [PT_PHDR, "PHDR"],
+  [PT_TLS, "TLS"],
+  [PT_GNU_EH_FRAME, "GNU_EH_FRAME"],
+  [PT_GNU_STACK, "GNU_STACK"],
+  [PT_GNU_RELRO, "GNU_RELRO"],
+  [PT_GNU_PROPERTY, "GNU_PROPERTY"],
+  [PT_GNU_SFRAME, "GNU_SFRAME"],
+  [PT_OPENBSD_MUTABLE, "OPENBSD_MUTABLE"],
+  [PT_OPENBSD_RANDOMIZE, "OPENBSD_RANDOMIZE"],
+  [PT_OPENBSD_WXNEEDED, "OPENBSD_WXNEEDED"],
+  [PT_OPENBSD_BOOTDATA, "OPENBSD_BOOTDATA"],
+]);
+
+/**
+ * The name of a program header type, as `readelf` prints it.
+ *
+ * @param type A `p_type`.
+ * @returns Its name without the `PT_` in front, or the number in hex where it has none.
+ */
+export function segmentTypeName(type: number): string {
+  return TYPE_NAMES.get(type) ?? `0x${type.toString(16)}`;
+}
+
+/**
+ * Whether a program header type is one of the specification's, or lies in a range that it sets aside for others.
+ *
+ * @param type A `p_type`.
+ * @returns True for 0 to 7 and for `PT_LOOS` to `PT_HIPROC`.
+ */
+export function isKnownSegmentType(type: number): boolean {
+  return type <= PT_TLS || (type >= PT_LOOS && type <= PT_HIPROC);
+}

@@ -1,0 +1,83 @@
+/**
+ * Program headers (gABI, "Program Header"): as they stand in the file, and as sanity-check passes them on.
+ *
+ * @module
+ */
+
+import { ELFCLASS64 } from "./constants.ts";
+import type { ElfReader } from "./reader.ts";
+
+/** An `Elf64_Phdr` or `Elf32_Phdr`, unchecked. */
+export interface ProgramHeader {
+  /** Index in the program header table. */
+  readonly index: number;
+  /** Type of the segment, such as 1 (`PT_LOAD`). */
+  readonly p_type: number;
+  /** Permissions: 1 `PF_X`, 2 `PF_W`, 4 `PF_R`. */
+  readonly p_flags: number;
+  /** File offset of the segment's first byte. */
+  readonly p_offset: bigint;
+  /** Virtual address of its first byte. */
+  readonly p_vaddr: bigint;
+  /** Physical address, where that matters. */
+  readonly p_paddr: bigint;
+  /** Number of bytes in the file. */
+  readonly p_filesz: bigint;
+  /** Number of bytes in memory. */
+  readonly p_memsz: bigint;
+  /** Alignment: 0, 1, or a power of two. */
+  readonly p_align: bigint;
+}
+
+/**
+ * What a `PT_LOAD` segment asks for, as exact numbers.
+ *
+ * Addresses are virtual addresses without their sign extension: the low 48 bits.
+ */
+export interface LoadRange {
+  /** Low 48 bits of the virtual address of the first byte, the virtual address offset included. */
+  readonly start: number;
+  /** Number of bytes in memory, at least `fileSize` unless a rule set accepts otherwise. */
+  readonly memSize: number;
+  /** File offset of the first byte. */
+  readonly fileOffset: number;
+  /** Number of bytes in the file. */
+  readonly fileSize: number;
+}
+
+/** A program header that passed sanity-check. */
+export interface CheckedProgramHeader extends ProgramHeader {
+  /** What is to be loaded: only a `PT_LOAD` that is not left out has it. */
+  readonly load?: LoadRange;
+}
+
+// Offsets in bytes: gABI, "Program Header", figures of Elf32_Phdr and Elf64_Phdr. p_type is the first field of both.
+const ELF64 = { p_flags: 4, p_offset: 8, p_vaddr: 16, p_paddr: 24, p_filesz: 32, p_memsz: 40, p_align: 48 };
+const ELF32 = { p_flags: 24, p_offset: 4, p_vaddr: 8, p_paddr: 12, p_filesz: 16, p_memsz: 20, p_align: 28 };
+
+/**
+ * Reads one program header, in the layout of the file's class; nothing is checked.
+ *
+ * @param reader A reader over the program header table.
+ * @param offset Where in it the header starts.
+ * @param index The header's index.
+ * @param fileClass The file's `EI_CLASS`.
+ * @returns The raw header; 32-bit fields are widened.
+ * @throws {LoadError} "file-too-short" where the table ends inside the header.
+ */
+export function readProgramHeader(reader: ElfReader, offset: number, index: number, fileClass: number): ProgramHeader {
+  const wide = fileClass === ELFCLASS64;
+  const at = wide ? ELF64 : ELF32;
+  const word = wide ? reader.u64 : (position: number) => BigInt(reader.u32(position));
+  return {
+    index,
+    p_type: reader.u32(offset),
+    p_flags: reader.u32(offset + at.p_flags),
+    p_offset: word(offset + at.p_offset),
+    p_vaddr: word(offset + at.p_vaddr),
+    p_paddr: word(offset + at.p_paddr),
+    p_filesz: word(offset + at.p_filesz),
+    p_memsz: word(offset + at.p_memsz),
+    p_align: word(offset + at.p_align),
+  };
+}

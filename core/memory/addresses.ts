@@ -1,0 +1,126 @@
+/**
+ * Virtual and physical addresses (Intel SDM vol. 3, "4-Level Paging"), and the one place where they change between
+ * `bigint` and `number`.
+ *
+ * Inner loops know a virtual address by its low 48 bits as a `number` ("low48"): the sign extension is dropped, so
+ * that the non-canonical hole vanishes and the address space is one range from 0 to 2^48.
+ *
+ * @module
+ */
+
+/** Bytes of a page and of a frame. */
+export const PAGE_SIZE = 4096;
+
+/** One past the largest low 48 bits of a virtual address. */
+export const LOW48_END: number = 2 ** 48;
+
+/** The first low 48 bits of the higher half, behind the non-canonical hole. */
+export const LOW48_HIGHER_HALF: number = 2 ** 47;
+
+/** One past the largest physical address: 52 bits. */
+export const PHYSICAL_END: number = 2 ** 52;
+
+/** A canonical virtual address: bits 47 to 63 are equal. */
+export type VirtAddr = bigint & { readonly brand: "VirtAddr" };
+
+/**
+ * Whether a value is a canonical 64-bit virtual address.
+ *
+ * @param value Any integer.
+ * @returns True where it fits 64 bits and its bits 47 to 63 are equal.
+ */
+export function isCanonical(value: bigint): boolean {
+  return value >= 0n && (value < 1n << 47n || (value >= 0xffff_8000_0000_0000n && value < 1n << 64n));
+}
+
+/**
+ * Checks a virtual address that a caller gave.
+ *
+ * @param value The address.
+ * @returns The same value, known to be canonical.
+ * @throws {TypeError} Where it is no `bigint`.
+ * @throws {RangeError} Where it is not canonical.
+ */
+export function virtAddr(value: bigint): VirtAddr {
+  if (typeof value !== "bigint") throw new TypeError(`Cannot use ${value} as a virtual address: it is not a bigint`);
+  if (!isCanonical(value)) {
+    throw new RangeError(`Cannot use ${hexAddr(value)} as a virtual address: it is not canonical`);
+  }
+  return value as VirtAddr;
+}
+
+/**
+ * Drops the sign extension of a virtual address.
+ *
+ * @param virt A virtual address; bits 48 to 63 are ignored.
+ * @returns Its low 48 bits, exact as a number.
+ */
+export function low48(virt: bigint): number {
+  return Number(BigInt.asUintN(48, virt));
+}
+
+/**
+ * Sign-extends the low 48 bits of a virtual address.
+ *
+ * @param low Low 48 bits, 0 to 2^48 - 1.
+ * @returns The canonical address.
+ */
+export function canonical(low: number): VirtAddr {
+  return BigInt.asUintN(64, BigInt.asIntN(48, BigInt(low))) as VirtAddr;
+}
+
+/**
+ * The index into the level-4 table that a virtual address selects: its bits 39 to 47.
+ *
+ * @param low Low 48 bits of the address.
+ * @returns 0 to 511.
+ */
+export function level4Index(low: number): number {
+  return Math.floor(low / 2 ** 39);
+}
+
+/**
+ * Rounds down to a page boundary.
+ *
+ * @param address An address or offset, at most 2^53.
+ * @returns The start of the page or frame that contains it.
+ */
+export function pageStart(address: number): number {
+  return address - (address % PAGE_SIZE);
+}
+
+/**
+ * Rounds up to a page boundary.
+ *
+ * @param address An address or offset, at most 2^53 - 4096.
+ * @returns The first page boundary at or above it.
+ */
+export function alignUp(address: number): number {
+  return pageStart(address + PAGE_SIZE - 1);
+}
+
+/**
+ * Checks a physical address or size that a caller gave.
+ *
+ * @param value The value in bytes.
+ * @param name What to call it in the message.
+ * @returns The same value.
+ * @throws {RangeError} Where it is no multiple of 4096 between 0 and 2^52.
+ */
+export function physicalPages(value: number, name: string): number {
+  if (!Number.isInteger(value) || value < 0 || value > PHYSICAL_END || value % PAGE_SIZE !== 0) {
+    const shown = Number.isInteger(value) ? hexAddr(value) : value;
+    throw new RangeError(`Cannot use ${shown} as ${name}: it is not a multiple of 4096 between 0 and 2^52`);
+  }
+  return value;
+}
+
+/**
+ * An address as people write it.
+ *
+ * @param address A virtual or physical address.
+ * @returns Lower-case hex with "0x" in front.
+ */
+export function hexAddr(address: bigint | number): string {
+  return address < 0 ? `-0x${(-address).toString(16)}` : `0x${address.toString(16)}`;
+}

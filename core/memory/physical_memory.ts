@@ -1,0 +1,93 @@
+/**
+ * Physical memory: a window of whole pages over a typed array.
+ *
+ * @module
+ */
+
+import { hexAddr, PAGE_SIZE, PHYSICAL_END, physicalPages } from "./addresses.ts";
+
+/** A window of physical memory, from `base` on for `size` bytes. */
+export interface PhysicalMemory {
+  /** Physical address of the first byte; a multiple of 4096. */
+  readonly base: number;
+  /** Number of bytes; a multiple of 4096. */
+  readonly size: number;
+  /** The bytes themselves: index 0 is physical address `base`. */
+  readonly buffer: ArrayBufferLike;
+  /** Whether every byte that was never written is known to be zero. */
+  readonly fresh: boolean;
+  /**
+   * A view of the bytes at a physical address; writing to it writes to memory.
+   * Throws `RangeError` where the range leaves the window.
+   */
+  readonly bytes: (address: number, length: number) => Uint8Array;
+}
+
+/**
+ * Makes physical memory over the caller's own buffer, whose content need not be zero.
+ *
+ * @example
+ * ```ts
+ * import { physicalMemory } from "@kload/kload";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const memory = physicalMemory({ base: 0x100000, buffer: new ArrayBuffer(0x4000) });
+ * memory.bytes(0x101000, 2).set([1, 2]);
+ * assertEquals(new Uint8Array(memory.buffer)[0x1001], 2);
+ * ```
+ *
+ * @param options `base`: physical address of the first byte, a multiple of 4096 up to 2^52. `buffer`: whole pages.
+ * @returns The memory; it holds on to the buffer and copies nothing.
+ * @throws {RangeError} Where base or length is no multiple of 4096, or the window ends above 2^52.
+ */
+export function physicalMemory(
+  { base, buffer }: { readonly base: number; readonly buffer: ArrayBufferLike },
+): PhysicalMemory {
+  return window(base, buffer, false);
+}
+
+/**
+ * Makes physical memory of our own, all of it zero.
+ *
+ * @param base Physical address of the first byte, a multiple of 4096 up to 2^52.
+ * @param size Number of bytes, a multiple of 4096.
+ * @returns The memory; the system hands out its pages only as they are touched.
+ * @throws {RangeError} Where base or size is out of bounds, or the system has no such buffer.
+ */
+export function freshMemory(base: number, size: number): PhysicalMemory {
+  return window(base, new ArrayBuffer(size), true);
+}
+
+function window(base: number, buffer: ArrayBufferLike, fresh: boolean): PhysicalMemory {
+  const size = buffer.byteLength;
+  physicalPages(base, "the base of physical memory");
+  physicalPages(size, "the size of physical memory");
+  if (base + size > PHYSICAL_END) {
+    throw new RangeError(`Cannot use ${hexAddr(size)} bytes of memory at ${hexAddr(base)}: they end above 2^52`);
+  }
+  const bytes = (address: number, length: number): Uint8Array => {
+    if (!contains(base, size, address, length)) {
+      throw new RangeError(
+        `Cannot view ${length} bytes at ${hexAddr(address)}: memory is ${hexAddr(base)}..${hexAddr(base + size)}`,
+      );
+    }
+    return new Uint8Array(buffer, address - base, length);
+  };
+  return Object.freeze({ base, size, buffer, fresh, bytes });
+}
+
+function contains(base: number, size: number, address: number, length: number): boolean {
+  return Number.isInteger(address) && Number.isInteger(length) && length >= 0 && address >= base &&
+    address + length <= base + size;
+}
+
+/**
+ * Whether a frame lies in a window of memory.
+ *
+ * @param memory The window.
+ * @param frame A physical address.
+ * @returns True where it is page-aligned and all its 4096 bytes are inside.
+ */
+export function containsFrame(memory: PhysicalMemory, frame: number): boolean {
+  return frame % PAGE_SIZE === 0 && contains(memory.base, memory.size, frame, PAGE_SIZE);
+}

@@ -1,0 +1,147 @@
+/**
+ * Page tables as they lie in physical memory, as words of 32 bits: finding and reading entries.
+ *
+ * @module
+ */
+
+import { LoadError } from "../errors.ts";
+import { containsFrame, type PhysicalMemory } from "../memory/physical_memory.ts";
+import { entryFrame, HI_NO_EXECUTE, LEVEL_SPAN, LO_HUGE, LO_PRESENT, LO_USER, LO_WRITABLE } from "./entry.ts";
+import { TABLE_ENTRIES } from "./entry.ts";
+
+/** A set of tables under one level-4 table. */
+export interface Tables {
+  /** Physical address of the level-4 table. */
+  readonly root: number;
+  /** Physical memory as 32-bit words; an entry is two of them, low half first. */
+  readonly words: Uint32Array;
+  /** Index into `words` of the entry that a virtual address (its low 48 bits) selects in a table of a level. */
+  readonly slot: (table: number, level: number, low: number) => number;
+  /** Physical address of the table that the entry at `slot` points to. Throws where that is outside memory. */
+  readonly child: (slot: number) => number;
+  /** Whether the entry at `slot`, of that level, maps a page rather than pointing to a table. */
+  readonly isLeaf: (slot: number, level: number) => boolean;
+}
+
+/**
+ * Opens the tables that lie in a memory.
+ *
+ * @param memory The memory; the processor that runs this has to be little-endian, as all that JavaScript runs on are.
+ * @param root Physical address of the level-4 table.
+ * @returns The tables.
+ */
+export function openTables(memory: PhysicalMemory, root: number): Tables {
+  const { base } = memory;
+  const words = new Uint32Array(memory.buffer);
+  return {
+    root,
+    words,
+    slot: (table, level, low) =>
+      (table - base) / 4 + (Math.floor(low / LEVEL_SPAN[level as 1 | 2 | 3 | 4]) % TABLE_ENTRIES) * 2,
+    child: (slot) => {
+      const table = entryFrame(words[slot], words[slot + 1], 1);
+      if (!containsFrame(memory, table)) {
+        throw new LoadError("table-out-of-memory", { field: "a page-table entry's address", value: table });
+      }
+      return table;
+    },
+    isLeaf: (slot, level) => level === 1 || (level < 4 && (words[slot] & LO_HUGE) !== 0),
+  };
+}
+
+/** The entry at which the walk for an address ended. */
+export interface WalkEnd {
+  /** Level of the table that the entry is in, 4 to 1. */
+  readonly level: number;
+  /** Index of its low half in the words of the tables. */
+  readonly slot: number;
+  /** Whether it is present, and so maps the address. */
+  readonly mapped: boolean;
+}
+
+/**
+ * Walks to the entry that decides about an address.
+ *
+ * @param tables The tables.
+ * @param low Low 48 bits of the virtual address.
+ * @returns The leaf, or the first entry on the way that is not present.
+ * @throws {LoadError} "table-out-of-memory" where an entry points outside memory.
+ */
+export function walkToEnd(tables: Tables, low: number): WalkEnd {
+  const { words, slot: slotOf, child, isLeaf } = tables;
+  let table = tables.root;
+  for (let level = 4;; level--) {
+    const slot = slotOf(table, level, low);
+    const mapped = (words[slot] & LO_PRESENT) !== 0;
+    if (!mapped || isLeaf(slot, level)) return { level, slot, mapped };
+    table = child(slot);
+  }
+}
+
+/** What every level above a table grants: the AND of `WRITABLE` and `USER_ACCESSIBLE`, the OR of `NO_EXECUTE`. */
+export interface Granted {
+  /** `LO_WRITABLE | LO_USER`, or what is left of them. */
+  readonly lo: number;
+  /** `HI_NO_EXECUTE`, or 0. */
+  readonly hi: number;
+}
+
+/** A piece of a table: entries that are leaves or empty, between those that point to tables. */
+export interface TableSpan {
+  /** Level of the table. */
+  readonly level: 1 | 2 | 3 | 4;
+  /** Low 48 bits of the first address that its first entry covers. */
+  readonly low: number;
+  /** Index in the words of the first entry's low half. */
+  readonly slot: number;
+  /** Number of entries. */
+  readonly count: number;
+  /** What the levels above grant. */
+  readonly granted: Granted;
+}
+
+/** A table, as a visit meets it. */
+export interface TableVisit {
+  /** Level of the table, 4 to 1. */
+  readonly level: 1 | 2 | 3 | 4;
+  /** Physical address of its frame. */
+  readonly frame: number;
+  /** Low 48 bits of the first address that it covers. */
+  readonly low: number;
+}
+
+/**
+ * Visits every table, and between them every span of leaves and empty entries, in ascending order of addresses.
+ *
+ * @param tables The tables.
+ * @param visit Where to start; the level-4 table, unless it calls itself.
+ * @param granted What the levels above grant.
+ * @returns The tables and spans, one by one.
+ */
+export function* visitTables(
+  tables: Tables,
+  visit: TableVisit = { level: 4, frame: tables.root, low: 0 },
+  granted: Granted = { lo: LO_WRITABLE | LO_USER, hi: 0 },
+): Generator<TableVisit | TableSpan> {
+  const { words, slot: slotOf, child, isLeaf } = tables;
+  const { level, frame, low } = visit;
+  const span = LEVEL_SPAN[level];
+  const start = slotOf(frame, level, low);
+  const piece = (from: number, to: number): TableSpan => {
+    return { level, low: low + from * span, slot: start + from * 2, count: to - from, granted };
+  };
+  yield visit;
+  let from = 0;
+  for (let index = 0; level > 1 && index < TABLE_ENTRIES; index++) {
+    const slot = start + index * 2;
+    if ((words[slot] & LO_PRESENT) === 0 || isLeaf(slot, level)) continue;
+    if (index > from) yield piece(from, index);
+    from = index + 1;
+    const below: TableVisit = { level: (level - 1) as 1 | 2 | 3, frame: child(slot), low: low + index * span };
+    yield* visitTables(tables, below, {
+      lo: granted.lo & words[slot],
+      hi: granted.hi | (words[slot + 1] & HI_NO_EXECUTE),
+    });
+  }
+  if (from < TABLE_ENTRIES) yield piece(from, TABLE_ENTRIES);
+}

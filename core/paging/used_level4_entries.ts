@@ -1,0 +1,80 @@
+/**
+ * Which entries of the level-4 table are in use, and which are free for what a boot loader adds.
+ *
+ * @module
+ */
+
+import { LoadError } from "../errors.ts";
+import { canonical, LOW48_HIGHER_HALF } from "../memory/addresses.ts";
+import { LEVEL_SPAN, TABLE_ENTRIES } from "./entry.ts";
+
+/** Bookkeeping of level-4 entries. Iterating gives the indices in use, ascending. */
+export interface UsedLevel4Entries extends Iterable<number> {
+  /** Whether the entry of this index is in use. */
+  readonly has: (index: number) => boolean;
+  /** Marks the entries of these indices, `first` to `last` inclusive, as in use. */
+  readonly mark: (first: number, last: number) => void;
+  /**
+   * Finds the first free entry and marks it as used. Throws a `LoadError` "level4-exhausted" where there is none.
+   */
+  readonly getFreeEntry: () => number;
+  /**
+   * Finds free entries for `size` bytes (1 where left out), marks them as used, and returns the first address that they
+   * cover; the range never crosses the non-canonical hole. `align` (a power of two) may ask for more than the 512 GiB
+   * that an entry's address always has. Throws a `LoadError` "level4-exhausted" where there are none, and a
+   * `RangeError` where size or align is out of bounds.
+   */
+  readonly getFreeAddress: (size?: bigint, align?: bigint) => bigint;
+}
+
+const ENTRY_SIZE = BigInt(LEVEL_SPAN[4]);
+const HALF = LOW48_HIGHER_HALF / LEVEL_SPAN[4];
+
+/**
+ * Makes a bookkeeping of level-4 entries.
+ *
+ * @example
+ * ```ts
+ * import { usedLevel4Entries } from "@kload/kload";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const used = usedLevel4Entries([0, 511]);
+ * assertEquals(used.getFreeAddress(), 0x80_0000_0000n);
+ * assertEquals([...used], [0, 1, 511]);
+ * ```
+ *
+ * @param indices Indices that are in use from the start.
+ * @returns The bookkeeping.
+ */
+export function usedLevel4Entries(indices: Iterable<number>): UsedLevel4Entries {
+  const used = new Array<boolean>(TABLE_ENTRIES).fill(false);
+  for (const index of indices) used[index] = true;
+  const take = (count: number, stride: number): number => {
+    for (let first = 0; first + count <= TABLE_ENTRIES; first += stride) {
+      const crossesHole = first < HALF && first + count > HALF;
+      if (crossesHole || used.slice(first, first + count).includes(true)) continue;
+      used.fill(true, first, first + count);
+      return first;
+    }
+    throw new LoadError("level4-exhausted", { field: "neighbouring entries needed", value: count });
+  };
+  return Object.freeze({
+    has: (index: number) => used[index] ?? false,
+    mark: (first: number, last: number) => void used.fill(true, first, last + 1),
+    getFreeEntry: () => take(1, 1),
+    getFreeAddress: (size = 1n, align = 1n) => {
+      if (size < 1n || size > ENTRY_SIZE * BigInt(HALF)) {
+        throw new RangeError(`Cannot find free addresses for ${size} bytes: a half of the address space has 2^47`);
+      }
+      if (align < 1n || (align & (align - 1n)) !== 0n || align > ENTRY_SIZE * BigInt(HALF)) {
+        throw new RangeError(`Cannot align to ${align}: it is no power of two up to 2^47`);
+      }
+      const count = Number((size + ENTRY_SIZE - 1n) / ENTRY_SIZE);
+      const stride = align > ENTRY_SIZE ? Number(align / ENTRY_SIZE) : 1;
+      return canonical(take(count, stride) * LEVEL_SPAN[4]);
+    },
+    *[Symbol.iterator]() {
+      for (let index = 0; index < TABLE_ENTRIES; index++) if (used[index]) yield index;
+    },
+  });
+}

@@ -1,0 +1,88 @@
+/**
+ * The one image stage that segment stages run under: it makes memory ready, then runs them all for each program
+ * header, in table order. That interleaving makes the frames come out in the original's order.
+ *
+ * @module
+ */
+
+import type { CheckedProgramHeader } from "../elf/program_header.ts";
+import { LoadError } from "../errors.ts";
+import { canonical, low48, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
+import { prepareMemory } from "./prepare_memory.ts";
+import type { AnySegmentStage, Base, Checked, ImageStage, Loading } from "./stage.ts";
+
+/** What the loop hands on beside what the stages in it add: each stage's additions, by its name. */
+export interface SegmentResults {
+  /** What each stage added. */
+  readonly segmentResults: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
+}
+
+/**
+ * Combines segment stages into one image stage.
+ *
+ * @param stages The stages, in the order in which they run for each header.
+ * @returns The image stage. A `LoadError` of a stage is given the header's index, and the header that owns the page.
+ */
+export function forEachProgramHeader(
+  stages: readonly AnySegmentStage[],
+): ImageStage<Base & Checked & Partial<Loading>, Loading & SegmentResults, "for-each-program-header"> {
+  return {
+    name: "for-each-program-header",
+    needs: ["checked"],
+    adds: ["memory", "frames", "pageTable", "keptBytes", "fileBytes", "segmentResults"],
+    run: async (context) => {
+      const loading = context.memory ? (context as Base & Checked & Loading) : await prepareMemory(context);
+      const results = new Map(stages.map((stage) => [stage.name, {} as Record<string, unknown>]));
+      let grown: Base & Checked & Loading = { ...context, ...loading };
+      for (const phdr of context.checked) {
+        for (const stage of stages) {
+          const added = await runStage(stage, phdr, grown);
+          const names = Object.keys(added);
+          if (names.length === 0) continue;
+          grown = { ...grown, ...added };
+          Object.assign(results.get(stage.name)!, added);
+        }
+      }
+      await everythingArrived(context, loading);
+      return { ...grown, segmentResults: results };
+    },
+  };
+}
+
+async function runStage(
+  stage: AnySegmentStage,
+  phdr: CheckedProgramHeader,
+  context: Base & Checked & Loading,
+): Promise<Record<string, unknown>> {
+  try {
+    // checkOrder has seen to it that the context has what the stage needs.
+    const added = stage.segment(phdr, context as never);
+    return (added instanceof Promise ? await added : added) as Record<string, unknown>;
+  } catch (error) {
+    throw error instanceof LoadError ? atHeader(error, phdr, context.checked) : error;
+  }
+}
+
+/** The same error, saying which header was being loaded and which one owns the page. */
+function atHeader(error: LoadError, { index }: CheckedProgramHeader, checked: Checked["checked"]): LoadError {
+  if (error.detail.index !== undefined) return error;
+  const owner = error.code === "page-already-mapped" ? ownerOf(error.detail.value as bigint, index, checked) : {};
+  return new LoadError(error.code, { ...error.detail, index, ...owner }, { cause: error.cause });
+}
+
+function ownerOf(page: bigint, index: number, checked: Checked["checked"]): object {
+  const low = low48(page);
+  for (const { load, index: otherIndex } of checked) {
+    if (!load || otherIndex === index) continue;
+    const end = load.start + Math.max(load.memSize, load.fileSize);
+    if (low >= pageStart(load.start) && low < end) {
+      return { otherIndex, otherRange: [canonical(load.start), canonical(Math.min(end, low + PAGE_SIZE))] };
+    }
+  }
+  return {};
+}
+
+async function everythingArrived({ checked, intake }: Base & Checked, loading: Loading): Promise<void> {
+  for (const phdr of checked) if (phdr.load && phdr.load.fileSize > 0) await loading.fileBytes(phdr);
+  await intake.require(loading.keptBytes);
+}

@@ -1,0 +1,147 @@
+/**
+ * Makes ready what segments are loaded into: physical memory, frames, and an empty level-4 table.
+ *
+ * @module
+ */
+
+import { LoadError } from "../errors.ts";
+import type { LoadRange, ProgramHeader } from "../elf/program_header.ts";
+import { alignUp, hexAddr, PAGE_SIZE } from "../memory/addresses.ts";
+import { ascendingFrames, frameLedger } from "../memory/frame_allocator.ts";
+import { containsFrame, freshMemory, type PhysicalMemory } from "../memory/physical_memory.ts";
+import { createMapper } from "../paging/mapper.ts";
+import { frameDemand } from "./frame_demand.ts";
+import type { Base, Checked, Loading, LoadSettings } from "./stage.ts";
+
+const SLACK = 2 * 2 ** 20;
+
+/**
+ * Whether a range's bytes have to be copied, because address and offset differ within their pages.
+ *
+ * @param load The range.
+ * @returns True where they are not congruent modulo 4096 and there are file bytes.
+ */
+export function isMisaligned({ start, fileOffset, fileSize }: LoadRange): boolean {
+  return fileSize > 0 && (start - fileOffset) % PAGE_SIZE !== 0;
+}
+
+/**
+ * Sizes and makes the memory, moves the bytes that have arrived to their place in it, and takes the level-4 table.
+ *
+ * @param context What is known once the headers are checked.
+ * @returns Memory, frames and page tables, and the way to a header's file bytes.
+ * @throws {LoadError} "memory-limit-exceeded" or "memory-too-small" before anything is allocated.
+ * @throws {RangeError} Where the caller's level-4 frame lies outside memory or among the file's bytes.
+ */
+export async function prepareMemory(context: Base & Checked): Promise<Loading> {
+  const { rules, settings, intake, checked } = context;
+  const { kernelOffset, level4Frame } = settings;
+  const keptBytes = rules.readsWholeFile ? await intake.length() : lastNeededByte(checked, intake.received);
+  const fileEnd = kernelOffset + alignUp(keptBytes);
+  const memory = makeMemory(context, fileEnd);
+
+  const taken = [{ start: kernelOffset, end: fileEnd, what: "the file's bytes" }];
+  if (level4Frame !== undefined) {
+    checkLevel4Frame(memory, level4Frame, kernelOffset, fileEnd);
+    taken.push({ start: level4Frame, end: level4Frame + PAGE_SIZE, what: "the level-4 table" });
+  }
+  const end = memory.base + memory.size;
+  const allocator = settings.frames ?? ascendingFrames({ start: fileEnd, end, skip: level4Frame });
+  const frames = frameLedger(allocator, memory, taken, memory.fresh && !settings.frames);
+
+  intake.place(memory, kernelOffset, keptBytes);
+  if (rules.readsWholeFile) await intake.require(keptBytes);
+  if (!memory.fresh) {
+    memory.bytes(kernelOffset + keptBytes, fileEnd - kernelOffset - keptBytes).fill(0);
+    if (level4Frame !== undefined) memory.bytes(level4Frame, PAGE_SIZE).fill(0);
+  }
+  const root = level4Frame ?? frames.allocateRun(1, "table")?.phys;
+  if (root === undefined) throw new LoadError("frames-exhausted", { field: "frames for the level-4 table", value: 0 });
+  const pageTable = createMapper({ memory, level4Frame: root, frames, parentFlags: rules.parentFlags });
+
+  const fileBytes = async (phdr: ProgramHeader): Promise<Uint8Array> => {
+    const wanted = phdr.p_offset + phdr.p_filesz;
+    if (wanted > keptBytes) {
+      throw new RangeError(`Cannot give the file bytes of program header ${phdr.index}: nothing asked to keep them`);
+    }
+    const arrived = intake.received >= wanted ? Number(wanted) : await intake.require(Number(wanted));
+    if (arrived < wanted) {
+      const place = { index: phdr.index, field: "p_offset + p_filesz", value: wanted, limit: arrived };
+      throw new LoadError("segment-out-of-file", place);
+    }
+    return memory.bytes(kernelOffset + Number(phdr.p_offset), Number(phdr.p_filesz));
+  };
+  return { memory, frames, pageTable, keptBytes, fileBytes };
+}
+
+/** The end of what the headers took to read and of what the segments are loaded from. */
+function lastNeededByte(checked: Checked["checked"], received: number): number {
+  return checked.reduce((end, { load }) => {
+    return load && load.fileSize > 0 ? Math.max(end, load.fileOffset + load.fileSize) : end;
+  }, received);
+}
+
+function makeMemory(context: Base & Checked, fileEnd: number): PhysicalMemory {
+  const { settings, checked } = context;
+  const { base, maxMemory } = settings;
+  const given = settings.memory?.size ?? settings.size;
+  if (given === undefined) return ownMemory(context, fileEnd);
+  const end = base + given;
+  for (const { load, index } of checked) {
+    if (!load || load.memSize - load.fileSize <= given) continue;
+    throw new LoadError("memory-too-small", { index, field: "p_memsz", value: load.memSize, limit: end });
+  }
+  if (fileEnd > end) {
+    throw new LoadError("memory-too-small", { field: "the end of the file's bytes", value: fileEnd, limit: end });
+  }
+  return settings.memory ?? allocate(base, given, maxMemory);
+}
+
+function ownMemory({ rules, settings, checked }: Base & Checked, fileEnd: number): PhysicalMemory {
+  const { base, maxMemory } = settings;
+  const loads: LoadRange[] = [];
+  for (const { load, index } of checked) {
+    if (!load) continue;
+    limit(load.memSize, "p_memsz", settings, index);
+    limit(load.fileOffset + load.fileSize, "p_offset + p_filesz", settings, index);
+    loads.push(load);
+  }
+  const frames = frameDemand(loads, (load) => rules.copiesMisaligned && isMisaligned(load));
+  const end = Math.max(fileEnd + frames * PAGE_SIZE, topOf(settings));
+  limit(end - base, "the memory it needs", settings);
+  const slack = Math.max(SLACK, alignUp((end - base) / 8));
+  return allocate(base, Math.min(end - base + slack, maxMemory), maxMemory);
+}
+
+/** The end of what the caller placed himself. */
+function topOf({ level4Frame }: LoadSettings): number {
+  return level4Frame === undefined ? 0 : level4Frame + PAGE_SIZE;
+}
+
+function limit(value: number, field: string, { maxMemory }: LoadSettings, index?: number): void {
+  if (value <= maxMemory) return;
+  throw new LoadError("memory-limit-exceeded", {
+    ...(index === undefined ? {} : { index }),
+    field,
+    value,
+    limit: maxMemory,
+  });
+}
+
+function allocate(base: number, size: number, maxMemory: number): PhysicalMemory {
+  try {
+    return freshMemory(base, size - size % PAGE_SIZE);
+  } catch (cause) {
+    const place = { field: "the memory that the system refused", value: size, limit: maxMemory };
+    throw new LoadError("memory-limit-exceeded", place, { cause });
+  }
+}
+
+function checkLevel4Frame(memory: PhysicalMemory, frame: number, fileStart: number, fileEnd: number): void {
+  if (!containsFrame(memory, frame)) {
+    throw new RangeError(`Cannot use ${hexAddr(frame)} as level4Frame: it is no frame of the memory`);
+  }
+  if (frame >= fileStart && frame < fileEnd) {
+    throw new RangeError(`Cannot use ${hexAddr(frame)} as level4Frame: the file's bytes are there`);
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * Reads a file's headers alone, and no byte more.
+ *
+ * @module
+ */
+
+import type { FileHeader } from "./elf/file_header.ts";
+import type { ProgramHeader } from "./elf/program_header.ts";
+import { openIntake } from "./intake/intake.ts";
+import { type KernelSource, openSource } from "./intake/source.ts";
+import { checkSettings } from "./pipeline/settings.ts";
+import { RULES } from "./rules.ts";
+import { parse } from "./stages/parse.ts";
+
+/** The headers of an ELF file, as they stand in it. */
+export interface Headers {
+  /** The ELF file header. */
+  readonly fileHeader: FileHeader;
+  /** The program headers, in table order. */
+  readonly programHeaders: readonly ProgramHeader[];
+  /** Number of bytes taken from the source. */
+  readonly bytesRead: number;
+}
+
+/**
+ * Reads the ELF file header and the program headers of a file of any machine and class, and lets go of the source.
+ *
+ * @example
+ * ```ts
+ * import { readHeaders, segmentTypeName } from "@kload/kload";
+ * import { assertEquals } from "@std/assert";
+ *
+ * using file = await Deno.open("examples/hello/hello.elf");
+ * const { programHeaders, bytesRead } = await readHeaders(file);
+ * assertEquals(programHeaders.map(({ p_type }) => segmentTypeName(p_type)).includes("TLS"), true);
+ * assertEquals(bytesRead, 64 + 56 * programHeaders.length);
+ * ```
+ *
+ * @param source Bytes, a stream of them, an open file or anything with `read(buffer)`, a `Blob`, or a `Response`.
+ * @param options `maxMemory`: the most bytes that are kept on the way to the headers, 4 GiB; `signal`: ends the wait.
+ * @returns The headers; nothing in them is checked beyond what reading them takes.
+ * @throws {LoadError} Where the file is no ELF file, its headers are cut off, or the source fails.
+ */
+export async function readHeaders(
+  source: KernelSource,
+  options: { readonly maxMemory?: number; readonly signal?: AbortSignal } = {},
+): Promise<Headers> {
+  const settings = checkSettings(options);
+  const { signal } = options;
+  signal?.throwIfAborted();
+  const intake = openIntake(openSource(source), { maxMemory: settings.maxMemory, signal });
+  const rules = { ...RULES.default, onlyX86Kernels: false };
+  try {
+    const headers = await parse.run({ rules, settings, intake, report: () => {} });
+    await intake.close();
+    return { ...headers, bytesRead: intake.bytesRead };
+  } catch (error) {
+    await intake.close(error).catch(() => {});
+    throw error;
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * The stage bss-fixup: gives each `PT_LOAD` segment the zeroed memory behind its file part.
+ *
+ * @module
+ */
+
+import type { CheckedProgramHeader, LoadRange } from "../elf/program_header.ts";
+import { LoadError } from "../errors.ts";
+import { alignUp, canonical, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
+import { leafFlags, mapFresh, mapPages, sharedFrame } from "../pipeline/map_pages.ts";
+import type { Base, Checked, Loading, SegmentStage } from "../pipeline/stage.ts";
+
+type Needs = Base & Checked & Loading;
+
+/**
+ * Replaces the page where the file part ends by a copy whose rest is zero, and maps fresh frames for the pages behind
+ * it (gABI, "Program Header": the bytes past `p_filesz` are zero). The file's bytes themselves stay as they are.
+ */
+export const bssFixup: SegmentStage<Base & Checked & Loading, unknown, "bss-fixup"> = {
+  name: "bss-fixup",
+  needs: ["rules", "settings", "checked", "sharedPages", "memory", "pageTable", "frames", "keptBytes", "fileBytes"],
+  adds: [],
+  segment: async (phdr, context) => {
+    const { load } = phdr;
+    if (!load || load.memSize <= load.fileSize) return {};
+    const { rules } = context;
+    const flags = leafFlags(phdr.p_flags);
+    const zeroStart = load.start + load.fileSize;
+    const partial = zeroStart % PAGE_SIZE !== 0 && (load.fileSize > 0 || rules.mapsEmptyFilePart);
+    if (partial) await copyLastPage(phdr, load, flags, context);
+    const first = partial ? alignUp(zeroStart) : pageStart(zeroStart);
+    const end = rules.bssEnd === "inclusive"
+      ? pageStart(load.start + load.memSize) + PAGE_SIZE
+      : alignUp(load.start + load.memSize);
+    if (first < end) mapZeroed(first, end, flags, context);
+    return {};
+  },
+};
+
+/** Maps zeroed pages; only the first and the last can be shared with another segment. */
+function mapZeroed(first: number, end: number, flags: bigint, context: Needs): void {
+  const { sharedPages } = context;
+  const last = end - PAGE_SIZE;
+  const from = sharedPages.has(first) ? first + PAGE_SIZE : first;
+  const to = sharedPages.has(last) ? last : end;
+  if (from > first) sharedFrame(context, first, flags);
+  if (from < to) mapFresh(context, from, to - from, flags, "bss");
+  if (to < end && last >= from) sharedFrame(context, last, flags);
+}
+
+async function copyLastPage(
+  phdr: CheckedProgramHeader,
+  load: LoadRange,
+  flags: bigint,
+  context: Needs,
+): Promise<void> {
+  const { rules, settings, memory, frames, pageTable, sharedPages } = context;
+  const zeroStart = load.start + load.fileSize;
+  const low = pageStart(zeroStart);
+  if (sharedPages.has(low)) return; // merged pages are fresh: zero behind the bytes
+  const virt = canonical(low);
+  if (rules.bssCopies === "file-pages" && !isFileFrame(pageTable.translate(virt), context)) return;
+
+  await context.fileBytes(phdr);
+  const source = pageStart(settings.kernelOffset + load.fileOffset + load.fileSize - 1);
+  if (source < memory.base) {
+    throw new LoadError("memory-too-small", { field: "the frame before the file", value: source, limit: memory.base });
+  }
+  const copy = frames.allocateRun(1, "copy");
+  if (!copy) throw new LoadError("frames-exhausted", { field: "frames left for a copy", value: 0 });
+  const count = zeroStart - low;
+  memory.bytes(copy.phys, count).set(memory.bytes(source, count));
+  pageTable.unmap(virt);
+  mapPages(context, low, copy.phys, PAGE_SIZE, flags);
+}
+
+function isFileFrame(
+  found: ReturnType<Needs["pageTable"]["translate"]>,
+  { settings, keptBytes }: Needs,
+): boolean {
+  const end = settings.kernelOffset + alignUp(keptBytes);
+  return found.mapped && found.phys >= settings.kernelOffset && found.phys < end;
+}

@@ -1,0 +1,117 @@
+/**
+ * The stage parse: reads the ELF file header and the program header table, and no byte more.
+ *
+ * @module
+ */
+
+import { EI_CLASS, EI_NIDENT, ELF_MAGIC, ELFCLASS32, ELFCLASS64, ELFDATA2LSB, EM_X86_64 } from "../elf/constants.ts";
+import { ET_DYN, ET_EXEC, PN_XNUM, RECORD_SIZES, type RecordSizes } from "../elf/constants.ts";
+import { type FileHeader, readFileHeader } from "../elf/file_header.ts";
+import { readProgramHeader } from "../elf/program_header.ts";
+import { elfReader } from "../elf/reader.ts";
+import { LoadError } from "../errors.ts";
+import type { Intake } from "../intake/intake.ts";
+import type { Rules } from "../rules.ts";
+import type { Base, ImageStage, Parsed } from "../pipeline/stage.ts";
+
+/** Reads the headers (gABI, "ELF Header" and "Program Header") and refuses a file that is no kernel for x86-64. */
+export const parse: ImageStage<Base, Parsed, "parse"> = {
+  name: "parse",
+  needs: ["rules", "settings", "intake"],
+  adds: ["fileHeader", "programHeaders"],
+  run: async ({ rules, settings, intake }) => {
+    const fileHeader = await readHeader(intake);
+    const sizes = checkHeader(fileHeader, rules);
+    const { e_phoff, e_phnum, e_shoff, e_shentsize, e_shnum } = fileHeader;
+    const tableEnd = e_phoff + BigInt(fileHeader.e_phentsize * e_phnum);
+    if (rules.readsWholeFile) {
+      const length = await intake.length();
+      checkInFile("program-headers-out-of-file", "e_phoff + e_phentsize * e_phnum", tableEnd, length);
+      const sectionsEnd = e_shoff + BigInt(e_shentsize * e_shnum);
+      checkInFile("section-headers-out-of-file", "e_shoff + e_shentsize * e_shnum", sectionsEnd, length);
+    }
+    if (e_phnum === 0) return { fileHeader, programHeaders: [] };
+    const start = await tableOffset(intake, e_phoff, tableEnd, settings.maxMemory);
+    const table = elfReader(intake.bytes(start, sizes.programHeader * e_phnum), start);
+    const programHeaders = Array.from({ length: e_phnum }, (_, index) => {
+      return readProgramHeader(table, index * sizes.programHeader, index, fileHeader.EI_CLASS);
+    });
+    return { fileHeader, programHeaders };
+  },
+};
+
+async function readHeader(intake: Intake): Promise<FileHeader> {
+  const longest = RECORD_SIZES[ELFCLASS64].fileHeader;
+  const length = await intake.require(longest);
+  const bytes = intake.bytes(0, length);
+  const tooShort = (limit: number) => new LoadError("file-too-short", { field: "its length", value: length, limit });
+  if (length < ELF_MAGIC.length) throw tooShort(longest);
+  const reader = elfReader(bytes, 0);
+  if (ELF_MAGIC.some((byte, index) => reader.u8(index) !== byte)) {
+    const magic = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
+    throw new LoadError("not-elf", { field: "its magic number", value: magic });
+  }
+  if (length < EI_NIDENT) throw tooShort(longest);
+  const fileClass = reader.u8(EI_CLASS);
+  if (fileClass !== ELFCLASS32 && fileClass !== ELFCLASS64) {
+    throw new LoadError("class-unsupported", { field: "EI_CLASS", value: fileClass });
+  }
+  const { fileHeader } = RECORD_SIZES[fileClass];
+  if (length < fileHeader) throw tooShort(fileHeader);
+  return readFileHeader(reader);
+}
+
+/** Refuses what cannot be read or is no kernel for x86-64; gives the record sizes of the file's class. */
+function checkHeader(header: FileHeader, rules: Rules): RecordSizes {
+  const { EI_CLASS, EI_DATA, EI_VERSION, e_type, e_machine, e_phnum, e_phoff } = header;
+  const refuse = (code: IdentityCode, field: string, value: number): never => {
+    throw new LoadError(code, { field, value });
+  };
+  if (rules.onlyX86Kernels) {
+    if (EI_CLASS !== ELFCLASS64) refuse("class-unsupported", "EI_CLASS", EI_CLASS);
+    if (EI_DATA !== ELFDATA2LSB) refuse("data-encoding-unsupported", "EI_DATA", EI_DATA);
+    if (e_type !== ET_EXEC && e_type !== ET_DYN) refuse("type-unsupported", "e_type", e_type);
+    if (e_machine !== EM_X86_64) refuse("machine-unsupported", "e_machine", e_machine);
+  }
+  if (EI_DATA === 0) refuse("data-encoding-unsupported", "EI_DATA", EI_DATA);
+  if (EI_VERSION === 0) refuse("version-unsupported", "EI_VERSION", EI_VERSION);
+  const sizes = RECORD_SIZES[EI_CLASS as keyof typeof RECORD_SIZES];
+  checkRecordSize("e_ehsize", header.e_ehsize, sizes.fileHeader);
+  if (e_phnum > 0) {
+    if (e_phnum === PN_XNUM && !rules.takesCountLiterally) refuse("program-header-count-extended", "e_phnum", e_phnum);
+    if (e_phoff === 0n) refuse("program-headers-missing", "e_phoff", 0);
+    checkRecordSize("e_phentsize", header.e_phentsize, sizes.programHeader);
+  }
+  return sizes;
+}
+
+type IdentityCode =
+  | "class-unsupported"
+  | "data-encoding-unsupported"
+  | "version-unsupported"
+  | "type-unsupported"
+  | "machine-unsupported"
+  | "program-header-count-extended"
+  | "program-headers-missing";
+
+function checkRecordSize(field: string, value: number, limit: number): void {
+  if (value !== limit) throw new LoadError("record-size-mismatch", { field, value, limit });
+}
+
+function checkInFile(
+  code: "program-headers-out-of-file" | "section-headers-out-of-file",
+  field: string,
+  value: bigint,
+  length: number,
+): void {
+  if (value > BigInt(length)) throw new LoadError(code, { field, value, limit: length });
+}
+
+/** Waits for the program header table; its offset fits a number once its end is known to be within bounds. */
+async function tableOffset(intake: Intake, e_phoff: bigint, end: bigint, maxMemory: number): Promise<number> {
+  const field = "e_phoff + e_phentsize * e_phnum";
+  if (end > BigInt(maxMemory)) throw new LoadError("memory-limit-exceeded", { field, value: end, limit: maxMemory });
+  const arrived = await intake.require(Number(end));
+  checkInFile("program-headers-out-of-file", field, end, arrived);
+  return Number(e_phoff);
+}
