@@ -7,7 +7,7 @@
 
 import type { CheckedProgramHeader } from "../elf/program_header.ts";
 import { LoadError } from "../errors.ts";
-import { canonical, low48, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
+import { canonical, low48, pageStart } from "../memory/addresses.ts";
 import { prepareMemory } from "./prepare_memory.ts";
 import type { AnySegmentStage, Base, Checked, ImageStage, Loading } from "./stage.ts";
 
@@ -70,14 +70,14 @@ function atHeader(error: LoadError, { index }: CheckedProgramHeader, checked: Ch
   return new LoadError(error.code, { ...error.detail, index, ...owner }, { cause: error.cause });
 }
 
+/** The header whose pages reach the one that is mapped already; the original's bss reaches the page behind its end too. */
 function ownerOf(page: bigint, index: number, checked: Checked["checked"]): object {
   const low = low48(page);
   for (const { load, index: otherIndex } of checked) {
     if (!load || otherIndex === index) continue;
     const end = load.start + Math.max(load.memSize, load.fileSize);
-    if (low >= pageStart(load.start) && low < end) {
-      return { otherIndex, otherRange: [canonical(load.start), canonical(Math.min(end, low + PAGE_SIZE))] };
-    }
+    if (low < pageStart(load.start) || low > end) continue;
+    return { otherIndex, otherRange: [canonical(load.start), canonical(load.start) + BigInt(end - load.start)] };
   }
   return {};
 }

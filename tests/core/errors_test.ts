@@ -1,0 +1,120 @@
+/** Every code of a LoadError is documented, and here is what gives it. */
+
+import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
+import {
+  ascendingFrames,
+  ERROR_CODES,
+  type ErrorCode,
+  errorHint,
+  LoadError,
+  loadKernel,
+  type LoadOptions,
+  physicalMemory,
+  usedLevel4Entries,
+} from "../../mod.ts";
+import { DIAGNOSTIC_HINTS } from "../../core/diagnostics.ts";
+import { ET_DYN, PT_SHLIB, PT_TLS } from "../../core/elf/constants.ts";
+import { buildElf, type ElfSpec, type SegmentSpec, writeFileHeader } from "../elf_builder.ts";
+
+const TEXT: SegmentSpec = { offset: 0x1000, filesz: 0x200 };
+const load = (spec: ElfSpec, options?: LoadOptions) => loadKernel(buildElf(spec), options);
+const loadHeader = (header: ElfSpec["header"]) => load({ header, segments: [TEXT] });
+const loadSegment = (segment: SegmentSpec, options?: LoadOptions) => load({ segments: [segment] }, options);
+const ORIGINAL: LoadOptions = { rules: "bootloader-0.10" };
+
+async function breakTables(): Promise<unknown> {
+  const { memory, pageTable, level4Frame } = await loadSegment(TEXT);
+  memory.bytes(level4Frame, 8).set([1, 0, 0, 0, 0xff, 0xff, 0xf, 0]);
+  return pageTable.translate(0x40_0000n);
+}
+
+async function exhaustFrames(): Promise<unknown> {
+  const memory = physicalMemory({ base: 0, buffer: new ArrayBuffer(0x1_0000) });
+  const frames = ascendingFrames({ start: 0x8000, end: 0x9000 });
+  return await loadSegment(TEXT, { memory, kernelOffset: 0x1000, frames });
+}
+
+function withoutTable(): Uint8Array {
+  const file = buildElf({ segments: [TEXT] });
+  writeFileHeader(file, { e_phoff: 0n, e_phnum: 1 });
+  return file;
+}
+
+function failingStream(): ReadableStream<Uint8Array> {
+  return new ReadableStream({ pull: () => Promise.reject(new Error("the disk is on fire")) });
+}
+
+const PRODUCERS: { readonly [C in ErrorCode]: () => unknown } = {
+  "file-too-short": () => loadKernel(new Uint8Array(3)),
+  "not-elf": () => loadKernel(new Uint8Array(64)),
+  "class-unsupported": () => loadHeader({ EI_CLASS: 1 }),
+  "data-encoding-unsupported": () => loadHeader({ EI_DATA: 2 }),
+  "version-unsupported": () => loadHeader({ EI_VERSION: 0 }),
+  "type-unsupported": () => loadHeader({ e_type: 1 }),
+  "machine-unsupported": () => loadHeader({ e_machine: 183 }),
+  "record-size-mismatch": () => loadHeader({ e_phentsize: 64 }),
+  "program-headers-missing": () => loadKernel(withoutTable()),
+  "program-header-count-extended": () => loadHeader({ e_phnum: 0xffff }),
+  "program-headers-out-of-file": () => loadKernel(buildElf({ segments: [TEXT] }).subarray(0, 100)),
+  "section-headers-out-of-file": () => load({ header: { e_shoff: 1n << 63n }, segments: [TEXT] }, ORIGINAL),
+  "segment-out-of-file": () => load({ segments: [TEXT], length: 0x1100 }),
+  "segment-type-refused": () => loadSegment({ ...TEXT, p_type: PT_SHLIB }),
+  "alignment-invalid": () => loadSegment({ ...TEXT, p_align: 3n }),
+  "alignment-mismatch": () => load({ segments: [{ ...TEXT, p_align: 0x20_0000n }], length: 0x2000 }, ORIGINAL),
+  "filesz-exceeds-memsz": () => loadSegment({ ...TEXT, p_memsz: 1n }),
+  "address-not-canonical": () => loadSegment({ ...TEXT, p_vaddr: 1n << 47n }),
+  "address-overflow": () => loadSegment({ ...TEXT, p_vaddr: (1n << 64n) - 0x1000n, p_memsz: 0x2000n }),
+  "segments-overlap": () => load({ segments: [TEXT, TEXT] }),
+  "no-load-segment": () => load({}),
+  "tls-repeated": () => load({ segments: [TEXT, { ...TEXT, p_type: PT_TLS }, { ...TEXT, p_type: PT_TLS }] }),
+  "kernel-base-refused": () => loadSegment(TEXT, { kernelBase: 0x1000n }),
+  "kernel-base-misaligned": () => load({ header: { e_type: ET_DYN }, segments: [TEXT] }, { kernelBase: 1n }),
+  "memory-limit-exceeded": () => loadSegment({ ...TEXT, p_memsz: 1n << 46n }),
+  "memory-too-small": () => loadSegment(TEXT, { memory: { size: 0x10_0000 } }),
+  "frames-exhausted": exhaustFrames,
+  "page-already-mapped": () => load({ segments: [TEXT, TEXT], length: 0x2000 }, ORIGINAL),
+  "page-not-mapped": async () => (await loadSegment(TEXT)).read(0x1234n, 1),
+  "table-out-of-memory": breakTables,
+  "level4-exhausted": () => usedLevel4Entries(Array.from({ length: 512 }, (_, index) => index)).getFreeEntry(),
+  "source-failed": () => loadKernel(failingStream()),
+  "response-not-ok": () => loadKernel(new Response("no such kernel", { status: 404, statusText: "Not Found" })),
+};
+
+Deno.test("every code is given by what it stands for, with a message that names field and value", async (t) => {
+  for (const code of ERROR_CODES) {
+    await t.step(code, async () => {
+      const error = await (async () => await PRODUCERS[code]())().then(() => undefined, (reason: unknown) => reason);
+      assertInstanceOf(error, LoadError);
+      assertEquals(error.code, code, error.message);
+      const { field, value, index } = error.detail;
+      assertMatch(error.message, /^Cannot [a-z]+ /);
+      const names = [field, typeof value === "string" ? value : `0x${value.toString(16)}`, `${value}`];
+      assert(error.message.includes(field), error.message);
+      assert(names.slice(1).some((name) => error.message.includes(name)), error.message);
+      if (index !== undefined) assert(error.message.includes(`program header ${index}`), error.message);
+    });
+  }
+});
+
+Deno.test("a load error keeps the error of the source as its cause", async () => {
+  const error = await loadKernel(failingStream()).then(() => undefined, (reason: unknown) => reason);
+  assertInstanceOf(error, LoadError);
+  assertInstanceOf(error.cause, Error);
+  assertEquals(error.cause.message, "the disk is on fire");
+});
+
+/** The rows of a table in the documentation: the code in the first column, what to do in the last. */
+function documented(heading: string): readonly (readonly [string, string])[] {
+  const text = Deno.readTextFileSync(new URL("../../docs/errors.md", import.meta.url));
+  const section = text.split(/^## /m).find((part) => part.startsWith(heading)) ?? "";
+  const rows = section.split("\n").filter((line) => line.startsWith("| `"));
+  return rows.map((row) => {
+    const cells = row.split("|").map((cell) => cell.trim());
+    return [cells[1].replaceAll("`", ""), cells[cells.length - 2].replaceAll("\\|", "|")];
+  });
+}
+
+Deno.test("the documentation has a row for every code and every diagnostic, with the same advice", () => {
+  assertEquals(documented("Errors"), ERROR_CODES.map((code) => [code, errorHint(code)]));
+  assertEquals(documented("Diagnostics"), Object.entries(DIAGNOSTIC_HINTS));
+});
