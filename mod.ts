@@ -35,6 +35,7 @@
  */
 
 export {
+  type CoreStageName,
   defaultPipeline,
   type DefaultStages,
   type Level4Field,
@@ -61,12 +62,13 @@ export {
   LoadError,
   type LoadErrorDetails,
   type PagePlace,
+  type RelocationPlace,
 } from "./core/errors.ts";
 export type { Diagnostic, Report } from "./core/diagnostics.ts";
 export { RULES, type Rules, type RuleSetName } from "./core/rules.ts";
 
 export type { FileHeader } from "./core/elf/file_header.ts";
-export type { CheckedProgramHeader, LoadRange, ProgramHeader } from "./core/elf/program_header.ts";
+export type { CheckedProgramHeader, HeaderClaim, LoadRange, ProgramHeader } from "./core/elf/program_header.ts";
 export { segmentTypeName } from "./core/elf/constants.ts";
 
 export type { ByteReader, KernelSource } from "./core/intake/source.ts";
@@ -116,6 +118,18 @@ export {
   type Put,
   type StageName,
 } from "./core/pipeline/pipeline.ts";
+export type {
+  AnyHandler,
+  AnyPlugin,
+  Handler,
+  Phase,
+  PlacedStage,
+  Plugin,
+  PluginContext,
+  PluginEntry,
+  PluginResults,
+  ResultOf,
+} from "./core/pipeline/plugin.ts";
 export type { MemoryWindow } from "./core/pipeline/settings.ts";
 export type {
   AnyImageStage,
@@ -123,10 +137,14 @@ export type {
   Base,
   Checked,
   ImageStage,
+  Kept,
   Level4Used,
   Loading,
   LoadSettings,
   Parsed,
+  Placed,
+  Placement,
+  Reserved,
   SegmentStage,
   Stage,
   TlsExtracted,

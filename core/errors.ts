@@ -34,6 +34,16 @@ export interface PagePlace extends ErrorPlace {
   readonly otherRange?: readonly [start: bigint, end: bigint];
 }
 
+/** A relocation that cannot be applied. */
+export interface RelocationPlace extends ErrorPlace {
+  /** Virtual address that it would change. */
+  readonly place: bigint;
+  /** The type's name, such as "R_X86_64_TPOFF64", or its number where it has none. */
+  readonly type: string;
+  /** Name of the symbol, empty where it refers to none. */
+  readonly symbol: string;
+}
+
 /** The typed details of each code of a {@linkcode LoadError}. */
 export interface LoadErrorDetails {
   /** The source ends inside the ELF file header. */
@@ -58,6 +68,8 @@ export interface LoadErrorDetails {
   "program-header-count-extended": ErrorPlace;
   /** The program header table reaches past the end of the file. */
   "program-headers-out-of-file": LimitPlace;
+  /** The program header table does not lie at a multiple of its fields' size. */
+  "program-headers-misaligned": LimitPlace;
   /** The section header table reaches past the end of the file. */
   "section-headers-out-of-file": LimitPlace;
   /** A segment reaches past the end of the file. */
@@ -82,7 +94,7 @@ export interface LoadErrorDetails {
   "tls-repeated": ClashPlace;
   /** `kernelBase` was given for a file that is not position-independent. */
   "kernel-base-refused": ErrorPlace;
-  /** `kernelBase` is not a multiple of the largest `p_align`. */
+  /** `kernelBase` is not a multiple of 4096 and of the largest `p_align`. */
   "kernel-base-misaligned": LimitPlace;
   /** The load needs more than `maxMemory`. */
   "memory-limit-exceeded": LimitPlace;
@@ -98,6 +110,16 @@ export interface LoadErrorDetails {
   "table-out-of-memory": ErrorPlace;
   /** Every level-4 entry that could serve is in use. */
   "level4-exhausted": ErrorPlace;
+  /** The dynamic table does not say what is needed to relocate. */
+  "dynamic-malformed": ErrorPlace;
+  /** A relocation has a type that is not supported. */
+  "relocation-unsupported": RelocationPlace;
+  /** A relocation's place lies in no segment. */
+  "relocation-out-of-segment": ErrorPlace;
+  /** A relocation refers to a symbol that is not defined, and not weak. */
+  "symbol-undefined": RelocationPlace;
+  /** A plugin threw; its error is the cause. */
+  "plugin-failed": ErrorPlace;
   /** The source of the bytes failed. */
   "source-failed": ErrorPlace;
   /** The HTTP response is not ok. */
@@ -174,6 +196,10 @@ const ERRORS: { readonly [C in ErrorCode]: ErrorText<C> } = {
   "program-headers-out-of-file": {
     message: outOfFile(() => "the program header table"),
     hint: "The file was cut off, or e_phoff, e_phentsize or e_phnum is damaged.",
+  },
+  "program-headers-misaligned": {
+    message: (place) => `${load("no multiple of")(place)} ${place.limit}`,
+    hint: "Only the newest original's rules refuse this; the default rules load such a file.",
   },
   "section-headers-out-of-file": {
     message: outOfFile(() => "the section header table"),
@@ -267,6 +293,33 @@ const ERRORS: { readonly [C in ErrorCode]: ErrorText<C> } = {
   "level4-exhausted": {
     message: ({ field, value }) => `Cannot find free level-4 entries: ${field} is ${hex(value)}`,
     hint: "The kernel and what was placed beside it fill the address space: ask for less.",
+  },
+  "dynamic-malformed": {
+    message: (place) => `Cannot relocate by ${header(place)}: ${place.field} is ${hex(place.value)}`,
+    hint: "The dynamic table is damaged, or was made for another machine: compare with readelf -dW.",
+  },
+  "relocation-unsupported": {
+    message: (place) =>
+      `Cannot relocate ${hex(place.place)} by ${header(place)}: ${place.field} is ${hex(place.value)} (${place.type}${
+        place.symbol && `, symbol ${place.symbol}`
+      }), which is not supported`,
+    hint: "Link the kernel statically (-static-pie), without ifuncs and without TLS accesses that need relocations.",
+  },
+  "relocation-out-of-segment": {
+    message: (place) =>
+      `Cannot relocate by ${header(place)}: ${place.field} is ${hex(place.value)}, in no PT_LOAD segment`,
+    hint: "The relocation table is damaged: compare with readelf -rW.",
+  },
+  "symbol-undefined": {
+    message: (place) =>
+      `Cannot relocate ${hex(place.place)} by ${header(place)}: ${place.field} is ${
+        hex(place.value)
+      }, which is not defined (${place.type})`,
+    hint: "A kernel has nobody to link it at run time: define the symbol, or declare it weak.",
+  },
+  "plugin-failed": {
+    message: (place) => `Cannot handle ${header(place)}: ${place.field} ${JSON.stringify(place.value)} failed`,
+    hint: "The cause says what went wrong in the plugin; leave it out (--no-plugin) to load without it.",
   },
   "source-failed": {
     message: ({ field, value }) => `Cannot read the source: ${field} is ${hex(value)}`,

@@ -15,12 +15,15 @@ import type { PhysicalMemory } from "./memory/physical_memory.ts";
 import type { Mapper, Mapping } from "./paging/mapper.ts";
 import type { UsedLevel4Entries } from "./paging/used_level4_entries.ts";
 import { readVirtual } from "./paging/virtual_memory.ts";
+import { handlerStages } from "./pipeline/handlers.ts";
 import { type AddsOf, checkOrder, type Grown, type InOrder, type Pipeline, pipeline } from "./pipeline/pipeline.ts";
+import { checkPlugins, type PluginEntry, type PluginResults } from "./pipeline/plugin.ts";
 import { type Outcome, runPipeline } from "./pipeline/run_pipeline.ts";
 import { checkSettings, type MemoryWindow } from "./pipeline/settings.ts";
 import type { Base, Checked, Level4Used, Loading, Parsed, Stage } from "./pipeline/stage.ts";
 import type { TlsExtracted, TlsTemplate } from "./pipeline/stage.ts";
 import { RULES, type RuleSetName } from "./rules.ts";
+import { HANDLER_STAGES, withPlugins } from "./pipeline/with_plugins.ts";
 import { bssFixup } from "./stages/bss_fixup.ts";
 import { l4Usage } from "./stages/l4_usage.ts";
 import { mapLoad } from "./stages/map_load.ts";
@@ -49,7 +52,7 @@ export const defaultPipeline: Pipeline<DefaultStages> = pipeline(
 );
 
 /** How a kernel is loaded. Every option can be left out. */
-export interface LoadOptions<S extends readonly Stage[] = DefaultStages> {
+export interface LoadOptions<P extends readonly PluginEntry[] = [], S extends readonly Stage[] = DefaultStages> {
   /** What is accepted, and how the original's faults are treated; "default". */
   readonly rules?: RuleSetName;
   /** Memory of the caller's, or where ours is to start (0) and how many bytes it has (as many as the kernel needs). */
@@ -62,8 +65,10 @@ export interface LoadOptions<S extends readonly Stage[] = DefaultStages> {
   readonly level4Frame?: number;
   /** Hands out frames; ascending from the first page behind the file's bytes, `level4Frame` left out. */
   readonly frames?: FrameAllocator;
-  /** Added to every `p_vaddr` of an `ET_DYN` kernel; 0. */
+  /** Added to every `p_vaddr` of an `ET_DYN` kernel, a multiple of 4096 and of its largest `p_align`; 0. */
   readonly kernelBase?: bigint;
+  /** Handlers for more program header types, and more stages; none. Falsy entries are skipped. */
+  readonly plugins?: P;
   /** The stages; {@linkcode defaultPipeline}. */
   readonly pipeline?: Pipeline<S> & InOrder<S>;
   /** Ends the load: it rejects with the signal's reason. */
@@ -86,7 +91,7 @@ export type Level4Field<S extends readonly Stage[]> = number extends S["length"]
   : undefined;
 
 /** A kernel in physical memory, with page tables. */
-export interface LoadedKernel<S extends readonly Stage[] = DefaultStages> {
+export interface LoadedKernel<P extends readonly PluginEntry[] = [], S extends readonly Stage[] = DefaultStages> {
   /** Virtual address of the entry point, the offset included. */
   readonly entryPoint: bigint;
   /** What was added to every `p_vaddr`: 0, or the base of a position-independent kernel. */
@@ -122,8 +127,8 @@ export interface LoadedKernel<S extends readonly Stage[] = DefaultStages> {
   readonly bytesRead: number;
   /** What there is to say about the file. */
   readonly diagnostics: readonly Diagnostic[];
-  /** What stages of your own found, by their names. */
-  readonly results: StageResults<S>;
+  /** What plugins and stages of your own found, by their names. */
+  readonly results: PluginResults<P> & StageResults<S>;
 }
 
 /**
@@ -161,16 +166,21 @@ export interface LoadedKernel<S extends readonly Stage[] = DefaultStages> {
  * @throws {TypeError} Where the source or an option is of the wrong kind, or the pipeline is out of order.
  * @throws {RangeError} Where an option's value is out of bounds.
  */
-export async function loadKernel<const S extends readonly Stage[] = DefaultStages>(
+export async function loadKernel<
+  const P extends readonly PluginEntry[] = [],
+  const S extends readonly Stage[] = DefaultStages,
+>(
   source: KernelSource,
-  options: LoadOptions<S> = {},
-): Promise<LoadedKernel<S>> {
+  options: LoadOptions<P, S> = {},
+): Promise<LoadedKernel<P, S>> {
   const settings = checkSettings(options);
   const name = options.rules ?? "default";
   if (!Object.hasOwn(RULES, name)) {
     throw new TypeError(`Cannot use "${name}" as rules: there are ${Object.keys(RULES).join(", ")}`);
   }
-  const { stages } = options.pipeline ?? defaultPipeline;
+  const list = checkPlugins(options.plugins ?? []);
+  const handlers = handlerStages(list);
+  const stages = withPlugins((options.pipeline ?? defaultPipeline).stages, list, handlers);
   checkOrder(stages);
   const { signal, onProgress } = options;
   signal?.throwIfAborted();
@@ -178,13 +188,15 @@ export async function loadKernel<const S extends readonly Stage[] = DefaultStage
   const diagnostics: Diagnostic[] = [];
   const report = (diagnostic: Diagnostic): void => void diagnostics.push(Object.freeze(diagnostic));
   const intake = openIntake(openSource(source), { maxMemory: settings.maxMemory, signal, onProgress });
-  const base: Base = { rules: RULES[name], settings, intake, report };
+  const base: Base = { rules: RULES[name], settings, intake, report, claimOn: list.claimOn };
   try {
     const outcome = await runPipeline(stages, base, signal);
     await intake.close();
-    return loadedKernel(outcome, base, diagnostics) as unknown as LoadedKernel<S>;
+    const kernel = loadedKernel(outcome, handlers.results, base, diagnostics);
+    return kernel as unknown as LoadedKernel<P, S>; // the types of results are the compiler's alone
   } catch (error) {
     await intake.close(error).catch(() => {});
+    signal?.throwIfAborted();
     throw error;
   }
 }
@@ -192,13 +204,18 @@ export async function loadKernel<const S extends readonly Stage[] = DefaultStage
 /** What the default pipeline leaves in the context; others may lack the last two. */
 type Context = Base & Parsed & Checked & Loading & Partial<TlsExtracted> & Partial<Level4Used>;
 
-function loadedKernel({ context, additions }: Outcome, base: Base, diagnostics: Diagnostic[]): LoadedKernel {
+function loadedKernel(
+  { context, additions }: Outcome,
+  byPlugins: ReadonlyMap<string, unknown>,
+  base: Base,
+  diagnostics: Diagnostic[],
+): LoadedKernel {
   // checkOrder has seen to it that the context has these.
   const { tlsTemplate, usedLevel4Entries, ...found } = context as unknown as Context;
   const { memory, pageTable, frames, keptBytes } = found;
   const { kernelOffset, level4Frame } = base.settings;
-  const core = new Set<string>(defaultPipeline.stages.map((stage) => stage.name));
-  const results = Object.fromEntries([...additions].filter(([name]) => !core.has(name)));
+  const own = new Set<string>([...defaultPipeline.stages.map((stage) => stage.name), ...HANDLER_STAGES]);
+  const results = Object.fromEntries([...[...additions].filter(([name]) => !own.has(name)), ...byPlugins]);
   const given: FrameRun[] = [{ phys: kernelOffset, size: alignUp(keptBytes), owner: "file" }];
   if (level4Frame !== undefined) given.push({ phys: level4Frame, size: PAGE_SIZE, owner: "table" });
   return Object.freeze({

@@ -49,9 +49,9 @@ export async function readHeaders(
   const { signal } = options;
   signal?.throwIfAborted();
   const intake = openIntake(openSource(source), { maxMemory: settings.maxMemory, signal });
-  const rules = { ...RULES.default, onlyX86Kernels: false };
+  const rules = { ...RULES.default, onlyX86: false, onlyExecutables: false };
   try {
-    const headers = await parse.run({ rules, settings, intake, report: () => {} });
+    const headers = await parse.run({ rules, settings, intake, report: () => {}, claimOn: () => undefined });
     await intake.close();
     return { ...headers, bytesRead: intake.bytesRead };
   } catch (error) {

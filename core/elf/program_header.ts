@@ -49,6 +49,14 @@ export interface LoadRange {
 export interface CheckedProgramHeader extends ProgramHeader {
   /** What is to be loaded: only a `PT_LOAD` that is not left out has it. */
   readonly load?: LoadRange;
+  /** How plugins claim it, where one does. */
+  readonly claim?: HeaderClaim;
+}
+
+/** How plugins claim a program header. */
+export interface HeaderClaim {
+  /** Whether a handler reads the header's file bytes, so that they are kept. */
+  readonly readsFile: boolean;
 }
 
 // Offsets in bytes: gABI, "Program Header", figures of Elf32_Phdr and Elf64_Phdr. p_type is the first field of both.

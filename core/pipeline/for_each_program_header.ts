@@ -7,9 +7,9 @@
 
 import type { CheckedProgramHeader } from "../elf/program_header.ts";
 import { LoadError } from "../errors.ts";
-import { canonical, low48, pageStart } from "../memory/addresses.ts";
+import { atHeader } from "./at_header.ts";
 import { prepareMemory } from "./prepare_memory.ts";
-import type { AnySegmentStage, Base, Checked, ImageStage, Loading } from "./stage.ts";
+import type { AnySegmentStage, Base, Checked, ImageStage, Kept, Loading } from "./stage.ts";
 
 /** What the loop hands on beside what the stages in it add: each stage's additions, by its name. */
 export interface SegmentResults {
@@ -25,7 +25,7 @@ export interface SegmentResults {
  */
 export function forEachProgramHeader(
   stages: readonly AnySegmentStage[],
-): ImageStage<Base & Checked & Partial<Loading>, Loading & SegmentResults, "for-each-program-header"> {
+): ImageStage<Base & Checked & Partial<Kept> & Partial<Loading>, Loading & SegmentResults, "for-each-program-header"> {
   return {
     name: "for-each-program-header",
     needs: ["checked"],
@@ -61,25 +61,6 @@ async function runStage(
   } catch (error) {
     throw error instanceof LoadError ? atHeader(error, phdr, context.checked) : error;
   }
-}
-
-/** The same error, saying which header was being loaded and which one owns the page. */
-function atHeader(error: LoadError, { index }: CheckedProgramHeader, checked: Checked["checked"]): LoadError {
-  if (error.detail.index !== undefined) return error;
-  const owner = error.code === "page-already-mapped" ? ownerOf(error.detail.value as bigint, index, checked) : {};
-  return new LoadError(error.code, { ...error.detail, index, ...owner }, { cause: error.cause });
-}
-
-/** The header whose pages reach the one that is mapped already; the original's bss reaches the page behind its end too. */
-function ownerOf(page: bigint, index: number, checked: Checked["checked"]): object {
-  const low = low48(page);
-  for (const { load, index: otherIndex } of checked) {
-    if (!load || otherIndex === index) continue;
-    const end = load.start + Math.max(load.memSize, load.fileSize);
-    if (low < pageStart(load.start) || low > end) continue;
-    return { otherIndex, otherRange: [canonical(load.start), canonical(load.start) + BigInt(end - load.start)] };
-  }
-  return {};
 }
 
 async function everythingArrived({ checked, intake }: Base & Checked, loading: Loading): Promise<void> {

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { isKebabCase } from "./names.ts";
 import type { Base, Checked, Loading, Stage } from "./stage.ts";
 
 /** The name of each stage in a list. */
@@ -104,7 +105,7 @@ function listNames(stages: readonly Stage[]): string {
   return stages.map((stage) => stage.name).join(", ") || "no stages";
 }
 
-const BASE: readonly (keyof Base)[] = ["rules", "settings", "intake", "report"];
+const BASE: readonly (keyof Base)[] = ["rules", "settings", "intake", "report", "claimOn"];
 const LOADING: readonly (keyof Loading)[] = ["memory", "frames", "pageTable", "keptBytes", "fileBytes"];
 
 /**
@@ -134,7 +135,7 @@ export function checkOrder(stages: readonly Stage[]): void {
 
 function checkShape(stage: Stage): void {
   const { name, needs, adds } = stage;
-  if (!/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name)) {
+  if (!isKebabCase(name)) {
     throw new TypeError(`Cannot use stage "${name}": its name is not in kebab-case`);
   }
   const work: unknown = "segment" in stage ? stage.segment : stage.run;

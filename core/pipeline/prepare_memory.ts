@@ -6,12 +6,14 @@
 
 import { LoadError } from "../errors.ts";
 import type { LoadRange, ProgramHeader } from "../elf/program_header.ts";
-import { alignUp, hexAddr, PAGE_SIZE } from "../memory/addresses.ts";
+import { alignUp, hexAddr, PAGE_SIZE, PHYSICAL_END } from "../memory/addresses.ts";
 import { ascendingFrames, frameLedger } from "../memory/frame_allocator.ts";
 import { containsFrame, freshMemory, type PhysicalMemory } from "../memory/physical_memory.ts";
 import { createMapper } from "../paging/mapper.ts";
 import { frameDemand } from "./frame_demand.ts";
-import type { Base, Checked, Loading, LoadSettings } from "./stage.ts";
+import type { Base, Checked, Kept, Loading, LoadSettings } from "./stage.ts";
+
+type Needs = Base & Checked & Partial<Kept>;
 
 const SLACK = 2 * 2 ** 20;
 
@@ -33,10 +35,10 @@ export function isMisaligned({ start, fileOffset, fileSize }: LoadRange): boolea
  * @throws {LoadError} "memory-limit-exceeded" or "memory-too-small" before anything is allocated.
  * @throws {RangeError} Where the caller's level-4 frame lies outside memory or among the file's bytes.
  */
-export async function prepareMemory(context: Base & Checked): Promise<Loading> {
-  const { rules, settings, intake, checked } = context;
+export async function prepareMemory(context: Needs): Promise<Loading> {
+  const { rules, settings, intake } = context;
   const { kernelOffset, level4Frame } = settings;
-  const keptBytes = rules.readsWholeFile ? await intake.length() : lastNeededByte(checked, intake.received);
+  const keptBytes = rules.readsWholeFile ? await intake.length() : lastNeededByte(context);
   const fileEnd = kernelOffset + alignUp(keptBytes);
   const memory = makeMemory(context, fileEnd);
 
@@ -75,10 +77,14 @@ export async function prepareMemory(context: Base & Checked): Promise<Loading> {
 }
 
 /** The end of what the headers took to read and of what the segments are loaded from. */
-function lastNeededByte(checked: Checked["checked"], received: number): number {
-  return checked.reduce((end, { load }) => {
-    return load && load.fileSize > 0 ? Math.max(end, load.fileOffset + load.fileSize) : end;
-  }, received);
+function lastNeededByte({ checked, settings, intake, keepUntil = 0 }: Needs): number {
+  return checked.reduce((end, phdr) => {
+    const { index, load, claim, p_offset, p_filesz } = phdr;
+    if (p_filesz === 0n || (!load && !claim?.readsFile)) return end;
+    const last = Number(p_offset + p_filesz);
+    if (settings.size === undefined && !settings.memory) limit(last, "p_offset + p_filesz", settings, index);
+    return Math.max(end, last);
+  }, Math.max(intake.received, keepUntil));
 }
 
 function makeMemory(context: Base & Checked, fileEnd: number): PhysicalMemory {
@@ -103,14 +109,20 @@ function ownMemory({ rules, settings, checked }: Base & Checked, fileEnd: number
   for (const { load, index } of checked) {
     if (!load) continue;
     limit(load.memSize, "p_memsz", settings, index);
-    limit(load.fileOffset + load.fileSize, "p_offset + p_filesz", settings, index);
     loads.push(load);
   }
   const frames = frameDemand(loads, (load) => rules.copiesMisaligned && isMisaligned(load));
   const end = Math.max(fileEnd + frames * PAGE_SIZE, topOf(settings));
   limit(end - base, "the memory it needs", settings);
+  if (end > PHYSICAL_END) {
+    throw new LoadError("memory-too-small", {
+      field: "the end of the memory it needs",
+      value: end,
+      limit: PHYSICAL_END,
+    });
+  }
   const slack = Math.max(SLACK, alignUp((end - base) / 8));
-  return allocate(base, Math.min(end - base + slack, maxMemory), maxMemory);
+  return allocate(base, Math.min(end - base + slack, maxMemory, PHYSICAL_END - base), maxMemory);
 }
 
 /** The end of what the caller placed himself. */

@@ -6,7 +6,7 @@
 
 import type { Report } from "../diagnostics.ts";
 import type { FileHeader } from "../elf/file_header.ts";
-import type { CheckedProgramHeader, ProgramHeader } from "../elf/program_header.ts";
+import type { CheckedProgramHeader, HeaderClaim, ProgramHeader } from "../elf/program_header.ts";
 import type { Intake } from "../intake/intake.ts";
 import type { FrameAllocator, FrameLedger } from "../memory/frame_allocator.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
@@ -44,6 +44,8 @@ export interface Base {
   readonly intake: Intake;
   /** Takes a diagnostic. */
   readonly report: Report;
+  /** How plugins claim headers of this type in files for this machine, where one does. */
+  readonly claimOn: (p_type: number, e_machine: number) => HeaderClaim | undefined;
 }
 
 /** What parse adds. */
@@ -54,12 +56,34 @@ export interface Parsed {
   readonly programHeaders: readonly ProgramHeader[];
 }
 
+/** Where a stage before sanity-check wants a position-independent kernel. */
+export interface Placement {
+  /** Added to every `p_vaddr`; may be negative where a kernel is linked above the place that it gets. */
+  readonly offset: bigint;
+  /** Level-4 entries that the kernel's whole extent takes. */
+  readonly level4Entries: readonly number[];
+}
+
+/** What a stage adds that places a position-independent kernel. */
+export interface Placed {
+  /** The place, where the kernel is one that can be placed. */
+  readonly placement: Placement | undefined;
+}
+
+/** What a stage before the segments adds that needs more of the file than they do. */
+export interface Kept {
+  /** Number of the file's bytes, from the first on, that are to be kept at least. */
+  readonly keepUntil: number;
+}
+
 /** What sanity-check adds. */
 export interface Checked {
   /** The program headers, in table order, checked by the rule set. */
   readonly checked: readonly CheckedProgramHeader[];
   /** What is added to every `p_vaddr`: 0, or the base of an `ET_DYN` kernel. */
   readonly virtualAddressOffset: bigint;
+  /** The same before it is taken modulo 2^64: negative for a kernel that is placed below where it was linked. */
+  readonly signedOffset: bigint;
   /** Virtual address of the entry point, the offset included. */
   readonly entryPoint: bigint;
   /** Low 48 bits of the start of each page that several segments share and that is to be merged. */
@@ -81,6 +105,12 @@ export interface Loading {
    * "segment-out-of-file" where the source ends before.
    */
   readonly fileBytes: (phdr: ProgramHeader) => Promise<Uint8Array>;
+}
+
+/** What handlers of plugins add. */
+export interface Reserved {
+  /** The level-4 entries in use, with those that handlers have taken. */
+  readonly reservedLevel4Entries: UsedLevel4Entries;
 }
 
 /** A template for thread-local storage: what each thread's block starts with. */

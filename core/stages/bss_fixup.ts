@@ -4,10 +4,11 @@
  * @module
  */
 
-import type { CheckedProgramHeader, LoadRange } from "../elf/program_header.ts";
+import type { LoadRange } from "../elf/program_header.ts";
 import { LoadError } from "../errors.ts";
 import { alignUp, canonical, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
 import { leafFlags, mapFresh, mapPages, sharedFrame } from "../pipeline/map_pages.ts";
+import { ownPage } from "../pipeline/own_page.ts";
 import type { Base, Checked, Loading, SegmentStage } from "../pipeline/stage.ts";
 
 type Needs = Base & Checked & Loading;
@@ -18,7 +19,7 @@ type Needs = Base & Checked & Loading;
  */
 export const bssFixup: SegmentStage<Base & Checked & Loading, unknown, "bss-fixup"> = {
   name: "bss-fixup",
-  needs: ["rules", "settings", "checked", "sharedPages", "memory", "pageTable", "frames", "keptBytes", "fileBytes"],
+  needs: ["rules", "settings", "intake", "checked", "sharedPages", "memory", "pageTable", "frames", "keptBytes"],
   adds: [],
   segment: async (phdr, context) => {
     const { load } = phdr;
@@ -27,7 +28,8 @@ export const bssFixup: SegmentStage<Base & Checked & Loading, unknown, "bss-fixu
     const flags = leafFlags(phdr.p_flags);
     const zeroStart = load.start + load.fileSize;
     const partial = zeroStart % PAGE_SIZE !== 0 && (load.fileSize > 0 || rules.mapsEmptyFilePart);
-    if (partial) await copyLastPage(phdr, load, flags, context);
+    if (partial && rules.bssAlwaysCopies) copyLastPage(load, flags, context);
+    else if (partial) await ownLastPage(load, context);
     const first = partial ? alignUp(zeroStart) : pageStart(zeroStart);
     const end = rules.bssEnd === "inclusive"
       ? pageStart(load.start + load.memSize) + PAGE_SIZE
@@ -48,36 +50,28 @@ function mapZeroed(first: number, end: number, flags: bigint, context: Needs): v
   if (to < end && last >= from) sharedFrame(context, last, flags);
 }
 
-async function copyLastPage(
-  phdr: CheckedProgramHeader,
-  load: LoadRange,
-  flags: bigint,
-  context: Needs,
-): Promise<void> {
-  const { rules, settings, memory, frames, pageTable, sharedPages } = context;
+/** Gives the page where the file part ends a frame of its own, and zeroes the rest of it. */
+async function ownLastPage(load: LoadRange, context: Needs): Promise<void> {
+  const { settings, intake, memory, sharedPages, keptBytes } = context;
+  const zeroStart = load.start + load.fileSize;
+  if (sharedPages.has(pageStart(zeroStart))) return; // merged pages are fresh: zero behind the bytes
+  await intake.require(Math.min(keptBytes, alignUp(settings.kernelOffset + load.fileOffset + load.fileSize)));
+  const phys = ownPage(canonical(zeroStart - 1), context) + 1;
+  memory.bytes(phys, alignUp(phys) - phys).fill(0);
+}
+
+/** v0.10 of the original: copies the last frame of the file part, whatever is mapped where it ends. */
+function copyLastPage(load: LoadRange, flags: bigint, context: Needs): void {
+  const { settings, memory, frames, pageTable } = context;
   const zeroStart = load.start + load.fileSize;
   const low = pageStart(zeroStart);
-  if (sharedPages.has(low)) return; // merged pages are fresh: zero behind the bytes
-  const virt = canonical(low);
-  if (rules.bssCopies === "file-pages" && !isFileFrame(pageTable.translate(virt), context)) return;
-
-  await context.fileBytes(phdr);
   const source = pageStart(settings.kernelOffset + load.fileOffset + load.fileSize - 1);
   if (source < memory.base) {
     throw new LoadError("memory-too-small", { field: "the frame before the file", value: source, limit: memory.base });
   }
   const copy = frames.allocateRun(1, "copy");
   if (!copy) throw new LoadError("frames-exhausted", { field: "frames left for a copy", value: 0 });
-  const count = zeroStart - low;
-  memory.bytes(copy.phys, count).set(memory.bytes(source, count));
-  pageTable.unmap(virt);
+  memory.bytes(copy.phys, zeroStart - low).set(memory.bytes(source, zeroStart - low));
+  pageTable.unmap(canonical(low));
   mapPages(context, low, copy.phys, PAGE_SIZE, flags);
-}
-
-function isFileFrame(
-  found: ReturnType<Needs["pageTable"]["translate"]>,
-  { settings, keptBytes }: Needs,
-): boolean {
-  const end = settings.kernelOffset + alignUp(keptBytes);
-  return found.mapped && found.phys >= settings.kernelOffset && found.phys < end;
 }

@@ -7,6 +7,7 @@
 import { DT_NULL, DT_PLTRELSZ, DT_RELASZ, DT_RELRSZ, DT_RELSZ, ET_DYN, PT_DYNAMIC } from "../elf/constants.ts";
 import type { CheckedProgramHeader, LoadRange } from "../elf/program_header.ts";
 import { elfReader } from "../elf/reader.ts";
+import { LoadError } from "../errors.ts";
 import { diagnostic } from "../diagnostics.ts";
 import { alignUp, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
 import { leafFlags, mapFresh, mapPages, sharedFrame } from "../pipeline/map_pages.ts";
@@ -43,6 +44,10 @@ function mapFilePart(load: LoadRange, flags: bigint, context: Needs): readonly n
   const { rules, settings, sharedPages } = context;
   if (load.fileSize === 0 && !rules.mapsEmptyFilePart) return [];
   const phys = settings.kernelOffset + pageStart(load.fileOffset);
+  if (settings.kernelOffset + load.fileOffset + load.fileSize === 0) {
+    // The originals compute the last byte's address before they see that there is none.
+    throw new LoadError("address-overflow", { field: "the physical address of the last byte", value: -1n });
+  }
   const size = alignUp(load.fileOffset + load.fileSize) - pageStart(load.fileOffset);
   const first = pageStart(load.start);
   const shared = [...new Set([first, first + size - PAGE_SIZE])].filter((page) => sharedPages.has(page));
@@ -99,8 +104,8 @@ const RELOCATION_SIZES: readonly bigint[] = [DT_RELASZ, DT_RELSZ, DT_RELRSZ, DT_
 /** Tells of relocations in a position-independent kernel that nobody applies. */
 async function reportRelocations(phdr: CheckedProgramHeader, context: Needs): Promise<void> {
   const { rules, fileHeader, keptBytes, virtualAddressOffset, report } = context;
-  if (!rules.onlyX86Kernels || fileHeader.e_type !== ET_DYN) return;
-  if (phdr.p_offset + phdr.p_filesz > keptBytes) return;
+  if (!rules.reportsAddresses || fileHeader.e_type !== ET_DYN) return;
+  if (phdr.p_offset + phdr.p_filesz > keptBytes || phdr.claim) return;
   const table = elfReader(await context.fileBytes(phdr), Number(phdr.p_offset));
   for (let at = 0; at + DYN_SIZE <= table.length; at += DYN_SIZE) {
     const tag = table.u64(at);
@@ -109,7 +114,7 @@ async function reportRelocations(phdr: CheckedProgramHeader, context: Needs): Pr
     report(diagnostic("relocations-unapplied", {
       severity: "warning",
       index: phdr.index,
-      addresses: [phdr.p_vaddr + virtualAddressOffset],
+      addresses: [BigInt.asUintN(64, phdr.p_vaddr + virtualAddressOffset)],
       message: `The kernel is position-independent and has relocations; none was applied at offset 0x${
         virtualAddressOffset.toString(16)
       }.`,

@@ -67,12 +67,12 @@ function checkHeader(header: FileHeader, rules: Rules): RecordSizes {
   const refuse = (code: IdentityCode, field: string, value: number): never => {
     throw new LoadError(code, { field, value });
   };
-  if (rules.onlyX86Kernels) {
+  if (rules.onlyX86) {
     if (EI_CLASS !== ELFCLASS64) refuse("class-unsupported", "EI_CLASS", EI_CLASS);
     if (EI_DATA !== ELFDATA2LSB) refuse("data-encoding-unsupported", "EI_DATA", EI_DATA);
-    if (e_type !== ET_EXEC && e_type !== ET_DYN) refuse("type-unsupported", "e_type", e_type);
     if (e_machine !== EM_X86_64) refuse("machine-unsupported", "e_machine", e_machine);
   }
+  if (rules.onlyExecutables && e_type !== ET_EXEC && e_type !== ET_DYN) refuse("type-unsupported", "e_type", e_type);
   if (EI_DATA === 0) refuse("data-encoding-unsupported", "EI_DATA", EI_DATA);
   if (EI_VERSION === 0) refuse("version-unsupported", "EI_VERSION", EI_VERSION);
   const sizes = RECORD_SIZES[EI_CLASS as keyof typeof RECORD_SIZES];
@@ -81,6 +81,10 @@ function checkHeader(header: FileHeader, rules: Rules): RecordSizes {
     if (e_phnum === PN_XNUM && !rules.takesCountLiterally) refuse("program-header-count-extended", "e_phnum", e_phnum);
     if (e_phoff === 0n) refuse("program-headers-missing", "e_phoff", 0);
     checkRecordSize("e_phentsize", header.e_phentsize, sizes.programHeader);
+    const align = EI_CLASS === ELFCLASS64 ? 8n : 4n;
+    if (rules.checksTableAlignment && e_phoff % align !== 0n) {
+      throw new LoadError("program-headers-misaligned", { field: "e_phoff", value: e_phoff, limit: Number(align) });
+    }
   }
   return sizes;
 }

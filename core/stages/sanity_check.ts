@@ -5,82 +5,118 @@
  */
 
 import { diagnostic } from "../diagnostics.ts";
-import { ET_DYN, isKnownSegmentType, PF_X, PT_LOAD, PT_SHLIB, PT_TLS, segmentTypeName } from "../elf/constants.ts";
+import { ET_DYN, isKnownSegmentType, PT_LOAD, PT_SHLIB, PT_TLS, segmentTypeName } from "../elf/constants.ts";
 import type { CheckedProgramHeader, LoadRange, ProgramHeader } from "../elf/program_header.ts";
 import { LoadError } from "../errors.ts";
-import {
-  alignUp,
-  canonical,
-  hexAddr,
-  isCanonical,
-  low48,
-  LOW48_END,
-  PAGE_SIZE,
-  pageStart,
-} from "../memory/addresses.ts";
+import { canonical, hexAddr, isCanonical, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
 import { signExtendBit47 } from "../memory/sign_extend.ts";
+import { ADDRESS_RULES } from "../pipeline/address_ranges.ts";
+import { checkExtent, extentOf } from "../pipeline/extent.ts";
 import { isMisaligned } from "../pipeline/prepare_memory.ts";
-import type { Base, Checked, ImageStage, Parsed } from "../pipeline/stage.ts";
+import { type Loaded, reportAddresses } from "../pipeline/report_addresses.ts";
+import type { Base, Checked, ImageStage, Parsed, Placed } from "../pipeline/stage.ts";
 
-type Needs = Base & Parsed;
-
-/** A header with its range: what is left once those without one are sorted out. */
-type Loaded = CheckedProgramHeader & { readonly load: LoadRange };
+type Needs = Base & Parsed & Partial<Placed>;
 
 /** Refuses headers that cannot be loaded, reports those that may not mean what they say, and fixes the offset. */
-export const sanityCheck: ImageStage<Base & Parsed, Checked, "sanity-check"> = {
+export const sanityCheck: ImageStage<Base & Parsed & Partial<Placed>, Checked, "sanity-check"> = {
   name: "sanity-check",
-  needs: ["rules", "settings", "intake", "report", "fileHeader", "programHeaders"],
-  adds: ["checked", "virtualAddressOffset", "entryPoint", "sharedPages"],
+  needs: ["rules", "settings", "intake", "report", "claimOn", "fileHeader", "programHeaders"],
+  adds: ["checked", "virtualAddressOffset", "signedOffset", "entryPoint", "sharedPages"],
   run: async (context) => {
     const { rules, intake, programHeaders } = context;
     const fileLength = rules.readsWholeFile ? await intake.length() : undefined;
-    const virtualAddressOffset = chooseOffset(context);
-    const checked = programHeaders.map((phdr): CheckedProgramHeader => {
-      checkType(phdr, context);
-      if (fileLength !== undefined) checkInFile(phdr, fileLength);
-      if (rules.alignment === "congruent") checkCongruent(phdr);
-      if (phdr.p_type !== PT_LOAD || (rules.checksSegmentSizes && isEmpty(phdr))) return phdr;
-      return { ...phdr, load: checkLoad(phdr, virtualAddressOffset, context) };
-    });
+    const offset = chooseOffset(context);
+    if (rules.checksExtent) checkExtent(programHeaders, offset, context.settings.kernelBase);
+    const checked = programHeaders.map((phdr) => checkHeader(phdr, offset, fileLength, context));
     const loads = checked.filter((phdr): phdr is Loaded => phdr.load !== undefined);
     if (rules.refusesEmptyKernel && loads.length === 0) {
       throw new LoadError("no-load-segment", { field: "e_phnum", value: programHeaders.length });
     }
     const sharedPages = rules.mergesSharedPages ? findSharedPages(loads, context) : new Set<number>();
-    const entryPoint = checkEntry(loads, virtualAddressOffset, context);
-    reportAddresses(checked, loads, context);
-    return { checked, virtualAddressOffset, entryPoint, sharedPages };
+    const entryPoint = checkEntry(offset, context);
+    if (rules.reportsAddresses) reportAddresses(checked, loads, offset, entryPoint, context.report);
+    const virtualAddressOffset = BigInt.asUintN(64, offset);
+    return { checked, virtualAddressOffset, signedOffset: offset, entryPoint, sharedPages };
   },
 };
 
-/** `kernelBase` for a position-independent kernel, else 0. */
-function chooseOffset({ settings: { kernelBase }, fileHeader, programHeaders }: Needs): bigint {
-  if (kernelBase === undefined) return 0n;
+/** `kernelBase` for a position-independent kernel, else the place that was chosen for it, else 0. */
+function chooseOffset({ rules, settings: { kernelBase }, placement, fileHeader, programHeaders }: Needs): bigint {
+  if (kernelBase === undefined) return placement?.offset ?? 0n;
   if (fileHeader.e_type !== ET_DYN) {
     throw new LoadError("kernel-base-refused", { field: "e_type", value: fileHeader.e_type });
   }
-  const loads = programHeaders.filter(({ p_type, p_memsz }) => p_type === PT_LOAD && p_memsz > 0n);
-  const aligns = loads.map(({ p_align }) => p_align);
-  const align = aligns.reduce((largest, next) => next > largest ? next : largest, BigInt(PAGE_SIZE));
+  const align = rules.checksExtent
+    ? originalAlignment(programHeaders)
+    : largest(BigInt(PAGE_SIZE), extentOf(programHeaders.filter(({ p_memsz }) => p_memsz > 0n)).align);
   if (kernelBase % align !== 0n) {
     throw new LoadError("kernel-base-misaligned", { field: "kernelBase", value: kernelBase, limit: Number(align) });
   }
   return kernelBase;
 }
 
-function checkType({ index, p_type }: ProgramHeader, { rules, report }: Needs): void {
+/** v0.11 of the original: the largest p_align has to be a power of two where a base is given, and no page is assumed. */
+function originalAlignment(programHeaders: readonly ProgramHeader[]): bigint {
+  const { align } = extentOf(programHeaders);
+  if (isPowerOfTwo(align)) return align;
+  throw new LoadError("alignment-invalid", { field: "the largest p_align", value: align });
+}
+
+function largest(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}
+
+function isPowerOfTwo(value: bigint): boolean {
+  return value > 0n && (value & (value - 1n)) === 0n;
+}
+
+function checkHeader(
+  phdr: ProgramHeader,
+  offset: bigint,
+  fileLength: number | undefined,
+  context: Needs,
+): CheckedProgramHeader {
+  const { rules, fileHeader } = context;
+  const claim = context.claimOn(phdr.p_type, fileHeader.e_machine);
+  if (phdr.p_type === PT_TLS && rules.addresses === "one-half") checkSum(phdr, offset);
+  const checked = claim ? { ...phdr, claim } : phdr;
+  checkType(checked, context);
+  if (fileLength !== undefined) checkInFile(phdr, fileLength);
+  if (rules.alignment === "congruent") checkCongruent(phdr);
+  const isLoad = phdr.p_type === PT_LOAD;
+  const loadable = isLoad && !(rules.checksSegmentSizes && isEmpty(phdr));
+  const checksOther = claim && !isLoad && rules.checksClaimed && phdr.p_memsz > 0n;
+  if (!loadable && !checksOther) return checked;
+  const start = ADDRESS_RULES[rules.addresses](phdr, offset);
+  if (rules.alignment === "power-of-two") checkAlignment(phdr, offset, context);
+  if (!loadable) return checked;
+  const { p_offset, p_filesz, p_memsz } = phdr;
+  const sizes = { fileOffset: Number(p_offset), fileSize: Number(p_filesz), memSize: Number(p_memsz) };
+  const load: LoadRange = { start, ...sizes };
+  if (rules.copiesMisaligned && isMisaligned(load)) reportCopy(phdr, offset, context);
+  return { ...checked, load };
+}
+
+function checkType({ index, p_type, claim }: CheckedProgramHeader, { rules, report }: Needs): void {
   const known = isKnownSegmentType(p_type);
   if (p_type === PT_SHLIB || (!known && rules.refusesUnknownTypes)) {
     throw new LoadError("segment-type-refused", { index, field: "p_type", value: p_type });
   }
-  if (known) return;
+  if (known || claim) return;
   report(diagnostic("segment-type-unknown", {
     severity: "info",
     index,
     addresses: [],
     message: `Program header ${index} has type ${segmentTypeName(p_type)}, which nobody knows; it is ignored.`,
   }));
+}
+
+/** A TLS template may lie anywhere, but its end has to be an address. */
+function checkSum({ index, p_vaddr, p_memsz }: ProgramHeader, offset: bigint): void {
+  const value = p_vaddr + offset + p_memsz;
+  if (value <= 1n << 64n) return;
+  throw new LoadError("address-overflow", { index, field: "p_vaddr + p_memsz", value });
 }
 
 /** The original's check of every header: its segment ends before the file does. */
@@ -104,72 +140,24 @@ function isEmpty({ index, p_filesz, p_memsz }: ProgramHeader): boolean {
   return p_memsz === 0n;
 }
 
-function checkLoad(phdr: ProgramHeader, offset: bigint, context: Needs): LoadRange {
-  const { rules } = context;
-  const range = rules.signExtendsBit47 ? sloppyRange(phdr) : canonicalRange(phdr, offset);
-  const load = {
-    start: range.start,
-    memSize: Number(range.memSize),
-    fileOffset: Number(phdr.p_offset),
-    fileSize: Number(phdr.p_filesz),
-  };
-  if (rules.alignment === "power-of-two") checkAlignment(phdr, load, offset, context);
-  return load;
-}
-
-interface Extent {
-  readonly start: number;
-  readonly memSize: bigint;
-}
-
-/** The whole range lies in one canonical half. */
-function canonicalRange({ index, p_vaddr, p_memsz }: ProgramHeader, offset: bigint): Extent {
-  const start = p_vaddr + offset;
-  const end = start + p_memsz;
-  const field = offset === 0n ? "p_vaddr" : "p_vaddr + kernelBase";
-  if (end > 1n << 64n) throw new LoadError("address-overflow", { index, field: `${field} + p_memsz`, value: end });
-  if (!isCanonical(start)) throw new LoadError("address-not-canonical", { index, field, value: start });
-  const last = end - 1n;
-  if (!isCanonical(last) || last >> 63n !== start >> 63n) {
-    throw new LoadError("address-not-canonical", { index, field: `${field} + p_memsz - 1`, value: last });
-  }
-  return { start: low48(start), memSize: p_memsz };
-}
-
-/** The original's range: it may cross the hole, but the last page of the address space is out of reach for a bss. */
-function sloppyRange({ index, p_vaddr, p_offset, p_filesz, p_memsz }: ProgramHeader): Extent {
-  const virt = signExtendBit47(p_vaddr, "p_vaddr", index);
-  const start = low48(virt);
-  const filePages = alignUp(Number(p_offset % 4096n) + Number(p_filesz));
-  if (pageStart(start) + filePages > LOW48_END) {
-    throw new LoadError("address-overflow", { index, field: "p_vaddr + p_filesz", value: virt + p_filesz });
-  }
-  if (p_memsz <= p_filesz) return { start, memSize: p_memsz };
-  signExtendBit47(virt + p_filesz, "p_vaddr + p_filesz", index);
-  const end = signExtendBit47(virt + p_memsz, "p_vaddr + p_memsz", index);
-  const lastPage = pageStart(LOW48_END - 1);
-  const bssStart = alignUp(start + Number(p_filesz));
-  if (bssStart > lastPage || (bssStart <= low48(end) && low48(end) >= lastPage)) {
-    throw new LoadError("address-overflow", { index, field: "p_vaddr + p_memsz", value: end });
-  }
-  return { start, memSize: p_memsz };
-}
-
-function checkAlignment(phdr: ProgramHeader, load: LoadRange, offset: bigint, { report }: Needs): void {
+function checkAlignment(phdr: ProgramHeader, offset: bigint, { report }: Needs): void {
   const { index, p_align, p_vaddr, p_offset } = phdr;
-  if ((p_align & (p_align - 1n)) !== 0n && p_align !== 0n) {
+  if (p_align !== 0n && !isPowerOfTwo(p_align)) {
     throw new LoadError("alignment-invalid", { index, field: "p_align", value: p_align });
   }
-  const place = { index, addresses: [p_vaddr + offset] };
-  const sums = `p_vaddr ${hexAddr(p_vaddr)} and p_offset ${hexAddr(p_offset)}`;
-  if (p_align > 1n && p_vaddr % p_align !== p_offset % p_align) {
-    const message = `Program header ${index}: ${sums} differ modulo p_align ${hexAddr(p_align)}.`;
-    report(diagnostic("alignment-mismatch", { severity: "warning", ...place, message }));
-  }
-  if (isMisaligned(load)) {
-    const message = `Program header ${index}: ${sums} differ within their pages; its bytes were copied.`;
-    report(diagnostic("segment-copied", { severity: "info", ...place, message }));
-  }
+  if (p_align <= 1n || p_vaddr % p_align === p_offset % p_align) return;
+  const message = `Program header ${index}: ${bothAddresses(phdr)} differ modulo p_align ${hexAddr(p_align)}.`;
+  report(diagnostic("alignment-mismatch", { severity: "warning", index, addresses: [p_vaddr + offset], message }));
+}
+
+function reportCopy(phdr: ProgramHeader, offset: bigint, { report }: Needs): void {
+  const { index, p_vaddr } = phdr;
+  const message = `Program header ${index}: ${bothAddresses(phdr)} differ within their pages; its bytes were copied.`;
+  report(diagnostic("segment-copied", { severity: "info", index, addresses: [p_vaddr + offset], message }));
+}
+
+function bothAddresses({ p_vaddr, p_offset }: ProgramHeader): string {
+  return `p_vaddr ${hexAddr(p_vaddr)} and p_offset ${hexAddr(p_offset)}`;
 }
 
 /** Refuses ranges that intersect, and gives the pages in which one ends and the next begins. */
@@ -204,43 +192,11 @@ function rangeOf({ load }: Loaded): string {
   return `${hexAddr(canonical(load.start))}..${hexAddr(canonical(load.start) + BigInt(load.memSize))}`;
 }
 
-function checkEntry(loads: readonly Loaded[], offset: bigint, { rules, fileHeader, report }: Needs): bigint {
+function checkEntry(offset: bigint, { rules, fileHeader }: Needs): bigint {
   const entry = fileHeader.e_entry + offset;
-  const field = offset === 0n ? "e_entry" : "e_entry + kernelBase";
-  if (rules.signExtendsBit47) return signExtendBit47(entry, field);
-  if (entry >= 1n << 64n) throw new LoadError("address-overflow", { field, value: entry });
+  const field = offset === 0n ? "e_entry" : "e_entry + virtualAddressOffset";
+  if (rules.addresses === "sign-extended") return signExtendBit47(entry, field);
+  if (entry < 0n || entry >= 1n << 64n) throw new LoadError("address-overflow", { field, value: entry });
   if (!isCanonical(entry)) throw new LoadError("address-not-canonical", { field, value: entry });
-  const low = low48(entry);
-  const inside = ({ load, p_flags }: Loaded): boolean =>
-    (p_flags & PF_X) !== 0 && low >= pageStart(load.start) && low < alignUp(load.start + load.memSize);
-  if (!loads.some(inside)) {
-    const physical = loads.find(({ p_paddr, p_memsz }) => entry >= p_paddr && entry < p_paddr + p_memsz);
-    const guess = physical ? ` It lies in the p_paddr range of program header ${physical.index}.` : "";
-    const message = `The entry point ${hexAddr(entry)} lies in no executable page.${guess}`;
-    report(diagnostic("entry-not-executable", { severity: "warning", addresses: [entry], message }));
-  }
   return entry;
-}
-
-/** Reports headers whose other addresses may matter to whoever boots the kernel. */
-function reportAddresses(
-  checked: readonly CheckedProgramHeader[],
-  loads: readonly Loaded[],
-  { rules, report }: Needs,
-): void {
-  if (!rules.onlyX86Kernels) return;
-  for (const { index, p_type, p_vaddr, p_filesz } of checked) {
-    if (p_type !== PT_TLS || p_filesz === 0n) continue;
-    const covered = loads.some((load) => p_vaddr >= load.p_vaddr && p_vaddr + p_filesz <= load.p_vaddr + load.p_memsz);
-    if (covered) continue;
-    const message = `Program header ${index}: the TLS template at ${hexAddr(p_vaddr)} lies in no PT_LOAD segment.`;
-    report(diagnostic("tls-outside-load", { severity: "warning", index, addresses: [p_vaddr], message }));
-  }
-  const elsewhere = loads.find(({ p_paddr, p_vaddr }) => p_paddr !== 0n && p_paddr !== p_vaddr);
-  if (!elsewhere) return;
-  const { index, p_paddr, p_vaddr } = elsewhere;
-  const message = `Program header ${index}: p_paddr ${hexAddr(p_paddr)} is not p_vaddr ${
-    hexAddr(p_vaddr)
-  }; it is ignored.`;
-  report(diagnostic("physical-address-ignored", { severity: "info", index, addresses: [p_vaddr], message }));
 }

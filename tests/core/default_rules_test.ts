@@ -301,6 +301,26 @@ Deno.test("a TLS template outside every LOAD is accepted, with a diagnostic", as
   assertEquals(rules(await loadOriginal(file)), []);
 });
 
+Deno.test("a TLS template whose end is no address is refused", async () => {
+  const tls: SegmentSpec = {
+    p_type: PT_TLS,
+    p_vaddr: 0x40_0000n,
+    offset: 0x1000,
+    filesz: 0,
+    p_memsz: (1n << 64n) - 1n,
+  };
+  const file = buildElf({ segments: [TEXT, tls], length: END });
+  await assertRefused(loadDefault(file), "address-overflow", { index: 1, field: "p_vaddr + p_memsz" });
+  await assertRefused(loadOriginal(file), "address-overflow", { index: 1 });
+});
+
+Deno.test("the offset of a segment without file bytes does not matter", async () => {
+  const bss: SegmentSpec = { offset: 2 ** 50, p_vaddr: 0x50_0000n, filesz: 0, p_memsz: 0x1000n, p_flags: PF_R | PF_W };
+  const file = buildElf({ segments: [TEXT, bss], length: END });
+  assertEquals(pages(await loadDefault(file)), ["0x400000 R-X", "0x500000 RW-"]);
+  await assertRefused(loadOriginal(file), "segment-out-of-file", { index: 1 });
+});
+
 Deno.test("an entry that is not canonical is refused; one in no executable page gives a diagnostic", async () => {
   const e_entry = 0x1234_0000_0000_0000n;
   const wild = buildElf({ header: { e_entry }, segments: [TEXT], length: END });

@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
 import {
+  type AnyPlugin,
   ascendingFrames,
   ERROR_CODES,
   type ErrorCode,
@@ -13,13 +14,15 @@ import {
   usedLevel4Entries,
 } from "../../mod.ts";
 import { DIAGNOSTIC_HINTS } from "../../core/diagnostics.ts";
-import { ET_DYN, PT_SHLIB, PT_TLS } from "../../core/elf/constants.ts";
+import { ET_DYN, PT_DYNAMIC, PT_SHLIB, PT_TLS } from "../../core/elf/constants.ts";
+import { relocate } from "../../plugins/relocate.ts";
 import { buildElf, type ElfSpec, type SegmentSpec, writeFileHeader } from "../elf_builder.ts";
 
 const TEXT: SegmentSpec = { offset: 0x1000, filesz: 0x200 };
-const load = (spec: ElfSpec, options?: LoadOptions) => loadKernel(buildElf(spec), options);
+const load = (spec: ElfSpec, options?: LoadOptions<readonly AnyPlugin[]>) => loadKernel(buildElf(spec), options);
 const loadHeader = (header: ElfSpec["header"]) => load({ header, segments: [TEXT] });
-const loadSegment = (segment: SegmentSpec, options?: LoadOptions) => load({ segments: [segment] }, options);
+const loadSegment = (segment: SegmentSpec, options?: LoadOptions<readonly AnyPlugin[]>) =>
+  load({ segments: [segment] }, options);
 const ORIGINAL: LoadOptions = { rules: "bootloader-0.10" };
 
 async function breakTables(): Promise<unknown> {
@@ -39,6 +42,35 @@ function withoutTable(): Uint8Array {
   writeFileHeader(file, { e_phoff: 0n, e_phnum: 1 });
   return file;
 }
+
+function misalignedTable(): Uint8Array {
+  return buildElf({ header: { e_phoff: 68n }, segments: [TEXT], length: 0x2000 });
+}
+
+/** A position-independent kernel with this dynamic table, and one relocation at 0x1100. */
+function withDynamic(tags: readonly bigint[], relocation: readonly bigint[] = []): Uint8Array {
+  const data = new Uint8Array(0x200);
+  data.set(new Uint8Array(new BigUint64Array(tags).buffer));
+  data.set(new Uint8Array(new BigUint64Array(relocation).buffer), 0x100);
+  const text = { offset: 0x1000, p_vaddr: 0x1000n, data, p_flags: 7 };
+  const dynamic = { p_type: PT_DYNAMIC, offset: 0x1000, p_vaddr: 0x1000n, filesz: 0x80, p_align: 8n };
+  return buildElf({ header: { e_type: ET_DYN, e_entry: 0x1000n }, segments: [text, dynamic] });
+}
+
+function withRelocation(info: bigint, place: bigint): Uint8Array {
+  return withDynamic([7n, 0x1100n, 8n, 24n, 9n, 24n, 0n, 0n], [place, info, 0n]);
+}
+
+const failingPlugin: AnyPlugin = {
+  name: "failing",
+  handlers: [{
+    type: 1,
+    phase: "seal",
+    handle: () => {
+      throw new Error("out of coffee");
+    },
+  }],
+};
 
 function failingStream(): ReadableStream<Uint8Array> {
   return new ReadableStream({ pull: () => Promise.reject(new Error("the disk is on fire")) });
@@ -76,6 +108,12 @@ const PRODUCERS: { readonly [C in ErrorCode]: () => unknown } = {
   "page-not-mapped": async () => (await loadSegment(TEXT)).read(0x1234n, 1),
   "table-out-of-memory": breakTables,
   "level4-exhausted": () => usedLevel4Entries(Array.from({ length: 512 }, (_, index) => index)).getFreeEntry(),
+  "program-headers-misaligned": () => loadKernel(misalignedTable(), { rules: "bootloader-0.11" }),
+  "dynamic-malformed": () => loadKernel(withDynamic([7n, 0n]), { plugins: [relocate()] }),
+  "relocation-unsupported": () => loadKernel(withRelocation(18n, 0x1000n), { plugins: [relocate()] }),
+  "relocation-out-of-segment": () => loadKernel(withRelocation(8n, 0x9000n), { plugins: [relocate()] }),
+  "symbol-undefined": () => loadKernel(withRelocation((3n << 32n) | 1n, 0x1000n), { plugins: [relocate()] }),
+  "plugin-failed": () => loadSegment({ ...TEXT, p_flags: 7 }, { plugins: [failingPlugin] }),
   "source-failed": () => loadKernel(failingStream()),
   "response-not-ok": () => loadKernel(new Response("no such kernel", { status: 404, statusText: "Not Found" })),
 };

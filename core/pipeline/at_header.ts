@@ -1,0 +1,36 @@
+/**
+ * Says of an error which program header it concerns.
+ *
+ * @module
+ */
+
+import type { ProgramHeader } from "../elf/program_header.ts";
+import { LoadError } from "../errors.ts";
+import { canonical, low48, pageStart } from "../memory/addresses.ts";
+import type { Checked } from "./stage.ts";
+
+/**
+ * The same error with the header that was being handled, and, where a page is mapped already, the one that owns it.
+ *
+ * @param error The error.
+ * @param phdr The header that was being handled.
+ * @param checked All headers.
+ * @returns The error itself where it names a header already.
+ */
+export function atHeader(error: LoadError, { index }: ProgramHeader, checked: Checked["checked"]): LoadError {
+  if (error.detail.index !== undefined) return error;
+  const owner = error.code === "page-already-mapped" ? ownerOf(error.detail.value as bigint, index, checked) : {};
+  return new LoadError(error.code, { ...error.detail, index, ...owner }, { cause: error.cause });
+}
+
+/** The header whose pages reach the one that is mapped already; the original's bss reaches the page behind its end too. */
+function ownerOf(page: bigint, index: number, checked: Checked["checked"]): object {
+  const low = low48(page);
+  for (const { load, index: otherIndex } of checked) {
+    if (!load || otherIndex === index) continue;
+    const end = load.start + Math.max(load.memSize, load.fileSize);
+    if (low < pageStart(load.start) || low > end) continue;
+    return { otherIndex, otherRange: [canonical(load.start), canonical(load.start) + BigInt(end - load.start)] };
+  }
+  return {};
+}
