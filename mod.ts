@@ -129,6 +129,7 @@ export type {
   PluginEntry,
   PluginResults,
   ResultOf,
+  StagesOf,
 } from "./core/pipeline/plugin.ts";
 export type { MemoryWindow } from "./core/pipeline/settings.ts";
 export type {

@@ -9,7 +9,7 @@ import { relocate, type Relocations } from "./relocate.ts";
 import { type Relro, relro } from "./relro.ts";
 
 /** The plugins that do what the newest original does by itself. */
-export type OriginalPlugins = readonly [Plugin<"relocate", Relocations>, Plugin<"relro", Relro>];
+export type OriginalPlugins = readonly [RelocatePlugin, Plugin<"relro", Relro>];
 
 /** The presets, by name. */
 export interface Presets {

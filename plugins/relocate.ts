@@ -9,6 +9,7 @@ import { ELFCLASS64, ET_DYN, PT_DYNAMIC } from "../core/elf/constants.ts";
 import type { CheckedProgramHeader } from "../core/elf/program_header.ts";
 import { LoadError } from "../core/errors.ts";
 import type { Plugin, PluginContext } from "../core/pipeline/plugin.ts";
+import type { Base, ImageStage, Parsed, Placed } from "../core/pipeline/stage.ts";
 import { applyRela } from "./relocate/apply_rela.ts";
 import { applyRelr } from "./relocate/apply_relr.ts";
 import { type DynamicTable, readDynamicTable } from "./relocate/dynamic_table.ts";
@@ -32,6 +33,13 @@ export interface RelocateOptions {
   readonly seed?: bigint;
 }
 
+/** The plugin relocate; what its stage chose stands in the results under "place". */
+export type RelocatePlugin = Plugin<
+  "relocate",
+  Relocations,
+  readonly [{ readonly before: "sanity-check"; readonly stage: ImageStage<Base & Parsed, Placed, "place"> }]
+>;
+
 /**
  * Makes the plugin relocate.
  *
@@ -50,7 +58,7 @@ export interface RelocateOptions {
  * @param options How kernels are placed; `kernelBase` goes before it.
  * @returns The plugin.
  */
-export function relocate({ seed }: RelocateOptions = {}): Plugin<"relocate", Relocations> {
+export function relocate({ seed }: RelocateOptions = {}): RelocatePlugin {
   return {
     name: "relocate",
     stages: [{ before: "sanity-check", stage: placeStage(seed) }],

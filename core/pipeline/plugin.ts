@@ -14,6 +14,7 @@ import type { Mapper } from "../paging/mapper.ts";
 import type { UsedLevel4Entries } from "../paging/used_level4_entries.ts";
 import type { Rules } from "../rules.ts";
 import { isKebabCase } from "./names.ts";
+import type { AddsOf } from "./pipeline.ts";
 import type { Stage } from "./stage.ts";
 
 /** When a handler runs: with its segment, after every `PT_LOAD`, or after relocation. */
@@ -100,8 +101,12 @@ export type PlacedStage =
     readonly stage: Stage;
   };
 
-/** A plugin: a plain object. */
-export interface Plugin<Name extends string = string, Result = unknown> {
+/** A plugin: a plain object. What its stages add is typed in the results where `Stages` names them. */
+export interface Plugin<
+  Name extends string = string,
+  Result = unknown,
+  Stages extends readonly PlacedStage[] = readonly PlacedStage[],
+> {
   /** Name in kebab-case, unique in a load. */
   readonly name: Name;
   /** Names of the plugins whose results its handlers see; they run before them in each phase. */
@@ -109,7 +114,7 @@ export interface Plugin<Name extends string = string, Result = unknown> {
   /** Claims on program header types. */
   readonly handlers?: readonly Handler<Result>[];
   /** Stages with a place. */
-  readonly stages?: readonly PlacedStage[];
+  readonly stages?: Stages;
 }
 
 /** A handler of any plugin. */
@@ -127,13 +132,25 @@ export interface AnyPlugin extends Omit<Plugin, "handlers"> {
 /** An entry of a list of plugins: falsy ones are skipped. */
 export type PluginEntry = AnyPlugin | false | null | undefined | 0 | "";
 
-/** What a plugin of this type finds. */
-export type ResultOf<T> = T extends Plugin<string, infer R> ? R : never;
+/** What the handlers of a plugin of this type find. */
+export type ResultOf<T> = T extends { readonly handlers?: readonly Handler<infer R>[] } ? R : never;
 
-/** What the plugins of a list found, by their names; a plugin that met no header of its types found nothing. */
-export type PluginResults<P extends readonly PluginEntry[]> = {
-  readonly [T in Extract<P[number], AnyPlugin> as T["name"]]?: ResultOf<T>;
-};
+/** The stages of a plugin of this type, where the compiler knows their names. */
+export type StagesOf<T> = T extends { readonly stages?: readonly { readonly stage: infer S extends Stage }[] }
+  ? string extends S["name"] ? never : S
+  : never;
+
+/**
+ * What the plugins of a list found, by their names, and what their stages added, by theirs. Handlers that met no header
+ * of their types found nothing.
+ */
+export type PluginResults<P extends readonly PluginEntry[]> =
+  & {
+    readonly [
+      T in Extract<P[number], AnyPlugin> as [ResultOf<T>] extends [never] ? never : T["name"]
+    ]?: ResultOf<T>;
+  }
+  & { readonly [S in StagesOf<Extract<P[number], AnyPlugin>> as S["name"]]: AddsOf<S> };
 
 const PLUGIN_KEYS: readonly string[] = ["name", "needs", "handlers", "stages"];
 const HANDLER_KEYS: readonly string[] = ["type", "machine", "phase", "readsFile", "handle"];

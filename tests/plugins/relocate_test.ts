@@ -268,7 +268,7 @@ Deno.test("the relocations of a kernel with fixed addresses are left alone", asy
 
 /** What `readelf -rW` lists: the relocated words of RELA with their values, and those of RELR. */
 function parseRelocations(text: string): { readonly rela: Map<bigint, bigint>; readonly relr: readonly bigint[] } {
-  const rela = [...text.matchAll(/^([0-9a-f]{16})  [0-9a-f]{16} R_X86_64_RELATIVE +([0-9a-f]+)$/gm)];
+  const rela = [...text.matchAll(/^([0-9a-f]{16}) {2}[0-9a-f]{16} R_X86_64_RELATIVE +([0-9a-f]+)$/gm)];
   const relr = [...text.matchAll(/^([0-9a-f]{16})$/gm)];
   const number = (digits: string) => BigInt(`0x${digits}`);
   return {
