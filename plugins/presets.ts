@@ -5,7 +5,7 @@
  */
 
 import type { Plugin } from "../core/pipeline/plugin.ts";
-import { relocate, type Relocations } from "./relocate.ts";
+import { relocate, type RelocatePlugin } from "./relocate.ts";
 import { type Relro, relro } from "./relro.ts";
 
 /** The plugins that do what the newest original does by itself. */

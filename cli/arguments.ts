@@ -1,0 +1,105 @@
+/**
+ * Arguments: what belongs to which flag, and what is wrong with them.
+ *
+ * @module
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import { closestString } from "@std/text/closest-string";
+import { type Command, COMMANDS, type Flag } from "./commands.ts";
+import { usageError } from "./failure.ts";
+import { printable } from "./text.ts";
+
+/** The arguments of a command, sorted. */
+export interface Arguments {
+  /** The source: a path, "-" or a URL. */
+  readonly source: string;
+  /** The values of the flags that have one, by their names. */
+  readonly values: ReadonlyMap<string, string>;
+}
+
+/**
+ * Sorts the arguments of a command.
+ *
+ * @param command The command, whose flags are known.
+ * @param args The arguments behind its name.
+ * @returns The source and the values of flags. Switches are left to whoever looks for them.
+ * @throws {CliError} "usage" where a flag is unknown, repeated, without its value or with one too many, and where there
+ * is not exactly one source.
+ */
+export function parseArguments(command: Command, args: readonly string[]): Arguments {
+  const { flags } = command;
+  const names = (kind: (flag: Flag) => boolean) => flags.filter(kind).map(({ name }) => name);
+  const withValue = names(({ value }) => value !== undefined);
+  const switches = names(({ value }) => value === undefined);
+  const unknown: string[] = [];
+  const parsed = parseArgs(unambiguous(args, withValue, switches), {
+    string: [...withValue, "_"],
+    boolean: switches,
+    collect: [...withValue, ...switches],
+    unknown: (argument, key) => {
+      if (key === undefined) return true;
+      unknown.push(argument);
+      return false;
+    },
+  });
+  if (unknown.length > 0) refuseUnknown(unknown[0], command);
+  const values = new Map<string, string>();
+  for (const flag of flags) {
+    const given = parsed[flag.name] as readonly unknown[];
+    if (given.length > 1) throw wrong(command, `Cannot use --${flag.name}: it is given ${given.length} times`, flag);
+    if (given.length === 0 || flag.value === undefined) continue;
+    if (given[0] === "") throw wrong(command, `Cannot use --${flag.name}: its value ${flag.value} is missing`, flag);
+    values.set(flag.name, String(given[0]));
+  }
+  return { source: onlySource(parsed._.map(String), command), values };
+}
+
+/**
+ * The same arguments, where parseArgs would guess: a value that starts with a dash is tied to its flag, and a file named
+ * "true" or "false" is kept from being taken for the value of a switch.
+ */
+function unambiguous(args: readonly string[], withValue: readonly string[], switches: readonly string[]): string[] {
+  const end = args.includes("--") ? args.indexOf("--") : args.length;
+  const clear: string[] = [];
+  for (let at = 0; at < end; at++) {
+    const name = args[at].slice(2);
+    const next = args[at + 1];
+    const isFlag = args[at].startsWith("--");
+    const given = switches.find((known) => args[at].startsWith(`--${known}=`));
+    if (given) {
+      throw usageError(`Cannot use ${printable(args[at])}: --${given} takes no value`, undefined, { flag: given });
+    }
+    if (isFlag && withValue.includes(name) && at + 1 < end && /^-($|\d)/.test(next)) {
+      clear.push(`${args[at++]}=${next}`);
+    } else {
+      clear.push(args[at]);
+      if (isFlag && switches.includes(name) && (next === "true" || next === "false")) clear.push(`./${args[++at]}`);
+    }
+  }
+  return [...clear, ...args.slice(end)];
+}
+
+function refuseUnknown(argument: string, { name, flags }: Command): never {
+  const spelled = argument.split("=")[0];
+  const known = flags.map((flag) => `--${flag.name}`);
+  const guess = spelled.length > 3 ? `Did you mean ${closestString(spelled, known)}? ` : "";
+  const hint = `${guess}kload ${name} --help lists the flags.`;
+  throw usageError(`Cannot use ${printable(spelled)}: kload ${name} has no such flag`, hint, { flag: spelled });
+}
+
+function onlySource([source, extra]: readonly string[], { name }: Command): string {
+  if (source === undefined) {
+    throw usageError(`Cannot ${name} anything: there is no FILE, - or URL`, `kload ${name} --help shows examples.`);
+  }
+  if (extra === undefined) return source;
+  const names = Object.keys(COMMANDS);
+  const hint = names.includes(source)
+    ? `The command comes first: kload ${source} ${printable(extra)}`
+    : `kload ${name} takes one FILE, - or URL. The commands are ${names.join(", ")} and help.`;
+  throw usageError(`Cannot use ${printable(extra)}: ${printable(source)} is the source already`, hint, { extra });
+}
+
+function wrong({ name }: Command, message: string, flag: Flag): Error {
+  return usageError(message, `kload ${name} --help lists the flags.`, { flag: flag.name });
+}

@@ -1,0 +1,69 @@
+/**
+ * `kload load`: loads a kernel and tells of it.
+ *
+ * @module
+ */
+
+import type { Arguments } from "./arguments.ts";
+import { writeDump } from "./dump.ts";
+import { problemOf, tell, usageError } from "./failure.ts";
+import { kernelJson } from "./json.ts";
+import { loadByPreset } from "./kernel.ts";
+import { loadOptions } from "./load_options.ts";
+import { usedMemory } from "./memory_pieces.ts";
+import { isRefusal, otherRulesFor } from "./other_rules.ts";
+import type { Output } from "./output.ts";
+import { type ProgressLine, startProgress } from "./progress.ts";
+import { loadReport } from "./report.ts";
+import { openSource } from "./source.ts";
+
+/**
+ * Loads a kernel, writes the dump that was asked for, and prints the report or the JSON object.
+ *
+ * @param args The arguments.
+ * @param output Where to print.
+ * @param signal Ends the load.
+ * @returns The exit status.
+ */
+export async function load({ source: name, values }: Arguments, output: Output, signal: AbortSignal): Promise<number> {
+  const options = loadOptions(values);
+  const path = values.get("dump");
+  if (path === "-") {
+    const hint = "Standard output has the report; give the path of a file.";
+    throw usageError("Cannot use --dump -: a dump is not written to standard output", hint, { flag: "dump" });
+  }
+  const line = progressLine(output);
+  signal.addEventListener("abort", line.stop, { once: true });
+  const source = await openSource(name, signal).catch((error) => {
+    line.stop();
+    throw error;
+  });
+  try {
+    const kernel = await loadByPreset(source.reader, {
+      ...options,
+      signal,
+      onProgress: (progress) => line.update(progress, source.size),
+    }).finally(line.stop);
+    await source.check();
+    if (path !== undefined) await writeDump(kernel, path, source.file, signal);
+    if (output.json) {
+      await output.print(await kernelJson(kernel, signal));
+    } else if (!output.quiet) {
+      const dump = path === undefined ? undefined : { path, size: usedMemory(kernel) };
+      const about = { name: source.name, rules: options.rules, kernelBase: options.kernelBase, dump };
+      await output.print(loadReport(kernel, about, output.paint));
+    }
+    return 0;
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    return await tell(problemOf(error), output, () => otherRulesFor(source, options, signal));
+  } finally {
+    source.close();
+  }
+}
+
+function progressLine({ quiet }: Output): ProgressLine {
+  if (quiet || !Deno.stderr.isTerminal()) return { update: () => {}, stop: () => {} };
+  const encoder = new TextEncoder();
+  return startProgress((text) => Deno.stderr.writeSync(encoder.encode(text)));
+}

@@ -1,0 +1,45 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { writeDump } from "../../cli/dump.ts";
+import { CliError } from "../../cli/failure.ts";
+import type { Kernel } from "../../cli/kernel.ts";
+import { loadKernel } from "../../mod.ts";
+import { HELLO, withFile, withFolder } from "./kload.ts";
+
+const kernel = await loadKernel(await Deno.readFile(HELLO)) as Kernel;
+const never = new AbortController().signal;
+
+Deno.test("a dump that is no longer wanted leaves no file behind", async () => {
+  await withFolder(async (folder) => {
+    const aborted = AbortSignal.abort(new Error("no more"));
+    await assertRejects(() => writeDump(kernel, `${folder}/memory.bin`, undefined, aborted), Error, "no more");
+    assertEquals([...Deno.readDirSync(folder)], []);
+  });
+});
+
+Deno.test("a dump that is no longer wanted leaves a file that was there, but no half of a dump in it", async () => {
+  await withFile("memory.bin", new Uint8Array(10), async (path) => {
+    await assertRejects(() => writeDump(kernel, path, undefined, AbortSignal.abort()), DOMException);
+    assertEquals((await Deno.stat(path)).size, 0);
+  });
+});
+
+Deno.test("a dump replaces a longer file", async () => {
+  await withFile("memory.bin", new Uint8Array(2 ** 23), async (path) => {
+    await writeDump(kernel, path, undefined, never);
+    assertEquals((await Deno.stat(path)).size, kernel.nextFrame);
+  });
+});
+
+Deno.test("a dump that cannot be written says where", async () => {
+  await withFolder(async (folder) => {
+    const path = `${folder}/a\x1b/memory.bin`;
+    const error = await assertRejects(() => writeDump(kernel, path, undefined, never), CliError, "a\\u001b/memory.bin");
+    assertEquals([error.code, error.detail], ["dump-failed", { dump: path }]);
+  });
+});
+
+Deno.test({
+  name: "a dump goes to a device as it is",
+  ignore: Deno.build.os === "windows",
+  fn: () => writeDump(kernel, "/dev/null", undefined, never),
+});
