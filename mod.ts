@@ -103,7 +103,8 @@ export {
   WRITABLE,
   WRITE_THROUGH,
 } from "./core/paging/entry.ts";
-export type { Leaf, MapOptions, Mapper, Mapping, Table, Translation, WalkStep } from "./core/paging/mapper.ts";
+export type { Leaf, Mapping, Table } from "./core/paging/listing.ts";
+export type { MapOptions, Mapper, Translation, WalkStep } from "./core/paging/mapper.ts";
 export { type UsedLevel4Entries, usedLevel4Entries } from "./core/paging/used_level4_entries.ts";
 
 export {

@@ -322,7 +322,7 @@ const ERRORS: { readonly [C in ErrorCode]: ErrorText<C> } = {
     hint: "The cause says what went wrong in the plugin; leave it out (--no-plugin) to load without it.",
   },
   "source-failed": {
-    message: ({ field, value }) => `Cannot read the source: ${field} is ${hex(value)}`,
+    message: ({ field, value }) => `Cannot read the source: it failed; ${field} is ${value}`,
     hint: "The cause says what went wrong: see the error's cause.",
   },
   "response-not-ok": {

@@ -11,8 +11,10 @@ export type RuleSetName = "default" | "bootloader-0.10" | "bootloader-0.11";
 export interface Rules {
   /** The rule set's name. */
   readonly name: RuleSetName;
-  /** Only ELF64, little-endian, `EM_X86_64` is accepted. */
+  /** Only ELF64 for `EM_X86_64` is accepted. */
   readonly onlyX86: boolean;
+  /** Only little-endian files are accepted; else others are read as if they were. */
+  readonly onlyLittleEndian: boolean;
   /** Only `ET_EXEC` and `ET_DYN` are accepted. */
   readonly onlyExecutables: boolean;
   /** The whole file is read: its length bounds the section header table and, strictly, every header's segment. */
@@ -65,6 +67,7 @@ export const RULES: { readonly [N in RuleSetName]: Rules } = {
   "default": {
     name: "default",
     onlyX86: true,
+    onlyLittleEndian: true,
     onlyExecutables: true,
     readsWholeFile: false,
     takesCountLiterally: false,
@@ -90,6 +93,7 @@ export const RULES: { readonly [N in RuleSetName]: Rules } = {
   "bootloader-0.10": {
     name: "bootloader-0.10",
     onlyX86: false,
+    onlyLittleEndian: false,
     onlyExecutables: false,
     readsWholeFile: true,
     takesCountLiterally: true,
@@ -115,6 +119,7 @@ export const RULES: { readonly [N in RuleSetName]: Rules } = {
   "bootloader-0.11": {
     name: "bootloader-0.11",
     onlyX86: false,
+    onlyLittleEndian: false,
     onlyExecutables: true,
     readsWholeFile: true,
     takesCountLiterally: true,

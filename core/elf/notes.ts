@@ -75,8 +75,9 @@ export function readNotes(bytes: Uint8Array, fileOffset: number, p_align: bigint
   const faults: NoteFault[] = [];
   const fault = (at: number, problem: string) => faults.push({ fileOffset: fileOffset + at, problem });
 
-  /** Whether a note with a name starts here, or only padding. */
-  const isStart = (at: number): boolean => {
+  /** Whether a note with a name starts here, or only padding, and there is but padding on the way. */
+  const leadsOn = (from: number, at: number): boolean => {
+    if (bytes.subarray(from, at).some((byte) => byte !== 0)) return false;
     if (at >= end) return true;
     if (at + HEADER_SIZE > bytes.length) return false;
     const name = at + HEADER_SIZE;
@@ -99,9 +100,10 @@ export function readNotes(bytes: Uint8Array, fileOffset: number, p_align: bigint
     const layouts = p_align === 8n && at % 8 === 0 ? BY_EIGHT : BY_FOUR;
     const place = ([alignment, next]: Layout) => {
       const start = alignUp(nameEnd, alignment);
-      return { alignment, start, next: alignUp(start + size, next) };
+      return { alignment, start, end: start + size, next: alignUp(start + size, next) };
     };
-    const { alignment, start, next } = place(layouts.find((layout) => isStart(place(layout).next)) ?? layouts[0]);
+    const places = layouts.map(place);
+    const { alignment, start, next } = places.find((one) => leadsOn(one.end, one.next)) ?? places[0];
     if (size > 0 && start + size > bytes.length) {
       fault(at, `its descriptor of ${size} bytes reaches past the segment's end`);
       break;

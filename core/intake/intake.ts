@@ -11,6 +11,7 @@ import { concat } from "@std/bytes/concat";
 import { LoadError } from "../errors.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
 import type { ByteSource } from "./source.ts";
+import { unlessAborted } from "./unless_aborted.ts";
 
 /** How far a load has come. */
 export interface Progress {
@@ -36,9 +37,15 @@ export interface Intake {
   readonly received: number;
   /** Number of bytes taken from the source. */
   readonly bytesRead: number;
-  /** Waits until the first `end` bytes have arrived or the source has ended; gives the smaller of `end` and its end. */
+  /**
+   * Waits until the first `end` bytes have arrived, or the source has ended, or all that is kept has arrived; gives the
+   * smaller of `end` and what has arrived.
+   */
   readonly require: (end: number) => Promise<number>;
-  /** The file's length; reads the whole source where that is the only way to know it. */
+  /**
+   * The file's length; reads the whole source where that is the only way to know it. Throws `RangeError` where it is
+   * not known once the bytes have their place.
+   */
   readonly length: () => Promise<number>;
   /** A view of bytes that have arrived; a copy where they lie in several blocks. */
   readonly bytes: (offset: number, length: number) => Uint8Array;
@@ -69,8 +76,7 @@ export function openIntake(source: ByteSource, { maxMemory, signal, onProgress }
   const blocks: Block[] = [];
   let received = 0;
   let ended = false;
-  let total = source.length;
-  let placed: { readonly memory: PhysicalMemory; readonly address: number } | undefined;
+  let placed: { readonly memory: PhysicalMemory; readonly address: number; readonly total: number } | undefined;
 
   /** The free bytes that the next read goes to: at its place, or at the end of the last block. */
   const vacancy = (wanted: number): Uint8Array => {
@@ -102,7 +108,9 @@ export function openIntake(source: ByteSource, { maxMemory, signal, onProgress }
     }
     if (count === 0) ended = true;
     received += count;
-    onProgress?.({ loaded: source.taken, ...(total === undefined ? {} : { total }) });
+    const loaded = source.taken;
+    // The last chunk of a stream may bring more along than was asked for.
+    onProgress?.({ loaded, ...(placed ? { total: Math.max(placed.total, loaded) } : {}) });
   };
 
   return {
@@ -113,11 +121,13 @@ export function openIntake(source: ByteSource, { maxMemory, signal, onProgress }
       return source.taken;
     },
     require: async (end) => {
-      while (received < end && !ended) await readSome(end - received);
+      const last = Math.min(end, placed?.total ?? end);
+      while (received < last && !ended) await readSome(last - received);
       return Math.min(end, received);
     },
     length: async () => {
       if (source.length !== undefined) return source.length;
+      if (placed) throw new RangeError("Cannot find the file's length: no byte behind those that are kept is read");
       while (!ended) await readSome(BLOCK_MAX);
       return received;
     },
@@ -129,27 +139,13 @@ export function openIntake(source: ByteSource, { maxMemory, signal, onProgress }
         .map(({ start, bytes }) => bytes.subarray(Math.max(0, offset - start), offset + length - start));
       return pieces.length === 1 ? pieces[0] : concat(pieces);
     },
-    place: (memory, address, expected) => {
+    place: (memory, address, total) => {
       for (const { start, bytes } of blocks.splice(0)) {
         const arrived = bytes.subarray(0, received - start);
         memory.bytes(address + start, arrived.length).set(arrived);
       }
-      placed = { memory, address };
-      total = expected;
+      placed = { memory, address, total };
     },
     close: (reason) => unlessAborted(source.close(reason), signal),
   };
-}
-
-/** Waits for a promise, but rejects with the signal's reason as soon as it aborts. */
-function unlessAborted<T>(value: T | Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!(value instanceof Promise)) return Promise.resolve(value);
-  if (!signal) return value;
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    const settle = () => signal.removeEventListener("abort", abort);
-    signal.addEventListener("abort", abort, { once: true });
-    value.then(resolve, reject).finally(settle);
-    if (signal.aborted) abort();
-  });
 }

@@ -85,7 +85,7 @@ function responseSource(response: Response): ByteSource {
   return response.body ? streamSource(response.body) : bytesSource(new Uint8Array());
 }
 
-/** How often in a row a reader may give 0 bytes, which says neither that it goes on nor that it ended. */
+/** How often in a row a source may give 0 bytes, which says neither that it goes on nor that it ended. */
 const EMPTY_READS = 1000;
 const SCRATCH_SIZE = 2 ** 16;
 
@@ -114,7 +114,7 @@ function readerSource(reader: ByteReader): ByteSource {
         taken += count ?? 0;
         return count ?? 0;
       }
-      throw new TypeError(`read(buffer) gave 0 bytes ${EMPTY_READS} times in a row`);
+      throw new TypeError(`the reader gave 0 bytes ${EMPTY_READS} times in a row`);
     },
     close: () => Promise.resolve(),
   };
@@ -137,14 +137,15 @@ function streamSource(stream: ReadableStream<Uint8Array>): ByteSource {
     read: (into) => {
       if (chunk.length > 0) return deliver(into);
       return (async () => {
-        while (chunk.length === 0) {
+        for (let empty = 0; empty < EMPTY_READS; empty++) {
           const value: unknown = await next.read(into.length);
           if (value === undefined) return 0;
           if (!(value instanceof Uint8Array)) throw new TypeError("the stream gave a chunk that is no Uint8Array");
           taken += value.length;
           chunk = value;
+          if (chunk.length > 0) return deliver(into);
         }
-        return deliver(into);
+        throw new TypeError(`the stream gave ${EMPTY_READS} empty chunks in a row`);
       })();
     },
     close: next.close,

@@ -59,6 +59,7 @@ export function ascendingFrames(
   { start, end, skip }: { readonly start: number; readonly end: number; readonly skip?: number },
 ): FrameAllocator {
   physicalPages(end, "the end of the frames");
+  if (skip !== undefined) physicalPages(skip, "the frame that is left out");
   let next = physicalPages(start, "the start of the frames");
   let allocated = 0;
   const take = (count: number): number | undefined => {

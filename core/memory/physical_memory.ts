@@ -39,10 +39,14 @@ export interface PhysicalMemory {
  * @param options `base`: physical address of the first byte, a multiple of 4096 up to 2^52. `buffer`: whole pages.
  * @returns The memory; it holds on to the buffer and copies nothing.
  * @throws {RangeError} Where base or length is no multiple of 4096, or the window ends above 2^52.
+ * @throws {TypeError} Where the buffer is none, such as a typed array.
  */
 export function physicalMemory(
   { base, buffer }: { readonly base: number; readonly buffer: ArrayBufferLike },
 ): PhysicalMemory {
+  if (!(buffer instanceof ArrayBuffer || buffer instanceof SharedArrayBuffer)) {
+    throw new TypeError("Cannot use the buffer as physical memory: it is no ArrayBuffer or SharedArrayBuffer");
+  }
   return window(base, buffer, false);
 }
 

@@ -42,6 +42,9 @@ export const NO_EXECUTE: bigint = 1n << 63n;
 /** A size of pages in bytes: 4 KiB, 2 MiB or 1 GiB. */
 export type PageSize = 0x1000 | 0x20_0000 | 0x4000_0000;
 
+/** The sizes of pages, that of level 1 first. */
+export const PAGE_SIZES: readonly PageSize[] = [0x1000, 0x20_0000, 0x4000_0000];
+
 /** Bytes that one entry of each level covers; index 0 stands for no level. */
 export const LEVEL_SPAN = [1, 2 ** 12, 2 ** 21, 2 ** 30, 2 ** 39] as const;
 

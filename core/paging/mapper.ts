@@ -5,13 +5,32 @@
  */
 
 import { LoadError } from "../errors.ts";
-import { canonical, hexAddr, low48, LOW48_END, LOW48_HIGHER_HALF, PAGE_SIZE, virtAddr } from "../memory/addresses.ts";
-import { PHYSICAL_END } from "../memory/addresses.ts";
-import type { FrameLedger, FrameRun } from "../memory/frame_allocator.ts";
+import {
+  canonical,
+  hexAddr,
+  low48,
+  LOW48_END,
+  LOW48_HIGHER_HALF,
+  PHYSICAL_END,
+  virtAddr,
+} from "../memory/addresses.ts";
+import type { FrameLedger } from "../memory/frame_allocator.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
-import { entryFlags, entryFrame, flagHalves, LEVEL_SPAN, LO_PRESENT, LO_USER, LO_WRITABLE } from "./entry.ts";
-import { type FlagHalves, type PageSize, TABLE_ENTRIES } from "./entry.ts";
-import { openTables, type Tables, visitTables, type WalkEnd, walkToEnd } from "./tables.ts";
+import {
+  entryFlags,
+  entryFrame,
+  flagHalves,
+  LEVEL_SPAN,
+  LO_PRESENT,
+  LO_USER,
+  LO_WRITABLE,
+  PAGE_SIZES,
+  type PageSize,
+  TABLE_ENTRIES,
+} from "./entry.ts";
+import { type Leaf, leaves, listTables, type Mapping, mappings, readLeaf, type Table } from "./listing.ts";
+import { type LeafLevel, mapRun, type Range, writeRun } from "./map_run.ts";
+import { openTables, type Tables, type WalkEnd, walkToEnd } from "./tables.ts";
 
 /** What {@linkcode Mapper.translate} finds: the physical address, or the level where the walk ended. */
 export type Translation =
@@ -42,46 +61,6 @@ export interface WalkStep {
   readonly index: number;
   /** The entry's 64 bits. */
   readonly entry: bigint;
-}
-
-/** One page: a leaf of the page tables. */
-export interface Leaf {
-  /** Virtual address of the page. */
-  readonly virt: bigint;
-  /** Physical address of its frame. */
-  readonly phys: number;
-  /** Its size in bytes. */
-  readonly pageSize: PageSize;
-  /** Flags of the leaf entry alone, in its own bits. */
-  readonly flags: bigint;
-}
-
-/** One page table. */
-export interface Table {
-  /** Level, 4 to 1. */
-  readonly level: number;
-  /** Physical address of its frame. */
-  readonly frame: number;
-  /** First virtual address that it covers. */
-  readonly virt: bigint;
-}
-
-/** A run of pages that are neighbours in both address spaces, with equal size and permissions. */
-export interface Mapping {
-  /** Virtual address of the first page. */
-  readonly virt: bigint;
-  /** Physical address of its frame. */
-  readonly phys: number;
-  /** Number of bytes, a multiple of `pageSize`. */
-  readonly size: number;
-  /** Size in bytes of each page. */
-  readonly pageSize: PageSize;
-  /** Whether every level allows writes. */
-  readonly writable: boolean;
-  /** Whether no level forbids execution. */
-  readonly executable: boolean;
-  /** Whether every level allows user mode. */
-  readonly user: boolean;
 }
 
 /** How {@linkcode Mapper.mapTo} maps. */
@@ -136,10 +115,6 @@ export interface MapperOptions {
   readonly parentFlags: "writable" | "as-leaf";
 }
 
-type LeafLevel = 1 | 2 | 3;
-
-const PAGE_SIZES: readonly PageSize[] = [0x1000, 0x20_0000, 0x4000_0000];
-
 /**
  * Opens page tables for reading and changing.
  *
@@ -148,39 +123,34 @@ const PAGE_SIZES: readonly PageSize[] = [0x1000, 0x20_0000, 0x4000_0000];
  */
 export function createMapper({ memory, level4Frame, frames, parentFlags }: MapperOptions): Mapper {
   const tables = openTables(memory, level4Frame);
-  return Object.freeze(
-    {
-      level4Frame,
-      translate: (virt) => translate(tables, low48(virtAddr(virt))),
-      walk: (virt) => walk(tables, low48(virtAddr(virt))),
-      mapTo: (virt, phys, flags, options = {}) => {
-        const range = checkRange(virt, phys, options);
-        const leaf = flagHalves(flags, range.pageSize);
-        const parents = options.parentFlags === undefined
-          ? LO_PRESENT | (leaf.lo & (LO_WRITABLE | LO_USER)) | (parentFlags === "writable" ? LO_WRITABLE : 0)
-          : flagHalves(options.parentFlags, 0x1000).lo;
-        mapRun(tables, frames, range, leaf, parents);
-      },
-      unmap: (virt) => {
-        const end = findLeaf(tables, virt);
-        const leaf = readLeaf(tables, end, canonical(low48(virt)));
-        tables.words.fill(0, end.slot, end.slot + 2);
-        return leaf;
-      },
-      updateFlags: (virt, flags) => {
-        const end = findLeaf(tables, virt);
-        const { phys, pageSize } = readLeaf(tables, end, virt);
-        writeRun(tables, end.slot, 1, phys, LEVEL_SPAN[end.level as LeafLevel], flagHalves(flags, pageSize));
-      },
-      leaves: () => leaves(tables),
-      mappings: () => mappings(tables),
-      tables: function* () {
-        for (const visit of visitTables(tables)) {
-          if ("frame" in visit) yield { level: visit.level, frame: visit.frame, virt: canonical(visit.low) };
-        }
-      },
-    } satisfies Mapper,
-  );
+  const mapper: Mapper = {
+    level4Frame,
+    translate: (virt) => translate(tables, low48(virtAddr(virt))),
+    walk: (virt) => walk(tables, low48(virtAddr(virt))),
+    mapTo: (virt, phys, flags, options = {}) => {
+      const range = checkRange(virt, phys, options);
+      const leaf = flagHalves(flags, range.pageSize);
+      const parents = options.parentFlags === undefined
+        ? LO_PRESENT | (leaf.lo & (LO_WRITABLE | LO_USER)) | (parentFlags === "writable" ? LO_WRITABLE : 0)
+        : flagHalves(options.parentFlags, 0x1000).lo;
+      mapRun(tables, frames, range, leaf, parents);
+    },
+    unmap: (virt) => {
+      const end = findLeaf(tables, virt);
+      const leaf = readLeaf(tables, end, canonical(low48(virt)));
+      tables.words.fill(0, end.slot, end.slot + 2);
+      return leaf;
+    },
+    updateFlags: (virt, flags) => {
+      const end = findLeaf(tables, virt);
+      const { phys, pageSize } = readLeaf(tables, end, virt);
+      writeRun(tables, end.slot, 1, phys, LEVEL_SPAN[end.level as LeafLevel], flagHalves(flags, pageSize));
+    },
+    leaves: () => leaves(tables),
+    mappings: () => mappings(tables),
+    tables: () => listTables(tables),
+  };
+  return Object.freeze(mapper);
 }
 
 function translate(tables: Tables, low: number): Translation {
@@ -212,14 +182,6 @@ function walk(tables: Tables, low: number): readonly WalkStep[] {
   }
 }
 
-interface Range {
-  readonly low: number;
-  readonly phys: number;
-  readonly size: number;
-  readonly pageSize: PageSize;
-  readonly level: LeafLevel;
-}
-
 function checkRange(virt: bigint, phys: number, { size, pageSize = 0x1000 }: MapOptions): Range {
   const level = (PAGE_SIZES.indexOf(pageSize) + 1) as 0 | LeafLevel;
   if (level === 0) throw new RangeError(`Cannot map pages of ${pageSize} bytes: x86-64 has 4 KiB, 2 MiB and 1 GiB`);
@@ -238,174 +200,8 @@ function checkRange(virt: bigint, phys: number, { size, pageSize = 0x1000 }: Map
   return { low, phys, size: bytes, pageSize, level };
 }
 
-/** Maps a whole run: first checks every leaf and takes every frame that new tables need, then writes. */
-function mapRun(tables: Tables, frames: FrameLedger, range: Range, leaf: FlagHalves, parents: number): void {
-  const fresh = takeTableFrames(frames, countMissingTables(tables, range));
-  const { level, low, size, phys } = range;
-  const step = LEVEL_SPAN[level];
-  for (let done = 0; done < size;) {
-    const table = ensureTable(tables, fresh, low + done, level, parents);
-    const slot = tables.slot(table, level, low + done);
-    const count = entriesLeft(low + done, size - done, level);
-    writeRun(tables, slot, count, phys + done, step, leaf);
-    done += count * step;
-  }
-}
-
-/** How many entries of the table that holds `low`'s entry belong to a range of `size` bytes from there. */
-function entriesLeft(low: number, size: number, level: LeafLevel): number {
-  const step = LEVEL_SPAN[level];
-  const index = Math.floor(low / step) % TABLE_ENTRIES;
-  return Math.min(size / step, TABLE_ENTRIES - index);
-}
-
-function countMissingTables(tables: Tables, { low, size, level }: Range): number {
-  const { words } = tables;
-  const step = LEVEL_SPAN[level];
-  const counted = [-1, -1, -1, -1, -1];
-  let missing = 0;
-  for (let done = 0; done < size;) {
-    const at = low + done;
-    const count = entriesLeft(at, size - done, level);
-    const end = walkDown(tables, at, level);
-    if (end.level === level) {
-      for (let slot = end.slot, last = slot + count * 2; slot < last; slot += 2) {
-        if ((words[slot] | words[slot + 1]) !== 0) throw alreadyMapped(at + ((slot - end.slot) / 2) * step);
-      }
-    }
-    for (let upper = end.level; upper > level; upper--) {
-      const entry = Math.floor(at / LEVEL_SPAN[upper as 2 | 3 | 4]);
-      if (counted[upper] === entry) continue;
-      counted[upper] = entry;
-      missing++;
-    }
-    done += count * step;
-  }
-  return missing;
-}
-
-/** The entry for an address in the table of `level`, or the empty entry above where the way down ends. */
-function walkDown(tables: Tables, low: number, level: LeafLevel): { readonly level: number; readonly slot: number } {
-  const { words, slot: slotOf, child, isLeaf } = tables;
-  let table = tables.root;
-  for (let upper = 4;; upper--) {
-    const slot = slotOf(table, upper, low);
-    const empty = (words[slot] | words[slot + 1]) === 0;
-    if (upper === level || empty) return { level: upper, slot };
-    if ((words[slot] & LO_PRESENT) === 0 || isLeaf(slot, upper)) throw alreadyMapped(low);
-    table = child(slot);
-  }
-}
-
-function alreadyMapped(low: number): LoadError {
-  return new LoadError("page-already-mapped", { field: "page", value: canonical(low) });
-}
-
-/** Takes frames for tables in the allocator's order, last one first, to be popped. */
-function takeTableFrames(frames: FrameLedger, count: number): number[] {
-  const taken: number[] = [];
-  while (taken.length < count) {
-    const run: FrameRun | undefined = frames.allocateRun(count - taken.length, "table");
-    if (!run) throw new LoadError("frames-exhausted", { field: "frames left for page tables", value: taken.length });
-    for (let phys = run.phys; phys < run.phys + run.size; phys += PAGE_SIZE) taken.push(phys);
-  }
-  return taken.reverse();
-}
-
-/** The table of `level` that covers an address; tables on the way are made, or given the parent flags they lack. */
-function ensureTable(tables: Tables, fresh: number[], low: number, level: LeafLevel, parents: number): number {
-  const { words, slot: slotOf, child } = tables;
-  let table = tables.root;
-  for (let upper = 4; upper > level; upper--) {
-    const slot = slotOf(table, upper, low);
-    if ((words[slot] | words[slot + 1]) === 0) {
-      const frame = fresh.pop()!;
-      words[slot] = (frame % 2 ** 32) | parents;
-      words[slot + 1] = Math.floor(frame / 2 ** 32);
-    } else {
-      words[slot] |= parents;
-    }
-    table = child(slot);
-  }
-  return table;
-}
-
-/** The inner loop: fills entries of one table. Halves stay 32-bit integers; a carry shows as an address of zero. */
-function writeRun(tables: Tables, slot: number, count: number, phys: number, step: number, leaf: FlagHalves): void {
-  const { words } = tables;
-  const flags = leaf.lo | 0;
-  let address = phys | 0;
-  let hi = Math.floor(phys / 2 ** 32) | leaf.hi;
-  for (let at = slot, end = slot + count * 2; at < end; at += 2) {
-    words[at] = address | flags;
-    words[at + 1] = hi;
-    address = (address + step) | 0;
-    if (address === 0) hi++;
-  }
-}
-
 function findLeaf(tables: Tables, virt: bigint): WalkEnd {
   const end = walkToEnd(tables, low48(virtAddr(virt)));
   if (!end.mapped) throw new LoadError("page-not-mapped", { field: "address", value: virt });
   return end;
-}
-
-function readLeaf(tables: Tables, { level, slot }: WalkEnd, virt: bigint): Leaf {
-  const lo = tables.words[slot];
-  const hi = tables.words[slot + 1];
-  const pageSize = PAGE_SIZES[level - 1];
-  const phys = entryFrame(lo, hi, level);
-  return { virt: virt - (virt % BigInt(pageSize)), phys, pageSize, flags: entryFlags(lo, hi, level) };
-}
-
-function* leaves(tables: Tables): Generator<Leaf> {
-  const { words } = tables;
-  for (const span of visitTables(tables)) {
-    if ("frame" in span || span.level === 4) continue;
-    for (let index = 0; index < span.count; index++) {
-      const slot = span.slot + index * 2;
-      if ((words[slot] & LO_PRESENT) === 0) continue;
-      const virt = canonical(span.low + index * LEVEL_SPAN[span.level]);
-      yield readLeaf(tables, { level: span.level, slot, mapped: true }, virt);
-    }
-  }
-}
-
-function* mappings(tables: Tables): Generator<Mapping> {
-  const { words } = tables;
-  let run = { low: 0, phys: 0, size: 0, level: 1, lo: 0, hi: 0 };
-  for (const span of visitTables(tables)) {
-    if ("frame" in span || span.level === 4) continue;
-    const { level, granted } = span;
-    const step = LEVEL_SPAN[level];
-    for (let index = 0; index < span.count; index++) {
-      const slot = span.slot + index * 2;
-      if ((words[slot] & LO_PRESENT) === 0) continue;
-      const low = span.low + index * step;
-      const phys = entryFrame(words[slot], words[slot + 1], level);
-      const lo = words[slot] & granted.lo;
-      const hi = (words[slot + 1] | granted.hi) >> 31;
-      const joins = level === run.level && lo === run.lo && hi === run.hi && low === run.low + run.size &&
-        phys === run.phys + run.size && low !== LOW48_HIGHER_HALF;
-      if (joins) {
-        run.size += step;
-      } else {
-        if (run.size > 0) yield mappingOf(run);
-        run = { low, phys, size: step, level, lo, hi };
-      }
-    }
-  }
-  if (run.size > 0) yield mappingOf(run);
-}
-
-function mappingOf(run: { low: number; phys: number; size: number; level: number; lo: number; hi: number }): Mapping {
-  return {
-    virt: canonical(run.low),
-    phys: run.phys,
-    size: run.size,
-    pageSize: PAGE_SIZES[run.level - 1],
-    writable: (run.lo & LO_WRITABLE) !== 0,
-    executable: run.hi === 0,
-    user: (run.lo & LO_USER) !== 0,
-  };
 }

@@ -36,8 +36,8 @@ const inOneHalf: AddressRule = (phdr, offset) => {
 };
 
 /** v0.10 of the original: the range may cross the hole, but a bss cannot reach the last page of the address space. */
-const signExtended: AddressRule = ({ index, p_vaddr, p_offset, p_filesz, p_memsz }) => {
-  const virt = signExtendBit47(p_vaddr, "p_vaddr", index);
+const signExtended: AddressRule = ({ index, p_vaddr, p_offset, p_filesz, p_memsz }, offset) => {
+  const virt = signExtendBit47(p_vaddr + offset, fieldOf(offset), index);
   const start = low48(virt);
   if (pageStart(start) + filePages(p_offset, p_filesz) > LOW48_END) {
     throw new LoadError("address-overflow", { index, field: "p_vaddr + p_filesz", value: virt + p_filesz });

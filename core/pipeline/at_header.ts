@@ -15,10 +15,10 @@ import type { Checked } from "./stage.ts";
  * @param error The error.
  * @param phdr The header that was being handled.
  * @param checked All headers.
- * @returns The error itself where it names a header already.
+ * @returns The error itself where it names a header already, or is about the source.
  */
 export function atHeader(error: LoadError, { index }: ProgramHeader, checked: Checked["checked"]): LoadError {
-  if (error.detail.index !== undefined) return error;
+  if (error.detail.index !== undefined || error.code === "source-failed") return error;
   const owner = error.code === "page-already-mapped" ? ownerOf(error.detail.value as bigint, index, checked) : {};
   return new LoadError(error.code, { ...error.detail, index, ...owner }, { cause: error.cause });
 }

@@ -23,7 +23,7 @@ export function level4Usage(context: Base & Checked & Partial<Placed>): UsedLeve
   const used = usedLevel4Entries([0, ...(placement?.level4Entries ?? [])]);
   if (rules.level4Usage === "every-header" && !placement) markExtent(context, used);
   for (const phdr of checked) {
-    if (rules.level4Usage === "every-header-inclusive") markInclusive(phdr, used);
+    if (rules.level4Usage === "every-header-inclusive") markInclusive(phdr, virtualAddressOffset, used);
     else if (phdr.p_memsz > 0n && (rules.level4Usage === "every-header" || isLoaded(phdr))) {
       mark(phdr, virtualAddressOffset, used);
     }
@@ -49,8 +49,9 @@ function markExtent({ settings: { kernelBase }, checked }: Base & Checked, used:
 }
 
 /** The older original's way: every header of any type, its end counted in; each address has to be canonical. */
-function markInclusive({ index, p_vaddr, p_memsz }: CheckedProgramHeader, used: UsedLevel4Entries): void {
-  const first = signExtendBit47(p_vaddr, "p_vaddr", index);
-  const last = signExtendBit47(p_vaddr + p_memsz, "p_vaddr + p_memsz", index);
+function markInclusive(phdr: CheckedProgramHeader, offset: bigint, used: UsedLevel4Entries): void {
+  const { index, p_vaddr, p_memsz } = phdr;
+  const first = signExtendBit47(p_vaddr + offset, "p_vaddr", index);
+  const last = signExtendBit47(p_vaddr + offset + p_memsz, "p_vaddr + p_memsz", index);
   used.mark(level4Index(low48(first)), level4Index(low48(last)));
 }

@@ -10,6 +10,6 @@
  * @param name The name.
  * @returns True for lower-case words and digits joined by hyphens.
  */
-export function isKebabCase(name: string): boolean {
-  return /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name);
+export function isKebabCase(name: unknown): boolean {
+  return typeof name === "string" && /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name);
 }

@@ -59,6 +59,7 @@ export async function prepareMemory(context: Needs): Promise<Loading> {
   }
   const root = level4Frame ?? frames.allocateRun(1, "table")?.phys;
   if (root === undefined) throw new LoadError("frames-exhausted", { field: "frames for the level-4 table", value: 0 });
+  if (level4Frame === undefined) taken.push({ start: root, end: root + PAGE_SIZE, what: "the level-4 table" });
   const pageTable = createMapper({ memory, level4Frame: root, frames, parentFlags: rules.parentFlags });
 
   const fileBytes = async (phdr: ProgramHeader): Promise<Uint8Array> => {

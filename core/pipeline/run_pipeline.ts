@@ -4,6 +4,7 @@
  * @module
  */
 
+import { unlessAborted } from "../intake/unless_aborted.ts";
 import { forEachProgramHeader, type SegmentResults } from "./for_each_program_header.ts";
 import type { AnyImageStage, AnySegmentStage, Base, Stage } from "./stage.ts";
 
@@ -20,7 +21,7 @@ export interface Outcome {
  *
  * @param stages The stages.
  * @param base What every stage can see.
- * @param signal Ends the run between two stages.
+ * @param signal Ends the run; a stage that is under way is not waited for.
  * @returns The grown context and each stage's additions.
  */
 export async function runPipeline(stages: readonly Stage[], base: Base, signal?: AbortSignal): Promise<Outcome> {
@@ -28,7 +29,7 @@ export async function runPipeline(stages: readonly Stage[], base: Base, signal?:
   const additions = new Map<string, Readonly<Record<string, unknown>>>();
   for (const stage of imageStages(stages)) {
     signal?.throwIfAborted();
-    const added = await stage.run(context as never) as Record<string, unknown>;
+    const added = await unlessAborted(stage.run(context as never), signal) as Record<string, unknown>;
     context = { ...context, ...added };
     const { segmentResults } = added as Partial<SegmentResults>;
     if (segmentResults) segmentResults.forEach((result, name) => additions.set(name, result));

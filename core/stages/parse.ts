@@ -67,9 +67,9 @@ function checkHeader(header: FileHeader, rules: Rules): RecordSizes {
   const refuse = (code: IdentityCode, field: string, value: number): never => {
     throw new LoadError(code, { field, value });
   };
+  if (rules.onlyLittleEndian && EI_DATA !== ELFDATA2LSB) refuse("data-encoding-unsupported", "EI_DATA", EI_DATA);
   if (rules.onlyX86) {
     if (EI_CLASS !== ELFCLASS64) refuse("class-unsupported", "EI_CLASS", EI_CLASS);
-    if (EI_DATA !== ELFDATA2LSB) refuse("data-encoding-unsupported", "EI_DATA", EI_DATA);
     if (e_machine !== EM_X86_64) refuse("machine-unsupported", "e_machine", e_machine);
   }
   if (rules.onlyExecutables && e_type !== ET_EXEC && e_type !== ET_DYN) refuse("type-unsupported", "e_type", e_type);
