@@ -12,10 +12,12 @@ import { printable } from "./text.ts";
 
 /** The arguments of a command, sorted. */
 export interface Arguments {
-  /** The source: a path, "-" or a URL. */
+  /** The source: a path, "-" or a URL; empty for a command that takes none. */
   readonly source: string;
   /** The values of the flags that have one, by their names. */
   readonly values: ReadonlyMap<string, string>;
+  /** The values of the flags that may be given more than once, by their names. */
+  readonly lists: ReadonlyMap<string, readonly string[]>;
 }
 
 /**
@@ -45,14 +47,18 @@ export function parseArguments(command: Command, args: readonly string[]): Argum
   });
   if (unknown.length > 0) refuseUnknown(unknown[0], command);
   const values = new Map<string, string>();
+  const lists = new Map<string, readonly string[]>();
   for (const flag of flags) {
     const given = parsed[flag.name] as readonly unknown[];
-    if (given.length > 1) throw wrong(command, `Cannot use --${flag.name}: it is given ${given.length} times`, flag);
+    if (given.length > 1 && !flag.repeats) {
+      throw wrong(command, `Cannot use --${flag.name}: it is given ${given.length} times`, flag);
+    }
     if (given.length === 0 || flag.value === undefined) continue;
-    if (given[0] === "") throw wrong(command, `Cannot use --${flag.name}: its value ${flag.value} is missing`, flag);
-    values.set(flag.name, String(given[0]));
+    if (given.includes("")) throw wrong(command, `Cannot use --${flag.name}: its value ${flag.value} is missing`, flag);
+    if (flag.repeats) lists.set(flag.name, given.map(String));
+    else values.set(flag.name, String(given[0]));
   }
-  return { source: onlySource(parsed._.map(String), command), values };
+  return { source: onlySource(parsed._.map(String), command), values, lists };
 }
 
 /**
@@ -88,7 +94,11 @@ function refuseUnknown(argument: string, { name, flags }: Command): never {
   throw usageError(`Cannot use ${printable(spelled)}: kload ${name} has no such flag`, hint, { flag: spelled });
 }
 
-function onlySource([source, extra]: readonly string[], { name }: Command): string {
+function onlySource([source, extra]: readonly string[], { name, takesSource }: Command): string {
+  if (takesSource === false) {
+    if (source === undefined) return "";
+    throw usageError(`Cannot use ${printable(source)}: kload ${name} takes no file`, `kload ${name} --help shows how.`);
+  }
   if (source === undefined) {
     throw usageError(`Cannot ${name} anything: there is no FILE, - or URL`, `kload ${name} --help shows examples.`);
   }

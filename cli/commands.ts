@@ -14,6 +14,8 @@ export interface Flag {
   readonly value?: string;
   /** What it does, in one line. */
   readonly text: string;
+  /** Whether it may be given more than once. */
+  readonly repeats?: true;
 }
 
 /** One command. */
@@ -26,11 +28,25 @@ export interface Command {
   readonly about: string;
   /** Its flags, in the order of the help. */
   readonly flags: readonly Flag[];
+  /** Whether there is a FILE, - or URL behind it; there is, where it is left out. */
+  readonly takesSource?: false;
   /** Ways to use it: what to type, and what that does. */
   readonly examples: readonly (readonly [string, string])[];
 }
 
 const NO_COLOR: Flag = { name: "no-color", text: "Print no colours; they go to a terminal only" };
+
+const RULES_FLAG: Flag = { name: "rules", value: "NAME", text: `What is accepted: ${Object.keys(RULES).join(", ")}` };
+
+const PLUGIN_FLAGS: readonly Flag[] = [
+  {
+    name: "plugin",
+    value: "MODULE",
+    text: "Use the plugin that MODULE exports too; may be given again",
+    repeats: true,
+  },
+  { name: "no-plugin", value: "NAME", text: "Leave a built-in plugin out; may be given again", repeats: true },
+];
 
 /** `kload load` and its flags. */
 export const LOAD: Command = {
@@ -39,7 +55,7 @@ export const LOAD: Command = {
   about: `Loads an ELF kernel as a boot loader does and prints a report. FILE is a path, - is standard input,
 and a URL is http or https. Gzip is inflated on the way. Only the bytes that are needed are read.`,
   flags: [
-    { name: "rules", value: "NAME", text: `What is accepted: ${Object.keys(RULES).join(", ")}` },
+    RULES_FLAG,
     { name: "memory-base", value: "ADDRESS", text: "Physical address where memory starts; 0" },
     { name: "memory-size", value: "BYTES", text: "Size of memory; as much as the kernel needs" },
     { name: "kernel-offset", value: "ADDRESS", text: "Physical address of the file's first byte; 2M above the base" },
@@ -50,6 +66,7 @@ and a URL is http or https. Gzip is inflated on the way. Only the bytes that are
     },
     { name: "kernel-base", value: "ADDRESS", text: "Added to every address of a position-independent kernel" },
     { name: "max-memory", value: "BYTES", text: "The most memory that is allocated; 4G" },
+    ...PLUGIN_FLAGS,
     { name: "dump", value: "FILE", text: "Write the memory from its base to the next free frame to FILE" },
     { name: "json", text: "Print one JSON object instead of the report" },
     { name: "quiet", text: "Print no report and no progress; a JSON object is still printed" },
@@ -83,8 +100,27 @@ machine or class; what the default rules would object to is told where it shows 
   ],
 };
 
+/** `kload plugins` and its flags. */
+export const PLUGINS: Command = {
+  name: "plugins",
+  summary: "List the plugins that a load has, with what they claim",
+  about: `A plugin handles program headers of some types, in one of the phases load, relocate and seal, or adds stages.
+Every built-in one is used; a module of your own that exports plugin joins them with --plugin.`,
+  flags: [
+    RULES_FLAG,
+    ...PLUGIN_FLAGS,
+    { name: "json", text: "Print one JSON object instead of the table" },
+    NO_COLOR,
+  ],
+  takesSource: false,
+  examples: [
+    ["kload plugins", "those of the default rules"],
+    ["kload plugins --plugin ./mine.ts", "with one's own"],
+  ],
+};
+
 /** Every command by its name. */
-export const COMMANDS = { load: LOAD, inspect: INSPECT } as const;
+export const COMMANDS = { load: LOAD, inspect: INSPECT, plugins: PLUGINS } as const;
 
 /** The name of a command. */
 export type CommandName = keyof typeof COMMANDS;

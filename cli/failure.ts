@@ -91,7 +91,9 @@ export function problemOf(error: unknown): Problem {
     const { code, message, detail, hint } = error;
     return { code, message, detail, hint, status: code === "usage" ? 2 : code === "interrupted" ? 130 : 1 };
   }
-  if (error instanceof RangeError && error.message.startsWith("Cannot ")) {
+  const isOurs = error instanceof RangeError ||
+    (error instanceof TypeError && /^Cannot (use|place)/.test(error.message));
+  if (isOurs && error.message.startsWith("Cannot ")) {
     return { code: "usage", message: spellFlags(error.message), detail: {}, status: 2 };
   }
   return { code: "internal", message: messageOf(error), detail: {}, hint: REPORT_IT, status: 1 };

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { type ProgramHeader, RULES, type Rules, type RuleSetName, segmentTypeName } from "../mod.ts";
-import { type Kernel, pluginsOf } from "./kernel.ts";
+import { type AnyPlugin, type ProgramHeader, RULES, type Rules, type RuleSetName, segmentTypeName } from "../mod.ts";
+import type { Kernel } from "./kernel.ts";
 import { count, grouped } from "./text.ts";
 
 const PAGE_SIZE = 4096;
@@ -30,13 +30,18 @@ interface Range {
  *
  * @param kernel The loaded kernel.
  * @param rules The rule set that it was loaded by.
+ * @param plugins The plugins that it was loaded with.
  * @returns Gives the fate of one of its headers.
  */
-export function fates(kernel: Kernel, rules: RuleSetName): (phdr: ProgramHeader) => string {
+export function fates(
+  kernel: Kernel,
+  rules: RuleSetName,
+  plugins: readonly AnyPlugin[],
+): (phdr: ProgramHeader) => string {
   const tallyOf = tallies(kernel);
   return (phdr) => {
     if (phdr.p_type === PT_TLS) return tlsFate(phdr);
-    if (phdr.p_type !== PT_LOAD) return handledFate(phdr, kernel, rules);
+    if (phdr.p_type !== PT_LOAD) return handledFate(phdr, kernel, plugins);
     if (phdr.p_memsz === 0n && RULES[rules].checksSegmentSizes) return "ignored: it asks for no memory";
     const tally = tallyOf(pagesOf(phdr, kernel.virtualAddressOffset, RULES[rules]));
     return tally.size === 0 ? "nothing mapped" : [...tally].map(pagesFate).join(", ");
@@ -52,9 +57,9 @@ function pagesFate([owner, pages]: readonly [string, number], at: number): strin
   return `${at === 0 ? count(pages, "page") : grouped(pages)} ${VERBS.get(owner) ?? `for ${owner}`}`;
 }
 
-function handledFate({ p_type }: ProgramHeader, { fileHeader }: Kernel, rules: RuleSetName): string {
+function handledFate({ p_type }: ProgramHeader, { fileHeader }: Kernel, given: readonly AnyPlugin[]): string {
   const { e_machine } = fileHeader;
-  const plugins = pluginsOf(rules).filter(({ handlers = [] }) => {
+  const plugins = given.filter(({ handlers = [] }) => {
     return handlers.some(({ type, machine = e_machine }) => type === p_type && machine === e_machine);
   });
   if (plugins.length > 0) return `handled by ${plugins.map(({ name }) => name).join(" and ")}`;

@@ -46,11 +46,11 @@ ${STATUS}`;
  * @param command The command.
  * @returns Lines of text.
  */
-export function commandHelp({ name, summary, about, flags, examples }: Command): string {
+export function commandHelp({ name, summary, about, flags, examples, takesSource }: Command): string {
   const takesNumbers = flags.some(({ value }) => value === "BYTES");
   return `${summary}.
 
-Usage: kload ${name} FILE|-|URL [FLAGS]
+Usage: kload ${name}${takesSource === false ? "" : " FILE|-|URL"} [FLAGS]
 
 ${about}
 

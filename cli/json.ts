@@ -90,7 +90,13 @@ export function errorJson(
   return stringify({ error: { code, message, detail, cause, hint, acceptedBy } });
 }
 
-function stringify(value: object): string {
+/**
+ * An object, as one line.
+ *
+ * @param value The object; bigints and bytes in it become strings.
+ * @returns JSON, and a line break.
+ */
+export function stringify(value: object): string {
   return printable(JSON.stringify(value, plainValue)) + "\n";
 }
 

@@ -6,7 +6,7 @@
 
 import { type AnyPlugin, type ByteReader, type LoadedKernel, loadKernel, type LoadOptions } from "../mod.ts";
 import type { Pipeline, RuleSetName } from "../mod.ts";
-import { presets } from "../plugins/presets.ts";
+import { type PluginChoice, PRESET_PLUGINS } from "./plugin_choice.ts";
 
 /** A kernel that was loaded with whatever plugins there are. */
 export type Kernel = LoadedKernel<readonly AnyPlugin[]>;
@@ -17,23 +17,18 @@ export type KernelOptions =
   & { readonly rules: RuleSetName; readonly pipeline?: Pipeline };
 
 /**
- * The plugins that belong to a rule set.
- *
- * @param rules The rule set.
- * @returns Those of its preset.
- */
-export function pluginsOf(rules: RuleSetName): readonly AnyPlugin[] {
-  return presets[rules].plugins;
-}
-
-/**
- * Loads a kernel by a rule set and with its plugins.
+ * Loads a kernel by a rule set and with the plugins that are chosen for it.
  *
  * @param reader The source.
  * @param options The rule set, and the loader's other options.
+ * @param choice The plugins; those of the preset where it is left out.
  * @returns The kernel.
  * @throws {LoadError} As the loader does.
  */
-export function loadByPreset(reader: ByteReader, options: KernelOptions): Promise<Kernel> {
-  return loadKernel(reader, { ...options, plugins: pluginsOf(options.rules) });
+export function loadByPreset(
+  reader: ByteReader,
+  options: KernelOptions,
+  choice: PluginChoice = PRESET_PLUGINS,
+): Promise<Kernel> {
+  return loadKernel(reader, { ...options, plugins: choice(options.rules) });
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Progress } from "../mod.ts";
 import type { Arguments } from "./arguments.ts";
 import { writeDump } from "./dump.ts";
 import { problemOf, tell, usageError } from "./failure.ts";
@@ -13,6 +14,7 @@ import { loadOptions } from "./load_options.ts";
 import { usedMemory } from "./memory_pieces.ts";
 import { isRefusal, otherRulesFor } from "./other_rules.ts";
 import type { Output } from "./output.ts";
+import { choosePlugins } from "./plugin_choice.ts";
 import { type ProgressLine, startProgress } from "./progress.ts";
 import { loadReport } from "./report.ts";
 import { openSource } from "./source.ts";
@@ -25,13 +27,18 @@ import { openSource } from "./source.ts";
  * @param signal Ends the load.
  * @returns The exit status.
  */
-export async function load({ source: name, values }: Arguments, output: Output, signal: AbortSignal): Promise<number> {
+export async function load(
+  { source: name, values, lists }: Arguments,
+  output: Output,
+  signal: AbortSignal,
+): Promise<number> {
   const options = loadOptions(values);
   const path = values.get("dump");
   if (path === "-") {
     const hint = "Standard output has the report; give the path of a file.";
     throw usageError("Cannot use --dump -: a dump is not written to standard output", hint, { flag: "dump" });
   }
+  const choice = await choosePlugins(lists.get("plugin") ?? [], lists.get("no-plugin") ?? []);
   const line = progressLine(output);
   signal.addEventListener("abort", line.stop, { once: true });
   const source = await openSource(name, signal).catch((error) => {
@@ -39,24 +46,22 @@ export async function load({ source: name, values }: Arguments, output: Output, 
     throw error;
   });
   try {
-    const kernel = await loadByPreset(source.reader, {
-      ...options,
-      signal,
-      onProgress: (progress) => line.update(progress, source.size),
-    }).finally(line.stop);
+    const onProgress = (progress: Progress) => line.update(progress, source.size);
+    const kernel = await loadByPreset(source.reader, { ...options, signal, onProgress }, choice).finally(line.stop);
     await source.check();
     if (path !== undefined) await writeDump(kernel, path, source.file, signal);
     if (output.json) {
       await output.print(await kernelJson(kernel, signal));
     } else if (!output.quiet) {
       const dump = path === undefined ? undefined : { path, size: usedMemory(kernel) };
-      const about = { name: source.name, rules: options.rules, kernelBase: options.kernelBase, dump };
+      const { rules, kernelBase } = options;
+      const about = { name: source.name, rules, plugins: choice(rules), kernelBase, dump };
       await output.print(loadReport(kernel, about, output.paint));
     }
     return 0;
   } catch (error) {
     if (!isRefusal(error)) throw error;
-    return await tell(problemOf(error), output, () => otherRulesFor(source, options, signal));
+    return await tell(problemOf(error), output, () => otherRulesFor(source, options, choice, signal));
   } finally {
     source.close();
   }

@@ -48,7 +48,15 @@ function parseAddress(flag: string, text: string): bigint {
   });
 }
 
-function parseRules(flag: string, text: string): RuleSetName {
+/**
+ * Reads the name of a rule set.
+ *
+ * @param flag The flag that it is the value of.
+ * @param text The name as it was typed.
+ * @returns The name.
+ * @throws {CliError} "usage" where there is no such rule set.
+ */
+export function parseRules(flag: string, text: string): RuleSetName {
   if (Object.hasOwn(RULES, text)) return text as RuleSetName;
   const names = Object.keys(RULES);
   const hint = `Did you mean ${closestString(text, names)}? There are ${names.join(", ")}.`;

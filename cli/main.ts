@@ -6,12 +6,13 @@
 
 import config from "../deno.json" with { type: "json" };
 import { parseArguments } from "./arguments.ts";
-import { type Command, type CommandName, COMMANDS, INSPECT, LOAD } from "./commands.ts";
+import { type Command, type CommandName, COMMANDS, INSPECT, LOAD, PLUGINS } from "./commands.ts";
 import { problemOf, tell } from "./failure.ts";
 import { commandHelp, generalHelp, helpOn } from "./help.ts";
 import { inspect } from "./inspect.ts";
 import { untilInterrupted } from "./interrupt.ts";
 import { load } from "./load.ts";
+import { plugins } from "./plugins.ts";
 import { openOutput, type Output } from "./output.ts";
 
 const WRONG_USAGE = 2;
@@ -55,6 +56,7 @@ async function dispatch(args: readonly string[], output: Output, signal: AbortSi
   const own = named ? rest : args;
   if (asksForHelp(own)) return print(commandHelp(command));
   const parsed = parseArguments(command, own);
+  if (command === PLUGINS) return await plugins(parsed, output);
   return await (command === INSPECT ? inspect : load)(parsed, output, signal);
 }
 

@@ -7,6 +7,7 @@
 import { LoadError, RULES, type RuleSetName } from "../mod.ts";
 import { loadByPreset } from "./kernel.ts";
 import type { FlagOptions } from "./load_options.ts";
+import type { PluginChoice } from "./plugin_choice.ts";
 import type { Source } from "./source.ts";
 
 /** How long a source that somebody sends may keep the answer waiting, in milliseconds. */
@@ -27,19 +28,21 @@ export function isRefusal(error: unknown): error is LoadError {
  *
  * @param source The source, whose bytes may be read up to some point already.
  * @param options How it was loaded.
+ * @param choice The plugins of each rule set.
  * @param signal Ends the trials with its reason.
  * @returns The names of those that accept the file, or `undefined` where that cannot be found out.
  */
 export async function otherRulesFor(
   source: Source,
   options: FlagOptions,
+  choice: PluginChoice,
   signal: AbortSignal,
 ): Promise<readonly RuleSetName[] | undefined> {
   const limit = source.live ? AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]) : signal;
   const accepting: RuleSetName[] = [];
   for (const rules of Object.keys(RULES) as RuleSetName[]) {
     if (rules === options.rules) continue;
-    const verdict = await tryRules(source, { ...options, rules }, limit);
+    const verdict = await tryRules(source, { ...options, rules }, choice, limit);
     signal.throwIfAborted();
     if (verdict === undefined) return undefined;
     if (verdict) accepting.push(rules);
@@ -47,11 +50,16 @@ export async function otherRulesFor(
   return accepting;
 }
 
-async function tryRules(source: Source, options: FlagOptions, signal: AbortSignal): Promise<boolean | undefined> {
+async function tryRules(
+  source: Source,
+  options: FlagOptions,
+  choice: PluginChoice,
+  signal: AbortSignal,
+): Promise<boolean | undefined> {
   const again = await source.again().catch(() => undefined);
   if (!again) return undefined;
   try {
-    await loadByPreset(again.reader, { ...options, signal });
+    await loadByPreset(again.reader, { ...options, signal }, choice);
     return true;
   } catch (error) {
     return signal.aborted || (error instanceof LoadError && !isRefusal(error)) ? undefined : false;

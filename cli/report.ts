@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { FrameRun, Mapping, RuleSetName } from "../mod.ts";
+import type { AnyPlugin, FrameRun, Mapping, Placed, RuleSetName } from "../mod.ts";
 import { fates } from "./fates.ts";
 import { headersTable } from "./headers_table.ts";
 import type { Kernel } from "./kernel.ts";
@@ -21,6 +21,8 @@ export interface About {
   readonly name: string;
   /** The rule set that it was loaded by. */
   readonly rules: RuleSetName;
+  /** The plugins that it was loaded with. */
+  readonly plugins: readonly AnyPlugin[];
   /** Where it was asked to be placed, where it was. */
   readonly kernelBase?: bigint;
   /** Where its memory was written to, and how many bytes. */
@@ -57,7 +59,7 @@ export function loadReport(kernel: Kernel, about: About, paint: Paint): string {
     [...titleLines(kernel, about, paint), ...factLines(kernel, about, paint)],
     [
       paint.title("Program headers"),
-      ...headersTable(programHeaders, virtualAddressOffset, fates(kernel, about.rules), paint),
+      ...headersTable(programHeaders, virtualAddressOffset, fates(kernel, about.rules, about.plugins), paint),
     ],
     [paint.title("Mappings"), ...mappingLines(kernel, paint)],
     [paint.title("Frames"), ...frameLines(kernel, paint)],
@@ -89,8 +91,10 @@ function factLines(kernel: Kernel, { kernelBase, dump }: About, paint: Paint): r
   return labelled(facts, paint);
 }
 
-function offsetFact({ fileHeader, virtualAddressOffset }: Kernel, kernelBase: bigint | undefined): string {
+function offsetFact({ fileHeader, virtualAddressOffset, results }: Kernel, kernelBase: bigint | undefined): string {
   const offset = hex(virtualAddressOffset);
+  const { placement } = (results as { readonly place?: Partial<Placed> }).place ?? {};
+  if (placement) return `${offset}, the first place that was free; --kernel-base sets another`;
   if (kernelBase !== undefined) return `${offset}, as --kernel-base says`;
   if (fileHeader.e_type === ET_DYN) return `${offset}, unless --kernel-base says otherwise`;
   return `${offset}, its addresses are fixed`;

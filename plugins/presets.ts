@@ -4,20 +4,38 @@
  * @module
  */
 
-import type { Plugin } from "../core/pipeline/plugin.ts";
-import { relocate, type RelocatePlugin } from "./relocate.ts";
-import { type Relro, relro } from "./relro.ts";
+import { ehFrame } from "./eh_frame.ts";
+import { interp } from "./interp.ts";
+import { notes } from "./notes.ts";
+import { openbsd } from "./openbsd.ts";
+import { phdr } from "./phdr.ts";
+import { property } from "./property.ts";
+import { relocate } from "./relocate.ts";
+import { relro } from "./relro.ts";
+import { stack } from "./stack.ts";
 
-/** The plugins that do what the newest original does by itself. */
-export type OriginalPlugins = readonly [RelocatePlugin, Plugin<"relro", Relro>];
+/** What the newest original does by itself. */
+export type OriginalPlugins = readonly [ReturnType<typeof relocate>, ReturnType<typeof relro>];
+
+/** Every built-in handler. */
+export type BuiltInPlugins = readonly [
+  ...OriginalPlugins,
+  ReturnType<typeof stack>,
+  ReturnType<typeof notes>,
+  ReturnType<typeof property>,
+  ReturnType<typeof interp>,
+  ReturnType<typeof phdr>,
+  ReturnType<typeof ehFrame>,
+  ReturnType<typeof openbsd>,
+];
 
 /** The presets, by name. */
 export interface Presets {
   /** The default rules with every built-in handler. */
-  readonly default: { readonly rules: "default"; readonly plugins: OriginalPlugins };
-  /** v0.10 of the original. */
+  readonly default: { readonly rules: "default"; readonly plugins: BuiltInPlugins };
+  /** v0.10 of the original, which handles no more types. */
   readonly "bootloader-0.10": { readonly rules: "bootloader-0.10"; readonly plugins: readonly [] };
-  /** v0.11 of the original. */
+  /** v0.11 of the original, which relocates and seals. */
   readonly "bootloader-0.11": { readonly rules: "bootloader-0.11"; readonly plugins: OriginalPlugins };
 }
 
@@ -36,7 +54,10 @@ export interface Presets {
  * ```
  */
 export const presets: Presets = {
-  "default": { rules: "default", plugins: [relocate(), relro()] },
+  "default": {
+    rules: "default",
+    plugins: [relocate(), relro(), stack(), notes(), property(), interp(), phdr(), ehFrame(), openbsd()],
+  },
   "bootloader-0.10": { rules: "bootloader-0.10", plugins: [] },
   "bootloader-0.11": { rules: "bootloader-0.11", plugins: [relocate(), relro()] },
 };

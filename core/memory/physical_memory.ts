@@ -44,7 +44,8 @@ export interface PhysicalMemory {
 export function physicalMemory(
   { base, buffer }: { readonly base: number; readonly buffer: ArrayBufferLike },
 ): PhysicalMemory {
-  if (!(buffer instanceof ArrayBuffer || buffer instanceof SharedArrayBuffer)) {
+  // By its tag: SharedArrayBuffer has no name in pages that are not isolated, and a buffer may be of another realm.
+  if (!/^\[object (Shared)?ArrayBuffer\]$/.test(Object.prototype.toString.call(buffer))) {
     throw new TypeError("Cannot use the buffer as physical memory: it is no ArrayBuffer or SharedArrayBuffer");
   }
   return window(base, buffer, false);

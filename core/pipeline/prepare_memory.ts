@@ -63,6 +63,7 @@ export async function prepareMemory(context: Needs): Promise<Loading> {
   const pageTable = createMapper({ memory, level4Frame: root, frames, parentFlags: rules.parentFlags });
 
   const fileBytes = async (phdr: ProgramHeader): Promise<Uint8Array> => {
+    if (phdr.p_filesz === 0n) return new Uint8Array();
     const wanted = phdr.p_offset + phdr.p_filesz;
     if (wanted > keptBytes) {
       throw new RangeError(`Cannot give the file bytes of program header ${phdr.index}: nothing asked to keep them`);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { LoadError } from "../errors.ts";
 import type { HandlerStages } from "./handlers.ts";
 import type { PlacedStage, PluginList } from "./plugin.ts";
 import type { Stage } from "./stage.ts";
@@ -31,12 +32,12 @@ export function withPlugins(stages: readonly Stage[], list: PluginList, handlers
   }
   const lastBehind = new Map<string, Stage>();
   for (const { name, stages: placed = [] } of list.plugins) {
-    for (const stage of placed) put(stage, name, grown, lastBehind);
+    for (const one of placed) put({ ...one, stage: guarded(one.stage, name) }, name, grown, lastBehind);
   }
   return grown;
 }
 
-/** Puts a stage at its place; stages behind the same one stand in the order of their plugins. */
+/** Puts a stage at its place; stages behind the same one stand in the order of their plugins, each with its followers. */
 function put(placed: PlacedStage, plugin: string, grown: Stage[], lastBehind: Map<string, Stage>): void {
   const name = "before" in placed ? placed.before : placed.after;
   const index = grown.findIndex((stage) => stage.name === name);
@@ -48,7 +49,23 @@ function put(placed: PlacedStage, plugin: string, grown: Stage[], lastBehind: Ma
     grown.splice(index, 0, placed.stage);
     return;
   }
-  const last = lastBehind.get(name);
-  grown.splice((last ? grown.indexOf(last) : index) + 1, 0, placed.stage);
+  let last = grown[index];
+  for (let next = lastBehind.get(last.name); next; next = lastBehind.get(last.name)) last = next;
+  grown.splice(grown.indexOf(last) + 1, 0, placed.stage);
   lastBehind.set(name, placed.stage);
+}
+
+/** The same stage, whose throws become a `LoadError` "plugin-failed". */
+function guarded(stage: Stage, plugin: string): Stage {
+  const guard = async (work: () => unknown): Promise<unknown> => {
+    try {
+      return await work();
+    } catch (cause) {
+      if (cause instanceof LoadError) throw cause;
+      throw new LoadError("plugin-failed", { field: "plugin", value: plugin }, { cause });
+    }
+  };
+  return "segment" in stage
+    ? { ...stage, segment: (phdr, context) => guard(() => stage.segment(phdr, context)) }
+    : { ...stage, run: (context) => guard(() => stage.run(context)) };
 }

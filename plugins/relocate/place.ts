@@ -11,7 +11,7 @@ import { LEVEL_SPAN, TABLE_ENTRIES } from "../../core/paging/entry.ts";
 import { usedLevel4Entries } from "../../core/paging/used_level4_entries.ts";
 import { type Extent, extentOf } from "../../core/pipeline/extent.ts";
 import type { Base, ImageStage, Parsed, Placed, Placement } from "../../core/pipeline/stage.ts";
-import { randomBelow } from "./random.ts";
+import { randomBelow } from "../../core/random.ts";
 
 const ENTRY = BigInt(LEVEL_SPAN[4]);
 const HALF = 1n << 47n;

@@ -4,6 +4,7 @@ import { paintFor } from "../../cli/paint.ts";
 import { loadReport } from "../../cli/report.ts";
 import { WIDTH } from "../../cli/table.ts";
 import { type Kernel, loadByPreset } from "../../cli/kernel.ts";
+import { PRESET_PLUGINS } from "../../cli/plugin_choice.ts";
 import { type ByteReader, loadKernel, type RuleSetName } from "../../mod.ts";
 import { buildElf, type SegmentSpec } from "../elf_builder.ts";
 import { type Answer, answeredFiles, readOriginal } from "../original.ts";
@@ -87,7 +88,7 @@ const LOADS: readonly (readonly [string, RuleSetName, readonly SegmentSpec[], re
 for (const [what, rules, segments, words] of LOADS) {
   Deno.test(`the fate of ${what}`, async () => {
     const kernel = await loadSegments(segments, rules);
-    assertEquals(kernel.programHeaders.map(fates(kernel, rules)), words);
+    assertEquals(kernel.programHeaders.map(fates(kernel, rules, PRESET_PLUGINS(rules))), words);
   });
 }
 
@@ -97,13 +98,17 @@ Deno.test("the fates of segments count every mapped page of a file, in lines of 
     const kernel = await loadByPreset(readerOf(readOriginal(name)), { rules: "default" }).catch(() => undefined);
     if (!kernel) continue;
     const merged = kernel.diagnostics.filter(({ rule }) => rule === "pages-merged").length;
-    const told = kernel.programHeaders.map(fates(kernel, "default"))
+    const told = kernel.programHeaders.map(fates(kernel, "default", PRESET_PLUGINS("default")))
       .filter((words) => words.includes("page"))
       .flatMap((words) => words.match(/[\d,]+(?= )/g) ?? [])
       .reduce((sum, number) => sum + Number(number.replaceAll(",", "")), 0);
     const mapped = [...kernel.mappings()].reduce((sum, { size }) => sum + size, 0) / 4096;
     assertEquals(told, mapped + merged, name);
-    for (const line of loadReport(kernel, { name, rules: "default" }, PLAIN).split("\n")) {
+    for (
+      const line of loadReport(kernel, { name, rules: "default", plugins: PRESET_PLUGINS("default") }, PLAIN).split(
+        "\n",
+      )
+    ) {
       assertLessOrEqual(line.length, WIDTH, `${name}: ${line}`);
     }
   }
@@ -111,7 +116,12 @@ Deno.test("the fates of segments count every mapped page of a file, in lines of 
 
 Deno.test("the report on the example says what readelf says, and what was made of it", async () => {
   const kernel = await loadKernel(await Deno.readFile(HELLO));
-  const report = loadReport(kernel, { name: "hello.elf", rules: "default", dump: { path: "m", size: 8192 } }, PLAIN);
+  const report = loadReport(kernel, {
+    name: "hello.elf",
+    rules: "default",
+    plugins: PRESET_PLUGINS("default"),
+    dump: { path: "m", size: 8192 },
+  }, PLAIN);
   const expected = [
     "hello.elf: ELF64 EXEC x86-64",
     "entry point      0xffffffff80000000, physical 0x201000",
@@ -127,7 +137,11 @@ Deno.test("the report on the example says what readelf says, and what was made o
 
 Deno.test("the report escapes what a file's name could do to a terminal", async () => {
   const kernel = await loadSegments([{ filesz: 0x100 }]);
-  const report = loadReport(kernel, { name: "\x1b]0;title\x07.elf\n", rules: "default" }, PLAIN);
+  const report = loadReport(kernel, {
+    name: "\x1b]0;title\x07.elf\n",
+    rules: "default",
+    plugins: PRESET_PLUGINS("default"),
+  }, PLAIN);
   assert(report.startsWith("\\u001b]0;title\\u0007.elf\\u000a: "));
 });
 
@@ -141,7 +155,11 @@ Deno.test("the report tells what plugins found, whatever it is", async () => {
     long: "word ".repeat(1000),
     nothing: { placement: undefined },
   };
-  const report = loadReport({ ...kernel, results } as unknown as Kernel, { name: "a", rules: "default" }, PLAIN);
+  const report = loadReport({ ...kernel, results } as unknown as Kernel, {
+    name: "a",
+    rules: "default",
+    plugins: PRESET_PLUGINS("default"),
+  }, PLAIN);
   const expected = [
     "relocate      counts (R_X86_64_RELATIVE 5), needed none, at 0x8000000000",
     "kernel-stack  size 65,536, executable false",
@@ -160,7 +178,9 @@ Deno.test("the report stays short for a file with thousands of segments, and qui
   });
   const kernel = await loadKernel(buildElf({ segments }));
   const started = performance.now();
-  const lines = loadReport(kernel, { name: "many", rules: "default" }, PLAIN).split("\n");
+  const lines = loadReport(kernel, { name: "many", rules: "default", plugins: PRESET_PLUGINS("default") }, PLAIN).split(
+    "\n",
+  );
   assertLessOrEqual(lines.length, 110);
   assertLessOrEqual(performance.now() - started, 2000);
 });

@@ -7,10 +7,10 @@
 const MASK = (1n << 64n) - 1n;
 
 /**
- * The next state and output of a generator of 64-bit numbers (splitmix64, Steele, Lea and Flood 2014).
+ * The output of a generator of 64-bit numbers (splitmix64, Steele, Lea and Flood 2014).
  *
- * @param state Any 64-bit number.
- * @returns The output.
+ * @param state Any number; its low 64 bits count.
+ * @returns The output, 64 bits.
  */
 export function mix(state: bigint): bigint {
   let z = (state + 0x9e37_79b9_7f4a_7c15n) & MASK;
@@ -27,6 +27,6 @@ export function mix(state: bigint): bigint {
  * @returns 0 to `bound` - 1.
  */
 export function randomBelow(bound: bigint, seed: bigint): bigint {
-  const wide = (mix(seed & MASK) << 64n) | mix((seed ^ MASK) & MASK);
+  const wide = (mix(seed) << 64n) | mix(~seed);
   return (wide * bound) >> 128n;
 }

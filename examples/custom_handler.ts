@@ -1,0 +1,31 @@
+/**
+ * A plugin of one's own: reads the boot options that a kernel carries in a program header of its own type. Run it with
+ * `deno run --allow-read examples/custom_handler.ts`, or use it with
+ * `kload load --plugin examples/custom_handler.ts examples/custom_handler/kernel.elf`.
+ */
+
+import { loadKernel, type Plugin } from "@kload/kload";
+
+/** What the plugin finds: options by their names. */
+type BootOptions = Readonly<Record<string, string>>;
+
+export const plugin: Plugin<"boot-options", BootOptions> = {
+  name: "boot-options",
+  handlers: [{
+    type: 0x60000001,
+    readsFile: true,
+    handle: async (phdr, { fileBytes }, found = {}) => {
+      const strings = new TextDecoder().decode(await fileBytes(phdr)).split("\0").filter(Boolean);
+      return { ...found, ...Object.fromEntries(strings.map((option) => option.split("=", 2))) };
+    },
+  }],
+};
+
+if (import.meta.main) {
+  using file = await Deno.open(new URL("./custom_handler/kernel.elf", import.meta.url));
+  const kernel = await loadKernel(file, { plugins: [plugin] });
+
+  // The type of the result is the plugin's: undefined where the file has no such header.
+  const options: BootOptions = kernel.results["boot-options"] ?? {};
+  for (const [name, value] of Object.entries(options)) console.log(`${name}: ${value}`);
+}

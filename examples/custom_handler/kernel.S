@@ -1,0 +1,13 @@
+# A kernel that does nothing but halt, and says how it wants to be booted: NUL-terminated strings in a section that a
+# program header of its own points to.
+
+        .section .bootopts, "a", @progbits
+        .asciz  "console=serial"
+        .asciz  "stack=0x8000"
+
+        .section .text, "ax", @progbits
+        .globl  _start
+_start: hlt
+        jmp     _start
+
+        .section .note.GNU-stack, "", @progbits

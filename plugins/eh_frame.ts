@@ -1,0 +1,126 @@
+/**
+ * The plugin eh-frame: where a kernel keeps what is needed to unwind its stack (`PT_GNU_EH_FRAME`; LSB Core, "DWARF
+ * Extensions").
+ *
+ * @module
+ */
+
+import { ELFCLASS64, PT_GNU_EH_FRAME } from "../core/elf/constants.ts";
+import type { CheckedProgramHeader } from "../core/elf/program_header.ts";
+import { LoadError } from "../core/errors.ts";
+import { hexAddr } from "../core/memory/addresses.ts";
+import type { Plugin, PluginContext } from "../core/pipeline/plugin.ts";
+import { readFde, type UnwindEntry } from "./eh_frame/fde.ts";
+import { readHeader, type SearchTable } from "./eh_frame/header.ts";
+import { memoryReader, type ReadMemory } from "./eh_frame/memory.ts";
+
+export type { UnwindEntry };
+
+/** What the plugin eh-frame found; addresses have the virtual address offset in them. */
+export interface EhFrame {
+  /** Virtual address of .eh_frame_hdr. */
+  readonly address: bigint;
+  /** Number of bytes of .eh_frame_hdr. */
+  readonly size: bigint;
+  /** Virtual address of .eh_frame, where the header says so. */
+  readonly ehFrame?: bigint;
+  /** Number of frame description entries in the search table, where there is one. */
+  readonly fdeCount?: number;
+  /**
+   * Finds the frame description entry of an address of code, where there is a search table. It reads memory as it is when
+   * it is called, and gives `undefined` where no entry is for the address or what the table leads to cannot be read.
+   */
+  readonly lookup?: (address: bigint) => UnwindEntry | undefined;
+}
+
+/**
+ * Makes the plugin eh-frame.
+ *
+ * @example
+ * ```ts
+ * import { loadKernel } from "@kload/kload";
+ * import { ehFrame } from "@kload/kload/plugins/eh-frame";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const file = await Deno.readFile("examples/hello/hello.elf");
+ * const kernel = await loadKernel(file, { plugins: [ehFrame()] });
+ * const entry = kernel.results["eh-frame"]?.lookup?.(kernel.entryPoint);
+ * assertEquals(entry, undefined); // It was compiled with -fno-asynchronous-unwind-tables.
+ * ```
+ *
+ * @returns The plugin; it finds nothing where the kernel has no unwind table.
+ */
+export function ehFrame(): Plugin<"eh-frame", EhFrame> {
+  // Addresses in the table may be relocated: it is read behind that.
+  return { name: "eh-frame", handlers: [{ type: PT_GNU_EH_FRAME, phase: "seal", handle }] };
+}
+
+function handle(phdr: CheckedProgramHeader, context: PluginContext, found: EhFrame | undefined): EhFrame {
+  if (found) return found;
+  const address = BigInt.asUintN(64, phdr.p_vaddr + context.virtualAddressOffset);
+  const size = phdr.p_memsz;
+  if (context.fileHeader.EI_CLASS !== ELFCLASS64) {
+    reportEncoding(phdr, address, "it is that of a 32-bit file", context);
+    return { address, size };
+  }
+  const memory = memoryReader(context.read);
+  try {
+    const { ehFrame, table, unsupported, faults } = readHeader(address, size, memory);
+    for (const problem of faults) reportMalformed(phdr, address, problem, context);
+    if (unsupported.length > 0) reportEncoding(phdr, address, `it has ${unsupported.join(", ")}`, context);
+    return {
+      address,
+      size,
+      ...(ehFrame === undefined ? {} : { ehFrame }),
+      ...(table ? { fdeCount: table.count, lookup: (code: bigint) => lookup(code, table, memory) } : {}),
+    };
+  } catch (error) {
+    if (!(error instanceof LoadError)) throw error;
+    reportMalformed(phdr, address, error.message, context);
+    return { address, size };
+  }
+}
+
+function lookup(code: bigint, table: SearchTable, memory: ReadMemory): UnwindEntry | undefined {
+  try {
+    const fde = table.find(code);
+    const entry = fde === undefined ? undefined : readFde(fde, memory);
+    return entry && code >= entry.start && code < entry.end ? entry : undefined;
+  } catch (error) {
+    if (error instanceof LoadError) return undefined;
+    throw error;
+  }
+}
+
+function reportMalformed(
+  { index }: CheckedProgramHeader,
+  address: bigint,
+  problem: string,
+  { report }: PluginContext,
+): void {
+  report({
+    rule: "eh-frame-malformed",
+    severity: "warning",
+    index,
+    addresses: [address],
+    message: `Program header ${index}: the unwind table at ${hexAddr(address)} is malformed: ${problem}.`,
+    hint: "Keep .eh_frame_hdr and .eh_frame in a PT_LOAD segment, and let the linker write the first (--eh-frame-hdr).",
+  });
+}
+
+function reportEncoding(
+  { index }: CheckedProgramHeader,
+  address: bigint,
+  problem: string,
+  { report }: PluginContext,
+): void {
+  report({
+    rule: "eh-frame-encoding",
+    severity: "info",
+    index,
+    addresses: [address],
+    message: `Program header ${index}: the unwind table at ${hexAddr(address)} is not wholly read: ${problem}.`,
+    hint:
+      "ld writes 0x1b, 0x03 and 0x3b (--eh-frame-hdr); indirect, aligned, text- and function-relative are not read.",
+  });
+}

@@ -1,0 +1,86 @@
+/**
+ * Frame description entries (LSB Core, "Exception Frames"): which addresses they are for.
+ *
+ * @module
+ */
+
+import { DW_EH_PE_absptr, readEncoded, readUleb128 } from "./encoding.ts";
+import type { ReadMemory } from "./memory.ts";
+
+/** The unwind information of a range of code. */
+export interface UnwindEntry {
+  /** Virtual address of the first byte of code that it is for. */
+  readonly start: bigint;
+  /** Virtual address behind the last byte. */
+  readonly end: bigint;
+  /** Virtual address of the frame description entry. */
+  readonly fde: bigint;
+  /** Virtual address of the common information entry that it refers to. */
+  readonly cie: bigint;
+}
+
+/** Bytes in which all that is read of an entry stands: augmentation strings have a few letters. */
+const ENTRY_MAX = 256;
+
+/** A length of this value: the real one follows, of eight bytes. */
+const EXTENDED_LENGTH = 0xffff_ffff;
+
+/** How a value is written, without what it is relative to. */
+const FORMAT = 0x0f;
+
+/**
+ * Reads a frame description entry.
+ *
+ * @param fde Its virtual address.
+ * @param memory The kernel's memory.
+ * @returns What it is for; `undefined` where it is none, or is encoded in a way that is not supported.
+ * @throws {LoadError} Where it leads to memory that is not there.
+ */
+export function readFde(fde: bigint, memory: ReadMemory): UnwindEntry | undefined {
+  const reader = memory(fde, ENTRY_MAX);
+  const id = idOffset(reader.u32(0));
+  const distance = reader.u32(id);
+  if (reader.u32(0) === 0 || distance === 0) return undefined;
+  const cie = BigInt.asUintN(64, fde + BigInt(id) - BigInt(distance));
+  const encoding = pointerEncoding(cie, memory);
+  if (encoding === undefined) return undefined;
+  const base = { address: fde, data: 0n };
+  const start = readEncoded(reader, id + 4, encoding, base);
+  const length = start && readEncoded(reader, id + 4 + start.size, encoding & FORMAT, base);
+  return length && { start: start.value, end: BigInt.asUintN(64, start.value + length.value), fde, cie };
+}
+
+/** How the addresses of the entries are encoded that refer to a common information entry. */
+function pointerEncoding(cie: bigint, memory: ReadMemory): number | undefined {
+  const reader = memory(cie, ENTRY_MAX);
+  const id = idOffset(reader.u32(0));
+  const version = reader.u8(id + 4);
+  if (reader.u32(0) === 0 || reader.u32(id) !== 0 || (version !== 1 && version !== 3)) return undefined;
+  let at = id + 5;
+  let augmentation = "";
+  for (let letter = reader.u8(at++); letter !== 0; letter = reader.u8(at++)) {
+    augmentation += String.fromCharCode(letter);
+  }
+  if (augmentation === "") return DW_EH_PE_absptr;
+  if (!augmentation.startsWith("z")) return undefined;
+  // Code alignment factor and data alignment factor, whose sizes do not depend on their signs; then the return address
+  // register, and the augmentation's length.
+  at += readUleb128(reader, at).size;
+  at += readUleb128(reader, at).size;
+  at += version === 1 ? 1 : readUleb128(reader, at).size;
+  at += readUleb128(reader, at).size;
+  for (const letter of augmentation.slice(1)) {
+    if (letter === "R") return reader.u8(at);
+    if (letter === "L") at++;
+    else if (letter === "P") {
+      const personality = readEncoded(reader, at + 1, reader.u8(at) & FORMAT, { address: 0n, data: 0n });
+      if (!personality) return undefined;
+      at += 1 + personality.size;
+    } else if (letter !== "S" && letter !== "B") return undefined;
+  }
+  return DW_EH_PE_absptr;
+}
+
+function idOffset(length: number): number {
+  return length === EXTENDED_LENGTH ? 12 : 4;
+}

@@ -1,0 +1,105 @@
+/**
+ * The table of .eh_frame_hdr (LSB Core, "The .eh_frame_hdr section"): frame description entries, sorted by address.
+ *
+ * @module
+ */
+
+import { DW_EH_PE_omit, encodedSize, type EncodingBase, readEncoded } from "./encoding.ts";
+import type { ReadMemory } from "./memory.ts";
+
+/** The search table. */
+export interface SearchTable {
+  /** Number of its rows: of frame description entries. */
+  readonly count: number;
+  /** The row whose code starts at or before an address, and none of the later ones does: the address of its entry. */
+  readonly find: (address: bigint) => bigint | undefined;
+}
+
+/** What a header says. */
+export interface EhFrameHeader {
+  /** Virtual address of .eh_frame, where it can be read. */
+  readonly ehFrame?: bigint;
+  /** The search table, where there is one that can be read. */
+  readonly table?: SearchTable;
+  /** Names and values of the encodings that are not supported, or say that a value is left out. */
+  readonly unsupported: readonly string[];
+  /** What is wrong with it. */
+  readonly faults: readonly string[];
+}
+
+/** `version` and three encodings, of a byte each. */
+const FIELDS_SIZE = 4;
+
+/** The fields, and the two encoded values behind them, of at most ten bytes each. */
+const HEADER_MAX = 24;
+
+/**
+ * Reads the header; of the table only what is asked for later.
+ *
+ * @param address Its virtual address.
+ * @param size Its number of bytes.
+ * @param memory The kernel's memory.
+ * @returns What it says.
+ * @throws {LoadError} Where it is too short, or leads to memory that is not there.
+ */
+export function readHeader(address: bigint, size: bigint, memory: ReadMemory): EhFrameHeader {
+  const reader = memory(address, size < BigInt(HEADER_MAX) ? Number(size) : HEADER_MAX);
+  const version = reader.u8(0);
+  if (version !== 1) return { unsupported: [], faults: [`its version is ${version} instead of 1`] };
+  const [frameEncoding, countEncoding, tableEncoding] = [reader.u8(1), reader.u8(2), reader.u8(3)];
+  const base: EncodingBase = { address, data: address };
+  const unsupported: string[] = [];
+  /** A value that is left out takes no bytes. */
+  const decode = (name: string, at: number, encoding: number) => {
+    const found = encoding === DW_EH_PE_omit ? undefined : readEncoded(reader, at, encoding, base);
+    if (!found) unsupported.push(named(name, encoding));
+    return found ?? (encoding === DW_EH_PE_omit ? { value: undefined, size: 0 } : undefined);
+  };
+
+  const frame = decode("eh_frame_ptr_enc", FIELDS_SIZE, frameEncoding);
+  // How many bytes a value takes whose encoding is not supported is not known, nor, then, where the next one starts.
+  if (!frame) return { unsupported, faults: [] };
+  const ehFrame = frame.value === undefined ? {} : { ehFrame: frame.value };
+  const count = decode("fde_count_enc", FIELDS_SIZE + frame.size, countEncoding);
+  const valueSize = encodedSize(tableEncoding);
+  if (valueSize === undefined) unsupported.push(named("table_enc", tableEncoding));
+  if (count?.value === undefined || valueSize === undefined) return { ...ehFrame, unsupported, faults: [] };
+
+  const start = FIELDS_SIZE + frame.size + count.size;
+  const end = BigInt(start) + count.value * BigInt(2 * valueSize);
+  if (end > size) {
+    return { ...ehFrame, unsupported, faults: [`a table of ${count.value} rows does not fit its ${size} bytes`] };
+  }
+  const table = searchTable(Number(count.value), address + BigInt(start), valueSize, tableEncoding, address, memory);
+  return { ...ehFrame, table, unsupported, faults: [] };
+}
+
+function named(field: string, encoding: number): string {
+  return `${field} 0x${encoding.toString(16).padStart(2, "0")}`;
+}
+
+function searchTable(
+  count: number,
+  start: bigint,
+  valueSize: number,
+  encoding: number,
+  data: bigint,
+  memory: ReadMemory,
+): SearchTable {
+  const value = (row: number, column: 0 | 1): bigint | undefined => {
+    const address = start + BigInt((2 * row + column) * valueSize);
+    return readEncoded(memory(address, valueSize), 0, encoding, { address, data })?.value;
+  };
+  return {
+    count,
+    find: (address) => {
+      let [below, above] = [-1, count];
+      while (above - below > 1) {
+        const middle = Math.floor((below + above) / 2);
+        if ((value(middle, 0) ?? 0n) <= address) below = middle;
+        else above = middle;
+      }
+      return below < 0 ? undefined : value(below, 1);
+    },
+  };
+}

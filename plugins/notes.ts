@@ -1,0 +1,186 @@
+/**
+ * The plugin notes: reads what vendors say of a kernel (`PT_NOTE`): its build-id, its properties, and its entry point for
+ * the PVH boot protocol (gABI, "Note Section").
+ *
+ * @module
+ */
+
+import { PT_NOTE } from "../core/elf/constants.ts";
+import type { GnuProperties, GnuProperty, IsaLevel } from "../core/elf/gnu_property.ts";
+import {
+  type NoteAlignment,
+  NT_GNU_BUILD_ID,
+  NT_GNU_PROPERTY_TYPE_0,
+  type RawNote,
+  readNotes,
+} from "../core/elf/notes.ts";
+import type { CheckedProgramHeader } from "../core/elf/program_header.ts";
+import type { Plugin, PluginContext } from "../core/pipeline/plugin.ts";
+import { GNU_READERS } from "./notes/gnu.ts";
+import type { NotePlace, NoteReader } from "./notes/reader.ts";
+import { reportMalformed } from "./notes/report.ts";
+import { type Phys32Reloc, XEN_ELFNOTE_PHYS32_ENTRY, XEN_ELFNOTE_PHYS32_RELOC, XEN_READERS } from "./notes/xen.ts";
+
+export type { GnuProperties, GnuProperty, IsaLevel, NoteAlignment, NotePlace, NoteReader, Phys32Reloc, RawNote };
+
+/** What the built-in readers make of a descriptor. */
+export type BuiltInValue = string | bigint | number | GnuProperties | Phys32Reloc;
+
+/** A note, with what its reader made of it. */
+export interface Note<Value = BuiltInValue> extends NotePlace {
+  /** Name of its type, where its reader gives one. */
+  readonly name?: string;
+  /** What its reader made of the descriptor, where there is one. */
+  readonly value?: Value;
+}
+
+/** What the plugin notes found. */
+export interface Notes<Value = BuiltInValue> {
+  /** All notes, in the order of the program headers. */
+  readonly notes: readonly Note<Value>[];
+  /** The build-id in hex. */
+  readonly buildId?: string;
+  /** The properties of the program. */
+  readonly properties?: GnuProperties;
+  /** Physical address of the 32-bit entry point for the PVH boot protocol. */
+  readonly pvhEntry?: number;
+  /** Where a kernel that relocates itself may be loaded by that protocol. */
+  readonly pvhReloc?: Phys32Reloc;
+  /** Number of bytes of note segments that were read. */
+  readonly bytesRead: number;
+}
+
+/** How notes are read. */
+export interface NotesOptions<R extends readonly NoteReader[]> {
+  /** Readers for notes that no built-in reader knows. */
+  readonly readers?: R;
+}
+
+/** What readers of a list make of descriptors. */
+export type ValueOf<R extends readonly NoteReader[]> = R extends readonly NoteReader<infer Value>[] ? Value : never;
+
+/** The most bytes of notes that are read: far more than any kernel has. */
+const BYTES_MAX = 2 ** 16;
+
+const BUILT_IN: readonly NoteReader<BuiltInValue>[] = [...GNU_READERS, ...XEN_READERS];
+
+/**
+ * Makes the plugin notes.
+ *
+ * @example Read the build-id, and notes of one's own
+ * ```ts
+ * import { loadKernel } from "@kload/kload";
+ * import { notes } from "@kload/kload/plugins/notes";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const file = await Deno.readFile("examples/hello/hello.elf");
+ * const version = { owner: "Example", type: 1, read: (descriptor: Uint8Array) => descriptor[0] };
+ * const kernel = await loadKernel(file, { plugins: [notes({ readers: [version] })] });
+ * assertEquals(kernel.results.notes?.pvhEntry, undefined);
+ * ```
+ *
+ * @param options Readers of the caller's.
+ * @returns The plugin.
+ * @throws {TypeError} Where two readers are for the same notes.
+ */
+export function notes<const R extends readonly NoteReader[] = readonly []>(
+  options: NotesOptions<R> = {},
+): Plugin<"notes", Notes<BuiltInValue | ValueOf<R>>> {
+  type Value = BuiltInValue | ValueOf<R>;
+  const readers = [...BUILT_IN, ...options.readers ?? []] as readonly NoteReader<Value>[];
+  const byKey = new Map<string, NoteReader<Value>>();
+  for (const reader of readers) {
+    const { owner, type, read } = reader;
+    if (typeof owner !== "string" || !Number.isInteger(type) || typeof read !== "function") {
+      throw new TypeError("Cannot use a reader of notes: it needs an owner, a type, and read");
+    }
+    if (byKey.has(keyOf(reader))) {
+      throw new TypeError(`Cannot use two readers for notes of owner "${owner}" and type ${type}`);
+    }
+    byKey.set(keyOf(reader), reader);
+  }
+
+  const read = (raw: RawNote, index: number, context: PluginContext): Note<Value> => {
+    const note = { ...raw, index };
+    const reader = byKey.get(keyOf(raw));
+    if (!reader) return note;
+    const value = reader.read(note.descriptor, context, note);
+    const named = { ...note, ...(reader.name === undefined ? {} : { name: reader.name }) };
+    if (value !== undefined) return { ...named, value };
+    const problem = `a descriptor of ${raw.descriptor.length} bytes does not fit its type (${reader.name ?? raw.type})`;
+    reportMalformed(index, { fileOffset: raw.descriptorOffset, problem }, context.report);
+    return named;
+  };
+
+  return {
+    name: "notes",
+    handlers: [{
+      type: PT_NOTE,
+      readsFile: true,
+      handle: async (phdr, context, found) => {
+        const bytesBefore = found?.bytesRead ?? 0;
+        const bytes = (await context.fileBytes(phdr)).subarray(0, BYTES_MAX - bytesBefore);
+        const { notes: raw, faults } = readNotes(bytes, Number(phdr.p_offset), phdr.p_align);
+        const added = raw.map((note) => read(note, phdr.index, context));
+        reportAlignment(phdr, added, context);
+        if (BigInt(bytes.length) === phdr.p_filesz) {
+          for (const fault of faults) reportMalformed(phdr.index, fault, context.report);
+        } else if (bytesBefore < BYTES_MAX) reportRest(phdr, context);
+        const bytesRead = bytesBefore + bytes.length;
+        if (found && added.length === 0) return { ...found, bytesRead };
+        return { ...valuesOf(added), ...found, notes: [...found?.notes ?? [], ...added], bytesRead };
+      },
+    }],
+  };
+}
+
+function keyOf({ owner, type }: Pick<NoteReader, "owner" | "type">): string {
+  return `${type} ${owner}`;
+}
+
+/** What the built-in readers found, the first of each kind; no other reader is for these. */
+function valuesOf(added: readonly Note<unknown>[]): Omit<Notes, "notes" | "bytesRead"> {
+  const first = (owner: string, type: number): unknown =>
+    added.find((note) => note.type === type && note.owner === owner && note.value !== undefined)?.value;
+  const buildId = first("GNU", NT_GNU_BUILD_ID) as string | undefined;
+  const properties = first("GNU", NT_GNU_PROPERTY_TYPE_0) as GnuProperties | undefined;
+  const pvhEntry = first("Xen", XEN_ELFNOTE_PHYS32_ENTRY) as number | undefined;
+  const pvhReloc = first("Xen", XEN_ELFNOTE_PHYS32_RELOC) as Phys32Reloc | undefined;
+  return {
+    ...(buildId === undefined ? {} : { buildId }),
+    ...(properties ? { properties } : {}),
+    ...(pvhEntry === undefined ? {} : { pvhEntry }),
+    ...(pvhReloc ? { pvhReloc } : {}),
+  };
+}
+
+function reportAlignment(
+  { index, p_align }: CheckedProgramHeader,
+  added: readonly NotePlace[],
+  { report }: PluginContext,
+): void {
+  const expected = p_align <= 4n ? 4n : p_align;
+  const used = new Set(added.map(({ alignment }) => alignment).filter((alignment) => BigInt(alignment) !== expected));
+  if (used.size === 0) return;
+  report({
+    rule: "note-alignment",
+    severity: "info",
+    index,
+    addresses: [],
+    message:
+      `Program header ${index}: p_align is ${p_align}, but there are notes aligned to ${[...used].join(" and ")}` +
+      " bytes; they were read as they lie.",
+    hint: "Other readers go by p_align and may not find them: give notes of 4 and of 8 bytes segments of their own.",
+  });
+}
+
+function reportRest({ index, p_filesz }: CheckedProgramHeader, { report }: PluginContext): void {
+  report({
+    rule: "notes-left-out",
+    severity: "warning",
+    index,
+    addresses: [],
+    message: `Program header ${index}: its ${p_filesz} bytes of notes are more than are read; the rest was left out.`,
+    hint: `Only the first ${BYTES_MAX} bytes of all notes are read: keep what the kernel does not need out of PT_NOTE.`,
+  });
+}

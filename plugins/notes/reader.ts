@@ -1,0 +1,26 @@
+/**
+ * Readers of notes: what makes sense of a note's descriptor, by the note's owner and type.
+ *
+ * @module
+ */
+
+import type { RawNote } from "../../core/elf/notes.ts";
+import type { PluginContext } from "../../core/pipeline/plugin.ts";
+
+/** Where a note stands, and how it was read. */
+export interface NotePlace extends RawNote {
+  /** Index of the program header that it was found by. */
+  readonly index: number;
+}
+
+/** Makes sense of the notes of one owner and type. */
+export interface NoteReader<Value = unknown> {
+  /** The owner's name, such as "Xen". */
+  readonly owner: string;
+  /** The type. */
+  readonly type: number;
+  /** The type's name, such as "XEN_ELFNOTE_PHYS32_ENTRY". */
+  readonly name?: string;
+  /** Reads a descriptor; `undefined` where it is malformed, which is reported then. */
+  readonly read: (descriptor: Uint8Array, context: PluginContext, note: NotePlace) => Value | undefined;
+}

@@ -1,0 +1,75 @@
+/**
+ * Readers of notes of owner "Xen", which also name the entry point of the PVH boot protocol (Xen, "public/elfnote.h").
+ *
+ * @module
+ */
+
+import { elfReader } from "../../core/elf/reader.ts";
+import type { NoteReader } from "./reader.ts";
+
+/** Where a kernel that relocates itself may be loaded (XEN_ELFNOTE_PHYS32_RELOC); physical addresses. */
+export interface Phys32Reloc {
+  /** Alignment of its first byte. */
+  readonly align: number;
+  /** The lowest address of its first byte. */
+  readonly min: number;
+  /** The highest address of its last byte. */
+  readonly max: number;
+}
+
+/** `type` of the note that holds the 32-bit physical entry point. */
+export const XEN_ELFNOTE_PHYS32_ENTRY = 18;
+
+/** `type` of the note that says where a kernel that relocates itself may be loaded. */
+export const XEN_ELFNOTE_PHYS32_RELOC = 19;
+
+const NUMERIC: readonly (readonly [type: number, name: string])[] = [
+  [1, "XEN_ELFNOTE_ENTRY"],
+  [2, "XEN_ELFNOTE_HYPERCALL_PAGE"],
+  [3, "XEN_ELFNOTE_VIRT_BASE"],
+  [4, "XEN_ELFNOTE_PADDR_OFFSET"],
+];
+
+const TEXT: readonly (readonly [type: number, name: string])[] = [
+  [0, "XEN_ELFNOTE_INFO"],
+  [5, "XEN_ELFNOTE_XEN_VERSION"],
+  [6, "XEN_ELFNOTE_GUEST_OS"],
+  [7, "XEN_ELFNOTE_GUEST_VERSION"],
+  [8, "XEN_ELFNOTE_LOADER"],
+  [9, "XEN_ELFNOTE_PAE_MODE"],
+  [10, "XEN_ELFNOTE_FEATURES"],
+  [11, "XEN_ELFNOTE_BSD_SYMTAB"],
+];
+
+/** Addresses, texts, and the entry and relocation notes of PVH. */
+export const XEN_READERS: readonly NoteReader<string | bigint | number | Phys32Reloc>[] = [
+  ...NUMERIC.map(([type, name]) => ({ owner: "Xen", type, name, read: numeric })),
+  ...TEXT.map(([type, name]) => ({ owner: "Xen", type, name, read: text })),
+  { owner: "Xen", type: XEN_ELFNOTE_PHYS32_ENTRY, name: "XEN_ELFNOTE_PHYS32_ENTRY", read: phys32 },
+  { owner: "Xen", type: XEN_ELFNOTE_PHYS32_RELOC, name: "XEN_ELFNOTE_PHYS32_RELOC", read: phys32Reloc },
+];
+
+/** "Numeric types are either 4 or 8 bytes": the descriptor's size says which. */
+function numeric(descriptor: Uint8Array): bigint | undefined {
+  const { u32, u64 } = elfReader(descriptor, 0);
+  return descriptor.length === 8 ? u64(0) : descriptor.length === 4 ? BigInt(u32(0)) : undefined;
+}
+
+/** Text up to its zero byte, or to the descriptor's end where there is none. */
+function text(descriptor: Uint8Array): string {
+  return new TextDecoder().decode(descriptor).split("\0", 1)[0];
+}
+
+/** Linux writes eight bytes; the processor enters in 32-bit mode all the same. */
+function phys32(descriptor: Uint8Array): number | undefined {
+  const value = numeric(descriptor);
+  return value === undefined || value > 0xffff_ffffn ? undefined : Number(value);
+}
+
+/** Up to three 32-bit words; those that are left out have the header's defaults. */
+function phys32Reloc(descriptor: Uint8Array): Phys32Reloc | undefined {
+  if (descriptor.length % 4 !== 0) return undefined;
+  const { u32, length } = elfReader(descriptor, 0);
+  const word = (at: number, otherwise: number): number => at * 4 < length ? u32(at * 4) : otherwise;
+  return { align: word(0, 0x20_0000), min: word(1, 0), max: word(2, 0xffff_ffff) };
+}

@@ -1,0 +1,180 @@
+/**
+ * The plugin openbsd: what the program header types of OpenBSD ask of whoever loads the file (OpenBSD,
+ * sys/exec_elf.h).
+ *
+ * @module
+ */
+
+import {
+  PT_OPENBSD_BOOTDATA,
+  PT_OPENBSD_MUTABLE,
+  PT_OPENBSD_RANDOMIZE,
+  PT_OPENBSD_WXNEEDED,
+  segmentTypeName,
+} from "../core/elf/constants.ts";
+import type { CheckedProgramHeader } from "../core/elf/program_header.ts";
+import { canonical, hexAddr, low48, LOW48_END } from "../core/memory/addresses.ts";
+import type { Handler, Plugin, PluginContext } from "../core/pipeline/plugin.ts";
+import { fillFromSeed, fillFromSystem } from "./openbsd/random_bytes.ts";
+
+/** A range of virtual addresses. */
+export interface OpenBsdRange {
+  /** Virtual address of its first byte, the offset included. */
+  readonly virt: bigint;
+  /** Number of bytes. */
+  readonly size: bigint;
+}
+
+/** What the plugin openbsd did and found. */
+export interface OpenBsd {
+  /** Ranges that were filled with random bytes (`PT_OPENBSD_RANDOMIZE`). */
+  readonly randomized: readonly OpenBsdRange[];
+  /** Ranges for whoever boots the kernel to write to (`PT_OPENBSD_BOOTDATA`). */
+  readonly bootData: readonly OpenBsdRange[];
+  /** Ranges whose mappings have to stay changeable (`PT_OPENBSD_MUTABLE`). */
+  readonly mutable: readonly OpenBsdRange[];
+  /** Whether the file says that it needs pages that are writable and executable (`PT_OPENBSD_WXNEEDED`). */
+  readonly wxNeeded: boolean;
+}
+
+/** Where random bytes come from. */
+export interface OpenBsdOptions {
+  /** The random bytes follow from this 64-bit number. The system's random numbers where it is left out. */
+  readonly seed?: bigint;
+}
+
+type List = "randomized" | "bootData" | "mutable";
+
+const NOTHING: OpenBsd = { randomized: [], bootData: [], mutable: [], wxNeeded: false };
+
+/** Bytes that are made at once; 2^47, where the non-canonical hole begins, is a multiple. */
+const CHUNK = 65536;
+
+/**
+ * Makes the plugin openbsd.
+ *
+ * @example
+ * ```ts
+ * import { loadKernel } from "@kload/kload";
+ * import { openbsd } from "@kload/kload/plugins/openbsd";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const file = await Deno.readFile("examples/hello/hello.elf");
+ * new DataView(file.buffer).setUint32(64 + 4 * 56, 0x65a3dbe7, true); // its GNU_STACK becomes OPENBSD_WXNEEDED
+ * const kernel = await loadKernel(file, { plugins: [openbsd({ seed: 1n })] });
+ * assertEquals(kernel.results.openbsd, { randomized: [], bootData: [], mutable: [], wxNeeded: true });
+ * ```
+ *
+ * @param options Where random bytes come from.
+ * @returns The plugin.
+ * @throws {TypeError} Where the seed is no `bigint`.
+ * @throws {RangeError} Where the seed does not fit 64 bits.
+ */
+export function openbsd({ seed }: OpenBsdOptions = {}): Plugin<"openbsd", OpenBsd> {
+  if (seed !== undefined && typeof seed !== "bigint") {
+    throw new TypeError(`Cannot use ${seed} as seed: it is not a bigint`);
+  }
+  if (seed !== undefined && BigInt.asUintN(64, seed) !== seed) {
+    throw new RangeError(`Cannot use ${seed} as seed: it does not fit 64 bits`);
+  }
+  const randomize: Handler<OpenBsd> = {
+    type: PT_OPENBSD_RANDOMIZE,
+    phase: "relocate", // behind every segment, and before anything is sealed
+    handle: (phdr, context, found) => {
+      if (!isLoaded(phdr, context)) return found ?? NOTHING;
+      fill(phdr, context, seed);
+      return add("randomized", phdr, context, found);
+    },
+  };
+  return { name: "openbsd", handlers: [randomize, BOOT_DATA, MUTABLE, WX_NEEDED] };
+}
+
+const BOOT_DATA: Handler<OpenBsd> = {
+  type: PT_OPENBSD_BOOTDATA,
+  handle: (phdr, context, found) => {
+    if (!isLoaded(phdr, context)) return found ?? NOTHING;
+    const { virt, size } = rangeOf(phdr, context);
+    context.report({
+      rule: "openbsd-bootdata-empty",
+      severity: "info",
+      index: phdr.index,
+      addresses: [virt],
+      message: `Program header ${phdr.index} sets aside ${hexAddr(size)} bytes at ${hexAddr(virt)} for boot data; ` +
+        "nothing was written there.",
+      hint: "Write the boot data there before the kernel runs, if it expects any.",
+    });
+    return add("bootData", phdr, context, found);
+  },
+};
+
+const MUTABLE: Handler<OpenBsd> = {
+  type: PT_OPENBSD_MUTABLE,
+  handle: (phdr, context, found) => {
+    return isLoaded(phdr, context) ? add("mutable", phdr, context, found) : found ?? NOTHING;
+  },
+};
+
+const WX_NEEDED: Handler<OpenBsd> = {
+  type: PT_OPENBSD_WXNEEDED,
+  handle: ({ index }, { report }, found = NOTHING) => {
+    report({
+      rule: "openbsd-wx-needed",
+      severity: "info",
+      index,
+      addresses: [],
+      message: `Program header ${index} says that the kernel needs memory that is both writable and executable; ` +
+        "its pages are mapped as its segments say.",
+      hint: "Link without -z wxneeded unless the kernel writes code at run time.",
+    });
+    return { ...found, wxNeeded: true };
+  },
+};
+
+function add(
+  list: List,
+  phdr: CheckedProgramHeader,
+  context: PluginContext,
+  found: OpenBsd = NOTHING,
+): OpenBsd {
+  return { ...found, [list]: [...found[list], rangeOf(phdr, context)] };
+}
+
+function rangeOf({ p_vaddr, p_memsz }: CheckedProgramHeader, { signedOffset }: PluginContext): OpenBsdRange {
+  return { virt: canonical(low48(p_vaddr + signedOffset)), size: p_memsz };
+}
+
+/** Whether the range is not empty and lies within one `PT_LOAD`; it is reported where it lies elsewhere. */
+function isLoaded(phdr: CheckedProgramHeader, context: PluginContext): boolean {
+  const { index, p_type, p_vaddr, p_memsz } = phdr;
+  if (p_memsz === 0n) return false;
+  const end = p_vaddr + p_memsz;
+  const inside = context.programHeaders.some((other) => {
+    return other.load && p_vaddr >= other.p_vaddr && end <= other.p_vaddr + other.p_memsz;
+  });
+  if (inside) return true;
+  const { virt, size } = rangeOf(phdr, context);
+  context.report({
+    rule: "openbsd-range-not-loaded",
+    severity: "warning",
+    index,
+    addresses: [virt],
+    message: `Program header ${index} (${segmentTypeName(p_type)}): the ${hexAddr(size)} bytes at ${hexAddr(virt)} ` +
+      "do not lie within one PT_LOAD segment; it was left out.",
+    hint: "Put the section into a PT_LOAD segment as well (PHDRS in the linker script).",
+  });
+  return false;
+}
+
+function fill(phdr: CheckedProgramHeader, context: PluginContext, seed: bigint | undefined): void {
+  const random = seed === undefined ? fillFromSystem : fillFromSeed(seed, phdr.index);
+  const start = low48(phdr.p_vaddr + context.signedOffset);
+  const size = Number(phdr.p_memsz);
+  const buffer = new Uint8Array(Math.min(size, CHUNK));
+  for (let done = 0; done < size;) {
+    const low = (start + done) % LOW48_END;
+    const bytes = buffer.subarray(0, Math.min(size - done, CHUNK - low % CHUNK));
+    random(bytes);
+    context.write(canonical(low), bytes);
+    done += bytes.length;
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * Random bytes: from the system, or such as follow from a seed.
+ *
+ * @module
+ */
+
+import { mix } from "../../core/random.ts";
+
+/** The most bytes that `crypto.getRandomValues` gives at once. */
+const SYSTEM_MAX = 65536;
+
+/** Fills a buffer with bytes that follow on those before. */
+export type FillRandom = (buffer: Uint8Array<ArrayBuffer>) => void;
+
+/** Random bytes of the system's. */
+export const fillFromSystem: FillRandom = (buffer) => {
+  for (let at = 0; at < buffer.length; at += SYSTEM_MAX) crypto.getRandomValues(buffer.subarray(at, at + SYSTEM_MAX));
+};
+
+/**
+ * Makes a generator of bytes that follow from a seed (xoshiro128**, Blackman and Vigna 2018, its state filled by
+ * splitmix64).
+ *
+ * @param seed A 64-bit number.
+ * @param stream Tells generators of one seed apart.
+ * @returns What fills buffers; each 32-bit number gives four bytes, lowest first, and a rest of them is dropped.
+ */
+export function fillFromSeed(seed: bigint, stream: number): FillRandom {
+  const first = mix(mix(seed) + BigInt(stream));
+  const second = mix(first);
+  // A state of zeros would stay one.
+  let a = Number(first & 0xffff_ffffn) | 1;
+  let b = Number(first >> 32n) | 0;
+  let c = Number(second & 0xffff_ffffn) | 0;
+  let d = Number(second >> 32n) | 0;
+  const next = (): number => {
+    const scaled = Math.imul(b, 5);
+    const result = Math.imul((scaled << 7) | (scaled >>> 25), 9);
+    const shifted = b << 9;
+    c ^= a;
+    d ^= b;
+    b ^= c;
+    a ^= d;
+    c ^= shifted;
+    d = (d << 11) | (d >>> 21);
+    return result;
+  };
+  return (buffer) => {
+    for (let at = 0; at < buffer.length; at += 4) {
+      const word = next();
+      for (let byte = 0; byte < 4 && at + byte < buffer.length; byte++) buffer[at + byte] = word >>> (8 * byte);
+    }
+  };
+}

@@ -1,0 +1,73 @@
+/**
+ * The plugin sections: maps sections that are not loaded, such as the symbol table, for the kernel to read (gABI,
+ * "Section Header Table").
+ *
+ * The section header table usually is the file's last part, so the whole file is read. Pages are mapped as they lie in
+ * memory, and nothing is copied: what else of the file is in the first and the last page of a section can be read too.
+ *
+ * @module
+ */
+
+import type { Plugin } from "../core/pipeline/plugin.ts";
+import { type Choice, findStage } from "./sections/find_stage.ts";
+import { type MappedSection, mapSections, type SectionPages, type Sections } from "./sections/map_stage.ts";
+import type { SectionHeader } from "./sections/section_header.ts";
+
+export type { MappedSection, SectionHeader, SectionPages, Sections };
+
+/** Which sections are mapped: those of these names, or those that `select` says true of. */
+export type SectionsOptions = {
+  /** Exact names; `.symtab` and `.strtab`. */
+  readonly names?: readonly string[];
+} | {
+  /** Says whether a section is to be mapped. */
+  readonly select: (section: SectionHeader) => boolean;
+};
+
+type Select = (section: SectionHeader) => boolean;
+
+const DEFAULT_NAMES: readonly string[] = [".symtab", ".strtab"];
+
+/**
+ * Makes the plugin sections.
+ *
+ * @example
+ * ```ts
+ * import { loadKernel } from "@kload/kload";
+ * import { sections } from "@kload/kload/plugins/sections";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const file = await Deno.readFile("examples/hello/hello.elf");
+ * const kernel = await loadKernel(file, { plugins: [sections()] });
+ * const [symbols, strings] = kernel.results.sections?.mappedSections ?? [];
+ * assertEquals([symbols.name, symbols.link], [".symtab", strings.index]);
+ * assertEquals(kernel.read(strings.virt, strings.size)[0], 0);
+ * ```
+ *
+ * @param options Which sections.
+ * @returns The plugin. Its result says where each section is; sections that cannot be mapped are reported.
+ * @throws {TypeError} Where the options are of the wrong kind, or both names and a function are given.
+ */
+export function sections(options: SectionsOptions = {}): Plugin<"sections", Sections> {
+  return {
+    name: "sections",
+    stages: [
+      { after: "sanity-check", stage: findStage(choiceOf(options)) },
+      { after: "l4-usage", stage: mapSections },
+    ],
+  };
+}
+
+function choiceOf({ names, select }: { names?: readonly string[]; select?: Select }): Choice {
+  if (names !== undefined && select !== undefined) {
+    throw new TypeError("Cannot choose sections: give names or select, not both");
+  }
+  if (select !== undefined && typeof select !== "function") {
+    throw new TypeError(`Cannot use ${select} as select: it is no function`);
+  }
+  if (select) return select;
+  if (names !== undefined && !(Array.isArray(names) && names.every((name) => typeof name === "string"))) {
+    throw new TypeError(`Cannot use ${names} as names: it is no array of strings`);
+  }
+  return [...names ?? DEFAULT_NAMES];
+}

@@ -1,0 +1,115 @@
+/**
+ * The stage sections: maps the pages of the file that hold the chosen sections.
+ *
+ * @module
+ */
+
+import { alignUp, pageStart } from "../../core/memory/addresses.ts";
+import { NO_EXECUTE, PRESENT } from "../../core/paging/entry.ts";
+import type { Base, ImageStage, Level4Used, Loading } from "../../core/pipeline/stage.ts";
+import type { Chosen } from "./find_stage.ts";
+import type { SectionHeader } from "./section_header.ts";
+
+/** A section of the file that is mapped. */
+export interface MappedSection {
+  /** Its name; empty where it has none. */
+  readonly name: string;
+  /** Index in the section header table, which `link` of another may refer to. */
+  readonly index: number;
+  /** Virtual address of its first byte. */
+  readonly virt: bigint;
+  /** Number of bytes. */
+  readonly size: number;
+  /** `sh_type`, such as 2 (`SHT_SYMTAB`). */
+  readonly type: number;
+  /** `sh_flags`, such as 0x800 (`SHF_COMPRESSED`). */
+  readonly flags: bigint;
+  /** `sh_entsize`: size in bytes of each entry, where it is a table. */
+  readonly entsize: bigint;
+  /** `sh_link`: index of the section that belongs to it; for a symbol table, that of its strings. */
+  readonly link: number;
+  /** `sh_info`: for a symbol table, the index of the first symbol that is not local. */
+  readonly info: number;
+}
+
+/** Pages of the file that are mapped. */
+export interface SectionPages {
+  /** Virtual address of the first page. */
+  readonly virt: bigint;
+  /** Number of bytes, a multiple of 4096. */
+  readonly size: number;
+  /** File offset of the first page. */
+  readonly fileOffset: number;
+}
+
+/** What the plugin sections did. */
+export interface Sections {
+  /** The sections, ascending by address. */
+  readonly mappedSections: readonly MappedSection[];
+  /** The pages that they lie in, ascending by address; pages keep their distance from each other in the file. */
+  readonly sectionPages: readonly SectionPages[];
+  /** Number of bytes in these pages that belong to none of the sections, and can be read all the same. */
+  readonly neighbourBytes: number;
+}
+
+interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Maps the chosen sections read-only at a free level-4 entry; the frames are those that the file's bytes lie in. */
+export const mapSections: ImageStage<Base & Loading & Level4Used & Chosen, Sections, "sections"> = {
+  name: "sections",
+  needs: ["settings", "pageTable", "usedLevel4Entries", "chosenSections"],
+  adds: ["mappedSections", "sectionPages", "neighbourBytes"],
+  run: ({ settings, pageTable, usedLevel4Entries, chosenSections }) => {
+    const bytes = chosenSections.map(rangeOf);
+    const pages = merged(bytes.map(({ start, end }) => ({ start: pageStart(start), end: alignUp(end) })));
+    const first = pages.at(0)?.start ?? 0;
+    const end = pages.at(-1)?.end ?? 0;
+    if (end === 0) return { mappedSections: [], sectionPages: [], neighbourBytes: 0 };
+    const window = usedLevel4Entries.getFreeAddress(BigInt(end - first));
+    const addressOf = (fileOffset: number): bigint => window + BigInt(fileOffset - first);
+    const sectionPages = pages.map(({ start, end }) => {
+      const page = { virt: addressOf(start), size: end - start, fileOffset: start };
+      pageTable.mapTo(page.virt, settings.kernelOffset + start, PRESENT | NO_EXECUTE, { size: page.size });
+      return page;
+    });
+    const mappedSections = chosenSections.map((section) => describe(section, addressOf(rangeOf(section).start)));
+    return { mappedSections, sectionPages, neighbourBytes: total(pages) - total(merged(bytes)) };
+  },
+};
+
+function rangeOf({ sh_offset, sh_size }: SectionHeader): Range {
+  return { start: Number(sh_offset), end: Number(sh_offset + sh_size) };
+}
+
+/** Ascending ranges without those parts that several have, and without borders where one ends and the next begins. */
+function merged(ascending: readonly Range[]): readonly Range[] {
+  const runs: Range[] = [];
+  for (const { start, end } of ascending) {
+    const last = runs.at(-1);
+    if (last && start <= last.end) runs[runs.length - 1] = { start: last.start, end: Math.max(last.end, end) };
+    else runs.push({ start, end });
+  }
+  return runs;
+}
+
+function total(ranges: readonly Range[]): number {
+  return ranges.reduce((sum, { start, end }) => sum + (end - start), 0);
+}
+
+function describe(section: SectionHeader, virt: bigint): MappedSection {
+  const { name, index, sh_size, sh_type, sh_flags, sh_entsize, sh_link, sh_info } = section;
+  return {
+    name,
+    index,
+    virt,
+    size: Number(sh_size),
+    type: sh_type,
+    flags: sh_flags,
+    entsize: sh_entsize,
+    link: sh_link,
+    info: sh_info,
+  };
+}

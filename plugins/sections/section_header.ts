@@ -1,0 +1,97 @@
+/**
+ * Section headers (gABI, "Section Header Table"), as they stand in the file.
+ *
+ * @module
+ */
+
+import { ELFCLASS64 } from "../../core/elf/constants.ts";
+import type { ElfReader } from "../../core/elf/reader.ts";
+
+/** An `Elf64_Shdr` or `Elf32_Shdr`, unchecked. */
+export interface SectionHeader {
+  /** Index in the section header table. */
+  readonly index: number;
+  /** Its name; empty where it has none, or none that can be read. */
+  readonly name: string;
+  /** Where in the section of names its name starts. */
+  readonly sh_name: number;
+  /** Type of the section, such as 2 (`SHT_SYMTAB`). */
+  readonly sh_type: number;
+  /** Flags, such as 2 (`SHF_ALLOC`). */
+  readonly sh_flags: bigint;
+  /** Virtual address, where it is loaded. */
+  readonly sh_addr: bigint;
+  /** File offset of its first byte. */
+  readonly sh_offset: bigint;
+  /** Number of bytes. */
+  readonly sh_size: bigint;
+  /** Index of a section that belongs to it: for a symbol table, that of its strings. */
+  readonly sh_link: number;
+  /** More about it: for a symbol table, the index of the first symbol that is not local. */
+  readonly sh_info: number;
+  /** Alignment: 0, 1, or a power of two. */
+  readonly sh_addralign: bigint;
+  /** Size in bytes of each entry, where it is a table. */
+  readonly sh_entsize: bigint;
+}
+
+// gABI, "Special Section Indexes", "Section Types" and "Section Attribute Flags"
+export const SHN_UNDEF = 0;
+export const SHN_XINDEX = 0xffff;
+export const SHT_STRTAB = 3;
+export const SHT_NOBITS = 8;
+export const SHF_ALLOC = 2n;
+
+/** Size in bytes of a section header, which `e_shentsize` repeats. */
+export const SECTION_HEADER_SIZES: { readonly 1: number; readonly 2: number } = { 1: 40, 2: 64 };
+
+// Offsets in bytes: gABI, "Section Header Table", figures of Elf32_Shdr and Elf64_Shdr.
+const ELF64 = {
+  sh_flags: 8,
+  sh_addr: 16,
+  sh_offset: 24,
+  sh_size: 32,
+  sh_link: 40,
+  sh_info: 44,
+  sh_addralign: 48,
+  sh_entsize: 56,
+};
+const ELF32 = {
+  sh_flags: 8,
+  sh_addr: 12,
+  sh_offset: 16,
+  sh_size: 20,
+  sh_link: 24,
+  sh_info: 28,
+  sh_addralign: 32,
+  sh_entsize: 36,
+};
+
+/**
+ * Reads one section header, in the layout of the file's class; nothing is checked.
+ *
+ * @param reader A reader over the section header table.
+ * @param offset Where in it the header starts.
+ * @param index The header's index.
+ * @param fileClass The file's `EI_CLASS`.
+ * @returns The raw header, still without its name; 32-bit fields are widened.
+ */
+export function readSectionHeader(reader: ElfReader, offset: number, index: number, fileClass: number): SectionHeader {
+  const wide = fileClass === ELFCLASS64;
+  const at = wide ? ELF64 : ELF32;
+  const word = wide ? reader.u64 : (position: number) => BigInt(reader.u32(position));
+  return {
+    index,
+    name: "",
+    sh_name: reader.u32(offset),
+    sh_type: reader.u32(offset + 4),
+    sh_flags: word(offset + at.sh_flags),
+    sh_addr: word(offset + at.sh_addr),
+    sh_offset: word(offset + at.sh_offset),
+    sh_size: word(offset + at.sh_size),
+    sh_link: reader.u32(offset + at.sh_link),
+    sh_info: reader.u32(offset + at.sh_info),
+    sh_addralign: word(offset + at.sh_addralign),
+    sh_entsize: word(offset + at.sh_entsize),
+  };
+}

@@ -1,0 +1,60 @@
+/**
+ * The plugin stack: what a kernel asks of its stack (`PT_GNU_STACK`).
+ *
+ * @module
+ */
+
+import { PF_X, PT_GNU_STACK } from "../core/elf/constants.ts";
+import type { CheckedProgramHeader } from "../core/elf/program_header.ts";
+import type { Plugin, PluginContext } from "../core/pipeline/plugin.ts";
+
+/** What a kernel asks of its stack. */
+export interface StackRequest {
+  /** Whether it wants to run code on it. */
+  readonly executable: boolean;
+  /** Number of bytes that it asks for, where it says so. */
+  readonly sizeHint?: bigint;
+}
+
+/**
+ * Makes the plugin stack.
+ *
+ * @example
+ * ```ts
+ * import { loadKernel } from "@kload/kload";
+ * import { stack } from "@kload/kload/plugins/stack";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const file = await Deno.readFile("examples/hello/hello.elf");
+ * const kernel = await loadKernel(file, { plugins: [stack()] });
+ * assertEquals(kernel.results.stack, { executable: false });
+ * ```
+ *
+ * @returns The plugin; it finds nothing where the file does not say.
+ */
+export function stack(): Plugin<"stack", StackRequest> {
+  return { name: "stack", handlers: [{ type: PT_GNU_STACK, handle }] };
+}
+
+function handle(
+  { index, p_flags, p_memsz }: CheckedProgramHeader,
+  { report }: PluginContext,
+  found: StackRequest | undefined,
+): StackRequest {
+  const executable = (p_flags & PF_X) !== 0;
+  if (executable) {
+    report({
+      rule: "stack-executable",
+      severity: "warning",
+      index,
+      addresses: [],
+      message: `Program header ${index} asks for an executable stack.`,
+      hint: 'Link with -z noexecstack, and put .section .note.GNU-stack,"",@progbits into assembler files.',
+    });
+  }
+  const sizeHint = p_memsz > 0n ? p_memsz : found?.sizeHint;
+  return {
+    executable: executable || (found?.executable ?? false),
+    ...(sizeHint === undefined ? {} : { sizeHint }),
+  };
+}
