@@ -1,0 +1,77 @@
+/** The examples run, and print what the files that they load have in them, as `readelf` lists it. */
+
+import { assertEquals, assertGreaterOrEqual, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
+
+const ROOT = new URL("../", import.meta.url);
+
+async function runExample(name: string, args: readonly string[] = [], permissions: readonly string[] = []) {
+  const command = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--no-prompt", "--allow-read", ...permissions, `examples/${name}`, ...args],
+    cwd: ROOT,
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+  });
+  const { code, stdout, stderr } = await command.output();
+  return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
+}
+
+// readelf -lW examples/hello/hello.elf: p_memsz of the three LOADs, and the end of the last one's file part
+const TEXT = 0xc2d;
+const RODATA = 0x368;
+const DATA = 0x3640;
+const LAST_BYTE = 0x3028;
+
+// readelf -rW examples/hello/hello-pie.elf: the addends
+const ADDENDS = [0x1d0, 0x12f0, 0x3010, 0x3040, 0x5040];
+
+Deno.test("custom_stage adds up the bytes of each permission", async () => {
+  const { code, stdout, stderr } = await runExample("custom_stage.ts");
+  assertEquals([code, stderr], [0, ""]);
+  const sums = stdout.split("\n").slice(0, 3);
+  assertEquals(sums, [`R-X ${TEXT} bytes`, `R-- ${RODATA} bytes`, `RW- ${DATA} bytes`]);
+});
+
+Deno.test("load_from_fetch loads from a file and from a server, and stops at the last byte that is needed", async () => {
+  const file = await runExample("load_from_fetch.ts");
+  assertEquals([file.code, file.stderr], [0, ""]);
+  const bytesRead = file.stdout.match(/^entry point 0xffffffff80000000, (\d+) bytes read\n/)?.[1];
+  assertGreaterOrEqual(Number(bytesRead), LAST_BYTE);
+  const hello = await Deno.readFile(new URL("examples/hello/hello.elf", ROOT));
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, (request) => {
+    return request.url.endsWith("/hello.elf") ? new Response(hello) : new Response("none", { status: 404 });
+  });
+  try {
+    const origin = `http://127.0.0.1:${server.addr.port}`;
+    const remote = await runExample("load_from_fetch.ts", [`${origin}/hello.elf`], ["--allow-net"]);
+    assertEquals([remote.code, remote.stderr], [0, ""]);
+    assertEquals(remote.stdout.split("\n").slice(1), file.stdout.split("\n").slice(1));
+    assertMatch(remote.stdout, /^entry point 0xffffffff80000000, \d+ bytes read\n/);
+    const missing = await runExample("load_from_fetch.ts", [`${origin}/missing.elf`], ["--allow-net"]);
+    assertEquals([missing.code, missing.stdout], [1, ""]);
+    assertStringIncludes(missing.stderr, "response-not-ok: Cannot read the response: its status is 404");
+  } finally {
+    await server.shutdown();
+  }
+});
+
+Deno.test("custom_handler reads the header type that its kernel's linker script writes", async () => {
+  const { code, stdout, stderr } = await runExample("custom_handler.ts");
+  assertEquals([code, stderr], [0, ""]);
+  // The strings in examples/custom_handler/kernel.S
+  assertEquals(stdout, "console: serial\nstack: 0x8000\n");
+});
+
+Deno.test("kaslr places a kernel where its seed says, and every relocated word moves along", async () => {
+  const [one, again, other] = await Promise.all(["1", "1", "2"].map((seed) => runExample("kaslr.ts", [seed])));
+  assertEquals([one.code, one.stderr], [0, ""]);
+  assertEquals(one.stdout, again.stdout);
+  assertNotEquals(one.stdout, other.stdout);
+  for (const { stdout } of [one, other]) {
+    const words = [...stdout.matchAll(/^  0x[0-9a-f]+: (0x[0-9a-f]+) = base \+ (0x[0-9a-f]+)$/gm)];
+    const [base] = stdout.match(/0x[0-9a-f]+(?=, entry)/) ?? [];
+    assertEquals(words.slice(0, ADDENDS.length).map(([, , addend]) => Number(addend)), ADDENDS);
+    for (const [, value, addend] of words.slice(0, ADDENDS.length)) {
+      assertEquals(BigInt(value), BigInt(base ?? 0) + BigInt(addend));
+    }
+  }
+});
