@@ -215,8 +215,8 @@ function loadedKernel(
   const { tlsTemplate, usedLevel4Entries, ...found } = context as unknown as Context;
   const { memory, pageTable, frames, keptBytes } = found;
   const { kernelOffset, level4Frame } = base.settings;
-  const own = new Set<string>([...defaultPipeline.stages.map((stage) => stage.name), ...HANDLER_STAGES]);
-  const results = Object.fromEntries([...[...additions].filter(([name]) => !own.has(name)), ...byPlugins]);
+  const builtIn = new Set<string>([...defaultPipeline.stages.map((stage) => stage.name), ...HANDLER_STAGES]);
+  const results = Object.fromEntries([...[...additions].filter(([name]) => !builtIn.has(name)), ...byPlugins]);
   const given: FrameRun[] = [{ phys: kernelOffset, size: alignUp(keptBytes), owner: "file" }];
   if (level4Frame !== undefined) given.push({ phys: level4Frame, size: PAGE_SIZE, owner: "table" });
   return Object.freeze({
