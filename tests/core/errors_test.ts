@@ -156,3 +156,22 @@ Deno.test("the documentation has a row for every code and every diagnostic, with
   assertEquals(documented("Errors"), ERROR_CODES.map((code) => [code, errorHint(code)]));
   assertEquals(documented("Diagnostics"), Object.entries(DIAGNOSTIC_HINTS));
 });
+
+/** The names of rules in the plugins' sources: where a diagnostic is made, and in tables of hints. */
+function rulesOfPlugins(folder = new URL("../../plugins/", import.meta.url)): Set<string> {
+  const rules = new Set<string>();
+  for (const entry of Deno.readDirSync(folder)) {
+    const path = new URL(entry.name + (entry.isDirectory ? "/" : ""), folder);
+    if (entry.isDirectory) rulesOfPlugins(path).forEach((rule) => rules.add(rule));
+    else for (const [, rule] of Deno.readTextFileSync(path).matchAll(RULE)) rules.add(rule);
+  }
+  return rules;
+}
+
+const RULE = /(?:rule: |^  )"([a-z]+(?:-[a-z]+)+)"(?=[,:])/gm;
+
+Deno.test("the documentation has a row for every rule of the built-in plugins", () => {
+  const text = Deno.readTextFileSync(new URL("../../docs/errors.md", import.meta.url));
+  const rows = [...text.matchAll(/^\| [a-z-]+ +\| `([a-z-]+)`/gm)].map(([, rule]) => rule);
+  assertEquals(rows.toSorted(), [...rulesOfPlugins()].toSorted());
+});
