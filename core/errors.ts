@@ -278,7 +278,8 @@ const ERRORS: { readonly [C in ErrorCode]: ErrorText<C> } = {
     message: (place) => {
       const owner = place.otherIndex === undefined ? "" : ` by program header ${place.otherIndex}`;
       const range = place.otherRange ? `, which covers ${hex(place.otherRange[0])}..${hex(place.otherRange[1])}` : "";
-      return `Cannot map ${place.field} ${hex(place.value)} for ${header(place)}: it is mapped already${owner}${range}`;
+      const asker = place.index === undefined ? "" : ` for ${header(place)}`;
+      return `Cannot map ${place.field} ${hex(place.value)}${asker}: it is mapped already${owner}${range}`;
     },
     hint: "Two segments share a page: align them to 4 KiB in the linker script; the default rules merge such pages.",
   },

@@ -1,0 +1,136 @@
+/**
+ * The plugin kernel-stack: gives the kernel a stack, with a page below it that is left unmapped.
+ *
+ * @module
+ */
+
+import type { ProgramHeader } from "../core/elf/program_header.ts";
+import { LoadError } from "../core/errors.ts";
+import { alignUp, canonical, hexAddr, level4Index, low48, LOW48_HIGHER_HALF } from "../core/memory/addresses.ts";
+import { PAGE_SIZE, virtAddr } from "../core/memory/addresses.ts";
+import { NO_EXECUTE, PRESENT, WRITABLE } from "../core/paging/entry.ts";
+import { atHeader } from "../core/pipeline/at_header.ts";
+import { mapFresh } from "../core/pipeline/map_pages.ts";
+import type { Plugin } from "../core/pipeline/plugin.ts";
+import type { Checked, ImageStage, Level4Used, Loading } from "../core/pipeline/stage.ts";
+
+/** Where the stack is. */
+export interface KernelStack {
+  /** Virtual address of its lowest byte, a multiple of 4096. */
+  readonly bottom: bigint;
+  /** Virtual address behind its highest byte, a multiple of 16. */
+  readonly top: bigint;
+  /** Virtual address of the page right below it, where one is left unmapped. */
+  readonly guardPage?: bigint;
+}
+
+/** What the plugin kernel-stack adds. */
+export interface KernelStackAdded {
+  /** The stack. */
+  readonly kernelStack: KernelStack;
+}
+
+/** How large the stack is, and where. */
+export interface KernelStackOptions {
+  /** Number of bytes, at least 16, of which whole pages are mapped; 80 KiB. */
+  readonly size?: number;
+  /** Whether a page below the stack is left unmapped, so that an overflow faults; true. */
+  readonly guardPage?: boolean;
+  /**
+   * Virtual address of the guard page, or, without one, of the stack's lowest byte; a multiple of 4096. The start of a
+   * free level-4 entry where it is left out.
+   */
+  readonly address?: bigint;
+}
+
+/** The plugin kernel-stack. */
+export type KernelStackPlugin = Plugin<"kernel-stack", never> & {
+  /** Its one stage. */
+  readonly stages: readonly [{
+    readonly after: "l4-usage";
+    readonly stage: ImageStage<Checked & Loading & Level4Used, KernelStackAdded, "kernel-stack">;
+  }];
+};
+
+const DEFAULT_SIZE = 80 * 1024;
+
+// The System V ABI for x86-64, "The Stack Frame", has the stack aligned to 16 bytes.
+const ALIGNMENT = 16;
+
+/**
+ * Makes the plugin kernel-stack. Its frames are fresh ones, owned by "kernel-stack", mapped writable and not executable.
+ *
+ * @example
+ * ```ts
+ * import { loadKernel } from "@kload/kload";
+ * import { kernelStack } from "@kload/kload/plugins/kernel-stack";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const file = await Deno.readFile("examples/hello/hello.elf");
+ * const kernel = await loadKernel(file, { plugins: [kernelStack({ size: 0x4000 })] });
+ * const { bottom, top, guardPage = 0n } = kernel.results["kernel-stack"].kernelStack;
+ * assertEquals([top - bottom, bottom - guardPage], [0x4000n, 0x1000n]);
+ * assertEquals(kernel.pageTable.translate(guardPage).mapped, false);
+ * ```
+ *
+ * @param options Size, guard page and address.
+ * @returns The plugin. The load fails with a `LoadError` "page-already-mapped" where something is in the way.
+ * @throws {TypeError} Where the address is no `bigint`.
+ * @throws {RangeError} Where the size or the address is out of bounds.
+ */
+export function kernelStack(
+  { size = DEFAULT_SIZE, guardPage = true, address }: KernelStackOptions = {},
+): KernelStackPlugin {
+  if (!Number.isSafeInteger(size) || size < ALIGNMENT || size > LOW48_HIGHER_HALF - PAGE_SIZE) {
+    throw new RangeError(`Cannot make a kernel stack of ${size} bytes: it has at least ${ALIGNMENT}, at most 2^47`);
+  }
+  const below = guardPage ? PAGE_SIZE : 0;
+  const whole = below + alignUp(size);
+  if (address !== undefined) checkAddress(address, whole);
+  return {
+    name: "kernel-stack",
+    stages: [{
+      after: "l4-usage",
+      stage: {
+        name: "kernel-stack",
+        needs: ["checked", "frames", "pageTable", "usedLevel4Entries"],
+        adds: ["kernelStack"],
+        run: ({ checked, frames, pageTable, usedLevel4Entries }) => {
+          const start = low48(address ?? usedLevel4Entries.getFreeAddress(BigInt(whole)));
+          usedLevel4Entries.mark(level4Index(start), level4Index(start + whole - 1));
+          try {
+            if (guardPage && pageTable.translate(canonical(start)).mapped) throw isMapped(canonical(start));
+            mapFresh({ frames, pageTable }, start + below, alignUp(size), FLAGS, "kernel-stack");
+          } catch (error) {
+            throw collision(error, checked);
+          }
+          const bottom = canonical(start + below);
+          const top = bottom + BigInt(size - size % ALIGNMENT);
+          return { kernelStack: { bottom, top, ...(guardPage ? { guardPage: canonical(start) } : {}) } };
+        },
+      },
+    }],
+  };
+}
+
+const FLAGS = PRESENT | WRITABLE | NO_EXECUTE;
+
+function checkAddress(address: bigint, size: number): void {
+  if (virtAddr(address) % BigInt(PAGE_SIZE) !== 0n) {
+    throw new RangeError(`Cannot put the kernel stack at ${hexAddr(address)}: it is not a multiple of 4096`);
+  }
+  if (low48(address) % LOW48_HIGHER_HALF + size > LOW48_HIGHER_HALF) {
+    throw new RangeError(`Cannot put the kernel stack at ${hexAddr(address)}: it crosses the end of the half`);
+  }
+}
+
+function isMapped(value: bigint): LoadError {
+  return new LoadError("page-already-mapped", { field: "page", value });
+}
+
+/** Names what was to be mapped, and the program header that is in the way, where one is. */
+function collision(error: unknown, checked: Checked["checked"]): unknown {
+  if (!(error instanceof LoadError) || error.code !== "page-already-mapped") return error;
+  const place = { field: "the kernel stack's page", value: error.detail.value };
+  return atHeader(new LoadError("page-already-mapped", place), {} as ProgramHeader, checked);
+}

@@ -1,0 +1,128 @@
+/**
+ * The plugin physical-memory: maps all physical memory at an offset, so that the kernel reaches any frame.
+ *
+ * @module
+ */
+
+import type { ProgramHeader } from "../core/elf/program_header.ts";
+import { LoadError } from "../core/errors.ts";
+import { hexAddr, level4Index, low48, LOW48_HIGHER_HALF, PAGE_SIZE } from "../core/memory/addresses.ts";
+import { physicalPages, virtAddr } from "../core/memory/addresses.ts";
+import { NO_EXECUTE, type PageSize, PRESENT, WRITABLE } from "../core/paging/entry.ts";
+import type { Mapper } from "../core/paging/mapper.ts";
+import { atHeader } from "../core/pipeline/at_header.ts";
+import type { Plugin } from "../core/pipeline/plugin.ts";
+import type { Checked, ImageStage, Level4Used, Loading } from "../core/pipeline/stage.ts";
+
+/** What the plugin physical-memory adds. */
+export interface PhysicalMemoryAdded {
+  /** Virtual address of physical address 0: added to a physical address, it gives the virtual one. */
+  readonly physicalMemoryOffset: bigint;
+  /** Number of bytes that are mapped there. */
+  readonly physicalMemorySize: number;
+}
+
+/** How much physical memory is mapped, and where. */
+export interface PhysicalMemoryOptions {
+  /** Number of bytes from physical address 0 on, a multiple of 4096; up to the end of the load's memory. */
+  readonly size?: number;
+  /**
+   * Virtual address of physical address 0, a multiple of 4096; of 1 GiB for the largest pages. The start of free
+   * level-4 entries where it is left out.
+   */
+  readonly address?: bigint;
+  /** Size in bytes of the largest pages that may be used; 1 GiB, which old processors and some virtual ones lack. */
+  readonly largestPage?: PageSize;
+}
+
+/** The plugin physical-memory. */
+export type PhysicalMemoryPlugin = Plugin<"physical-memory", never> & {
+  /** Its one stage. */
+  readonly stages: readonly [{
+    readonly after: "l4-usage";
+    readonly stage: ImageStage<Checked & Loading & Level4Used, PhysicalMemoryAdded, "physical-memory">;
+  }];
+};
+
+const PAGE_SIZES: readonly PageSize[] = [0x4000_0000, 0x20_0000, 0x1000];
+
+/**
+ * Makes the plugin physical-memory. The mapping is writable and not executable, with the largest pages that fit.
+ *
+ * @example
+ * ```ts
+ * import { loadKernel } from "@kload/kload";
+ * import { physicalMemory } from "@kload/kload/plugins/physical-memory";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const file = await Deno.readFile("examples/hello/hello.elf");
+ * const kernel = await loadKernel(file, { plugins: [physicalMemory({ size: 2 ** 32 })] });
+ * const { physicalMemoryOffset } = kernel.results["physical-memory"];
+ * const page = kernel.pageTable.translate(physicalMemoryOffset + 0x1234_5678n);
+ * assertEquals(page, { mapped: true, phys: 0x1234_5678, pageSize: 0x4000_0000, flags: 1n << 63n | 0x83n });
+ * ```
+ *
+ * @param options Size, address, and the largest pages.
+ * @returns The plugin. The load fails with a `LoadError` "page-already-mapped" where something is in the way.
+ * @throws {TypeError} Where the address is no `bigint`.
+ * @throws {RangeError} Where the size or the address is out of bounds.
+ */
+export function physicalMemory(
+  { size, address, largestPage = 0x4000_0000 }: PhysicalMemoryOptions = {},
+): PhysicalMemoryPlugin {
+  if (size !== undefined) checkSize(size);
+  if (address !== undefined && virtAddr(address) % BigInt(PAGE_SIZE) !== 0n) {
+    throw new RangeError(`Cannot map physical memory at ${hexAddr(address)}: it is not a multiple of 4096`);
+  }
+  if (!PAGE_SIZES.includes(largestPage)) {
+    throw new RangeError(`Cannot map pages of ${largestPage} bytes: x86-64 has 4 KiB, 2 MiB and 1 GiB`);
+  }
+  const usable = PAGE_SIZES.filter((pageSize) => pageSize <= largestPage);
+  return {
+    name: "physical-memory",
+    stages: [{
+      after: "l4-usage",
+      stage: {
+        name: "physical-memory",
+        needs: ["checked", "memory", "pageTable", "usedLevel4Entries"],
+        adds: ["physicalMemoryOffset", "physicalMemorySize"],
+        run: ({ checked, memory, pageTable, usedLevel4Entries }) => {
+          const bytes = size ?? memory.base + memory.size;
+          const offset = address ?? usedLevel4Entries.getFreeAddress(BigInt(bytes));
+          usedLevel4Entries.mark(level4Index(low48(offset)), level4Index(low48(offset) + bytes - 1));
+          try {
+            mapAll(pageTable, offset, bytes, usable);
+          } catch (error) {
+            throw collision(error, checked);
+          }
+          return { physicalMemoryOffset: offset, physicalMemorySize: bytes };
+        },
+      },
+    }],
+  };
+}
+
+/** Physical memory starts at 0, so a page size fits where the offset is a multiple of it, until too little is left. */
+function mapAll(pageTable: Mapper, offset: bigint, size: number, pageSizes: readonly PageSize[]): void {
+  let at = 0;
+  for (const pageSize of pageSizes) {
+    const bytes = size - at - (size - at) % pageSize;
+    if (bytes === 0 || low48(offset) % pageSize !== 0) continue;
+    const virt = BigInt.asUintN(64, offset + BigInt(at));
+    pageTable.mapTo(virt, at, PRESENT | WRITABLE | NO_EXECUTE, { size: bytes, pageSize });
+    at += bytes;
+  }
+}
+
+function checkSize(size: number): void {
+  if (physicalPages(size, "the size of physical memory") === 0 || size > LOW48_HIGHER_HALF) {
+    throw new RangeError(`Cannot map ${size} bytes of physical memory: a half of the address space has 2^47`);
+  }
+}
+
+/** Names what was to be mapped, and the program header that is in the way, where one is. */
+function collision(error: unknown, checked: Checked["checked"]): unknown {
+  if (!(error instanceof LoadError) || error.code !== "page-already-mapped") return error;
+  const place = { field: "physical memory's page", value: error.detail.value };
+  return atHeader(new LoadError("page-already-mapped", place), {} as ProgramHeader, checked);
+}
