@@ -168,7 +168,7 @@ function rulesOfPlugins(folder = new URL("../../plugins/", import.meta.url)): Se
   return rules;
 }
 
-const RULE = /(?:rule: |^  )"([a-z]+(?:-[a-z]+)+)"(?=[,:])/gm;
+const RULE = /(?:rule: |^ {2})"([a-z]+(?:-[a-z]+)+)"(?=[,:])/gm;
 
 Deno.test("the documentation has a row for every rule of the built-in plugins", () => {
   const text = Deno.readTextFileSync(new URL("../../docs/errors.md", import.meta.url));
