@@ -104,6 +104,7 @@ export {
   WRITE_THROUGH,
 } from "./core/paging/entry.ts";
 export type { Leaf, Mapping, Table } from "./core/paging/listing.ts";
+export type { FreshRun } from "./core/paging/map_run.ts";
 export type { MapOptions, Mapper, Translation, WalkStep } from "./core/paging/mapper.ts";
 export { type UsedLevel4Entries, usedLevel4Entries } from "./core/paging/used_level4_entries.ts";
 

@@ -93,14 +93,14 @@ export function kernelStack(
       after: "l4-usage",
       stage: {
         name: "kernel-stack",
-        needs: ["checked", "frames", "pageTable", "usedLevel4Entries"],
+        needs: ["checked", "pageTable", "usedLevel4Entries"],
         adds: ["kernelStack"],
-        run: ({ checked, frames, pageTable, usedLevel4Entries }) => {
+        run: ({ checked, pageTable, usedLevel4Entries }) => {
           const start = low48(address ?? usedLevel4Entries.getFreeAddress(BigInt(whole)));
           usedLevel4Entries.mark(level4Index(start), level4Index(start + whole - 1));
           try {
             if (guardPage && pageTable.translate(canonical(start)).mapped) throw isMapped(canonical(start));
-            mapFresh({ frames, pageTable }, start + below, alignUp(size), FLAGS, "kernel-stack");
+            mapFresh({ pageTable }, start + below, alignUp(size), FLAGS, "kernel-stack");
           } catch (error) {
             throw collision(error, checked);
           }

@@ -67,7 +67,7 @@ Deno.test("kaslr places a kernel where its seed says, and every relocated word m
   assertEquals(one.stdout, again.stdout);
   assertNotEquals(one.stdout, other.stdout);
   for (const { stdout } of [one, other]) {
-    const words = [...stdout.matchAll(/^  0x[0-9a-f]+: (0x[0-9a-f]+) = base \+ (0x[0-9a-f]+)$/gm)];
+    const words = [...stdout.matchAll(/^ {2}0x[0-9a-f]+: (0x[0-9a-f]+) = base \+ (0x[0-9a-f]+)$/gm)];
     const [base] = stdout.match(/0x[0-9a-f]+(?=, entry)/) ?? [];
     assertEquals(words.slice(0, ADDENDS.length).map(([, , addend]) => Number(addend)), ADDENDS);
     for (const [, value, addend] of words.slice(0, ADDENDS.length)) {

@@ -30,7 +30,7 @@ export type VirtAddr = bigint & { readonly brand: "VirtAddr" };
  * @returns True where it fits 64 bits and its bits 47 to 63 are equal.
  */
 export function isCanonical(value: bigint): boolean {
-  return value >= 0n && (value < 1n << 47n || (value >= 0xffff_8000_0000_0000n && value < 1n << 64n));
+  return BigInt.asUintN(64, BigInt.asIntN(48, value)) === value;
 }
 
 /**

@@ -136,7 +136,7 @@ export function frameLedger(
   taken: readonly TakenRange[],
   zeroed: boolean,
 ): FrameLedger {
-  const runs: FrameRun[] = [];
+  const runs: { -readonly [K in keyof FrameRun]: FrameRun[K] }[] = [];
   const enter = (phys: number, count: number, owner: FrameOwner): FrameRun => {
     const size = count * PAGE_SIZE;
     if (!containsFrame(memory, phys) || phys + size > memory.base + memory.size) {
@@ -147,14 +147,10 @@ export function frameLedger(
       throw new RangeError(`Cannot use frame ${hexAddr(phys)} of the frame allocator: ${what} is there`);
     }
     if (!zeroed) memory.bytes(phys, size).fill(0);
-    const run = { phys, size, owner };
     const last = runs.at(-1);
-    if (last?.owner === owner && last.phys + last.size === phys) {
-      runs[runs.length - 1] = { ...last, size: last.size + size };
-    } else {
-      runs.push(run);
-    }
-    return run;
+    if (last?.owner === owner && last.phys + last.size === phys) last.size += size;
+    else runs.push({ phys, size, owner });
+    return { phys, size, owner };
   };
   return Object.freeze({
     allocateRun: (count: number, owner: FrameOwner) => {
@@ -163,7 +159,7 @@ export function frameLedger(
       const frame = frames.allocateFrame(owner);
       return frame === undefined ? undefined : enter(frame, 1, owner);
     },
-    runs: () => runs,
+    runs: () => runs.map((run) => ({ ...run })),
     get nextFrame() {
       return frames.nextFrame;
     },

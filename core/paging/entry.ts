@@ -68,7 +68,7 @@ const HI_FRAME = 0xfffff;
  * @returns The address: bits 12, 21 or 30 to 51.
  */
 export function entryFrame(lo: number, hi: number, level: number): number {
-  const low = (lo >>> 0) - ((lo >>> 0) % LEVEL_SPAN[level as 1 | 2 | 3]);
+  const low = (lo & -LEVEL_SPAN[level as 1 | 2 | 3]) >>> 0;
   return (hi & HI_FRAME) * 2 ** 32 + low;
 }
 
@@ -81,7 +81,7 @@ export function entryFrame(lo: number, hi: number, level: number): number {
  * @returns The flags, in the entry's own bits.
  */
 export function entryFlags(lo: number, hi: number, level: number): bigint {
-  const low = BigInt((lo >>> 0) % LEVEL_SPAN[level as 1 | 2 | 3]);
+  const low = BigInt(lo & (LEVEL_SPAN[level as 1 | 2 | 3] - 1));
   const high = hi >>> 20;
   return high === 0 ? low : low | (BigInt(high) << 52n);
 }

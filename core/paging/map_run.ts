@@ -7,7 +7,7 @@
 
 import { LoadError } from "../errors.ts";
 import { canonical, PAGE_SIZE } from "../memory/addresses.ts";
-import type { FrameLedger, FrameRun } from "../memory/frame_allocator.ts";
+import type { FrameLedger, FrameOwner, FrameRun } from "../memory/frame_allocator.ts";
 import { type FlagHalves, LEVEL_SPAN, LO_PRESENT, type PageSize, TABLE_ENTRIES } from "./entry.ts";
 import type { Tables } from "./tables.ts";
 
@@ -46,9 +46,65 @@ export function mapRun(tables: Tables, frames: FrameLedger, range: Range, leaf: 
     const table = ensureTable(tables, fresh, low + done, level, parents);
     const slot = tables.slot(table, level, low + done);
     const count = entriesLeft(low + done, size - done, level);
-    writeRun(tables, slot, count, phys + done, step, leaf);
+    writeRun(tables.words, slot, count, phys + done, step, leaf);
     done += count * step;
   }
+}
+
+/** A run of pages that were mapped onto fresh frames: neighbours in both address spaces. */
+export interface FreshRun {
+  /** Where it starts, in bytes from the start of the range. */
+  readonly offset: number;
+  /** Physical address of its frame. */
+  readonly phys: number;
+  /** Number of bytes, a multiple of 4096. */
+  readonly size: number;
+}
+
+/**
+ * Maps pages of 4 KiB onto fresh zeroed frames. Every frame is taken before the tables that its page needs, as the
+ * original does it, so the frames come in its order: only the first page of a level-1 table can need tables.
+ *
+ * @param tables The tables.
+ * @param frames Where frames come from.
+ * @param range The pages.
+ * @param leaf Flags of the leaves.
+ * @param parents Flags, in bits 0 to 31, that every entry above is to have at least.
+ * @param owner What the frames are for.
+ * @returns The runs that were mapped.
+ * @throws {LoadError} "page-already-mapped" or "frames-exhausted"; level-1 tables before that one stay filled.
+ */
+export function mapFresh(
+  tables: Tables,
+  frames: FrameLedger,
+  { low, size }: Pick<Range, "low" | "size">,
+  leaf: FlagHalves,
+  parents: number,
+  owner: FrameOwner,
+): readonly FreshRun[] {
+  const runs: FreshRun[] = [];
+  const take = (offset: number, count: number): FreshRun => {
+    const run = frames.allocateRun(count, owner);
+    if (!run) throw new LoadError("frames-exhausted", { field: `bytes of ${owner} mapped so far`, value: offset });
+    const mapped = { offset, phys: run.phys, size: run.size };
+    runs.push(mapped);
+    return mapped;
+  };
+  for (let done = 0; done < size;) {
+    const at = low + done;
+    const spanEnd = done + entriesLeft(at, size - done, 1) * PAGE_SIZE;
+    let run = take(done, 1);
+    const fresh = takeTableFrames(frames, countMissingTables(tables, { low: at, size: spanEnd - done, level: 1 }));
+    const table = ensureTable(tables, fresh, at, 1, parents);
+    for (;;) {
+      const slot = tables.slot(table, 1, low + done);
+      writeRun(tables.words, slot, run.size / PAGE_SIZE, run.phys, PAGE_SIZE, leaf);
+      done += run.size;
+      if (done === spanEnd) break;
+      run = take(done, (spanEnd - done) / PAGE_SIZE);
+    }
+  }
+  return runs;
 }
 
 /** How many entries of the table that holds `low`'s entry belong to a range of `size` bytes from there. */
@@ -58,8 +114,7 @@ function entriesLeft(low: number, size: number, level: LeafLevel): number {
   return Math.min(size / step, TABLE_ENTRIES - index);
 }
 
-function countMissingTables(tables: Tables, { low, size, level }: Range): number {
-  const { words } = tables;
+function countMissingTables(tables: Tables, { low, size, level }: Pick<Range, "low" | "size" | "level">): number {
   const step = LEVEL_SPAN[level];
   const counted = [-1, -1, -1, -1, -1];
   let missing = 0;
@@ -68,9 +123,8 @@ function countMissingTables(tables: Tables, { low, size, level }: Range): number
     const count = entriesLeft(at, size - done, level);
     const end = walkDown(tables, at, level);
     if (end.level === level) {
-      for (let slot = end.slot, last = slot + count * 2; slot < last; slot += 2) {
-        if ((words[slot] | words[slot + 1]) !== 0) throw alreadyMapped(at + ((slot - end.slot) / 2) * step);
-      }
+      const empty = emptyEntries(tables.words, end.slot, count);
+      if (empty < count) throw alreadyMapped(at + empty * step);
     }
     for (let upper = end.level; upper > level; upper--) {
       const entry = Math.floor(at / LEVEL_SPAN[upper as 2 | 3 | 4]);
@@ -129,32 +183,49 @@ function ensureTable(tables: Tables, fresh: number[], low: number, level: LeafLe
   return table;
 }
 
+// The inner loops. Engines keep an index in an integer register where it is known to fit 32 bits with a sign: a table
+// past 4 GiB of memory gets a view of its own, in which indices are small again.
+const SMALL_INDEX = 2 ** 30;
+
+/** How many of `count` entries are empty before the first that is not. */
+function emptyEntries(words: Uint32Array, slot: number, count: number): number {
+  if (slot >= SMALL_INDEX) return emptyEntries(words.subarray(slot, slot + count * 2), 0, count);
+  const start = slot | 0;
+  const end = (start + count * 2) | 0;
+  for (let at = start; at < end; at = (at + 1) | 0) {
+    if (words[at] !== 0) return (at - start) >> 1;
+  }
+  return count;
+}
+
 /**
- * The inner loop: fills entries of one table. Halves stay 32-bit integers; a carry shows as an address of zero.
+ * Fills entries of one table. Halves stay 32-bit integers; a carry shows as an address of zero.
  *
- * @param tables The tables.
- * @param slot Index in the words of the first entry's low half.
+ * @param words The words of the tables.
+ * @param slot Index in them of the first entry's low half.
  * @param count Number of entries.
  * @param phys Physical address of the first frame.
  * @param step Bytes from one frame to the next.
  * @param leaf Flags of the entries.
  */
 export function writeRun(
-  tables: Tables,
+  words: Uint32Array,
   slot: number,
   count: number,
   phys: number,
   step: number,
   leaf: FlagHalves,
 ): void {
-  const { words } = tables;
+  if (slot >= SMALL_INDEX) return writeRun(words.subarray(slot, slot + count * 2), 0, count, phys, step, leaf);
+  const end = (slot + count * 2) | 0;
+  const stride = step | 0;
   const flags = leaf.lo | 0;
   let address = phys | 0;
   let hi = Math.floor(phys / 2 ** 32) | leaf.hi;
-  for (let at = slot, end = slot + count * 2; at < end; at += 2) {
+  for (let at = slot | 0; at < end; at = (at + 2) | 0) {
     words[at] = address | flags;
     words[at + 1] = hi;
-    address = (address + step) | 0;
-    if (address === 0) hi++;
+    address = (address + stride) | 0;
+    if (address === 0) hi = (hi + 1) | 0;
   }
 }

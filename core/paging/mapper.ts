@@ -5,22 +5,16 @@
  */
 
 import { LoadError } from "../errors.ts";
-import {
-  canonical,
-  hexAddr,
-  low48,
-  LOW48_END,
-  LOW48_HIGHER_HALF,
-  PHYSICAL_END,
-  virtAddr,
-} from "../memory/addresses.ts";
-import type { FrameLedger } from "../memory/frame_allocator.ts";
+import { hexAddr, low48, LOW48_END, LOW48_HIGHER_HALF, PHYSICAL_END, virtAddr } from "../memory/addresses.ts";
+import type { FrameLedger, FrameOwner } from "../memory/frame_allocator.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
 import {
   entryFlags,
   entryFrame,
+  type FlagHalves,
   flagHalves,
   LEVEL_SPAN,
+  LO_HUGE,
   LO_PRESENT,
   LO_USER,
   LO_WRITABLE,
@@ -29,7 +23,7 @@ import {
   TABLE_ENTRIES,
 } from "./entry.ts";
 import { type Leaf, leaves, listTables, type Mapping, mappings, readLeaf, type Table } from "./listing.ts";
-import { type LeafLevel, mapRun, type Range, writeRun } from "./map_run.ts";
+import { type FreshRun, type LeafLevel, mapFresh, mapRun, type Range, writeRun } from "./map_run.ts";
 import { openTables, type Tables, type WalkEnd, walkToEnd } from "./tables.ts";
 
 /** What {@linkcode Mapper.translate} finds: the physical address, or the level where the walk ended. */
@@ -69,7 +63,10 @@ export interface MapOptions {
   readonly size?: number;
   /** Size in bytes of each page; 4096 where it is left out. */
   readonly pageSize?: PageSize;
-  /** Flags that every entry above the leaves is to have at least; the mapper's own rule where they are left out. */
+  /**
+   * Flags, of bits 0 to 11 but without bit 7, that every entry above the leaves is to have at least, beside `PRESENT`;
+   * the mapper's own rule where they are left out.
+   */
   readonly parentFlags?: bigint;
 }
 
@@ -91,6 +88,12 @@ export interface Mapper {
    * address space.
    */
   readonly mapTo: (virt: bigint, phys: number, flags: bigint, options?: MapOptions) => void;
+  /**
+   * Maps `size` bytes of pages onto fresh zeroed frames for an owner, and gives the runs of frames that it took; every
+   * frame is taken before the tables that its page needs. Throws as `mapTo` does, but pages before the one that failed
+   * stay mapped.
+   */
+  readonly mapFresh: (virt: bigint, size: number, flags: bigint, owner: FrameOwner) => readonly FreshRun[];
   /** Clears the leaf of a page and returns what it was; tables stay. Throws a `LoadError` "page-not-mapped". */
   readonly unmap: (virt: bigint) => Leaf;
   /** Replaces the flags of a page's leaf. Throws a `LoadError` "page-not-mapped". */
@@ -123,6 +126,8 @@ export interface MapperOptions {
  */
 export function createMapper({ memory, level4Frame, frames, parentFlags }: MapperOptions): Mapper {
   const tables = openTables(memory, level4Frame);
+  const parentsOf = ({ lo }: FlagHalves): number =>
+    LO_PRESENT | (lo & (LO_WRITABLE | LO_USER)) | (parentFlags === "writable" ? LO_WRITABLE : 0);
   const mapper: Mapper = {
     level4Frame,
     translate: (virt) => translate(tables, low48(virtAddr(virt))),
@@ -130,21 +135,23 @@ export function createMapper({ memory, level4Frame, frames, parentFlags }: Mappe
     mapTo: (virt, phys, flags, options = {}) => {
       const range = checkRange(virt, phys, options);
       const leaf = flagHalves(flags, range.pageSize);
-      const parents = options.parentFlags === undefined
-        ? LO_PRESENT | (leaf.lo & (LO_WRITABLE | LO_USER)) | (parentFlags === "writable" ? LO_WRITABLE : 0)
-        : flagHalves(options.parentFlags, 0x1000).lo;
+      const parents = options.parentFlags === undefined ? parentsOf(leaf) : parentHalf(options.parentFlags);
       mapRun(tables, frames, range, leaf, parents);
+    },
+    mapFresh: (virt, size, flags, owner) => {
+      const leaf = flagHalves(flags, 0x1000);
+      return mapFresh(tables, frames, checkRange(virt, 0, { size }), leaf, parentsOf(leaf), owner);
     },
     unmap: (virt) => {
       const end = findLeaf(tables, virt);
-      const leaf = readLeaf(tables, end, canonical(low48(virt)));
+      const leaf = readLeaf(tables, end, virt);
       tables.words.fill(0, end.slot, end.slot + 2);
       return leaf;
     },
     updateFlags: (virt, flags) => {
       const end = findLeaf(tables, virt);
       const { phys, pageSize } = readLeaf(tables, end, virt);
-      writeRun(tables, end.slot, 1, phys, LEVEL_SPAN[end.level as LeafLevel], flagHalves(flags, pageSize));
+      writeRun(tables.words, end.slot, 1, phys, pageSize, flagHalves(flags, pageSize));
     },
     leaves: () => leaves(tables),
     mappings: () => mappings(tables),
@@ -161,7 +168,7 @@ function translate(tables: Tables, low: number): Translation {
   const pageSize = PAGE_SIZES[level - 1];
   return {
     mapped,
-    phys: entryFrame(lo, hi, level) + (low % pageSize),
+    phys: entryFrame(lo, hi, level) + (low & (pageSize - 1)),
     pageSize,
     flags: entryFlags(lo, hi, level),
   };
@@ -198,6 +205,15 @@ function checkRange(virt: bigint, phys: number, { size, pageSize = 0x1000 }: Map
   }
   if (phys + bytes > PHYSICAL_END) throw new RangeError(`Cannot map: physical ${hexAddr(phys)} + size is above 2^52`);
   return { low, phys, size: bytes, pageSize, level };
+}
+
+/** Flags that a caller wants above the leaves: they cannot make a table a page, nor take rights away from others. */
+function parentHalf(flags: bigint): number {
+  const { lo, hi } = flagHalves(flags, 0x1000);
+  if (hi !== 0 || (lo & LO_HUGE) !== 0) {
+    throw new RangeError(`Cannot use 0x${flags.toString(16)} as parentFlags: bit 7 or a bit above 51 is set`);
+  }
+  return lo | LO_PRESENT;
 }
 
 function findLeaf(tables: Tables, virt: bigint): WalkEnd {

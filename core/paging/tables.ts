@@ -5,7 +5,8 @@
  */
 
 import { LoadError } from "../errors.ts";
-import { containsFrame, type PhysicalMemory } from "../memory/physical_memory.ts";
+import { PAGE_SIZE } from "../memory/addresses.ts";
+import type { PhysicalMemory } from "../memory/physical_memory.ts";
 import { entryFrame, HI_NO_EXECUTE, LEVEL_SPAN, LO_HUGE, LO_PRESENT, LO_USER, LO_WRITABLE } from "./entry.ts";
 import { TABLE_ENTRIES } from "./entry.ts";
 
@@ -32,15 +33,16 @@ export interface Tables {
  */
 export function openTables(memory: PhysicalMemory, root: number): Tables {
   const { base } = memory;
+  const lastFrame = base + memory.size - PAGE_SIZE;
   const words = new Uint32Array(memory.buffer);
   return {
     root,
     words,
     slot: (table, level, low) =>
-      (table - base) / 4 + (Math.floor(low / LEVEL_SPAN[level as 1 | 2 | 3 | 4]) % TABLE_ENTRIES) * 2,
+      (table - base) / 4 + (Math.floor(low / LEVEL_SPAN[level as 1 | 2 | 3 | 4]) & (TABLE_ENTRIES - 1)) * 2,
     child: (slot) => {
       const table = entryFrame(words[slot], words[slot + 1], 1);
-      if (!containsFrame(memory, table)) {
+      if (table < base || table > lastFrame) {
         throw new LoadError("table-out-of-memory", { field: "a page-table entry's address", value: table });
       }
       return table;

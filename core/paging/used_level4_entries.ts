@@ -45,10 +45,15 @@ const HALF = LOW48_HIGHER_HALF / LEVEL_SPAN[4];
  *
  * @param indices Indices that are in use from the start.
  * @returns The bookkeeping.
+ * @throws {RangeError} Where an index is none from 0 to 511; `mark` throws so too.
  */
 export function usedLevel4Entries(indices: Iterable<number>): UsedLevel4Entries {
   const used = new Array<boolean>(TABLE_ENTRIES).fill(false);
-  for (const index of indices) used[index] = true;
+  const checked = (index: number): number => {
+    if (Number.isInteger(index) && index >= 0 && index < TABLE_ENTRIES) return index;
+    throw new RangeError(`Cannot mark level-4 entry ${index}: there are 0 to 511`);
+  };
+  for (const index of indices) used[checked(index)] = true;
   const take = (count: number, stride: number): number => {
     for (let first = 0; first + count <= TABLE_ENTRIES; first += stride) {
       const crossesHole = first < HALF && first + count > HALF;
@@ -60,7 +65,7 @@ export function usedLevel4Entries(indices: Iterable<number>): UsedLevel4Entries 
   };
   return Object.freeze({
     has: (index: number) => used[index] ?? false,
-    mark: (first: number, last: number) => void used.fill(true, first, last + 1),
+    mark: (first: number, last: number) => void used.fill(true, checked(first), checked(last) + 1),
     getFreeEntry: () => take(1, 1),
     getFreeAddress: (size = 1n, align = 1n) => {
       if (size < 1n || size > ENTRY_SIZE * BigInt(HALF)) {

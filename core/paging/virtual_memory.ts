@@ -5,6 +5,7 @@
  */
 
 import { LoadError } from "../errors.ts";
+import { virtAddr } from "../memory/addresses.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
 import type { Mapper } from "./mapper.ts";
 
@@ -21,6 +22,7 @@ import type { Mapper } from "./mapper.ts";
  * hold, or a frame lies outside memory.
  */
 export function readVirtual(memory: PhysicalMemory, pageTable: Mapper, virt: bigint, length: number): Uint8Array {
+  virtAddr(virt);
   if (!Number.isSafeInteger(length) || length < 0) throw new RangeError(`Cannot read ${length} bytes`);
   const pieces = new Uint8Array(length);
   for (let done = 0; done < length;) {

@@ -5,10 +5,9 @@
  */
 
 import { PF_W, PF_X } from "../elf/constants.ts";
-import { LoadError } from "../errors.ts";
 import { canonical, LOW48_HIGHER_HALF, PAGE_SIZE } from "../memory/addresses.ts";
 import type { FrameOwner } from "../memory/frame_allocator.ts";
-import { LEVEL_SPAN, NO_EXECUTE, PRESENT, WRITABLE } from "../paging/entry.ts";
+import { NO_EXECUTE, PRESENT, WRITABLE } from "../paging/entry.ts";
 import type { Loading } from "./stage.ts";
 
 /**
@@ -54,8 +53,7 @@ export interface FreshRun {
 }
 
 /**
- * Maps pages onto fresh zeroed frames. Every frame is taken before the tables that its page needs, as the original
- * does it, so the frames come in its order: within the reach of one level-1 table only the first page can need tables.
+ * Maps pages onto fresh zeroed frames; the range may cross the non-canonical hole.
  *
  * @param loading Where to.
  * @param low Low 48 bits of the first page's address.
@@ -66,26 +64,19 @@ export interface FreshRun {
  * @throws {LoadError} "page-already-mapped" or "frames-exhausted".
  */
 export function mapFresh(
-  loading: Pick<Loading, "pageTable" | "frames">,
+  { pageTable }: Pick<Loading, "pageTable">,
   low: number,
   size: number,
   flags: bigint,
   owner: FrameOwner,
 ): readonly FreshRun[] {
-  const runs: FreshRun[] = [];
-  const map = (at: number, bytes: number): number => {
-    const run = loading.frames.allocateRun(bytes / PAGE_SIZE, owner);
-    if (!run) throw new LoadError("frames-exhausted", { field: `bytes of ${owner} mapped so far`, value: at - low });
-    mapPages(loading, at, run.phys, run.size, flags);
-    runs.push({ low: at, phys: run.phys, size: run.size });
-    return run.size;
+  const map = (at: number, bytes: number): readonly FreshRun[] => {
+    if (bytes === 0) return [];
+    const runs = pageTable.mapFresh(canonical(at), bytes, flags, owner);
+    return runs.map(({ offset, phys, size }) => ({ low: at + offset, phys, size }));
   };
-  for (let at = low, end = low + size; at < end;) {
-    const spanEnd = Math.min(end, at - at % LEVEL_SPAN[2] + LEVEL_SPAN[2]);
-    at += map(at, PAGE_SIZE);
-    while (at < spanEnd) at += map(at, spanEnd - at);
-  }
-  return runs;
+  const lower = low < LOW48_HIGHER_HALF ? Math.min(size, LOW48_HIGHER_HALF - low) : size;
+  return [...map(low, lower), ...map(low + lower, size - lower)];
 }
 
 /**
@@ -97,7 +88,7 @@ export function mapFresh(
  * @returns Physical address of the frame.
  * @throws {LoadError} "frames-exhausted".
  */
-export function sharedFrame(loading: Pick<Loading, "pageTable" | "frames">, low: number, flags: bigint): number {
+export function sharedFrame(loading: Pick<Loading, "pageTable">, low: number, flags: bigint): number {
   const virt = canonical(low);
   const found = loading.pageTable.translate(virt);
   if (!found.mapped) return mapFresh(loading, low, PAGE_SIZE, flags, "copy")[0].phys;

@@ -49,11 +49,13 @@ export async function prepareMemory(context: Needs): Promise<Loading> {
   }
   const end = memory.base + memory.size;
   const allocator = settings.frames ?? ascendingFrames({ start: fileEnd, end, skip: level4Frame });
-  const frames = frameLedger(allocator, memory, taken, memory.fresh && !settings.frames);
+  // What a load left behind is the caller's memory in the next one, and no longer all zero.
+  const fresh = memory.fresh && !settings.memory;
+  const frames = frameLedger(allocator, memory, taken, fresh && !settings.frames);
 
   intake.place(memory, kernelOffset, keptBytes);
   if (rules.readsWholeFile) await intake.require(keptBytes);
-  if (!memory.fresh) {
+  if (!fresh) {
     memory.bytes(kernelOffset + keptBytes, fileEnd - kernelOffset - keptBytes).fill(0);
     if (level4Frame !== undefined) memory.bytes(level4Frame, PAGE_SIZE).fill(0);
   }

@@ -370,6 +370,22 @@ Deno.test("mapTo() gives the entries above the leaf the parentFlags of its optio
   assertEquals(entryAt(memory, 0x2000, 1), 0x4000n | P | W);
 });
 
+Deno.test("mapTo() makes tables present, whatever parentFlags say", () => {
+  const { memory, mapper } = open();
+  mapper.mapTo(0n, 0x7000, P, { parentFlags: W });
+  assertEquals(entryAt(memory, 0x0000, 0), 0x1000n | P | W);
+  assertEquals(mapper.translate(0n).mapped, true);
+});
+
+Deno.test("mapTo() refuses parentFlags that would make a table a page, or forbid execution", () => {
+  const { memory, mapper, frames } = open();
+  for (const parentFlags of [P | PS, P | NX, P | 2n ** 52n]) {
+    assertThrows(() => mapper.mapTo(0n, 0x7000, P, { parentFlags }), RangeError);
+  }
+  assertEquals(new Uint8Array(memory.buffer), new Uint8Array(memory.size));
+  assertEquals(frames.framesAllocated, 0);
+});
+
 Deno.test("mapTo() works in shared memory and in memory that was used before", () => {
   const buffer = new SharedArrayBuffer(16 * PAGE);
   new Uint8Array(buffer, PAGE).fill(0xee);

@@ -30,6 +30,16 @@ Deno.test("mark() marks both ends of its range", () => {
   assertEquals([...used], [3, 4, 5, 510, 511]);
 });
 
+Deno.test("an index that there is not is refused, and nothing is marked", () => {
+  const used = usedLevel4Entries([0]);
+  for (const index of [-1, 512, 0.5, NaN]) {
+    assertThrows(() => usedLevel4Entries([index]), RangeError);
+    assertThrows(() => used.mark(index, 511), RangeError);
+    assertThrows(() => used.mark(0, index), RangeError);
+  }
+  assertEquals([...used], [0]);
+});
+
 Deno.test("getFreeEntry() gives the first free entry and marks it", () => {
   const used = usedLevel4Entries([0, 1, 3]);
   assertEquals([used.getFreeEntry(), used.getFreeEntry(), used.getFreeEntry()], [2, 4, 5]);

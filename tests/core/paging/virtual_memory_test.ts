@@ -151,3 +151,16 @@ Deno.test("the read of a loaded kernel goes from the file's bytes through the co
   assertEquals(error.code, "page-not-mapped");
   assertEquals(error.detail.value, 0xffff_ffff_8000_4000n);
 });
+
+Deno.test("a kernel loads again into the memory of its first load, whatever was written there", async () => {
+  const file = buildElf({
+    segments: [{ offset: 0x1000, filesz: 0x1800, p_memsz: 0x4000n, p_vaddr: 0xffff_ffff_8000_0000n, p_flags: 6 }],
+  });
+  const first = await loadKernel(file);
+  const before = first.memory.bytes(first.memory.base, first.memory.size).slice();
+  const bss = first.pageTable.translate(0xffff_ffff_8000_3000n);
+  if (bss.mapped) first.memory.bytes(bss.phys, PAGE).fill(0xee);
+  const second = await loadKernel(file, { memory: first.memory });
+  assertEquals(second.nextFrame, first.nextFrame);
+  assertEquals(second.memory.bytes(second.memory.base, second.memory.size), before);
+});

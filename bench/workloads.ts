@@ -1,0 +1,93 @@
+/** What the benchmarks load and map, and the floors that they are held against. */
+
+import { ascendingFrames, frameLedger } from "../core/memory/frame_allocator.ts";
+import { freshMemory, type PhysicalMemory } from "../core/memory/physical_memory.ts";
+import { createMapper, type Mapper } from "../core/paging/mapper.ts";
+import { buildElf } from "../tests/elf_builder.ts";
+
+/** Bytes of a mebibyte. */
+export const MIB = 2 ** 20;
+
+/** Bytes that the mapping benchmarks map: 65,536 pages. */
+export const MAPPED = 256 * MIB;
+
+/** Where the kernels here are linked. */
+export const KERNEL_START = 0xffff_ffff_8000_0000n;
+
+const PAGE = 4096;
+const TABLE_WORDS = 1024;
+
+/** A kernel of 30 MiB: text, read-only data and data of 10 MiB each. */
+export function largeKernel(): Uint8Array<ArrayBuffer> {
+  const segments = [5, 4, 6].map((p_flags, index) => {
+    const offset = PAGE + index * 10 * MIB;
+    return { offset, filesz: 10 * MIB, p_vaddr: KERNEL_START + BigInt(offset), p_flags };
+  });
+  return buildElf({ header: { e_entry: KERNEL_START + BigInt(PAGE) }, segments });
+}
+
+/** A kernel of one page with a bss behind it. */
+export function bssKernel(bss: number): Uint8Array<ArrayBuffer> {
+  const data = new Uint8Array(PAGE).fill(0x90);
+  const header = { e_entry: KERNEL_START };
+  return buildElf({ header, segments: [{ data, p_memsz: BigInt(PAGE + bss), p_vaddr: KERNEL_START, p_flags: 7 }] });
+}
+
+/** Memory that is large enough for the tables of what is mapped here. */
+export function tableMemory(): PhysicalMemory {
+  return freshMemory(0, MIB);
+}
+
+/** An empty level-4 table at the start of a memory, which is cleared. */
+export function emptyTables(memory: PhysicalMemory): Mapper {
+  memory.bytes(memory.base, memory.size).fill(0);
+  const { base, size } = memory;
+  const frames = frameLedger(ascendingFrames({ start: base + PAGE, end: base + size }), memory, [], true);
+  return createMapper({ memory, level4Frame: base, frames, parentFlags: "writable" });
+}
+
+/** The floor of mapping: as many entries of 64 bits as 256 MiB have pages, one behind the other. */
+export function writeEntries(words: Uint32Array): void {
+  let address = 0x20_0003;
+  for (let at = 0; at < MAPPED / PAGE * 2; at += 2) {
+    words[at] = address;
+    words[at + 1] = 0;
+    address = (address + PAGE) | 0;
+  }
+}
+
+/** The same entries, in tables that lie where these frames are. */
+export function writeTables(words: Uint32Array, frames: readonly number[]): void {
+  let address = 0x20_0003;
+  for (const frame of frames) {
+    for (let at = frame / 4, end = at + TABLE_WORDS; at < end; at += 2) {
+      words[at] = address;
+      words[at + 1] = 0;
+      address = (address + PAGE) | 0;
+    }
+  }
+}
+
+/** The floor of loading a file: its bytes, read into a buffer in pieces of 1 MiB. */
+export async function readWhole(file: Deno.FsFile, buffer: Uint8Array): Promise<void> {
+  for (let at = 0;;) {
+    const count = await file.read(buffer.subarray(at, at + MIB));
+    if (count === null) return;
+    at += count;
+  }
+}
+
+/** A file with these bytes in a directory of its own; both go when it is disposed of. */
+export async function temporaryFile(bytes: Uint8Array): Promise<AsyncDisposable & { readonly file: Deno.FsFile }> {
+  const directory = await Deno.makeTempDir({ prefix: "kload-bench-" });
+  const path = `${directory}/kernel.elf`;
+  await Deno.writeFile(path, bytes);
+  const file = await Deno.open(path);
+  return {
+    file,
+    [Symbol.asyncDispose]: async () => {
+      file.close();
+      await Deno.remove(directory, { recursive: true });
+    },
+  };
+}
