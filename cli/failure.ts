@@ -1,14 +1,11 @@
 /**
- * What goes wrong, in one shape: as text on standard error, or as the JSON object that a program asked for.
+ * What goes wrong, in one shape.
  *
  * @module
  */
 
-import { errorHint, LoadError, type RuleSetName } from "../mod.ts";
-import { errorJson } from "./json.ts";
-import type { Output } from "./output.ts";
-import type { Paint } from "./paint.ts";
-import { printable } from "./text.ts";
+import { errorHint, LoadError } from "../mod.ts";
+import { spellFlags } from "./flag_names.ts";
 
 /** What can go wrong outside of the loader. */
 export type CliErrorCode = "usage" | "source-failed" | "dump-failed" | "output-failed" | "interrupted";
@@ -99,19 +96,6 @@ export function problemOf(error: unknown): Problem {
   return { code: "internal", message: messageOf(error), detail: {}, hint: REPORT_IT, status: 1 };
 }
 
-/** The loader's options by the names that they have on the command line. */
-const FLAG_OF: Readonly<Record<string, string>> = {
-  kernelOffset: "--kernel-offset",
-  level4Frame: "--level4-frame",
-  maxMemory: "--max-memory",
-  kernelBase: "--kernel-base",
-};
-
-/** The same text with the flags' names in it, each said once. */
-function spellFlags(text: string): string {
-  return text.replace(/\b[a-z]+4?[A-Z][a-z]+\b/g, (word) => FLAG_OF[word] ?? word).replace(/(--[a-z-]+) \(\1\)/g, "$1");
-}
-
 /**
  * What an error says, and the one behind it, without the system's number for it and the path, which whoever asks knows.
  *
@@ -122,39 +106,4 @@ export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const message = error.message.replace(/ \(os error \d+\).*$/s, "");
   return error.cause instanceof Error ? `${message}: ${messageOf(error.cause)}` : message;
-}
-
-/** Finds out which other rule sets accept the file; `undefined` where that cannot be known. */
-export type FindOtherRules = () => Promise<readonly RuleSetName[] | undefined>;
-
-/**
- * Tells of a problem: in JSON on standard output where that was asked for, else in words on standard error.
- *
- * @param problem The problem.
- * @param output Where to.
- * @param findOtherRules Asked for the note on other rule sets; words do not wait for it.
- * @returns The exit status.
- */
-export async function tell(problem: Problem, output: Output, findOtherRules?: FindOtherRules): Promise<number> {
-  if (output.json && problem.code !== "output-failed") {
-    await output.print(errorJson(problem, await findOtherRules?.()));
-  } else if (problem.code !== "interrupted") {
-    await output.printError(problemText(problem, output.paintError));
-    const names = await findOtherRules?.();
-    if (names) await output.printError(noteText(names, output.paintError));
-  }
-  return problem.status;
-}
-
-function problemText({ code, message, cause, hint }: Problem, paint: Paint): string {
-  const lines = [paint.error(`error[${code}]:`) + ` ${printable(spellFlags(message))}`];
-  if (cause !== undefined) lines.push(`${paint.label("cause:")} ${printable(cause)}`);
-  if (hint !== undefined) lines.push(`${paint.label("hint:")} ${printable(spellFlags(hint))}`);
-  return lines.join("\n") + "\n";
-}
-
-function noteText(names: readonly RuleSetName[], paint: Paint): string {
-  const lines = names.map((name) => `--rules ${name} would accept this file`);
-  if (names.length === 0) lines.push("no other rule set accepts it");
-  return lines.map((line) => `${paint.label("note:")} ${line}\n`).join("");
 }

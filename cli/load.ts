@@ -7,7 +7,8 @@
 import type { Progress } from "../mod.ts";
 import type { Arguments } from "./arguments.ts";
 import { writeDump } from "./dump.ts";
-import { problemOf, tell, usageError } from "./failure.ts";
+import { problemOf, usageError } from "./failure.ts";
+import { tell } from "./tell.ts";
 import { kernelJson } from "./json.ts";
 import { loadByPreset } from "./kernel.ts";
 import { loadOptions } from "./load_options.ts";

@@ -7,7 +7,8 @@
 import config from "../deno.json" with { type: "json" };
 import { parseArguments } from "./arguments.ts";
 import { type Command, type CommandName, COMMANDS, INSPECT, LOAD, PLUGINS } from "./commands.ts";
-import { problemOf, tell } from "./failure.ts";
+import { problemOf } from "./failure.ts";
+import { tell } from "./tell.ts";
 import { commandHelp, generalHelp, helpOn } from "./help.ts";
 import { inspect } from "./inspect.ts";
 import { untilInterrupted } from "./interrupt.ts";
