@@ -48,6 +48,9 @@ export function openSource(source: KernelSource): ByteSource {
   if (source instanceof Uint8Array) return bytesSource(source);
   if (source instanceof ArrayBuffer) return bytesSource(new Uint8Array(source));
   if (has(source, "getReader")) return streamSource(source as ReadableStream<Uint8Array>);
+  if (has(source, "pipe") && has(source, "read")) {
+    throw new TypeError("Cannot read the source: it is a stream of Node's; pass what Readable.toWeb() makes of it");
+  }
   if (has(source, "read")) return readerSource(source as ByteReader);
   if (has(source, "arrayBuffer") && "ok" in source) return responseSource(source as Response);
   if (has(source, "stream")) return streamSource((source as Blob).stream());
@@ -95,7 +98,10 @@ function readerSource(reader: ByteReader): ByteSource {
   const readOnce = async (into: Uint8Array): Promise<number | null> => {
     const count = await reader.read(into);
     const valid = count === null || (Number.isInteger(count) && count >= 0 && count <= into.length);
-    if (!valid) throw new TypeError(`read(buffer) has to give null or a count up to ${into.length}, and gave ${count}`);
+    if (!valid) {
+      const gave = typeof count === "number" ? count : `a value of type ${typeof count}`;
+      throw new TypeError(`read(buffer) has to give null or a count up to ${into.length}, and gave ${gave}`);
+    }
     return count;
   };
   return {

@@ -322,3 +322,8 @@ Deno.test("openSource() counts the bytes of a chunk as taken when the stream han
   assertStrictEquals(source.taken, 100);
   await source.close();
 });
+
+Deno.test("a stream of Node's is refused with what to pass instead, and not taken for a reader at its end", async () => {
+  const node = { read: () => null, pipe: () => {} };
+  await assertRejects(() => loadKernel(node), TypeError, "Readable.toWeb()");
+});
