@@ -18,6 +18,8 @@ export interface Arguments {
   readonly values: ReadonlyMap<string, string>;
   /** The values of the flags that may be given more than once, by their names. */
   readonly lists: ReadonlyMap<string, readonly string[]>;
+  /** The names of the switches that are given. */
+  readonly switches: ReadonlySet<string>;
 }
 
 /**
@@ -25,7 +27,7 @@ export interface Arguments {
  *
  * @param command The command, whose flags are known.
  * @param args The arguments behind its name.
- * @returns The source and the values of flags. Switches are left to whoever looks for them.
+ * @returns The source, the values of flags, and the switches.
  * @throws {CliError} "usage" where a flag is unknown, repeated, without its value or with one too many, and where there
  * is not exactly one source.
  */
@@ -35,10 +37,11 @@ export function parseArguments(command: Command, args: readonly string[]): Argum
   const withValue = names(({ value }) => value !== undefined);
   const switches = names(({ value }) => value === undefined);
   const unknown: string[] = [];
-  const parsed = parseArgs(unambiguous(args, withValue, switches), {
+  const parsed = parseArgs(unambiguous(args, flags, withValue, switches), {
     string: [...withValue, "_"],
     boolean: switches,
     collect: [...withValue, ...switches],
+    alias: Object.fromEntries(flags.flatMap(({ name, short }) => short === undefined ? [] : [[name, short]])),
     unknown: (argument, key) => {
       if (key === undefined) return true;
       unknown.push(argument);
@@ -48,24 +51,31 @@ export function parseArguments(command: Command, args: readonly string[]): Argum
   if (unknown.length > 0) refuseUnknown(unknown[0], command);
   const values = new Map<string, string>();
   const lists = new Map<string, readonly string[]>();
+  const found = new Set<string>();
   for (const flag of flags) {
     const given = parsed[flag.name] as readonly unknown[];
     if (given.length > 1 && !flag.repeats) {
       throw wrong(command, `Cannot use --${flag.name}: it is given ${given.length} times`, flag);
     }
+    if (given.length > 0 && flag.value === undefined) found.add(flag.name);
     if (given.length === 0 || flag.value === undefined) continue;
     if (given.includes("")) throw wrong(command, `Cannot use --${flag.name}: its value ${flag.value} is missing`, flag);
     if (flag.repeats) lists.set(flag.name, given.map(String));
     else values.set(flag.name, String(given[0]));
   }
-  return { source: onlySource(parsed._.map(String), command), values, lists };
+  return { source: onlySource(parsed._.map(String), command), values, lists, switches: found };
 }
 
 /**
  * The same arguments, where parseArgs would guess: a value that starts with a dash is tied to its flag, and a file named
  * "true" or "false" is kept from being taken for the value of a switch.
  */
-function unambiguous(args: readonly string[], withValue: readonly string[], switches: readonly string[]): string[] {
+function unambiguous(
+  args: readonly string[],
+  flags: readonly Flag[],
+  withValue: readonly string[],
+  switches: readonly string[],
+): string[] {
   const end = args.includes("--") ? args.indexOf("--") : args.length;
   const clear: string[] = [];
   for (let at = 0; at < end; at++) {
@@ -76,7 +86,10 @@ function unambiguous(args: readonly string[], withValue: readonly string[], swit
     if (given) {
       throw usageError(`Cannot use ${printable(args[at])}: --${given} takes no value`, undefined, { flag: given });
     }
-    if (isFlag && withValue.includes(name) && at + 1 < end && /^-($|\d)/.test(next)) {
+    if (
+      isFlag && withValue.includes(name) && at + 1 < end &&
+      (/^-($|\d)/.test(next) || flags.find((flag) => flag.name === name)?.verbatim)
+    ) {
       clear.push(`${args[at++]}=${next}`);
     } else {
       clear.push(args[at]);

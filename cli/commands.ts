@@ -16,6 +16,10 @@ export interface Flag {
   readonly text: string;
   /** Whether it may be given more than once. */
   readonly repeats?: true;
+  /** Whether what follows is its value even where it looks like a flag. */
+  readonly verbatim?: true;
+  /** Its other name, one letter, where it has one. */
+  readonly short?: string;
 }
 
 /** One command. */
@@ -119,8 +123,84 @@ Every built-in one is used; a module of your own that exports plugin joins them 
   ],
 };
 
+/** The flags of all commands that boot a kernel, or get it ready to be booted. */
+const BOOT_FLAGS: readonly Flag[] = [
+  ...LOAD.flags.filter(({ name }) => ["rules", "kernel-offset", "kernel-base", "max-memory"].includes(name)),
+  ...PLUGIN_FLAGS,
+];
+
+const OUTPUT: Flag = { name: "output", short: "o", value: "FILE", text: "The file to write" };
+const QUIET: Flag = { name: "quiet", text: "Print no report" };
+const JSON_REPORT: Flag = { name: "json", text: "Print one JSON object instead of the report" };
+
+/** `kload image` and its flags. */
+export const IMAGE: Command = {
+  name: "image",
+  summary: "Write a file that QEMU and GRUB boot as it is",
+  about: `Loads a kernel with a stack, boot information and a page that leads into it, and writes all of that as a
+32-bit ELF file with a Multiboot header and a PVH note. The report says how to boot it.`,
+  flags: [OUTPUT, ...BOOT_FLAGS, JSON_REPORT, QUIET, NO_COLOR],
+  examples: [
+    ["kload image kernel.elf -o boot.elf", "for QEMU and for GRUB"],
+    ["kload image pie.elf --kernel-base 0xffffffff80000000 -o boot.elf", "a position-independent kernel"],
+  ],
+};
+
+/** `kload run` and its flags. */
+export const RUN: Command = {
+  name: "run",
+  summary: "Boot a kernel in QEMU, and tell what happened to it",
+  about: `Boots the kernel on the page tables that kload builds; its first serial port is standard output. Exit status:
+0 if it writes 0x10 to port 0xf4, 3 if it faults for good or resets, 124 at the timeout, else QEMU's own.`,
+  flags: [
+    { name: "timeout", value: "SECONDS", text: "How long it may run; 60, or for ever with --gdb" },
+    { name: "memory", value: "BYTES", text: "The machine's memory; as much as the kernel needs" },
+    {
+      name: "qemu-arg",
+      value: "ARG",
+      text: "Pass one more argument to QEMU; may be given again",
+      repeats: true,
+      verbatim: true,
+    },
+    { name: "gdb", text: "Wait for a debugger before the first instruction, and print how to start it" },
+    ...BOOT_FLAGS,
+    { name: "quiet", text: "Print no report, just what the kernel writes" },
+    NO_COLOR,
+  ],
+  examples: [
+    ["kload run kernel.elf", "boot it"],
+    ["kload run kernel.elf --timeout 5 --memory 512M", "with a limit, and more memory"],
+    ["kload run kernel.elf --qemu-arg -smp --qemu-arg 4", "with four processors"],
+    ["kload run kernel.elf --gdb", "step through it"],
+  ],
+};
+
+/** `kload dump` and its flags. */
+export const DUMP: Command = {
+  name: "dump",
+  summary: "Write the address space of a kernel as an ELF core file, for gdb",
+  about: `Loads a kernel with a stack and boot information, and writes what a debugger wants to see of it: memory by its
+virtual addresses, and the registers at the entry point.`,
+  flags: [
+    { name: "core", text: "Write an ELF core file; there is no other kind so far" },
+    OUTPUT,
+    ...BOOT_FLAGS,
+    JSON_REPORT,
+    QUIET,
+    NO_COLOR,
+  ],
+  examples: [["kload dump --core kernel.elf -o kernel.core", "for gdb kernel.elf kernel.core"]],
+};
+
 /** Every command by its name. */
-export const COMMANDS = { load: LOAD, inspect: INSPECT, plugins: PLUGINS } as const;
+export const COMMANDS = {
+  load: LOAD,
+  inspect: INSPECT,
+  plugins: PLUGINS,
+  image: IMAGE,
+  run: RUN,
+  dump: DUMP,
+} as const;
 
 /** The name of a command. */
 export type CommandName = keyof typeof COMMANDS;

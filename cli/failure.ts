@@ -8,7 +8,14 @@ import { errorHint, LoadError } from "../mod.ts";
 import { spellFlags } from "./flag_names.ts";
 
 /** What can go wrong outside of the loader. */
-export type CliErrorCode = "usage" | "source-failed" | "dump-failed" | "output-failed" | "interrupted";
+export type CliErrorCode =
+  | "usage"
+  | "source-failed"
+  | "dump-failed"
+  | "image-failed"
+  | "qemu-failed"
+  | "output-failed"
+  | "interrupted";
 
 /** Something went wrong outside of the loader. */
 export class CliError extends Error {

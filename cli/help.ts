@@ -77,8 +77,9 @@ export function helpOn(topics: readonly string[]): string {
   throw usageError(`Cannot help with ${printable(topic)}: there is no such command`, hint);
 }
 
-function spelling({ name, value }: Flag): string {
-  return value === undefined ? `--${name}` : `--${name} ${value}`;
+function spelling({ name, value, short }: Flag): string {
+  const names = short === undefined ? `--${name}` : `-${short}, --${name}`;
+  return value === undefined ? names : `${names} ${value}`;
 }
 
 function columns(rows: readonly (readonly [string, string])[], mark = ""): string {

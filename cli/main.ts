@@ -5,24 +5,32 @@
  */
 
 import config from "../deno.json" with { type: "json" };
-import { parseArguments } from "./arguments.ts";
-import { type Command, type CommandName, COMMANDS, INSPECT, LOAD, PLUGINS } from "./commands.ts";
+import { type Arguments, parseArguments } from "./arguments.ts";
+import { type Command, type CommandName, COMMANDS } from "./commands.ts";
+import { dumpCore } from "./dump_core.ts";
 import { problemOf } from "./failure.ts";
 import { tell } from "./tell.ts";
 import { commandHelp, generalHelp, helpOn } from "./help.ts";
+import { image } from "./image.ts";
 import { inspect } from "./inspect.ts";
 import { untilInterrupted } from "./interrupt.ts";
 import { load } from "./load.ts";
 import { plugins } from "./plugins.ts";
 import { openOutput, type Output } from "./output.ts";
+import { run } from "./run.ts";
 
 const WRONG_USAGE = 2;
+
+type Work = (args: Arguments, output: Output, signal: AbortSignal) => Promise<number>;
+
+/** What each command does. */
+const WORK: Readonly<Record<CommandName, Work>> = { load, inspect, plugins, image, run, dump: dumpCore };
 
 /**
  * Runs the command line once.
  *
  * @param args The arguments, without the program's name.
- * @returns The exit status: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted.
+ * @returns The exit status: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted; those of `kload run` beside.
  */
 export async function main(args: readonly string[]): Promise<number> {
   const output = openOutput(args);
@@ -53,12 +61,12 @@ async function dispatch(args: readonly string[], output: Output, signal: AbortSi
       return print(`kload ${config.version}\n`);
   }
   const named = Object.hasOwn(COMMANDS, first);
-  const command: Command = named ? COMMANDS[first as CommandName] : LOAD;
+  const name = named ? first as CommandName : "load";
+  const command: Command = COMMANDS[name];
   const own = named ? rest : args;
   if (asksForHelp(own)) return print(commandHelp(command));
   const parsed = parseArguments(command, own);
-  if (command === PLUGINS) return await plugins(parsed, output);
-  return await (command === INSPECT ? inspect : load)(parsed, output, signal);
+  return await WORK[name](parsed, output, signal);
 }
 
 function asksForHelp(args: readonly string[]): boolean {

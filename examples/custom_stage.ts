@@ -5,7 +5,7 @@
 
 import { type Base, type Checked, defaultPipeline, type ImageStage, loadKernel } from "@kload/kload";
 
-/** Bytes of memory by permissions, such as `{ "R-X": 3117 }`. */
+/** Bytes of memory by permissions, such as `{ "R-X": 3228 }`. */
 interface Permissions {
   readonly bytesByPermission: Readonly<Record<string, number>>;
 }

@@ -46,13 +46,14 @@ export type ContextSwitchNeeds = Checked & Loading & {
 };
 
 /** The plugin context-switch. */
-export type ContextSwitchPlugin = Plugin<"context-switch", never> & {
-  /** Its one stage. */
-  readonly stages: readonly [{
+export type ContextSwitchPlugin = Plugin<
+  "context-switch",
+  never,
+  readonly [{
     readonly after: "l4-usage";
     readonly stage: ImageStage<ContextSwitchNeeds, ContextSwitchAdded, "context-switch">;
-  }];
-};
+  }]
+>;
 
 const REACH = 2 ** 32; // what 32-bit code can address
 
@@ -114,10 +115,12 @@ export function contextSwitch(): ContextSwitchPlugin {
   };
 }
 
-/** Takes a frame and maps it at its own address. */
+/** Takes a frame and maps it at its own address: the next one, or where the kernel is in the way, one below the file. */
 function identityPage({ checked, frames, pageTable }: ContextSwitchNeeds): number {
   checkReach("the level-4 table", pageTable.level4Frame);
-  const page = frames.allocateRun(1, "context-switch")?.phys;
+  const isFree = (phys: number) => phys > 0 && phys < REACH && !pageTable.translate(BigInt(phys)).mapped;
+  const below = isFree(frames.nextFrame) ? undefined : frames.claimBelow(REACH, "context-switch", isFree);
+  const page = below ?? frames.allocateRun(1, "context-switch")?.phys;
   if (page === undefined) {
     throw new LoadError("frames-exhausted", { field: "frames left for the context switch", value: 0 });
   }

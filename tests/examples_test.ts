@@ -16,13 +16,13 @@ async function runExample(name: string, args: readonly string[] = [], permission
 }
 
 // readelf -lW examples/hello/hello.elf: p_memsz of the three LOADs, and the end of the last one's file part
-const TEXT = 0xc2d;
-const RODATA = 0x368;
+const TEXT = 0xc9c;
+const RODATA = 0x3a8;
 const DATA = 0x3640;
 const LAST_BYTE = 0x3028;
 
 // readelf -rW examples/hello/hello-pie.elf: the addends
-const ADDENDS = [0x1d0, 0x12f0, 0x3010, 0x3040, 0x5040];
+const ADDENDS = [0x1d0, 0x1310, 0x3010, 0x3040, 0x5040];
 
 Deno.test("custom_stage adds up the bytes of each permission", async () => {
   const { code, stdout, stderr } = await runExample("custom_stage.ts");

@@ -102,6 +102,11 @@ export interface FrameLedger {
    * The run is entered under its owner. `undefined`: there is none left.
    */
   readonly allocateRun: (count: number, owner: FrameOwner) => FrameRun | undefined;
+  /**
+   * Takes one zeroed frame for an owner out of those below `end` that the allocator never hands out and nobody has
+   * taken, and that is fit: the lowest such, or `undefined` where there is none.
+   */
+  readonly claimBelow: (end: number, owner: FrameOwner, fits: (phys: number) => boolean) => number | undefined;
   /** Every frame that was taken, as runs by owner, in the order of taking. */
   readonly runs: () => readonly FrameRun[];
   /** Physical address of the first frame that was never handed out. */
@@ -127,6 +132,7 @@ export interface TakenRange {
  * @param memory The memory that its frames lie in.
  * @param taken Ranges of physical memory that it must not hand out.
  * @param zeroed Whether its frames are known to be zero.
+ * @param reserved Physical address below which it hands out none; the start of memory, where that is not known.
  * @returns A ledger whose `allocateRun` throws `RangeError` where the allocator hands out a frame that is misaligned,
  * outside memory, or in a range that is taken.
  */
@@ -135,6 +141,7 @@ export function frameLedger(
   memory: PhysicalMemory,
   taken: readonly TakenRange[],
   zeroed: boolean,
+  reserved: number = memory.base,
 ): FrameLedger {
   const runs: { -readonly [K in keyof FrameRun]: FrameRun[K] }[] = [];
   const enter = (phys: number, count: number, owner: FrameOwner): FrameRun => {
@@ -158,6 +165,15 @@ export function frameLedger(
       if (first !== undefined) return enter(first, count, owner);
       const frame = frames.allocateFrame(owner);
       return frame === undefined ? undefined : enter(frame, 1, owner);
+    },
+    claimBelow: (end: number, owner: FrameOwner, fits: (phys: number) => boolean) => {
+      const inUse = (phys: number) =>
+        taken.some(({ start, end }) => phys >= start && phys < end) ||
+        runs.some((run) => phys >= run.phys && phys < run.phys + run.size);
+      for (let phys = memory.base; phys < Math.min(end, reserved); phys += PAGE_SIZE) {
+        if (!inUse(phys) && fits(phys)) return enter(phys, 1, owner).phys;
+      }
+      return undefined;
     },
     runs: () => runs.map((run) => ({ ...run })),
     get nextFrame() {

@@ -51,7 +51,9 @@ export async function prepareMemory(context: Needs): Promise<Loading> {
   const allocator = settings.frames ?? ascendingFrames({ start: fileEnd, end, skip: level4Frame });
   // What a load left behind is the caller's memory in the next one, and no longer all zero.
   const fresh = memory.fresh && !settings.memory;
-  const frames = frameLedger(allocator, memory, taken, fresh && !settings.frames);
+  // Our own allocator starts behind the file; of a caller's it is not known what it still hands out.
+  const reserved = settings.frames ? memory.base : kernelOffset;
+  const frames = frameLedger(allocator, memory, taken, fresh && !settings.frames, reserved);
 
   intake.place(memory, kernelOffset, keptBytes);
   if (rules.readsWholeFile) await intake.require(keptBytes);

@@ -315,6 +315,17 @@ const void *const pointers[] = {
     _start, constants, variables, zeroes, &zeroes[2 * PAGE],
 };
 
+/*
+ * The stack's lowest byte, where the boot information says it, and 0 where
+ * there is none. ../../docs/boot_info.md has the layout.
+ */
+static uint64_t stack_bottom(const void *boot_info) {
+    uint64_t bottom = 0;
+    if (boot_info)
+        __builtin_memcpy(&bottom, (const char *)boot_info + 208, sizeof bottom);
+    return bottom;
+}
+
 static bool higher_half(void) {
     return (int64_t)ADDRESS_FROM_RIP(_start) < 0;
 }
@@ -433,7 +444,6 @@ static __attribute__((noinline)) bool tls_writable(void) {
 #define EFER_NXE (1u << 11)
 
 _Noreturn void kernel_main(const void *boot_info) {
-    (void)boot_info; /* nothing in it is needed yet */
 
     serial_init();
 
@@ -441,12 +451,14 @@ _Noreturn void kernel_main(const void *boot_info) {
     struct idt_gate idt[EXCEPTIONS];
     idt_init(idt);
 
-    print("Hello from the higher half!\n");
+    print(higher_half() ? "Hello from the higher half!\n" : "Hello from the lower half!\n");
 
     bool ok = true;
 
     /* Is everything where it was linked to be, or relocated to be? */
+#ifndef __PIE__ /* a position-independent kernel runs where it was placed */
     ok &= CHECK("runs in the higher half", higher_half());
+#endif
     ok &= CHECK("stored pointers match the load address", pointers_ok());
 
     /* Did the contents of the segments arrive? */
@@ -478,8 +490,10 @@ _Noreturn void kernel_main(const void *boot_info) {
                       PF_PRESENT | PF_FETCH);
     ok &= check_fault("executing .data faults", access_execute, &variables[2],
                       PF_PRESENT | PF_FETCH);
-    /* A guard page below the stack would be one more line here: access_write
-     * to its address, with the error code PF_WRITE alone (not present). */
+    uint64_t bottom = stack_bottom(boot_info);
+    if (bottom)
+        ok &= check_fault("writing below the stack faults", access_write,
+                          (const void *)(bottom - 8), PF_WRITE);
 
     print(ok ? "all checks passed\n" : "some checks failed\n");
     finish(ok ? EXIT_SUCCESS : EXIT_FAILURE);

@@ -96,9 +96,10 @@ Deno.test("the page is a frame of its own, executable and not writable at its ph
   assert(entry32 > page && entry32 < page + 4096);
 });
 
-Deno.test("a kernel that is mapped where the page lies is refused by name", async () => {
+Deno.test("a kernel that is mapped where the page lies, with no frame below its file, is refused by name", async () => {
   const file = buildElf({ segments: [{ p_vaddr: 0x21_0000n, filesz: 0x1000, p_memsz: 0x1_0000n }] });
-  const error = await assertRejects(() => loadKernel(file, { plugins: [contextSwitch()] }), LoadError);
+  const options = { memory: { base: 0x20_0000 }, kernelOffset: 0x20_0000, plugins: [contextSwitch()] } as const;
+  const error = await assertRejects(() => loadKernel(file, options), LoadError);
   assertObjectMatch(error, { code: "page-already-mapped", detail: { otherIndex: 0 } });
   assertStringIncludes(error.message, "context switch's page");
   assertStringIncludes(error.message, "program header 0, which covers 0x210000..0x220000");
@@ -218,3 +219,17 @@ for (const { name, file, options } of KERNELS) {
     },
   );
 }
+
+Deno.test("a kernel that is linked where the next frame lies gets the lowest page below its file", async () => {
+  const file = buildElf({ segments: [{ filesz: 0x100, p_vaddr: 0x40_0000n, p_memsz: 0x10_0000n, p_flags: 7 }] });
+  const load = (base: number) => loadKernel(file, { memory: { base }, plugins: [contextSwitch()] });
+  const kernel = await load(0x10_0000);
+  assertEquals(kernel.results["context-switch"].contextSwitch.page, 0x10_0000);
+  const leaf = kernel.pageTable.translate(0x10_0000n);
+  assertEquals(leaf, { mapped: true, phys: 0x10_0000, pageSize: 4096, flags: 1n });
+  const owned = kernel.frameRuns().filter(({ owner }) => owner === "context-switch");
+  assertEquals(owned, [{ phys: 0x10_0000, size: 4096, owner: "context-switch" }]);
+  // Elsewhere the next frame's own address is free.
+  const { page } = (await load(0x100_0000)).results["context-switch"].contextSwitch;
+  assert(page > 0x120_0000);
+});

@@ -1,0 +1,163 @@
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { bootImage, imageMemory } from "../../boot/image.ts";
+import { GRUB_SEGMENTS, MOST_SEGMENTS, segmentsOf } from "../../boot/image/segments.ts";
+import type { Region } from "../../boot/regions.ts";
+import { loadKernel, physicalMemory } from "../../mod.ts";
+import { contextSwitch } from "../../plugins/context_switch.ts";
+import { ramdisk } from "../../plugins/ramdisk.ts";
+import { buildElf } from "../elf_builder.ts";
+import { runTool, testWithTools } from "../tools.ts";
+import { example, imageBytes, loadBootable } from "./boot.ts";
+
+const MIB = 2 ** 20;
+const PAGE = 0x1000;
+const hello = await example("hello.elf");
+
+/** The PT_LOADs of an ELF32 file, by the offsets that the gABI gives for Elf32_Ehdr and Elf32_Phdr. */
+function loadsOf(file: Uint8Array) {
+  const view = new DataView(file.buffer);
+  const [phoff, phnum] = [view.getUint32(28, true), view.getUint16(44, true)];
+  const all = Array.from({ length: phnum }, (_, index) => {
+    const word = (at: number): number => view.getUint32(phoff + index * 32 + at * 4, true);
+    return { type: word(0), offset: word(1), phys: word(3), fileSize: word(4), memSize: word(5) };
+  });
+  return all.filter(({ type }) => type === 1);
+}
+
+Deno.test("an image has a Multiboot header in its first 8 KiB, at a multiple of 4, whose words add up to 0", async () => {
+  const words = new Uint32Array((await imageBytes(await loadBootable(hello))).buffer, 0, 2048);
+  const at = words.indexOf(0x1badb002);
+  assert(at >= 0);
+  assertEquals(words[at + 1], 0);
+  assertEquals((words[at] + words[at + 1] + words[at + 2]) % 2 ** 32, 0);
+});
+
+Deno.test("an image has every frame in use at its address, as it is in memory", async () => {
+  const kernel = await loadBootable(await example("hello-pie.elf"));
+  const file = await imageBytes(kernel);
+  const { base, size } = kernel.memory;
+  const machine = new Uint8Array(size).fill(0xcc); // memory is not zero before
+  for (const { offset, phys, fileSize, memSize } of loadsOf(file)) {
+    machine.fill(0, phys - base, phys - base + memSize);
+    machine.set(file.subarray(offset, offset + fileSize), phys - base);
+  }
+  for (const { phys, size, owner } of kernel.frameRuns()) {
+    const found = machine.subarray(phys - base, phys - base + size);
+    assertEquals(found, kernel.memory.bytes(phys, size), owner);
+  }
+});
+
+Deno.test("an image has no page of zeros behind its headers", async () => {
+  const file = await imageBytes(await loadBootable(hello));
+  for (let at = PAGE; at < file.length; at += PAGE) assert(file.subarray(at, at + PAGE).some((byte) => byte !== 0));
+});
+
+Deno.test(".bss takes no room in an image", async () => {
+  const segment = (p_memsz: bigint) => ({ p_vaddr: 0xffffffff_80000000n, filesz: 0x1800, p_memsz, p_flags: 6 });
+  const sizes = await Promise.all([0x1800n, 0x10_0000n].map(async (memsz) => {
+    return (await imageBytes(await loadBootable(buildElf({ segments: [segment(memsz)] })))).length;
+  }));
+  assert(sizes[1] - sizes[0] <= PAGE, "but for the page where it starts"); // which gets a copy
+});
+
+testWithTools(["readelf"], "readelf accepts an image, and finds entry point and note in it", async () => {
+  const kernel = await loadBootable(hello);
+  const entry = kernel.results["context-switch"].contextSwitch.entry32;
+  const path = await Deno.makeTempFile();
+  try {
+    await Deno.writeFile(path, await imageBytes(kernel));
+    const text = await runTool("readelf", ["--wide", "-h", "-l", "-n", path]);
+    assertStringIncludes(text, "Class:                             ELF32");
+    assertStringIncludes(text, "Machine:                           Intel 80386");
+    assert(text.includes(`Entry point address:               0x${entry.toString(16)}`));
+    const bytes = new Uint8Array(new Uint32Array([entry]).buffer).toHex().replace(/../g, "$& ");
+    assert(/Xen +0x00000004\s.*0x00000012/.test(text), text);
+    assertStringIncludes(text, `description data: ${bytes}`);
+    assert(!text.includes("Warning") && !text.includes("Error"), text);
+  } finally {
+    await Deno.remove(path);
+  }
+});
+
+Deno.test("imageMemory() leaves 17 MiB above the kernel's memory to the firmware", () => {
+  const memory = (base: number, size: number) => physicalMemory({ base, buffer: new ArrayBuffer(size) });
+  assertEquals(imageMemory({ memory: memory(MIB, 4 * MIB) }), 22 * MIB);
+  assertEquals(imageMemory({ memory: memory(MIB, 4 * MIB + PAGE) }), 23 * MIB);
+  assertThrows(() => imageMemory({ memory: memory(0xb000_0000, MIB) }), RangeError, "Cannot boot with memory up to");
+});
+
+Deno.test("bootImage() refuses frames below 1 MiB, which are the firmware's", async () => {
+  const low = await loadKernel(hello, { plugins: [contextSwitch()], level4Frame: 0x8000 });
+  assertThrows(() => bootImage(low), RangeError, "Cannot make an image: frame 0x8000 is in use");
+  const none = await loadKernel(hello, { plugins: [contextSwitch()] });
+  assertEquals(loadsOf(await imageBytes(none))[0].phys, 0x20_0000);
+});
+
+Deno.test("bootImage() refuses a machine with less memory than the image needs", async () => {
+  const kernel = await loadBootable(hello);
+  const memory = imageMemory(kernel);
+  assertEquals([...bootImage(kernel, { memory })], [...bootImage(kernel)]);
+  for (const less of [memory - 1, 0, NaN]) {
+    assertThrows(() => bootImage(kernel, { memory: less }), RangeError, `${less}`);
+  }
+});
+
+Deno.test("bootImage() takes a ramdisk along, and refuses one that it does not have", async () => {
+  const bytes = crypto.getRandomValues(new Uint8Array(5000));
+  const kernel = await loadKernel(hello, {
+    memory: { base: MIB, size: 8 * MIB },
+    plugins: [ramdisk({ bytes }), contextSwitch()],
+  });
+  const file = await imageBytes(kernel);
+  const { phys } = kernel.results.ramdisk.ramdisk;
+  const [load] = loadsOf(file).filter((load) => phys >= load.phys && phys < load.phys + load.fileSize);
+  assertEquals(file.subarray(load.offset + phys - load.phys).subarray(0, bytes.length), bytes);
+
+  const elsewhere = ramdisk({ phys: 0x4000_0000, size: PAGE });
+  const lacking = await loadKernel(hello, { memory: { base: MIB }, plugins: [elsewhere, contextSwitch()] });
+  assertThrows(() => bootImage(lacking), RangeError, "Cannot make an image: the ramdisk at 0x40000000");
+});
+
+/** Content in every so many frames, all others in use and zero or not in use. */
+function scattered(count: number, every: number, filled: boolean): readonly Region[] {
+  return Array.from({ length: count }).flatMap((_, index) => {
+    const phys = MIB + index * every * PAGE;
+    const content = { phys, size: PAGE, content: true };
+    return filled ? [content, { phys: phys + PAGE, size: (every - 1) * PAGE, content: false }] : [content];
+  });
+}
+
+for (const filled of [true, false]) {
+  const between = filled ? "zeros" : "nothing";
+  Deno.test(`where GRUB would refuse so many segments, small gaps with ${between} in them are filled`, () => {
+    const regions = scattered(1000, 2, filled);
+    const segments = segmentsOf(regions);
+    assertEquals(segments.length, GRUB_SEGMENTS);
+    assertEquals(segments.at(-1)!.phys + segments.at(-1)!.memSize, regions.at(-1)!.phys + regions.at(-1)!.size);
+    const inFile = segments.reduce((sum, { fileSize }) => sum + fileSize, 0);
+    assertEquals(inFile, (1000 + 1000 - GRUB_SEGMENTS) * PAGE);
+  });
+
+  Deno.test(`page tables between gigabytes of .bss stay apart, with ${between} between them`, () => {
+    const segments = segmentsOf(scattered(1500, 512, filled));
+    assertEquals(segments.length, 1500);
+    assertEquals(segments.every(({ fileSize }) => fileSize === PAGE), true);
+  });
+}
+
+Deno.test("there are never more segments than QEMU can bear", () => {
+  assertEquals(segmentsOf(scattered(5000, 100, false)).length, MOST_SEGMENTS);
+});
+
+Deno.test("zeros before content are a segment without bytes in the file", () => {
+  const regions = [
+    { phys: MIB, size: PAGE, content: false },
+    { phys: MIB + PAGE, size: PAGE, content: true },
+    { phys: MIB + 2 * PAGE, size: 2 * PAGE, content: false },
+  ];
+  assertEquals(segmentsOf(regions), [
+    { phys: MIB, fileSize: 0, memSize: PAGE },
+    { phys: MIB + PAGE, fileSize: PAGE, memSize: 3 * PAGE },
+  ]);
+  assertEquals(segmentsOf([]), []);
+});

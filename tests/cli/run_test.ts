@@ -1,0 +1,263 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { buildElf, type SegmentSpec } from "../elf_builder.ts";
+import { runTool, testWithTools } from "../tools.ts";
+import { HELLO, kload, pathOf, type Run, withFile } from "./kload.ts";
+
+const QEMU = "qemu-system-x86_64";
+const TEXT = 0xffffffff_80000000n;
+
+/** A kernel of a few instructions. */
+function guest(code: readonly number[], ...more: readonly SegmentSpec[]): Uint8Array<ArrayBuffer> {
+  const text: SegmentSpec = { p_vaddr: TEXT, data: new Uint8Array(code) };
+  return buildElf({ header: { e_entry: TEXT }, segments: [text, ...more] });
+}
+
+function run(kernel: Uint8Array, ...args: string[]): Promise<Run> {
+  return kloadFile(kernel, ["run", ...args]);
+}
+
+async function kloadFile(kernel: Uint8Array, args: readonly string[]): Promise<Run> {
+  let result: Run | undefined;
+  await withFile("kernel.elf", kernel, async (path) => {
+    result = await kload([...args, path]);
+  });
+  return result!;
+}
+
+const bytes = (value: bigint): readonly number[] => [...new Uint8Array(new BigUint64Array([value]).buffer)];
+const DATA = TEXT + 0x1000n;
+const NOWHERE = 0xffffffff_90000000n;
+const NOT_CANONICAL = 0x1234_5678_90ab_cdefn;
+
+const data: SegmentSpec = { p_vaddr: DATA, offset: 0x2000, filesz: 0x10, p_flags: 6 };
+const constants: SegmentSpec = { p_vaddr: DATA, offset: 0x2000, filesz: 0x10, p_flags: 4 };
+
+/** `mov $address, %rax`, and one more instruction that uses it. */
+const withRax = (address: bigint, ...code: number[]): readonly number[] => [0x48, 0xb8, ...bytes(address), ...code];
+const JUMP = [0xff, 0xe0]; // jmp *%rax
+const READ = [0x8a, 0x00]; // mov (%rax), %al
+const WRITE = [0xc6, 0x00, 0x01]; // movb $1, (%rax)
+
+const FAULTS: readonly (readonly [string, Uint8Array, readonly RegExp[]])[] = [
+  ["runs into ud2", guest([0x0f, 0x0b]), [
+    /died of an invalid opcode \(#UD\): a triple fault/,
+    /instruction +at 0xffffffff80000000, in program header 0 \(LOAD R-X/,
+    /cause +.* 0f 0b .*: ud2/,
+    /no handler +the interrupt descriptor table at 0x0 is not mapped: the kernel has loaded none/,
+    /RIP +ffffffff80000000/,
+  ]],
+  ["writes to its own text", guest([0xc6, 0x05, 0xf9, 0xff, 0xff, 0xff, 0x01]), [
+    /died of a page fault \(#PF\)/,
+    /access +write to 0xffffffff80000000, in program header 0/,
+    /cause +the page is mapped, but not writable: program header 0 does not ask for PF_W/,
+    /CR2 +ffffffff80000000/,
+  ]],
+  ["writes to constants", guest(withRax(DATA + 8n, ...WRITE), constants), [
+    /write to 0xffffffff80001008, in program header 1 \(LOAD R--/,
+    /program header 1 does not ask for PF_W/,
+  ]],
+  ["executes data", guest(withRax(DATA, ...JUMP), data), [
+    /instruction +at 0xffffffff80001000, in program header 1 \(LOAD RW-/,
+    /access +instruction fetch/,
+    /cause +the page is mapped, but not executable: program header 1 does not ask for PF_X/,
+  ]],
+  ["reads behind a segment", guest(withRax(DATA + 0x1008n, ...READ), data), [
+    /read of 0xffffffff80002008, in no program header, 4,088 bytes\s+behind the end of\s+program header 1/,
+    /cause +the page is not mapped: the walk ends at level 1/,
+  ]],
+  ["jumps to nowhere", guest(withRax(NOWHERE, ...JUMP)), [
+    /instruction +at 0xffffffff90000000, in no program header/,
+    /access +instruction fetch/,
+    /cause +the page is not mapped: the walk ends at level 2/,
+  ]],
+  ["jumps to what is no address", guest(withRax(NOT_CANONICAL, ...JUMP)), [
+    /died of a general protection fault \(#GP\)/,
+    /cause +a jump to 0x1234567890abcdef, which is not canonical/,
+  ]],
+  ["reads from what is no address", guest(withRax(NOT_CANONICAL, ...READ)), [
+    /cause +most likely an address that is not canonical: RAX \(0x1234567890abcdef\)/,
+  ]],
+  ["calls itself for ever", guest([0xe8, 0xfb, 0xff, 0xff, 0xff]), [
+    /write to 0x[0-9a-f]+, in the guard page below the kernel's stack\s.*it overflowed/,
+  ]],
+  ["divides by zero", guest([0x31, 0xc9, 0xf7, 0xf1]), [/died of a divide error \(#DE\)/, /at 0xffffffff80000002,/]],
+  ["raises an interrupt", guest([0xcd, 0x80]), [
+    /died of a general protection fault/,
+    /an entry of the interrupt descriptor table that cannot be used/,
+  ]],
+  ["resets the machine", guest([0xb0, 0xfe, 0xe6, 0x64, 0xeb, 0xfe]), [/The guest reset the machine/]],
+];
+
+for (const [what, kernel, patterns] of FAULTS) {
+  testWithTools([QEMU], `a guest that ${what} gives 3 and the reason`, async () => {
+    const { status, stdout, stderr } = await run(kernel);
+    assertEquals([status, stdout], [3, ""], stderr);
+    for (const pattern of patterns) assertMatch(stderr, pattern);
+  });
+}
+
+/** `mov $value, %al; out %al, $port; jmp .` */
+const out = (port: number, value: number): readonly number[] => [0xb0, value, 0xe6, port, 0xeb, 0xfe];
+
+const VERDICTS: readonly (readonly [string, Uint8Array, number, RegExp])[] = [
+  ["0x10 to port 0xf4", guest(out(0xf4, 0x10)), 0, /^$/],
+  ["0x20 to port 0xf4", guest(out(0xf4, 0x20)), 65, /QEMU ended with status 65: the guest wrote 0x20 to port 0xf4/],
+  // ACPI: SLP_EN and SLP_TYP 0 to PM1a_CNT, which is at 0x604 on q35
+  [
+    "its own end to port 0x604",
+    guest([0x66, 0xba, 4, 6, 0x66, 0xb8, 0, 0x20, 0x66, 0xef, 0xeb, 0xfe]),
+    1,
+    /turned .* off/,
+  ],
+];
+
+for (const [what, kernel, expected, pattern] of VERDICTS) {
+  testWithTools([QEMU], `a guest that writes ${what} gives ${expected}`, async () => {
+    const { status, stderr } = await run(kernel);
+    assertEquals(status, expected);
+    assertMatch(stderr, pattern);
+  });
+}
+
+// mov $0x3f8, %dx; mov $'h', %al; out %al, (%dx)
+const SAY_H = [0x66, 0xba, 0xf8, 0x03, 0xb0, 0x68, 0xee];
+
+const HANGS: readonly (readonly [string, readonly number[], RegExp])[] = [
+  ["loops", [0xeb, 0xfe], /state +running\n +instruction +at 0xffffffff80000007, in program header 0/],
+  ["halts with interrupts off", [0xfa, 0xf4, 0xeb, 0xfd], /state +halted with interrupts off/],
+];
+
+for (const [what, code, pattern] of HANGS) {
+  testWithTools([QEMU], `a guest that ${what} gives 124 at the timeout, with the registers`, async () => {
+    const { status, stdout, stderr } = await run(guest([...SAY_H, ...code]), "--timeout", "2.5");
+    assertEquals([status, stdout], [124, "h"], stderr);
+    assertStringIncludes(stderr, "had not ended after 2.5 s");
+    assertMatch(stderr, pattern);
+    assertMatch(stderr, /RIP +ffffffff8000000[789].*CR3/);
+  });
+}
+
+testWithTools([QEMU], "hello runs: what it prints is standard output, and there is no report", async () => {
+  const { status, stdout, stderr } = await kload(["run", HELLO]);
+  assertEquals([status, stderr], [0, ""]);
+  assertMatch(stdout, /^Hello from the higher half!\r?\n/);
+  assertMatch(stdout, /all checks passed\r?\n$/);
+});
+
+testWithTools(
+  [QEMU],
+  "hello-pie runs where --kernel-base puts it, with memory and arguments of one's own",
+  async () => {
+    const base = ["--kernel-base", "0xffffffff80000000"];
+    const machine = ["--memory", "256M", "--qemu-arg", "-smp", "--qemu-arg", "2", "--qemu-arg=-name", "--qemu-arg=two"];
+    const { status, stdout, stderr } = await kload([
+      "run",
+      pathOf("examples/hello/hello-pie.elf"),
+      ...base,
+      ...machine,
+    ]);
+    assertEquals([status, stderr], [0, ""]);
+    assertStringIncludes(stdout, "all checks passed");
+  },
+);
+
+testWithTools([QEMU], "QEMU's own complaints are passed on with its status", async () => {
+  const { status, stderr } = await kload(["run", HELLO, "--qemu-arg", "-nonsense"]);
+  assertEquals(status, 1);
+  assertStringIncludes(stderr, "QEMU ended with status 1.");
+  assertStringIncludes(stderr, "-nonsense: invalid option");
+});
+
+testWithTools([QEMU], "--quiet leaves the report out, not the serial port", async () => {
+  const { status, stdout, stderr } = await run(guest([...SAY_H, 0x0f, 0x0b]), "--quiet");
+  assertEquals([status, stdout, stderr], [3, "h", ""]);
+});
+
+const WRONG: readonly (readonly [readonly string[], string])[] = [
+  [["--timeout", "0"], "Cannot use --timeout 0: it is no number of seconds"],
+  [["--timeout", "1m"], "Cannot use --timeout 1m"],
+  [["--memory", "18M"], "Cannot use --memory 18M: it is no multiple of 1M above 18M"],
+  [["--memory", "19.5M"], "Cannot use --memory 19.5M"],
+  [["--memory", "19M"], "more --memory"],
+];
+
+for (const [args, message] of WRONG) {
+  Deno.test(`run ${args.join(" ")} is wrong usage`, async () => {
+    const { status, stdout, stderr } = await kload(["run", HELLO, ...args]);
+    assertEquals([status, stdout], [2, ""]);
+    assertStringIncludes(stderr, message);
+  });
+}
+
+Deno.test("run refuses what the loader refuses, and names the rules that would accept it", async () => {
+  const { status, stderr } = await kload(["run", pathOf("tests/fixtures/original/corpus/hdr-class-3.elf")]);
+  assertEquals(status, 1);
+  assertStringIncludes(stderr, "error[class-unsupported]");
+});
+
+/** Starts `kload run` with a folder for what it writes. */
+function startRun(folder: string, args: readonly string[]): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--config", pathOf("deno.json"), "-A", pathOf("cli.ts"), "run", ...args],
+    env: { NO_COLOR: "1", TMPDIR: folder },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+/** The processes that have a folder's name among their arguments, from Linux's /proc. */
+async function processesOf(folder: string): Promise<readonly string[]> {
+  const found: string[] = [];
+  for await (const { name } of Deno.readDir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const line = await Deno.readTextFile(`/proc/${name}/cmdline`).catch(() => "");
+    if (line.includes(folder)) found.push(line.replaceAll("\0", " "));
+  }
+  return found;
+}
+
+async function eventually(what: () => Promise<boolean>): Promise<boolean> {
+  for (let tries = 0; tries < 100; tries++) {
+    if (await what()) return true;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return false;
+}
+
+const ENDS: readonly (readonly [Deno.Signal, number])[] = [["SIGINT", 130], ["SIGTERM", 143], ["SIGKILL", 137]];
+
+for (const [signal, expected] of Deno.build.os === "linux" ? ENDS : []) {
+  testWithTools([QEMU], `${signal} ends a run with ${expected}, and leaves no QEMU and no file behind`, async () => {
+    await withFile("kernel.elf", guest([...SAY_H, 0xeb, 0xfe]), async (path, folder) => {
+      await Deno.mkdir(`${folder}/tmp`);
+      const child = startRun(`${folder}/tmp`, [path]);
+      const said = await child.stdout.getReader().read();
+      assertEquals(said.value, new Uint8Array([0x68]));
+      assert((await processesOf(`${folder}/tmp`)).some((line) => line.startsWith(QEMU)));
+      child.kill(signal);
+      assertEquals((await child.status).code, expected);
+      await child.stderr.cancel();
+      assert(await eventually(async () => (await processesOf(`${folder}/tmp`)).length === 0));
+      assert(await eventually(() => Promise.resolve([...Deno.readDirSync(`${folder}/tmp`)].length === 0)));
+    });
+  });
+}
+
+testWithTools([QEMU, "gdb"], "--gdb waits for the debugger that it prints, at the entry point", async () => {
+  await withFile("tmp", new Uint8Array(), async (_, folder) => {
+    const child = startRun(folder, [HELLO, "--gdb"]);
+    const stderr = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
+    let told = "";
+    while (!/gdb .*\n/.test(told)) told += (await stderr.read()).value ?? "\ngdb nothing\n";
+    const [line] = /gdb .*/.exec(told)!;
+    const text = await runTool("sh", [
+      "-c",
+      `${line.replace("gdb", "gdb -nx -batch")} -ex 'info registers rip' -ex detach`,
+    ]);
+    assertMatch(text, /rip +0xffffffff80000000 +0xffffffff80000000 <_start>/);
+    assertStringIncludes(await new Response(child.stdout).text(), "all checks passed");
+    assertEquals((await child.status).code, 0);
+    await stderr.cancel();
+  });
+});
