@@ -5,11 +5,10 @@
  * @module
  */
 
-import type { ProgramHeader } from "../core/elf/program_header.ts";
 import { LoadError } from "../core/errors.ts";
 import { hexAddr } from "../core/memory/addresses.ts";
 import { PRESENT } from "../core/paging/entry.ts";
-import { atHeader } from "../core/pipeline/at_header.ts";
+import { mapBeside } from "../core/pipeline/map_beside.ts";
 import type { Plugin } from "../core/pipeline/plugin.ts";
 import type { Checked, ImageStage, Loading } from "../core/pipeline/stage.ts";
 import { CODE_SELECTOR, DATA_SELECTOR, encodeTrampoline, GDT_LIMIT } from "./context_switch/trampoline.ts";
@@ -125,13 +124,9 @@ function identityPage({ checked, frames, pageTable }: ContextSwitchNeeds): numbe
     throw new LoadError("frames-exhausted", { field: "frames left for the context switch", value: 0 });
   }
   checkReach("the context switch's page", page);
-  try {
+  mapBeside("the context switch's page, at its physical address", checked, () => {
     pageTable.mapTo(BigInt(page), page, PRESENT);
-  } catch (error) {
-    if (!(error instanceof LoadError) || error.code !== "page-already-mapped") throw error;
-    const place = { field: "the context switch's page, at its physical address", value: error.detail.value };
-    throw atHeader(new LoadError("page-already-mapped", place), {} as ProgramHeader, checked);
-  }
+  });
   return page;
 }
 

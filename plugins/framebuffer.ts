@@ -4,12 +4,10 @@
  * @module
  */
 
-import type { ProgramHeader } from "../core/elf/program_header.ts";
-import { LoadError } from "../core/errors.ts";
-import { alignUp, hexAddr, level4Index, low48, PAGE_SIZE, pageStart } from "../core/memory/addresses.ts";
+import { alignUp, hexAddr, PAGE_SIZE, pageStart } from "../core/memory/addresses.ts";
 import { PHYSICAL_END, virtAddr } from "../core/memory/addresses.ts";
 import { NO_EXECUTE, PRESENT, WRITABLE } from "../core/paging/entry.ts";
-import { atHeader } from "../core/pipeline/at_header.ts";
+import { mapBeside, reserveAddress } from "../core/pipeline/map_beside.ts";
 import type { Plugin } from "../core/pipeline/plugin.ts";
 import type { Checked, ImageStage, Level4Used, Loading } from "../core/pipeline/stage.ts";
 
@@ -113,13 +111,10 @@ export function framebuffer({ phys, size, address, info }: FramebufferOptions): 
         needs: ["checked", "pageTable", "usedLevel4Entries"],
         adds: ["framebuffer"],
         run: ({ checked, pageTable, usedLevel4Entries }) => {
-          const page = address ?? usedLevel4Entries.getFreeAddress(BigInt(whole));
-          usedLevel4Entries.mark(level4Index(low48(page)), level4Index(low48(page) + whole - 1));
-          try {
+          const page = reserveAddress(whole, address, usedLevel4Entries);
+          mapBeside("the framebuffer's page", checked, () => {
             pageTable.mapTo(page, first, PRESENT | WRITABLE | NO_EXECUTE, { size: whole });
-          } catch (error) {
-            throw collision(error, checked);
-          }
+          });
           const virt = page + BigInt(phys - first);
           return { framebuffer: { virt, phys, size, ...(info ? { info } : {}) } };
         },
@@ -150,11 +145,4 @@ function checkInfo({ width, height, bytesPerPixel, stride, pixelFormat }: Frameb
   if (!positions.every((bit) => Number.isInteger(bit) && bit >= 0 && bit < 256)) {
     throw new RangeError(`Cannot describe pixels with colors at bits ${positions}: they are not 0 to 255`);
   }
-}
-
-/** Names what was to be mapped, and the program header that is in the way, where one is. */
-function collision(error: unknown, checked: Checked["checked"]): unknown {
-  if (!(error instanceof LoadError) || error.code !== "page-already-mapped") return error;
-  const place = { field: "the framebuffer's page", value: error.detail.value };
-  return atHeader(new LoadError("page-already-mapped", place), {} as ProgramHeader, checked);
 }

@@ -4,12 +4,11 @@
  * @module
  */
 
-import type { ProgramHeader } from "../core/elf/program_header.ts";
 import { LoadError } from "../core/errors.ts";
-import { alignUp, canonical, hexAddr, level4Index, low48, LOW48_HIGHER_HALF } from "../core/memory/addresses.ts";
+import { alignUp, canonical, hexAddr, low48, LOW48_HIGHER_HALF } from "../core/memory/addresses.ts";
 import { PAGE_SIZE, virtAddr } from "../core/memory/addresses.ts";
 import { NO_EXECUTE, PRESENT, WRITABLE } from "../core/paging/entry.ts";
-import { atHeader } from "../core/pipeline/at_header.ts";
+import { mapBeside, reserveAddress } from "../core/pipeline/map_beside.ts";
 import { mapFresh } from "../core/pipeline/map_pages.ts";
 import type { Plugin } from "../core/pipeline/plugin.ts";
 import type { Checked, ImageStage, Level4Used, Loading } from "../core/pipeline/stage.ts";
@@ -96,14 +95,11 @@ export function kernelStack(
         needs: ["checked", "pageTable", "usedLevel4Entries"],
         adds: ["kernelStack"],
         run: ({ checked, pageTable, usedLevel4Entries }) => {
-          const start = low48(address ?? usedLevel4Entries.getFreeAddress(BigInt(whole)));
-          usedLevel4Entries.mark(level4Index(start), level4Index(start + whole - 1));
-          try {
+          const start = low48(reserveAddress(whole, address, usedLevel4Entries));
+          mapBeside("the kernel stack's page", checked, () => {
             if (guardPage && pageTable.translate(canonical(start)).mapped) throw isMapped(canonical(start));
             mapFresh({ pageTable }, start + below, alignUp(size), FLAGS, "kernel-stack");
-          } catch (error) {
-            throw collision(error, checked);
-          }
+          });
           const bottom = canonical(start + below);
           const top = bottom + BigInt(size - size % ALIGNMENT);
           return { kernelStack: { bottom, top, ...(guardPage ? { guardPage: canonical(start) } : {}) } };
@@ -126,11 +122,4 @@ function checkAddress(address: bigint, size: number): void {
 
 function isMapped(value: bigint): LoadError {
   return new LoadError("page-already-mapped", { field: "page", value });
-}
-
-/** Names what was to be mapped, and the program header that is in the way, where one is. */
-function collision(error: unknown, checked: Checked["checked"]): unknown {
-  if (!(error instanceof LoadError) || error.code !== "page-already-mapped") return error;
-  const place = { field: "the kernel stack's page", value: error.detail.value };
-  return atHeader(new LoadError("page-already-mapped", place), {} as ProgramHeader, checked);
 }

@@ -4,13 +4,11 @@
  * @module
  */
 
-import type { ProgramHeader } from "../core/elf/program_header.ts";
-import { LoadError } from "../core/errors.ts";
-import { hexAddr, level4Index, low48, LOW48_HIGHER_HALF, PAGE_SIZE } from "../core/memory/addresses.ts";
+import { hexAddr, low48, LOW48_HIGHER_HALF, PAGE_SIZE } from "../core/memory/addresses.ts";
 import { physicalPages, virtAddr } from "../core/memory/addresses.ts";
 import { NO_EXECUTE, type PageSize, PRESENT, WRITABLE } from "../core/paging/entry.ts";
 import type { Mapper } from "../core/paging/mapper.ts";
-import { atHeader } from "../core/pipeline/at_header.ts";
+import { mapBeside, reserveAddress } from "../core/pipeline/map_beside.ts";
 import type { Plugin } from "../core/pipeline/plugin.ts";
 import type { Checked, ImageStage, Level4Used, Loading } from "../core/pipeline/stage.ts";
 
@@ -88,13 +86,8 @@ export function physicalMemory(
         adds: ["physicalMemoryOffset", "physicalMemorySize"],
         run: ({ checked, memory, pageTable, usedLevel4Entries }) => {
           const bytes = size ?? memory.base + memory.size;
-          const offset = address ?? usedLevel4Entries.getFreeAddress(BigInt(bytes));
-          usedLevel4Entries.mark(level4Index(low48(offset)), level4Index(low48(offset) + bytes - 1));
-          try {
-            mapAll(pageTable, offset, bytes, usable);
-          } catch (error) {
-            throw collision(error, checked);
-          }
+          const offset = reserveAddress(bytes, address, usedLevel4Entries);
+          mapBeside("physical memory's page", checked, () => mapAll(pageTable, offset, bytes, usable));
           return { physicalMemoryOffset: offset, physicalMemorySize: bytes };
         },
       },
@@ -118,11 +111,4 @@ function checkSize(size: number): void {
   if (physicalPages(size, "the size of physical memory") === 0 || size > LOW48_HIGHER_HALF) {
     throw new RangeError(`Cannot map ${size} bytes of physical memory: a half of the address space has 2^47`);
   }
-}
-
-/** Names what was to be mapped, and the program header that is in the way, where one is. */
-function collision(error: unknown, checked: Checked["checked"]): unknown {
-  if (!(error instanceof LoadError) || error.code !== "page-already-mapped") return error;
-  const place = { field: "physical memory's page", value: error.detail.value };
-  return atHeader(new LoadError("page-already-mapped", place), {} as ProgramHeader, checked);
 }

@@ -4,13 +4,12 @@
  * @module
  */
 
-import type { ProgramHeader } from "../core/elf/program_header.ts";
 import { LoadError } from "../core/errors.ts";
-import { alignUp, hexAddr, level4Index, low48, LOW48_HIGHER_HALF } from "../core/memory/addresses.ts";
+import { alignUp, hexAddr, low48, LOW48_HIGHER_HALF } from "../core/memory/addresses.ts";
 import { PAGE_SIZE, pageStart, PHYSICAL_END, virtAddr } from "../core/memory/addresses.ts";
 import type { FrameRun } from "../core/memory/frame_allocator.ts";
 import { NO_EXECUTE, PRESENT, WRITABLE } from "../core/paging/entry.ts";
-import { atHeader } from "../core/pipeline/at_header.ts";
+import { mapBeside, reserveAddress } from "../core/pipeline/map_beside.ts";
 import type { Plugin } from "../core/pipeline/plugin.ts";
 import type { Base, Checked, ImageStage, Level4Used, Loading } from "../core/pipeline/stage.ts";
 
@@ -103,13 +102,10 @@ export function ramdisk(options: RamdiskOptions): RamdiskPlugin {
         adds: ["ramdisk"],
         run: (context) => {
           const { checked, usedLevel4Entries } = context;
-          const page = address ?? usedLevel4Entries.getFreeAddress(BigInt(whole));
-          usedLevel4Entries.mark(level4Index(low48(page)), level4Index(low48(page) + whole - 1));
-          try {
+          const page = reserveAddress(whole, address, usedLevel4Entries);
+          return mapBeside("the ramdisk's page", checked, () => {
             return { ramdisk: bytes ? copy(context, page, bytes) : map(context, page, phys, size) };
-          } catch (error) {
-            throw collision(error, checked);
-          }
+          });
         },
       },
     }],
@@ -159,11 +155,4 @@ function checkRange(phys: number, size: number, address: bigint | undefined): vo
   if (low48(address) % LOW48_HIGHER_HALF + whole > LOW48_HIGHER_HALF) {
     throw new RangeError(`Cannot map the ramdisk at ${hexAddr(address)}: it crosses the end of the half`);
   }
-}
-
-/** Names what was to be mapped, and the program header that is in the way, where one is. */
-function collision(error: unknown, checked: Checked["checked"]): unknown {
-  if (!(error instanceof LoadError) || error.code !== "page-already-mapped") return error;
-  const place = { field: "the ramdisk's page", value: error.detail.value };
-  return atHeader(new LoadError("page-already-mapped", place), {} as ProgramHeader, checked);
 }

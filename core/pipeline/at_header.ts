@@ -5,7 +5,7 @@
  */
 
 import type { ProgramHeader } from "../elf/program_header.ts";
-import { LoadError } from "../errors.ts";
+import { LoadError, type PagePlace } from "../errors.ts";
 import { canonical, low48, pageStart } from "../memory/addresses.ts";
 import type { Checked } from "./stage.ts";
 
@@ -19,12 +19,23 @@ import type { Checked } from "./stage.ts";
  */
 export function atHeader(error: LoadError, { index }: ProgramHeader, checked: Checked["checked"]): LoadError {
   if (error.detail.index !== undefined || error.code === "source-failed") return error;
-  const owner = error.code === "page-already-mapped" ? ownerOf(error.detail.value as bigint, index, checked) : {};
+  const owner = error.code === "page-already-mapped" ? ownerOf(error.detail.value as bigint, checked, index) : {};
   return new LoadError(error.code, { ...error.detail, index, ...owner }, { cause: error.cause });
 }
 
-/** The header whose pages reach the one that is mapped already; the original's bss reaches the page behind its end too. */
-function ownerOf(page: bigint, index: number, checked: Checked["checked"]): object {
+/**
+ * Finds the header that owns a page; the bss of the original reaches the page behind its end too.
+ *
+ * @param page Virtual address of the page.
+ * @param checked All headers.
+ * @param index Index of a header that is not asked about, where there is one.
+ * @returns The header's index and range, where one owns the page.
+ */
+export function ownerOf(
+  page: bigint,
+  checked: Checked["checked"],
+  index?: number,
+): Partial<Pick<PagePlace, "otherIndex" | "otherRange">> {
   const low = low48(page);
   for (const { load, index: otherIndex } of checked) {
     if (!load || otherIndex === index) continue;

@@ -4,12 +4,11 @@
  * @module
  */
 
-import type { ProgramHeader } from "../../core/elf/program_header.ts";
 import { LoadError } from "../../core/errors.ts";
-import { alignUp, level4Index, low48, PAGE_SIZE } from "../../core/memory/addresses.ts";
+import { alignUp, PAGE_SIZE } from "../../core/memory/addresses.ts";
 import type { FrameLedger, FrameRun } from "../../core/memory/frame_allocator.ts";
 import { NO_EXECUTE, PRESENT, WRITABLE } from "../../core/paging/entry.ts";
-import { atHeader } from "../../core/pipeline/at_header.ts";
+import { mapBeside, reserveAddress } from "../../core/pipeline/map_beside.ts";
 import type { Base, Checked, Level4Used, Loading, TlsExtracted } from "../../core/pipeline/stage.ts";
 import { BOOT_INFO_SIZE, encodeBootInfo, encodeRegions, MEMORY_REGION_SIZE, type PixelLayout } from "./layout.ts";
 import { defaultRegions, type MachineRegion, type OwnedRegion, ownedRegions } from "./memory_map.ts";
@@ -92,14 +91,11 @@ export function placeBootInfo(context: BootInfoNeeds, options: BootInfoOptions):
   const regions = () => ownedRegions(machine, usedRanges(context));
   const most = withoutOwners(regions()).length + SPARE_REGIONS;
   const size = alignUp(BOOT_INFO_SIZE + most * MEMORY_REGION_SIZE);
-  const address = options.address ?? usedLevel4Entries.getFreeAddress(BigInt(size));
-  const low = low48(address);
-  usedLevel4Entries.mark(level4Index(low), level4Index(low + size - 1));
+  const address = reserveAddress(size, options.address, usedLevel4Entries);
   const runs = takeFrames(frames, size);
-  mapped(
-    () => runs.forEach(({ at, phys, size }) => pageTable.mapTo(address + BigInt(at), phys, FLAGS, { size })),
-    checked,
-  );
+  mapBeside("the boot information's page", checked, () => {
+    runs.forEach(({ at, phys, size }) => pageTable.mapTo(address + BigInt(at), phys, FLAGS, { size }));
+  });
 
   const update = (): void => {
     const bytes = encode(context, options, address, withoutOwners(regions()), size);
@@ -173,15 +169,4 @@ function usedRanges({ settings, keptBytes, frames, framebuffer, ramdisk }: BootI
     if (range && !isOwn(range.phys)) used.push({ phys: range.phys, size: range.size, owner, device: true });
   }
   return used;
-}
-
-/** Names what was to be mapped, and the program header that is in the way, where one is. */
-function mapped(map: () => void, checked: Checked["checked"]): void {
-  try {
-    map();
-  } catch (error) {
-    if (!(error instanceof LoadError) || error.code !== "page-already-mapped") throw error;
-    const place = { field: "the boot information's page", value: error.detail.value };
-    throw atHeader(new LoadError("page-already-mapped", place), {} as ProgramHeader, checked);
-  }
 }
