@@ -50,3 +50,19 @@ export type Report = (diagnostic: Diagnostic) => void;
 export function diagnostic(rule: DiagnosticRule, about: Omit<Diagnostic, "rule" | "hint">): Diagnostic {
   return { rule, ...about, hint: DIAGNOSTIC_HINTS[rule] };
 }
+
+/**
+ * Checks a diagnostic that a stage or a plugin reports, and copies and freezes it.
+ *
+ * @param diagnostic What was reported.
+ * @returns The same, frozen.
+ * @throws {TypeError} Where a part of it is missing or of another type.
+ */
+export function checkDiagnostic(diagnostic: Diagnostic): Diagnostic {
+  const { rule, severity, addresses, message, hint } = diagnostic ?? {};
+  const texts = [rule, severity, message, hint].every((text) => typeof text === "string");
+  if (!texts || !Array.isArray(addresses) || !addresses.every((address) => typeof address === "bigint")) {
+    throw new TypeError("Cannot report: a diagnostic has the texts rule, severity, message and hint, and addresses");
+  }
+  return Object.freeze({ ...diagnostic, addresses: Object.freeze([...addresses]) });
+}

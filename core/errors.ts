@@ -271,7 +271,10 @@ const ERRORS: { readonly [C in ErrorCode]: ErrorText<C> } = {
     hint: "Give a larger memory (--memory-size), or leave its size out to have it computed.",
   },
   "frames-exhausted": {
-    message: (place) => `Cannot allocate a frame for ${header(place)}: ${place.field} is ${hex(place.value)}`,
+    message: (place) => {
+      const asker = place.index === undefined ? "" : ` for ${header(place)}`;
+      return `Cannot allocate a frame${asker}: ${place.field} is ${place.value}`;
+    },
     hint: "Give a larger memory (--memory-size), or a frame allocator with more frames.",
   },
   "page-already-mapped": {
@@ -284,7 +287,10 @@ const ERRORS: { readonly [C in ErrorCode]: ErrorText<C> } = {
     hint: "Two segments share a page: align them to 4 KiB in the linker script; the default rules merge such pages.",
   },
   "page-not-mapped": {
-    message: (place) => `Cannot use ${place.field} ${hex(place.value)} of ${header(place)}: it is not mapped`,
+    message: (place) => {
+      const owner = place.index === undefined ? "" : ` of ${header(place)}`;
+      return `Cannot use ${place.field} ${hex(place.value)}${owner}: it is not mapped`;
+    },
     hint: "No segment covers the address: compare it with the mappings of the report.",
   },
   "table-out-of-memory": {
@@ -333,7 +339,7 @@ const ERRORS: { readonly [C in ErrorCode]: ErrorText<C> } = {
 };
 
 /** Every code of a {@linkcode LoadError}, sorted as they are documented. */
-export const ERROR_CODES: readonly ErrorCode[] = Object.keys(ERRORS) as ErrorCode[];
+export const ERROR_CODES: readonly ErrorCode[] = Object.freeze(Object.keys(ERRORS) as ErrorCode[]);
 
 /**
  * What the user can do about an error of this code, in one or two sentences.

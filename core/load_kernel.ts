@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Diagnostic } from "./diagnostics.ts";
+import { checkDiagnostic, type Diagnostic } from "./diagnostics.ts";
 import type { FileHeader } from "./elf/file_header.ts";
 import type { ProgramHeader } from "./elf/program_header.ts";
 import { openIntake, type Progress } from "./intake/intake.ts";
@@ -103,7 +103,7 @@ export interface LoadedKernel<P extends readonly PluginEntry[] = [], S extends r
   readonly usedLevel4Entries: Level4Field<S>;
   /** Physical address of the level-4 table: what CR3 gets. */
   readonly level4Frame: number;
-  /** Number of frames allocated; a level-4 frame that the caller gave is not counted. */
+  /** Number of frames allocated so far; a level-4 frame that the caller gave is not counted. */
   readonly framesAllocated: number;
   /** Physical address of the first frame that was never handed out. */
   readonly nextFrame: number;
@@ -181,13 +181,21 @@ export async function loadKernel<
   }
   const list = checkPlugins(options.plugins ?? []);
   const handlers = handlerStages(list);
-  const stages = withPlugins((options.pipeline ?? defaultPipeline).stages, list, handlers);
+  const given = options.pipeline ?? defaultPipeline;
+  if (!Array.isArray(given.stages)) throw new TypeError("Cannot use the pipeline: pass what pipeline() makes");
+  const stages = withPlugins(given.stages, list, handlers);
   checkOrder(stages);
   const { signal, onProgress } = options;
+  if (signal !== undefined && typeof signal?.throwIfAborted !== "function") {
+    throw new TypeError("Cannot use the signal: it is no AbortSignal");
+  }
+  if (onProgress !== undefined && typeof onProgress !== "function") {
+    throw new TypeError("Cannot use onProgress: it is no function");
+  }
   signal?.throwIfAborted();
 
   const diagnostics: Diagnostic[] = [];
-  const report = (diagnostic: Diagnostic): void => void diagnostics.push(Object.freeze(diagnostic));
+  const report = (diagnostic: Diagnostic): void => void diagnostics.push(checkDiagnostic(diagnostic));
   const intake = openIntake(openSource(source), { maxMemory: settings.maxMemory, signal, onProgress });
   const base: Base = { rules: RULES[name], settings, intake, report, claimOn: list.claimOn };
   try {
@@ -225,8 +233,12 @@ function loadedKernel(
     ...(tlsTemplate ? { tlsTemplate } : {}),
     usedLevel4Entries: usedLevel4Entries as UsedLevel4Entries,
     level4Frame: pageTable.level4Frame,
-    framesAllocated: frames.framesAllocated,
-    nextFrame: frames.nextFrame,
+    get framesAllocated() {
+      return frames.framesAllocated;
+    },
+    get nextFrame() {
+      return frames.nextFrame;
+    },
     memory,
     pageTable,
     read: (virt: bigint, length: number) => readVirtual(memory, pageTable, virt, length),

@@ -57,8 +57,12 @@ export type RelocatePlugin = Plugin<
  *
  * @param options How kernels are placed; `kernelBase` goes before it.
  * @returns The plugin.
+ * @throws {TypeError} Where the seed is no `bigint`.
  */
 export function relocate({ seed }: RelocateOptions = {}): RelocatePlugin {
+  if (seed !== undefined && typeof seed !== "bigint") {
+    throw new TypeError(`Cannot use ${seed} as a seed: it is no bigint`);
+  }
   return {
     name: "relocate",
     stages: [{ before: "sanity-check", stage: placeStage(seed) }],

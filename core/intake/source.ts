@@ -91,6 +91,8 @@ function responseSource(response: Response): ByteSource {
 /** How often in a row a source may give 0 bytes, which says neither that it goes on nor that it ended. */
 const EMPTY_READS = 1000;
 const SCRATCH_SIZE = 2 ** 16;
+/** How long a stream is waited for that was cancelled, in milliseconds. */
+const CANCEL_PATIENCE = 20;
 
 function readerSource(reader: ByteReader): ByteSource {
   let taken = 0;
@@ -191,9 +193,15 @@ function byobReader(stream: ReadableStream<Uint8Array>): ReadableStreamBYOBReade
   }
 }
 
-/** Cancels and unlocks. A stream that failed already tells its error again here; it was told where it was read. */
+/**
+ * Cancels and unlocks. A stream that failed already tells its error again here; it was told where it was read. One that
+ * never comes to an end is not waited for beyond a turn.
+ */
 async function release(reader: ReadableStreamDefaultReader | ReadableStreamBYOBReader, reason: unknown): Promise<void> {
-  const cancelled = reader.cancel(reason);
+  const cancelled = reader.cancel(reason).catch(() => {});
   reader.releaseLock();
-  await cancelled.catch(() => {});
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const turn = new Promise((resolve) => timer = setTimeout(resolve, CANCEL_PATIENCE));
+  await Promise.race([cancelled, turn]);
+  clearTimeout(timer);
 }

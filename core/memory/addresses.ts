@@ -105,9 +105,11 @@ export function alignUp(address: number): number {
  * @param value The value in bytes.
  * @param name What to call it in the message.
  * @returns The same value.
+ * @throws {TypeError} Where it is no number.
  * @throws {RangeError} Where it is no multiple of 4096 between 0 and 2^52.
  */
 export function physicalPages(value: number, name: string): number {
+  if (typeof value !== "number") throw new TypeError(`Cannot use ${value} as ${name}: it is no number`);
   if (!Number.isInteger(value) || value < 0 || value > PHYSICAL_END || value % PAGE_SIZE !== 0) {
     const shown = Number.isInteger(value) ? hexAddr(value) : value;
     throw new RangeError(`Cannot use ${shown} as ${name}: it is not a multiple of 4096 between 0 and 2^52`);

@@ -39,7 +39,7 @@ export interface Range {
  * @throws {LoadError} "page-already-mapped" or "frames-exhausted".
  */
 export function mapRun(tables: Tables, frames: FrameLedger, range: Range, leaf: FlagHalves, parents: number): void {
-  const fresh = takeTableFrames(frames, countMissingTables(tables, range));
+  const fresh = takeTableFrames(tables, frames, countMissingTables(tables, range));
   const { level, low, size, phys } = range;
   const step = LEVEL_SPAN[level];
   for (let done = 0; done < size;) {
@@ -94,7 +94,11 @@ export function mapFresh(
     const at = low + done;
     const spanEnd = done + entriesLeft(at, size - done, 1) * PAGE_SIZE;
     let run = take(done, 1);
-    const fresh = takeTableFrames(frames, countMissingTables(tables, { low: at, size: spanEnd - done, level: 1 }));
+    const fresh = takeTableFrames(
+      tables,
+      frames,
+      countMissingTables(tables, { low: at, size: spanEnd - done, level: 1 }),
+    );
     const table = ensureTable(tables, fresh, at, 1, parents);
     for (;;) {
       const slot = tables.slot(table, 1, low + done);
@@ -154,12 +158,16 @@ function alreadyMapped(low: number): LoadError {
   return new LoadError("page-already-mapped", { field: "page", value: canonical(low) });
 }
 
-/** Takes frames for tables in the allocator's order, last one first, to be popped. */
-function takeTableFrames(frames: FrameLedger, count: number): number[] {
-  const taken: number[] = [];
+/** Takes frames for tables in the allocator's order, last one first, to be popped; gives them back where there are few. */
+function takeTableFrames(tables: Tables, frames: FrameLedger, count: number): number[] {
+  const { spareFrames } = tables;
+  const taken: number[] = spareFrames.splice(0, count);
   while (taken.length < count) {
     const run: FrameRun | undefined = frames.allocateRun(count - taken.length, "table");
-    if (!run) throw new LoadError("frames-exhausted", { field: "frames left for page tables", value: taken.length });
+    if (!run) {
+      spareFrames.unshift(...taken);
+      throw new LoadError("frames-exhausted", { field: "the number of frames left for tables", value: taken.length });
+    }
     for (let phys = run.phys; phys < run.phys + run.size; phys += PAGE_SIZE) taken.push(phys);
   }
   return taken.reverse();

@@ -153,9 +153,9 @@ export function createMapper({ memory, level4Frame, frames, parentFlags }: Mappe
       const { phys, pageSize } = readLeaf(tables, end, virt);
       writeRun(tables.words, end.slot, 1, phys, pageSize, flagHalves(flags, pageSize));
     },
-    leaves: () => leaves(tables),
-    mappings: () => mappings(tables),
-    tables: () => listTables(tables),
+    leaves: () => ({ [Symbol.iterator]: () => leaves(tables) }),
+    mappings: () => ({ [Symbol.iterator]: () => mappings(tables) }),
+    tables: () => ({ [Symbol.iterator]: () => listTables(tables) }),
   };
   return Object.freeze(mapper);
 }
@@ -201,7 +201,9 @@ function checkRange(virt: bigint, phys: number, { size, pageSize = 0x1000 }: Map
   }
   const half = low < LOW48_HIGHER_HALF ? LOW48_HIGHER_HALF : LOW48_END;
   if (low + bytes > half) {
-    throw new RangeError(`Cannot map ${hexAddr(bytes)} bytes at ${hexAddr(virt)}: they cross its end`);
+    throw new RangeError(
+      `Cannot map ${hexAddr(bytes)} bytes at ${hexAddr(virt)}: they leave their half of the address space`,
+    );
   }
   if (phys + bytes > PHYSICAL_END) throw new RangeError(`Cannot map: physical ${hexAddr(phys)} + size is above 2^52`);
   return { low, phys, size: bytes, pageSize, level };

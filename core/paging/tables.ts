@@ -14,6 +14,8 @@ import { TABLE_ENTRIES } from "./entry.ts";
 export interface Tables {
   /** Physical address of the level-4 table. */
   readonly root: number;
+  /** Zeroed frames that a call took for tables before it failed; the next call takes them first. */
+  readonly spareFrames: number[];
   /** Physical memory as 32-bit words; an entry is two of them, low half first. */
   readonly words: Uint32Array;
   /** Index into `words` of the entry that a virtual address (its low 48 bits) selects in a table of a level. */
@@ -37,6 +39,7 @@ export function openTables(memory: PhysicalMemory, root: number): Tables {
   const words = new Uint32Array(memory.buffer);
   return {
     root,
+    spareFrames: [],
     words,
     slot: (table, level, low) =>
       (table - base) / 4 + (Math.floor(low / LEVEL_SPAN[level as 1 | 2 | 3 | 4]) & (TABLE_ENTRIES - 1)) * 2,

@@ -57,7 +57,7 @@ async function runStage(
   try {
     // checkOrder has seen to it that the context has what the stage needs.
     const added = stage.segment(phdr, context as never);
-    return (added instanceof Promise ? await added : added) as Record<string, unknown>;
+    return ((added instanceof Promise ? await added : added) ?? {}) as Record<string, unknown>;
   } catch (error) {
     throw error instanceof LoadError ? atHeader(error, phdr, context.checked) : error;
   }

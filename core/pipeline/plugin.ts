@@ -213,6 +213,10 @@ function checkPlugin(entry: unknown): AnyPlugin {
   if (![needs, handlers, stages].every(Array.isArray)) {
     throw new TypeError(`Cannot use ${who}: needs, handlers and stages have to be arrays`);
   }
+  for (const part of [...handlers, ...stages] as readonly unknown[]) {
+    if (typeof part === "object" && part !== null) continue;
+    throw new TypeError(`Cannot use ${who}: ${part} is no handler and no stage`);
+  }
   for (const handler of handlers) {
     checkKeys(handler, HANDLER_KEYS, `a handler of ${who}`);
     const { type, machine = 0, phase = "load", handle } = handler;
@@ -225,7 +229,7 @@ function checkPlugin(entry: unknown): AnyPlugin {
   }
   for (const placed of stages) {
     checkKeys(placed, STAGE_KEYS, `a stage of ${who}`);
-    if (("before" in placed) === ("after" in placed) || !placed.stage) {
+    if (("before" in placed) === ("after" in placed) || typeof placed.stage !== "object" || placed.stage === null) {
       throw new TypeError(`Cannot use a stage of ${who}: it needs a stage, and one of before and after`);
     }
   }

@@ -47,6 +47,7 @@ export function pluginContext(
       write: (virt, bytes) => write(virt, bytes, context),
       own: (virt) => ownPage(virt, context),
       allocateFrames: (count, owner) => {
+        if (!Number.isSafeInteger(count) || count < 1) throw new RangeError(`Cannot allocate ${count} frames`);
         const run = frames.allocateRun(count, owner);
         if (run?.size === count * PAGE_SIZE) return run.phys;
         throw new LoadError("frames-exhausted", { field: "frames asked for in one piece", value: count });

@@ -29,7 +29,7 @@ export async function runPipeline(stages: readonly Stage[], base: Base, signal?:
   const additions = new Map<string, Readonly<Record<string, unknown>>>();
   for (const stage of imageStages(stages)) {
     signal?.throwIfAborted();
-    const added = await unlessAborted(stage.run(context as never), signal) as Record<string, unknown>;
+    const added = await unlessAborted(stage.run(context as never), signal) as Record<string, unknown> | undefined ?? {};
     context = { ...context, ...added };
     const { segmentResults } = added as Partial<SegmentResults>;
     if (segmentResults) segmentResults.forEach((result, name) => additions.set(name, result));

@@ -37,8 +37,13 @@ export function checkSettings(options: {
   readonly kernelBase?: bigint;
 }): LoadSettings {
   const { maxMemory = DEFAULT_MAX_MEMORY, level4Frame, frames, kernelBase } = options;
-  if (typeof maxMemory !== "number" || !(maxMemory > 0 && maxMemory <= PHYSICAL_END)) {
+  if (typeof maxMemory !== "number") throw new TypeError(`Cannot use ${maxMemory} as maxMemory: it is no number`);
+  if (!(Number.isInteger(maxMemory) && maxMemory > 0 && maxMemory <= PHYSICAL_END)) {
     throw new RangeError(`Cannot use ${maxMemory} as maxMemory: it is no number of bytes up to 2^52`);
+  }
+  checkMemoryKind(options.memory);
+  if (frames !== undefined && typeof frames?.allocateFrame !== "function") {
+    throw new TypeError("Cannot use frames: it is no frame allocator with allocateFrame()");
   }
   const memory = options.memory && "bytes" in options.memory ? options.memory : undefined;
   const base = physicalPages(options.memory?.base ?? 0, "the base of physical memory");
@@ -53,8 +58,18 @@ export function checkSettings(options: {
   if (level4Frame !== undefined && physicalPages(level4Frame, "level4Frame") > PHYSICAL_END - PAGE_SIZE) {
     throw new RangeError(`Cannot use ${hexAddr(level4Frame)} as level4Frame: it ends above 2^52`);
   }
-  if (kernelBase !== undefined && (typeof kernelBase !== "bigint" || kernelBase < 0n || kernelBase >= 1n << 64n)) {
-    throw new RangeError(`Cannot use ${kernelBase} as kernelBase: it is no 64-bit bigint`);
+  if (kernelBase !== undefined && typeof kernelBase !== "bigint") {
+    throw new TypeError(`Cannot use ${kernelBase} as kernelBase: it is no bigint`);
+  }
+  if (kernelBase !== undefined && (kernelBase < 0n || kernelBase >= 1n << 64n)) {
+    throw new RangeError(`Cannot use ${kernelBase} as kernelBase: it has more than 64 bits`);
   }
   return { memory, base, size, maxMemory, kernelOffset, level4Frame, frames, kernelBase };
+}
+
+function checkMemoryKind(memory: unknown): void {
+  if (memory === undefined) return;
+  const isBuffer = ArrayBuffer.isView(memory) || /Buffer\]$/.test(Object.prototype.toString.call(memory));
+  if (typeof memory === "object" && memory !== null && !isBuffer) return;
+  throw new TypeError("Cannot use the memory: pass { base, size }, or what physicalMemory({ base, buffer }) makes");
 }

@@ -29,7 +29,7 @@ export const bssFixup: SegmentStage<Base & Checked & Loading, unknown, "bss-fixu
     const zeroStart = load.start + load.fileSize;
     const partial = zeroStart % PAGE_SIZE !== 0 && (load.fileSize > 0 || rules.mapsEmptyFilePart);
     if (partial && rules.bssAlwaysCopies) copyLastPage(load, flags, context);
-    else if (partial) await ownLastPage(load, context);
+    else if (partial) await ownLastPage(load, flags, context);
     const first = partial ? alignUp(zeroStart) : pageStart(zeroStart);
     const end = rules.bssEnd === "inclusive"
       ? pageStart(load.start + load.memSize) + PAGE_SIZE
@@ -51,10 +51,15 @@ function mapZeroed(first: number, end: number, flags: bigint, context: Needs): v
 }
 
 /** Gives the page where the file part ends a frame of its own, and zeroes the rest of it. */
-async function ownLastPage(load: LoadRange, context: Needs): Promise<void> {
-  const { settings, intake, memory, sharedPages, keptBytes } = context;
+async function ownLastPage(load: LoadRange, flags: bigint, context: Needs): Promise<void> {
+  const { rules, settings, intake, memory, pageTable, sharedPages, keptBytes } = context;
   const zeroStart = load.start + load.fileSize;
-  if (sharedPages.has(pageStart(zeroStart))) return; // merged pages are fresh: zero behind the bytes
+  const low = pageStart(zeroStart);
+  if (sharedPages.has(low)) return; // merged pages are fresh: zero behind the bytes
+  if (rules.ownership === "frame" && !pageTable.translate(canonical(low)).mapped) {
+    mapFresh(context, low, PAGE_SIZE, flags, "bss"); // a pipeline without map-load
+    return;
+  }
   await intake.require(Math.min(keptBytes, alignUp(settings.kernelOffset + load.fileOffset + load.fileSize)));
   const phys = ownPage(canonical(zeroStart - 1), context) + 1;
   memory.bytes(phys, alignUp(phys) - phys).fill(0);

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
 import { PF_R, PF_W, PF_X } from "../../core/elf/constants.ts";
 import type { CheckedProgramHeader } from "../../core/elf/program_header.ts";
-import type { Phase, Plugin, PluginContext } from "../../core/pipeline/plugin.ts";
+import type { AnyPlugin, Phase, Plugin, PluginContext } from "../../core/pipeline/plugin.ts";
 import {
   type LoadedKernel,
   LoadError,
@@ -234,4 +234,18 @@ Deno.test("pages that a handler maps are the kernel's", async () => {
   const run = [...kernel.mappings()].find(({ virt }) => virt === 0x80_0000_0000n);
   assertEquals([run?.size, run?.writable, run?.executable], [0x2000, true, false]);
   assertNotEquals(run?.phys, undefined);
+});
+
+Deno.test("a handler that reports what is no diagnostic, or asks for no whole number of frames, has failed", async () => {
+  const wrongs: readonly ((context: PluginContext) => unknown)[] = [
+    ({ report }) => report(null as never),
+    ({ report }) => report({ rule: "mine" } as never),
+    ({ allocateFrames }) => allocateFrames(1.5, "mine"),
+    ({ allocateFrames }) => allocateFrames(0, "mine"),
+  ];
+  for (const wrong of wrongs) {
+    const mine: AnyPlugin = { name: "mine", handlers: [{ type: 1, handle: (_phdr, context) => void wrong(context) }] };
+    const error = await assertRejects(() => loadKernel(buildElf({ segments: [{ filesz: 1 }] }), { plugins: [mine] }));
+    assertEquals((error as LoadError).code, "plugin-failed");
+  }
 });

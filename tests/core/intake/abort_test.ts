@@ -1,6 +1,7 @@
 /** An abort ends a load at once, with the signal's own reason, and leaves nothing behind. */
 
-import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { LoadError } from "../../../core/errors.ts";
 import { PF_R, PF_X } from "../../../core/elf/constants.ts";
 import type { KernelSource } from "../../../core/intake/source.ts";
 import { defaultPipeline, loadKernel, type LoadOptions } from "../../../core/load_kernel.ts";
@@ -275,4 +276,16 @@ Deno.test("a load that is over has no listener left on the signal, and an abort 
     controller.abort();
     assertStrictEquals(kernel.entryPoint, 0x40_0000n);
   }
+});
+
+Deno.test("a stream whose cancel() never settles hangs neither a load nor a refusal", async () => {
+  const endless = (file: Uint8Array) =>
+    new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.enqueue(file.slice()),
+      cancel: () => new Promise<void>(() => {}),
+    }, { highWaterMark: 0 });
+  const stream = endless(FILE);
+  assertStrictEquals((await loadKernel(stream)).entryPoint, 0x40_0000n);
+  assertStrictEquals(stream.locked, false);
+  await assertRejects(() => loadKernel(endless(new Uint8Array(64))), LoadError, "magic");
 });

@@ -84,9 +84,10 @@ Deno.test("ascendingFrames() hands out no frame twice, whatever is asked for", (
 Deno.test("ascendingFrames() refuses addresses that are no multiple of 4096 up to 2^52", () => {
   const range = { start: 0x1000, end: 0x5000, skip: 0x2000 };
   for (const name of ["start", "end", "skip"]) {
-    for (const value of [0x1800, -PAGE, 0.5, NaN, Infinity, 2 ** 52 + PAGE, "4096"]) {
+    for (const value of [0x1800, -PAGE, 0.5, NaN, Infinity, 2 ** 52 + PAGE]) {
       assertThrows(() => ascendingFrames({ ...range, [name]: value }), RangeError, undefined, `${name} ${value}`);
     }
+    assertThrows(() => ascendingFrames({ ...range, [name]: "4096" }), TypeError, undefined, name);
   }
 });
 

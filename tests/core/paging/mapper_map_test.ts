@@ -1,4 +1,7 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { loadKernel } from "../../../core/load_kernel.ts";
+import { PRESENT } from "../../../core/paging/entry.ts";
+import { buildElf } from "../../elf_builder.ts";
 import { type ErrorCode, LoadError } from "../../../core/errors.ts";
 import { ascendingFrames, frameLedger } from "../../../core/memory/frame_allocator.ts";
 import { freshMemory, type PhysicalMemory, physicalMemory } from "../../../core/memory/physical_memory.ts";
@@ -394,4 +397,20 @@ Deno.test("mapTo() works in shared memory and in memory that was used before", (
   const mapper = createMapper({ memory, level4Frame: 0, frames, parentFlags: "writable" });
   mapper.mapTo(0x5000n, 0x6000, P | W);
   assertEquals([...mapper.leaves()], [{ virt: 0x5000n, phys: 0x6000, pageSize: PAGE, flags: P | W }]);
+});
+
+Deno.test("frames that a call took before it failed serve the next call, and nextFrame is what it is at the time", async () => {
+  const kernel = await loadKernel(buildElf({ segments: [{ filesz: 0x100 }] }));
+  const before = kernel.nextFrame;
+  assertThrows(() => kernel.pageTable.mapTo(1n << 40n, 0, PRESENT, { size: 2 ** 40 }), LoadError, "frames left");
+  assert(kernel.nextFrame > before);
+  const after = kernel.nextFrame;
+  kernel.pageTable.mapTo(1n << 40n, 0, PRESENT, { size: 2 ** 30 });
+  assertEquals(kernel.nextFrame, after);
+  assertEquals(kernel.pageTable.translate((1n << 40n) + 0x1000n), {
+    mapped: true,
+    phys: 0x1000,
+    pageSize: 4096,
+    flags: 1n,
+  });
 });

@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { defaultPipeline, loadKernel } from "../../../core/load_kernel.ts";
+import { buildElf } from "../../elf_builder.ts";
 import { type Pipeline, pipeline } from "../../../core/pipeline/pipeline.ts";
 import type { ImageStage, SegmentStage, Stage } from "../../../core/pipeline/stage.ts";
 
@@ -175,4 +176,21 @@ Deno.test("stages that find what they need are accepted in any other order and n
     // what the stages then make of the file is theirs to say: bss-fixup before map-load finds pages missing
     await loadKernel(file, { pipeline: made as never }).catch((error) => assert(!(error instanceof TypeError), error));
   }
+});
+
+Deno.test("without map-load the zeroed memory is there all the same, and nothing of the file is mapped", async () => {
+  const file = buildElf({
+    segments: [{ offset: 0x1000, filesz: 0x1100, p_vaddr: 0x40_0000n, p_memsz: 0x3000n, p_flags: 7 }],
+  });
+  const kernel = await loadKernel(file, { pipeline: defaultPipeline.without("map-load") });
+  assertEquals([...kernel.pageTable.leaves()].map(({ virt }) => virt), [0x40_1000n, 0x40_2000n]);
+  assertEquals(kernel.read(0x40_1000n, 0x2000), new Uint8Array(0x2000));
+});
+
+Deno.test("a stage that gives nothing adds nothing", async () => {
+  const image = { name: "silent-image", needs: [], adds: [], run: () => {} } as const;
+  const segment = { name: "silent-segment", needs: [], adds: [], segment: () => {} } as const;
+  const own = defaultPipeline.after("l4-usage", image).after("map-load", segment);
+  const kernel = await loadKernel(buildElf({ segments: [{ filesz: 0x100 }] }), { pipeline: own });
+  assertEquals(kernel.entryPoint, 0x40_0000n);
 });
