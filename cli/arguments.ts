@@ -6,6 +6,7 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { closestString } from "@std/text/closest-string";
+import { levenshteinDistance } from "@std/text/levenshtein-distance";
 import { type Command, COMMANDS, type Flag } from "./commands.ts";
 import { usageError } from "./failure.ts";
 import { printable } from "./text.ts";
@@ -102,7 +103,7 @@ function unambiguous(
 function refuseUnknown(argument: string, { name, flags }: Command): never {
   const spelled = argument.split("=")[0];
   const known = flags.map((flag) => `--${flag.name}`);
-  const guess = spelled.length > 3 ? `Did you mean ${closestString(spelled, known)}? ` : "";
+  const guess = spelled.length > 3 ? `Did you mean ${closestString(spelled, [...known, "--help"])}? ` : "";
   const hint = `${guess}kload ${name} --help lists the flags.`;
   throw usageError(`Cannot use ${printable(spelled)}: kload ${name} has no such flag`, hint, { flag: spelled });
 }
@@ -119,6 +120,8 @@ function onlySource([source, extra]: readonly string[], { name, takesSource }: C
   const names = Object.keys(COMMANDS);
   const hint = names.includes(source)
     ? `The command comes first: kload ${source} ${printable(extra)}`
+    : names.some((known) => levenshteinDistance(known, source) <= 2)
+    ? `Did you mean kload ${closestString(source, names)} ${printable(extra)}?`
     : `kload ${name} takes one FILE, - or URL. The commands are ${names.join(", ")} and help.`;
   throw usageError(`Cannot use ${printable(extra)}: ${printable(source)} is the source already`, hint, { extra });
 }

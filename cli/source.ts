@@ -58,11 +58,11 @@ async function openFile(name: string): Promise<Source> {
   const file = await attempt(name, () => Deno.open(path), permission);
   const dispose = (): void => file[Symbol.dispose]();
   try {
-    const info = await attempt(name, () => file.stat());
-    if (info.isDirectory) throw failed(name, "it is a directory", "Give the path of the ELF file itself.");
+    const info = await attempt(name, () => file.stat().catch(unlessNotCapable));
+    if (info?.isDirectory) throw failed(name, "it is a directory", "Give the path of the ELF file itself.");
     const head = await attempt(name, () => readHead(file));
     const opened: Opened = { head, rest: () => file.readable, reader: file };
-    if (!info.isFile) return liveSource(name, opened, dispose);
+    if (!info?.isFile) return liveSource(name, opened, dispose);
     const { reader, inflated, check, close } = contentOf(opened);
     return {
       name,
@@ -81,6 +81,12 @@ async function openFile(name: string): Promise<Source> {
     dispose();
     throw error;
   }
+}
+
+/** Behind a link, only the link's own path may be permitted: what is there is then read, and not asked about. */
+function unlessNotCapable(error: unknown): undefined {
+  if (error instanceof Deno.errors.NotCapable) return undefined;
+  throw error;
 }
 
 async function openUrl(name: string, signal: AbortSignal): Promise<Source> {

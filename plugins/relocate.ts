@@ -88,8 +88,21 @@ async function handle(
   if (target.original || fileHeader.e_type === ET_DYN) {
     if (table.relr) applyRelr(table.relr, target, counts);
     for (const range of table.rela) applyRela(range, table, target, counts);
+  } else if (table.relr || table.rela.length > 0) {
+    reportFixed(phdr, context);
   }
   return { virtualAddressOffset, counts: Object.fromEntries(counts), needed: [...found?.needed ?? [], ...needed] };
+}
+
+function reportFixed({ index, p_vaddr }: CheckedProgramHeader, { report }: PluginContext): void {
+  report({
+    rule: "relocations-of-fixed-kernel",
+    severity: "info",
+    index,
+    addresses: [p_vaddr],
+    message: `Program header ${index}: the kernel's addresses are fixed (ET_EXEC); its relocations were left alone.`,
+    hint: "Leave it if the kernel relocates itself; else link it without --emit-relocs and dynamic sections.",
+  });
 }
 
 function reportTable(

@@ -264,6 +264,7 @@ Deno.test("the relocations of a kernel with fixed addresses are left alone", asy
   const kernel = await loadKernel(file, { plugins: [relocate()] });
   assertEquals(word(kernel.read(0x40_0000n + BigInt(WORDS), 8)), 7n);
   assertEquals(kernel.results.relocate?.counts, {});
+  assertEquals(kernel.diagnostics.map(({ rule, index }) => [rule, index]), [["relocations-of-fixed-kernel", 2]]);
 });
 
 /** What `readelf -rW` lists: the relocated words of RELA with their values, and those of RELR. */
