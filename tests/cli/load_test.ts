@@ -218,3 +218,15 @@ Deno.test("a reader that goes away is no error", async () => {
   const { code } = await child.status;
   assertEquals([code, await new Response(child.stderr).text()], [0, ""]);
 });
+
+Deno.test({
+  name: "a link to a kernel loads with the permission to read the link alone",
+  ignore: Deno.build.os === "windows", // where making links takes rights of its own
+  fn: () =>
+    withFolder(async (folder) => {
+      await Deno.symlink(HELLO, `${folder}/link.elf`);
+      const permissions = [`--allow-read=${folder}/link.elf`];
+      const { status, stderr } = await kload(["load", `${folder}/link.elf`, "--quiet"], { permissions });
+      assertEquals([status, stderr], [0, ""]);
+    }),
+});

@@ -1,2 +1,0 @@
-// @ts-types="./copy.d.ts"
-export { copy } from "npm:deno-std@1.4.0/bytes/copy.js";
