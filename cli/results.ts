@@ -5,7 +5,7 @@
  */
 
 import { encodeHex } from "@std/encoding/hex";
-import { grouped, hex, printable } from "./text.ts";
+import { count, grouped, hex, printable } from "./text.ts";
 
 /** The most items of a list, and the most bytes, that a person wants to see. */
 const MOST_ITEMS = 8;
@@ -47,10 +47,15 @@ function inWords(value: unknown): string {
   return listed(entries, ([name, content]) => `${printable(String(name))} ${part(content)}`);
 }
 
-/** The same of what is inside of something: a list stands in brackets there. */
+/** The same of what is inside of something: a list stands in brackets there, and one of records is only counted. */
 function part(value: unknown): string {
+  if (Array.isArray(value) && value.some(isRecord)) return count(value.length, "item");
   const text = inWords(value);
   return text.includes(" ") && typeof value === "object" ? `(${text})` : text;
+}
+
+function isRecord(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !(value instanceof Uint8Array) && !(Symbol.iterator in value);
 }
 
 function listed<T>(items: readonly T[], toText: (item: T) => string): string {

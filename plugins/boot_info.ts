@@ -22,13 +22,14 @@ export interface BootInfoAdded {
 }
 
 /** The plugin boot-info. */
-export type BootInfoPlugin = Plugin<"boot-info", never> & {
-  /** Its one stage. */
-  readonly stages: readonly [{
+export type BootInfoPlugin = Plugin<
+  "boot-info",
+  never,
+  readonly [{
     readonly after: "l4-usage";
     readonly stage: ImageStage<BootInfoNeeds, BootInfoAdded, "boot-info">;
-  }];
-};
+  }]
+>;
 
 const KINDS: readonly RegionKind[] = ["usable", "bootloader", "unknown-uefi", "unknown-bios"];
 

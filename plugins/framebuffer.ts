@@ -66,13 +66,14 @@ export interface FramebufferOptions {
 }
 
 /** The plugin framebuffer. */
-export type FramebufferPlugin = Plugin<"framebuffer", never> & {
-  /** Its one stage. */
-  readonly stages: readonly [{
+export type FramebufferPlugin = Plugin<
+  "framebuffer",
+  never,
+  readonly [{
     readonly after: "l4-usage";
     readonly stage: ImageStage<Checked & Loading & Level4Used, FramebufferAdded, "framebuffer">;
-  }];
-};
+  }]
+>;
 
 /**
  * Makes the plugin framebuffer. Every page that the range touches is mapped, writable and not executable.

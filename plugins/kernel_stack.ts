@@ -43,13 +43,14 @@ export interface KernelStackOptions {
 }
 
 /** The plugin kernel-stack. */
-export type KernelStackPlugin = Plugin<"kernel-stack", never> & {
-  /** Its one stage. */
-  readonly stages: readonly [{
+export type KernelStackPlugin = Plugin<
+  "kernel-stack",
+  never,
+  readonly [{
     readonly after: "l4-usage";
     readonly stage: ImageStage<Checked & Loading & Level4Used, KernelStackAdded, "kernel-stack">;
-  }];
-};
+  }]
+>;
 
 const DEFAULT_SIZE = 80 * 1024;
 

@@ -34,13 +34,14 @@ export interface PhysicalMemoryOptions {
 }
 
 /** The plugin physical-memory. */
-export type PhysicalMemoryPlugin = Plugin<"physical-memory", never> & {
-  /** Its one stage. */
-  readonly stages: readonly [{
+export type PhysicalMemoryPlugin = Plugin<
+  "physical-memory",
+  never,
+  readonly [{
     readonly after: "l4-usage";
     readonly stage: ImageStage<Checked & Loading & Level4Used, PhysicalMemoryAdded, "physical-memory">;
-  }];
-};
+  }]
+>;
 
 const PAGE_SIZES: readonly PageSize[] = [0x4000_0000, 0x20_0000, 0x1000];
 

@@ -49,13 +49,14 @@ export type RamdiskOptions =
 export type RamdiskNeeds = Base & Checked & Loading & Level4Used;
 
 /** The plugin ramdisk. */
-export type RamdiskPlugin = Plugin<"ramdisk", never> & {
-  /** Its one stage. */
-  readonly stages: readonly [{
+export type RamdiskPlugin = Plugin<
+  "ramdisk",
+  never,
+  readonly [{
     readonly after: "l4-usage";
     readonly stage: ImageStage<RamdiskNeeds, RamdiskAdded, "ramdisk">;
-  }];
-};
+  }]
+>;
 
 const FLAGS = PRESENT | WRITABLE | NO_EXECUTE;
 

@@ -24,13 +24,14 @@ export interface RecursiveOptions {
 }
 
 /** The plugin recursive. */
-export type RecursivePlugin = Plugin<"recursive", never> & {
-  /** Its one stage. */
-  readonly stages: readonly [{
+export type RecursivePlugin = Plugin<
+  "recursive",
+  never,
+  readonly [{
     readonly after: "l4-usage";
     readonly stage: ImageStage<Loading & Level4Used, RecursiveAdded, "recursive">;
-  }];
-};
+  }]
+>;
 
 const ENTRY_SIZE = 8;
 
