@@ -52,7 +52,7 @@ function mapZeroed(first: number, end: number, flags: bigint, context: Needs): v
 
 /** Gives the page where the file part ends a frame of its own, and zeroes the rest of it. */
 async function ownLastPage(load: LoadRange, flags: bigint, context: Needs): Promise<void> {
-  const { rules, settings, intake, memory, pageTable, sharedPages, keptBytes } = context;
+  const { rules, intake, memory, pageTable, sharedPages, keptBytes } = context;
   const zeroStart = load.start + load.fileSize;
   const low = pageStart(zeroStart);
   if (sharedPages.has(low)) return; // merged pages are fresh: zero behind the bytes
@@ -60,7 +60,7 @@ async function ownLastPage(load: LoadRange, flags: bigint, context: Needs): Prom
     mapFresh(context, low, PAGE_SIZE, flags, "bss"); // a pipeline without map-load
     return;
   }
-  await intake.require(Math.min(keptBytes, alignUp(settings.kernelOffset + load.fileOffset + load.fileSize)));
+  await intake.require(Math.min(keptBytes, alignUp(load.fileOffset + load.fileSize)));
   const phys = ownPage(canonical(zeroStart - 1), context) + 1;
   memory.bytes(phys, alignUp(phys) - phys).fill(0);
 }
