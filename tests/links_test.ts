@@ -11,7 +11,9 @@ Deno.test({
     const expected: Record<string, string> = {};
     for await (const { name: folder } of Deno.readDir(new URL("std/", LINKS))) {
       const config = JSON.parse(await Deno.readTextFile(new URL(`std/${folder}/deno.json`, LINKS)));
-      const exported: Record<string, string> = typeof config.exports === "string" ? { ".": config.exports } : config.exports;
+      const exported: Record<string, string> = typeof config.exports === "string"
+        ? { ".": config.exports }
+        : config.exports;
       for (const [path, file] of Object.entries(exported)) {
         expected[config.name + path.slice(1)] = `./std/${folder}${file.slice(1)}`;
       }
