@@ -5,12 +5,10 @@
  */
 
 import { type AnyPlugin, type ProgramHeader, RULES, type Rules, type RuleSetName, segmentTypeName } from "../mod.ts";
+import { PT_LOAD, PT_TLS } from "../core/elf/constants.ts";
+import { low48, PAGE_SIZE } from "../core/memory/addresses.ts";
 import type { Kernel } from "./kernel.ts";
 import { count, grouped } from "./text.ts";
-
-const PAGE_SIZE = 4096;
-const PT_LOAD = 1;
-const PT_TLS = 7;
 
 /** What is said of pages by the owner of their frames. */
 const VERBS: ReadonlyMap<string, string> = new Map([
@@ -111,8 +109,4 @@ function within<R extends Range>(ranges: readonly R[], { start, end }: Range): r
   const met: R[] = [];
   for (; at < ranges.length && ranges[at].start < end; at++) met.push(ranges[at]);
   return met;
-}
-
-function low48(virt: bigint): number {
-  return Number(BigInt.asUintN(48, virt));
 }

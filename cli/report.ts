@@ -5,6 +5,8 @@
  */
 
 import type { AnyPlugin, FrameRun, Mapping, Placed, RuleSetName } from "../mod.ts";
+import { ET_DYN } from "../core/elf/constants.ts";
+import { PAGE_SIZE } from "../core/memory/addresses.ts";
 import { fates } from "./fates.ts";
 import { headersTable } from "./headers_table.ts";
 import type { Kernel } from "./kernel.ts";
@@ -28,9 +30,6 @@ export interface About {
   /** Where its memory was written to, and how many bytes. */
   readonly dump?: { readonly path: string; readonly size: number };
 }
-
-const PAGE_SIZE = 4096;
-const ET_DYN = 3;
 
 /** The most ranges that are listed in a cell. */
 const MOST_RANGES = 2;

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { hexAddr, PAGE_SIZE, PHYSICAL_END, virtAddr } from "../core/memory/addresses.ts";
+import { PHYSICAL_END } from "../core/memory/addresses.ts";
+import { checkPlace } from "../core/pipeline/map_beside.ts";
 import type { Plugin } from "../core/pipeline/plugin.ts";
 import type { ImageStage } from "../core/pipeline/stage.ts";
 import type { PixelLayout } from "./boot_info/layout.ts";
@@ -74,9 +75,7 @@ export function bootInfo(options: BootInfoOptions = {}): BootInfoPlugin {
 }
 
 function checkOptions({ address, memoryMap = [], rsdp, apiVersion = NEWEST_VERSION }: BootInfoOptions): void {
-  if (address !== undefined && virtAddr(address) % BigInt(PAGE_SIZE) !== 0n) {
-    throw new RangeError(`Cannot put the boot information at ${hexAddr(address)}: it is not a multiple of 4096`);
-  }
+  checkPlace("put the boot information", address);
   if (rsdp !== undefined && (!Number.isSafeInteger(rsdp) || rsdp < 0 || rsdp >= PHYSICAL_END)) {
     throw new RangeError(`Cannot use ${rsdp} as the address of the RSDP: it is no physical address`);
   }

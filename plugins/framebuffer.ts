@@ -4,10 +4,10 @@
  * @module
  */
 
-import { alignUp, hexAddr, PAGE_SIZE, pageStart } from "../core/memory/addresses.ts";
-import { PHYSICAL_END, virtAddr } from "../core/memory/addresses.ts";
+import { alignUp, pageStart } from "../core/memory/addresses.ts";
+import { PHYSICAL_END } from "../core/memory/addresses.ts";
 import { NO_EXECUTE, PRESENT, WRITABLE } from "../core/paging/entry.ts";
-import { mapBeside, reserveAddress } from "../core/pipeline/map_beside.ts";
+import { checkPlace, mapBeside, reserveAddress } from "../core/pipeline/map_beside.ts";
 import type { Plugin } from "../core/pipeline/plugin.ts";
 import type { Checked, ImageStage, Level4Used, Loading } from "../core/pipeline/stage.ts";
 
@@ -129,9 +129,7 @@ function checkRange(phys: number, size: number, address: bigint | undefined): vo
   if (!numbers || phys < 0 || size < 1 || phys + size > PHYSICAL_END) {
     throw new RangeError(`Cannot map a framebuffer of ${size} bytes at physical ${phys}: it is no range below 2^52`);
   }
-  if (address !== undefined && virtAddr(address) % BigInt(PAGE_SIZE) !== 0n) {
-    throw new RangeError(`Cannot map the framebuffer at ${hexAddr(address)}: it is not a multiple of 4096`);
-  }
+  checkPlace("map the framebuffer", address);
 }
 
 function checkInfo({ width, height, bytesPerPixel, stride, pixelFormat }: FramebufferInfo, size: number): void {

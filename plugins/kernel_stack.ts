@@ -5,10 +5,10 @@
  */
 
 import { LoadError } from "../core/errors.ts";
-import { alignUp, canonical, hexAddr, low48, LOW48_HIGHER_HALF } from "../core/memory/addresses.ts";
-import { PAGE_SIZE, virtAddr } from "../core/memory/addresses.ts";
+import { alignUp, canonical, low48, LOW48_HIGHER_HALF } from "../core/memory/addresses.ts";
+import { PAGE_SIZE } from "../core/memory/addresses.ts";
 import { NO_EXECUTE, PRESENT, WRITABLE } from "../core/paging/entry.ts";
-import { mapBeside, reserveAddress } from "../core/pipeline/map_beside.ts";
+import { checkPlace, mapBeside, reserveAddress } from "../core/pipeline/map_beside.ts";
 import { mapFresh } from "../core/pipeline/map_pages.ts";
 import type { Plugin } from "../core/pipeline/plugin.ts";
 import type { Checked, ImageStage, Level4Used, Loading } from "../core/pipeline/stage.ts";
@@ -86,7 +86,7 @@ export function kernelStack(
   }
   const below = guardPage ? PAGE_SIZE : 0;
   const whole = below + alignUp(size);
-  if (address !== undefined) checkAddress(address, whole);
+  checkPlace("put the kernel stack", address, whole);
   return {
     name: "kernel-stack",
     stages: [{
@@ -111,15 +111,6 @@ export function kernelStack(
 }
 
 const FLAGS = PRESENT | WRITABLE | NO_EXECUTE;
-
-function checkAddress(address: bigint, size: number): void {
-  if (virtAddr(address) % BigInt(PAGE_SIZE) !== 0n) {
-    throw new RangeError(`Cannot put the kernel stack at ${hexAddr(address)}: it is not a multiple of 4096`);
-  }
-  if (low48(address) % LOW48_HIGHER_HALF + size > LOW48_HIGHER_HALF) {
-    throw new RangeError(`Cannot put the kernel stack at ${hexAddr(address)}: it crosses the end of the half`);
-  }
-}
 
 function isMapped(value: bigint): LoadError {
   return new LoadError("page-already-mapped", { field: "page", value });

@@ -4,11 +4,11 @@
  * @module
  */
 
-import { hexAddr, low48, LOW48_HIGHER_HALF, PAGE_SIZE } from "../core/memory/addresses.ts";
-import { physicalPages, virtAddr } from "../core/memory/addresses.ts";
+import { low48, LOW48_HIGHER_HALF } from "../core/memory/addresses.ts";
+import { physicalPages } from "../core/memory/addresses.ts";
 import { NO_EXECUTE, type PageSize, PRESENT, WRITABLE } from "../core/paging/entry.ts";
 import type { Mapper } from "../core/paging/mapper.ts";
-import { mapBeside, reserveAddress } from "../core/pipeline/map_beside.ts";
+import { checkPlace, mapBeside, reserveAddress } from "../core/pipeline/map_beside.ts";
 import type { Plugin } from "../core/pipeline/plugin.ts";
 import type { Checked, ImageStage, Level4Used, Loading } from "../core/pipeline/stage.ts";
 
@@ -70,9 +70,7 @@ export function physicalMemory(
   { size, address, largestPage = 0x4000_0000 }: PhysicalMemoryOptions = {},
 ): PhysicalMemoryPlugin {
   if (size !== undefined) checkSize(size);
-  if (address !== undefined && virtAddr(address) % BigInt(PAGE_SIZE) !== 0n) {
-    throw new RangeError(`Cannot map physical memory at ${hexAddr(address)}: it is not a multiple of 4096`);
-  }
+  checkPlace("map physical memory", address);
   if (!PAGE_SIZES.includes(largestPage)) {
     throw new RangeError(`Cannot map pages of ${largestPage} bytes: x86-64 has 4 KiB, 2 MiB and 1 GiB`);
   }

@@ -5,11 +5,11 @@
  */
 
 import { LoadError } from "../core/errors.ts";
-import { alignUp, hexAddr, low48, LOW48_HIGHER_HALF } from "../core/memory/addresses.ts";
-import { PAGE_SIZE, pageStart, PHYSICAL_END, virtAddr } from "../core/memory/addresses.ts";
+import { alignUp, hexAddr } from "../core/memory/addresses.ts";
+import { PAGE_SIZE, pageStart, PHYSICAL_END } from "../core/memory/addresses.ts";
 import type { FrameRun } from "../core/memory/frame_allocator.ts";
 import { NO_EXECUTE, PRESENT, WRITABLE } from "../core/paging/entry.ts";
-import { mapBeside, reserveAddress } from "../core/pipeline/map_beside.ts";
+import { checkPlace, mapBeside, reserveAddress } from "../core/pipeline/map_beside.ts";
 import type { Plugin } from "../core/pipeline/plugin.ts";
 import type { Base, Checked, ImageStage, Level4Used, Loading } from "../core/pipeline/stage.ts";
 
@@ -148,12 +148,5 @@ function checkRange(phys: number, size: number, address: bigint | undefined): vo
   if (!numbers || phys < 0 || size < 1 || phys + size > PHYSICAL_END) {
     throw new RangeError(`Cannot map a ramdisk of ${size} bytes at physical ${phys}: it is no range below 2^52`);
   }
-  if (address === undefined) return;
-  if (virtAddr(address) % BigInt(PAGE_SIZE) !== 0n) {
-    throw new RangeError(`Cannot map the ramdisk at ${hexAddr(address)}: it is not a multiple of 4096`);
-  }
-  const whole = alignUp(phys + size) - pageStart(phys);
-  if (low48(address) % LOW48_HIGHER_HALF + whole > LOW48_HIGHER_HALF) {
-    throw new RangeError(`Cannot map the ramdisk at ${hexAddr(address)}: it crosses the end of the half`);
-  }
+  checkPlace("map the ramdisk", address, alignUp(phys + size) - pageStart(phys));
 }

@@ -5,11 +5,10 @@
  */
 
 import { type ProgramHeader, segmentTypeName } from "../../mod.ts";
+import { PT_LOAD } from "../../core/elf/constants.ts";
 import { flagLetters } from "../names.ts";
 import { count, hexRange } from "../text.ts";
 import type { BootedKernel } from "./bootable.ts";
-
-const PT_LOAD = 1;
 
 /** How far from a range an address is said to miss it, in bytes. */
 const NEAR = 1n << 30n;

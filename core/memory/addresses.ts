@@ -80,6 +80,16 @@ export function level4Index(low: number): number {
 }
 
 /**
+ * Whether a value is a power of two, as alignments are.
+ *
+ * @param value Any integer.
+ * @returns True for 1, 2, 4 and so on.
+ */
+export function isPowerOfTwo(value: bigint): boolean {
+  return value > 0n && (value & (value - 1n)) === 0n;
+}
+
+/**
  * Rounds down to a page boundary.
  *
  * @param address An address or offset, at most 2^53.

@@ -5,7 +5,7 @@
  */
 
 import { LoadError } from "../errors.ts";
-import { canonical, LOW48_HIGHER_HALF } from "../memory/addresses.ts";
+import { canonical, isPowerOfTwo, LOW48_HIGHER_HALF } from "../memory/addresses.ts";
 import { LEVEL_SPAN, TABLE_ENTRIES } from "./entry.ts";
 
 /** Bookkeeping of level-4 entries. Iterating gives the indices in use, ascending. */
@@ -71,7 +71,7 @@ export function usedLevel4Entries(indices: Iterable<number>): UsedLevel4Entries 
       if (size < 1n || size > ENTRY_SIZE * BigInt(HALF)) {
         throw new RangeError(`Cannot find free addresses for ${size} bytes: a half of the address space has 2^47`);
       }
-      if (align < 1n || (align & (align - 1n)) !== 0n || align > ENTRY_SIZE * BigInt(HALF)) {
+      if (!isPowerOfTwo(align) || align > ENTRY_SIZE * BigInt(HALF)) {
         throw new RangeError(`Cannot align to ${align}: it is no power of two up to 2^47`);
       }
       const count = Number((size + ENTRY_SIZE - 1n) / ENTRY_SIZE);

@@ -5,10 +5,29 @@
  */
 
 import { LoadError } from "../errors.ts";
-import { level4Index, low48 } from "../memory/addresses.ts";
+import { hexAddr, level4Index, low48, LOW48_HIGHER_HALF, PAGE_SIZE, virtAddr } from "../memory/addresses.ts";
 import type { UsedLevel4Entries } from "../paging/used_level4_entries.ts";
 import { ownerOf } from "./at_header.ts";
 import type { Checked } from "./stage.ts";
+
+/**
+ * Checks an address that a caller gave for something beside the kernel.
+ *
+ * @param doing What is done there, such as "map the ramdisk".
+ * @param address The address; where it is left out there is nothing to check.
+ * @param size Number of bytes that have to lie in the address's half; not checked where it is left out.
+ * @throws {TypeError} Where the address is no `bigint`.
+ * @throws {RangeError} Where it is not canonical, not a multiple of 4096, or too near the end of its half.
+ */
+export function checkPlace(doing: string, address: bigint | undefined, size = 0): void {
+  if (address === undefined) return;
+  if (virtAddr(address) % BigInt(PAGE_SIZE) !== 0n) {
+    throw new RangeError(`Cannot ${doing} at ${hexAddr(address)}: it is not a multiple of 4096`);
+  }
+  if (low48(address) % LOW48_HIGHER_HALF + size > LOW48_HIGHER_HALF) {
+    throw new RangeError(`Cannot ${doing} at ${hexAddr(address)}: it crosses the end of the half`);
+  }
+}
 
 /**
  * Finds an address for a range and marks its level-4 entries as used.

@@ -6,6 +6,7 @@
 
 import { LoadError } from "../errors.ts";
 import { alignUp, canonical, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
+import type { FrameLedger } from "../memory/frame_allocator.ts";
 import { BIT_9 } from "../paging/entry.ts";
 import type { Base, Checked, Loading } from "./stage.ts";
 
@@ -21,8 +22,21 @@ export const COPIED: bigint = BIT_9;
  * @param context Where the file lies.
  * @returns True where it is among the pages that the file's kept bytes are in.
  */
-export function isFileFrame(phys: number, { settings, keptBytes }: Pick<Needs, "settings" | "keptBytes">): boolean {
+function isFileFrame(phys: number, { settings, keptBytes }: Pick<Needs, "settings" | "keptBytes">): boolean {
   return phys >= settings.kernelOffset && phys < settings.kernelOffset + alignUp(keptBytes);
+}
+
+/**
+ * Takes a frame for a copy of a page.
+ *
+ * @param frames Where it comes from.
+ * @returns Its physical address.
+ * @throws {LoadError} "frames-exhausted".
+ */
+export function takeCopyFrame(frames: FrameLedger): number {
+  const run = frames.allocateRun(1, "copy");
+  if (!run) throw new LoadError("frames-exhausted", { field: "frames left for a copy", value: 0 });
+  return run.phys;
 }
 
 /**
@@ -40,13 +54,12 @@ export function ownPage(virt: bigint, context: Needs): number {
   if (!found.mapped) throw new LoadError("page-not-mapped", { field: "address", value: virt });
   const owned = rules.ownership === "mark" ? (found.flags & COPIED) !== 0n : !isFileFrame(found.phys, context);
   if (owned) return found.phys;
-  const copy = frames.allocateRun(1, "copy");
-  if (!copy) throw new LoadError("frames-exhausted", { field: "frames left for a copy", value: 0 });
+  const copy = takeCopyFrame(frames);
   const old = pageStart(found.phys);
-  memory.bytes(copy.phys, PAGE_SIZE).set(memory.bytes(old, PAGE_SIZE));
+  memory.bytes(copy, PAGE_SIZE).set(memory.bytes(old, PAGE_SIZE));
   const { virt: page } = pageTable.unmap(virt);
-  pageTable.mapTo(page, copy.phys, found.flags | (rules.ownership === "mark" ? COPIED : 0n));
-  return copy.phys + (found.phys - old);
+  pageTable.mapTo(page, copy, found.flags | (rules.ownership === "mark" ? COPIED : 0n));
+  return copy + (found.phys - old);
 }
 
 /**

@@ -8,7 +8,7 @@ import type { LoadRange } from "../elf/program_header.ts";
 import { LoadError } from "../errors.ts";
 import { alignUp, canonical, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
 import { leafFlags, mapFresh, mapPages, sharedFrame } from "../pipeline/map_pages.ts";
-import { ownPage } from "../pipeline/own_page.ts";
+import { ownPage, takeCopyFrame } from "../pipeline/own_page.ts";
 import type { Base, Checked, Loading, SegmentStage } from "../pipeline/stage.ts";
 
 type Needs = Base & Checked & Loading;
@@ -74,9 +74,8 @@ function copyLastPage(load: LoadRange, flags: bigint, context: Needs): void {
   if (source < memory.base) {
     throw new LoadError("memory-too-small", { field: "the frame before the file", value: source, limit: memory.base });
   }
-  const copy = frames.allocateRun(1, "copy");
-  if (!copy) throw new LoadError("frames-exhausted", { field: "frames left for a copy", value: 0 });
-  memory.bytes(copy.phys, zeroStart - low).set(memory.bytes(source, zeroStart - low));
+  const copy = takeCopyFrame(frames);
+  memory.bytes(copy, zeroStart - low).set(memory.bytes(source, zeroStart - low));
   pageTable.unmap(canonical(low));
-  mapPages(context, low, copy.phys, PAGE_SIZE, flags);
+  mapPages(context, low, copy, PAGE_SIZE, flags);
 }

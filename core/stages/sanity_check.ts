@@ -8,7 +8,7 @@ import { diagnostic } from "../diagnostics.ts";
 import { ET_DYN, isKnownSegmentType, PT_LOAD, PT_SHLIB, PT_TLS, segmentTypeName } from "../elf/constants.ts";
 import type { CheckedProgramHeader, LoadRange, ProgramHeader } from "../elf/program_header.ts";
 import { LoadError } from "../errors.ts";
-import { canonical, hexAddr, isCanonical, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
+import { canonical, hexAddr, isCanonical, isPowerOfTwo, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
 import { signExtendBit47 } from "../memory/sign_extend.ts";
 import { ADDRESS_RULES } from "../pipeline/address_ranges.ts";
 import { checkExtent, extentOf } from "../pipeline/extent.ts";
@@ -65,10 +65,6 @@ function originalAlignment(programHeaders: readonly ProgramHeader[]): bigint {
 
 function largest(a: bigint, b: bigint): bigint {
   return a > b ? a : b;
-}
-
-function isPowerOfTwo(value: bigint): boolean {
-  return value > 0n && (value & (value - 1n)) === 0n;
 }
 
 function checkHeader(

@@ -6,7 +6,7 @@
 
 import { ET_DYN } from "../../core/elf/constants.ts";
 import { LoadError } from "../../core/errors.ts";
-import { canonical } from "../../core/memory/addresses.ts";
+import { canonical, isPowerOfTwo } from "../../core/memory/addresses.ts";
 import { LEVEL_SPAN, TABLE_ENTRIES } from "../../core/paging/entry.ts";
 import { usedLevel4Entries } from "../../core/paging/used_level4_entries.ts";
 import { type Extent, extentOf } from "../../core/pipeline/extent.ts";
@@ -43,11 +43,10 @@ export function placeStage(seed: bigint | undefined): ImageStage<Base & Parsed, 
 /** The default rules: the lowest address is rounded down to the alignment, and the hole is never crossed. */
 function placeExtent({ low, size, align }: Extent, seed: bigint | undefined): Placement | undefined {
   const step = align > PAGE ? align : PAGE;
-  const isPowerOfTwo = (step & (step - 1n)) === 0n;
   const start = low - low % step;
   const whole = low + size - start;
   // What cannot be placed at all is left to sanity-check to refuse, which names the header.
-  if (size === 0n || !isPowerOfTwo || step > HALF || whole > HALF) return undefined;
+  if (size === 0n || !isPowerOfTwo(step) || step > HALF || whole > HALF) return undefined;
   const address = seed === undefined
     ? usedLevel4Entries([0]).getFreeAddress(whole, step)
     : randomAddress(whole, step, seed);
@@ -80,7 +79,7 @@ function entryOf(address: bigint): number {
 /** v0.11 of the original: the lowest address is not rounded, and free entries may span the hole. */
 function placeAsOriginal({ settings, programHeaders }: Base & Parsed): Placement {
   const { low, size, align } = extentOf(programHeaders);
-  if (align === 0n || (align & (align - 1n)) !== 0n) {
+  if (!isPowerOfTwo(align)) {
     throw new LoadError("alignment-invalid", { field: "the largest p_align", value: align });
   }
   const end = settings.base + (settings.memory?.size ?? settings.size ?? 0);

@@ -5,6 +5,7 @@ import { segmentTypeName } from "../../../core/elf/constants.ts";
 import { type FileHeader, readFileHeader } from "../../../core/elf/file_header.ts";
 import { type ProgramHeader, readProgramHeader } from "../../../core/elf/program_header.ts";
 import { elfReader } from "../../../core/elf/reader.ts";
+import { hasTool } from "../../tools.ts";
 
 const ROOT = new URL("../../../", import.meta.url);
 const FILES = [
@@ -25,15 +26,6 @@ const IN_WORDS: ReadonlyMap<string, number> = new Map([
   ["Intel 80386", 3],
   ["Advanced Micro Devices X86-64", 62],
 ]);
-
-function hasReadelf(): boolean {
-  try {
-    return new Deno.Command("readelf", { args: ["--version"], stdout: "null", stderr: "null" }).outputSync().success;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
 
 async function readelf(path: URL): Promise<string> {
   const args = ["-hlW", path.pathname];
@@ -98,7 +90,7 @@ function asPrinted({ index: _, p_type, p_flags, ...rest }: ProgramHeader): Print
   return { type: segmentTypeName(p_type), ...rest, flags };
 }
 
-const available = hasReadelf();
+const available = hasTool("readelf");
 const ignore = !available && !Deno.env.get("KLOAD_REQUIRE_TOOLS");
 
 for (const file of FILES) {

@@ -5,16 +5,7 @@ import { ascendingFrames, frameLedger } from "../../../core/memory/frame_allocat
 import { freshMemory, type PhysicalMemory } from "../../../core/memory/physical_memory.ts";
 import type { Leaf } from "../../../core/paging/listing.ts";
 import { createMapper, type MapOptions, type Mapper, type WalkStep } from "../../../core/paging/mapper.ts";
-
-const PAGE = 0x1000;
-const MIB2 = 0x20_0000;
-const GIB = 0x4000_0000;
-
-const P = 1n;
-const W = 2n;
-const U = 4n;
-const PS = 0x80n;
-const NX = 2n ** 63n;
+import { GIB, MIB2, NX, P, PAGE, PS, U, W } from "./bits.ts";
 
 type PageSize = Leaf["pageSize"];
 type Found = { readonly mapped: true; readonly phys: number; readonly pageSize: PageSize; readonly flags: bigint } | {

@@ -3,16 +3,7 @@ import { LoadError } from "../../../core/errors.ts";
 import { ascendingFrames, frameLedger } from "../../../core/memory/frame_allocator.ts";
 import { freshMemory, type PhysicalMemory } from "../../../core/memory/physical_memory.ts";
 import { createMapper } from "../../../core/paging/mapper.ts";
-
-const PAGE = 0x1000;
-const MIB2 = 0x20_0000;
-const GIB = 0x4000_0000;
-
-const P = 1n;
-const W = 2n;
-const U = 4n;
-const PS = 0x80n;
-const NX = 2n ** 63n;
+import { GIB, MIB2, NX, P, PAGE, PS, U, W } from "./bits.ts";
 
 /** Memory with an empty level-4 table in its first frame; the next frames are for tables. */
 function open() {
