@@ -52,23 +52,21 @@ export { tlsExtract } from "./core/stages/tls_extract.ts";
 export { l4Usage } from "./core/stages/l4_usage.ts";
 export { type Headers, readHeaders } from "./core/read_headers.ts";
 
-export {
-  type ClashPlace,
-  ERROR_CODES,
-  type ErrorCode,
-  errorHint,
-  type ErrorPlace,
-  type LimitPlace,
-  LoadError,
-  type LoadErrorDetails,
-  type PagePlace,
-  type RelocationPlace,
-} from "./core/errors.ts";
+export { ERROR_CODES, type ErrorCode, errorHint, LoadError, type LoadErrorDetails } from "./core/errors.ts";
+export type {
+  ClashPlace,
+  ErrorPlace,
+  LimitPlace,
+  PagePlace,
+  RecordPlace,
+  RelocationPlace,
+} from "./core/error_details.ts";
+export type { LoadErrorOptions } from "./core/errors.ts";
 export type { Diagnostic, Report } from "./core/diagnostics.ts";
 export { RULES, type Rules, type RuleSetName } from "./core/rules.ts";
 
 export type { FileHeader } from "./core/elf/file_header.ts";
-export type { CheckedProgramHeader, HeaderClaim, LoadRange, ProgramHeader } from "./core/elf/program_header.ts";
+export type { HeaderClaim, LoadRange, ProgramHeader, Segment } from "./core/elf/program_header.ts";
 export { segmentTypeName } from "./core/elf/constants.ts";
 
 export type { ByteReader, KernelSource } from "./core/intake/source.ts";
@@ -132,7 +130,7 @@ export type {
   PluginResults,
   ResultOf,
   StagesOf,
-} from "./core/pipeline/plugin.ts";
+} from "./core/plugin/plugin.ts";
 export type { MemoryWindow } from "./core/pipeline/settings.ts";
 export type {
   AnyImageStage,

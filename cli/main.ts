@@ -5,19 +5,19 @@
  */
 
 import config from "../deno.json" with { type: "json" };
-import { type Arguments, parseArguments } from "./arguments.ts";
-import { type Command, type CommandName, COMMANDS } from "./commands.ts";
-import { dumpCore } from "./dump_core.ts";
-import { problemOf } from "./failure.ts";
-import { tell } from "./tell.ts";
-import { commandHelp, generalHelp, helpOn } from "./help.ts";
-import { image } from "./image.ts";
-import { inspect } from "./inspect.ts";
-import { untilInterrupted } from "./interrupt.ts";
-import { load } from "./load.ts";
-import { plugins } from "./plugins.ts";
-import { openOutput, type Output } from "./output.ts";
-import { run } from "./run.ts";
+import { type Arguments, parseArguments } from "./arguments/parse_arguments.ts";
+import { type Command, type CommandName, COMMANDS } from "./arguments/command_table.ts";
+import { dumpCore } from "./commands/dump.ts";
+import { problemOf } from "./output/cli_error.ts";
+import { tell } from "./report/print_error.ts";
+import { commandHelp, generalHelp, helpOn } from "./arguments/help.ts";
+import { image } from "./commands/image.ts";
+import { inspect } from "./commands/inspect.ts";
+import { untilInterrupted } from "./output/interrupt.ts";
+import { load } from "./commands/load.ts";
+import { plugins } from "./commands/plugins.ts";
+import { openOutput, type Output } from "./output/output.ts";
+import { run } from "./commands/run.ts";
 
 const WRONG_USAGE = 2;
 

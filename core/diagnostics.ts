@@ -1,68 +1,93 @@
 /**
- * What a load has to say about a file that it accepts.
+ * Diagnostics: what a load reports about a file that it accepts.
  *
  * @module
  */
 
-/** The diagnostics of the core, each with what it means and what to do about it. */
-export const DIAGNOSTIC_HINTS = {
-  "segment-copied": "Let p_vaddr and p_offset agree modulo 4 KiB (ld -z max-page-size=4096 without -n or -N).",
-  "pages-merged": "Align the segments to 4 KiB in the linker script to keep their permissions apart.",
-  "segment-type-unknown":
-    "Nothing is known about this type: check the PHDRS command, or pass a plugin that handles it.",
-  "alignment-mismatch": "Check AT(…) and ALIGN(…) in the linker script: p_vaddr and p_offset differ modulo p_align.",
-  "tls-outside-load": "Put .tdata and .tbss into a PT_LOAD segment as well, or the template's bytes are not in memory.",
-  "entry-not-executable": "Check ENTRY(…) in the linker script: the processor faults on its first instruction.",
-  "physical-address-ignored":
-    "The segments are placed by p_vaddr. A boot protocol that goes by p_paddr needs them elsewhere.",
-  "relocations-unapplied": "Pass a plugin that relocates, or link the kernel for a fixed address.",
-} as const;
-
-/** The rule that a diagnostic of the core speaks for. */
-export type DiagnosticRule = keyof typeof DIAGNOSTIC_HINTS;
-
-/** One remark on a file that was accepted. */
+/** One thing worth knowing about a file. */
 export interface Diagnostic {
-  /** The rule that speaks, in kebab-case. */
-  readonly rule: string;
-  /** How much it matters: a warning may keep the kernel from running. */
+  /** What was found, from the set of the stage or plugin that reports it; kebab-case. */
+  readonly code: string;
+  /** "warning": the kernel may not run as meant. "info": nobody has to act on it. */
   readonly severity: "info" | "warning";
-  /** Index of the program header that it concerns, where it concerns one. */
+  /** Index of the program header that it concerns, if it concerns one. */
   readonly index?: number;
-  /** The virtual addresses that it concerns; often the start of a page or segment. */
+  /** The virtual addresses that it concerns, often starts of pages or segments; empty if it concerns none. */
   readonly addresses: readonly bigint[];
-  /** What was found. */
+  /** What was found and what follows from it, without naming the program header of `index`. */
   readonly message: string;
-  /** What to do about it. */
-  readonly hint: string;
+  /** What to do about it, if anything helps. */
+  readonly hint?: string;
 }
 
 /** Takes a diagnostic as it is found. */
 export type Report = (diagnostic: Diagnostic) => void;
 
+/** What is the same of every diagnostic of one code. */
+export interface DiagnosticKind {
+  /** How much it matters. */
+  readonly severity: Diagnostic["severity"];
+  /** What to do about it, if anything helps. */
+  readonly hint?: string;
+}
+
+/** What differs from one diagnostic of a code to the next. */
+export type Finding = Pick<Diagnostic, "index" | "message"> & {
+  /** The virtual addresses that it concerns; none if left out. */
+  readonly addresses?: readonly bigint[];
+  /** What to do in this case, in place of the code's own hint. */
+  readonly hint?: string;
+};
+
 /**
- * Makes a diagnostic of the core, with the hint of its rule.
+ * Declares the diagnostics of a stage or plugin: each code once, with its severity and hint.
  *
- * @param rule The rule that speaks.
- * @param about Severity, place and message.
- * @returns The diagnostic, complete.
+ * @example
+ * ```ts
+ * import { diagnostics } from "@kload/kload/stages";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const diagnostic = diagnostics({ "text-writable": { severity: "warning", hint: "Drop PF_W from the text segment." } });
+ * assertEquals(diagnostic("text-writable", { index: 0, message: "It is both writable and executable." }), {
+ *   code: "text-writable",
+ *   severity: "warning",
+ *   index: 0,
+ *   addresses: [],
+ *   message: "It is both writable and executable.",
+ *   hint: "Drop PF_W from the text segment.",
+ * });
+ * ```
+ *
+ * @param kinds The kinds by their codes, in kebab-case.
+ * @returns A function that completes a finding of one of these codes.
  */
-export function diagnostic(rule: DiagnosticRule, about: Omit<Diagnostic, "rule" | "hint">): Diagnostic {
-  return { rule, ...about, hint: DIAGNOSTIC_HINTS[rule] };
+export function diagnostics<Code extends string>(
+  kinds: Readonly<Record<Code, DiagnosticKind>>,
+): (code: Code, finding: Finding) => Diagnostic {
+  return (code, { index, addresses = [], message, hint = kinds[code].hint }) => ({
+    code,
+    severity: kinds[code].severity,
+    ...(index === undefined ? {} : { index }),
+    addresses,
+    message,
+    ...(hint === undefined ? {} : { hint }),
+  });
 }
 
 /**
- * Checks a diagnostic that a stage or a plugin reports, and copies and freezes it.
+ * Checks a diagnostic that a stage or plugin reports, then copies and freezes it.
  *
  * @param diagnostic What was reported.
  * @returns The same, frozen.
- * @throws {TypeError} Where a part of it is missing or of another type.
+ * @throws {TypeError} If a part of it is missing or of the wrong type.
  */
 export function checkDiagnostic(diagnostic: Diagnostic): Diagnostic {
-  const { rule, severity, addresses, message, hint } = diagnostic ?? {};
-  const texts = [rule, severity, message, hint].every((text) => typeof text === "string");
+  const { code, severity, addresses, message, hint = "" } = diagnostic ?? {};
+  const texts = [code, severity, message, hint].every((text) => typeof text === "string");
   if (!texts || !Array.isArray(addresses) || !addresses.every((address) => typeof address === "bigint")) {
-    throw new TypeError("Cannot report: a diagnostic has the texts rule, severity, message and hint, and addresses");
+    throw new TypeError(
+      "Cannot report: a diagnostic needs the strings code, severity and message, and an array of bigint addresses",
+    );
   }
   return Object.freeze({ ...diagnostic, addresses: Object.freeze([...addresses]) });
 }

@@ -14,18 +14,18 @@ interface Permissions {
 // something it needs is not there yet, and the compiler says so.
 const permissions: ImageStage<Base & Checked, Permissions, "permissions"> = {
   name: "permissions",
-  needs: ["checked", "report"],
+  needs: ["segments", "report"],
   adds: ["bytesByPermission"],
-  run: ({ checked, report }) => {
+  run: ({ segments, report }) => {
     const bytesByPermission: Record<string, number> = {};
-    for (const { index, p_flags, load } of checked) {
+    for (const { index, p_flags, load } of segments) {
       if (!load) continue;
       const key = `R${p_flags & 2 ? "W" : "-"}${p_flags & 1 ? "X" : "-"}`;
       bytesByPermission[key] = (bytesByPermission[key] ?? 0) + load.memSize;
       if (key === "RWX") {
         const message = `Program header ${index} is writable and executable.`;
         const hint = "Split it in the linker script.";
-        report({ rule: "permissions", severity: "warning", index, addresses: [], message, hint });
+        report({ code: "permissions", severity: "warning", index, addresses: [], message, hint });
       }
     }
     return { bytesByPermission };

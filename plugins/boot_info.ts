@@ -6,8 +6,8 @@
  */
 
 import { PHYSICAL_END } from "../core/memory/addresses.ts";
-import { checkPlace } from "../core/pipeline/map_beside.ts";
-import type { Plugin } from "../core/pipeline/plugin.ts";
+import { checkPlace } from "../core/address_space/map_beside.ts";
+import type { Plugin } from "../core/plugin/plugin.ts";
 import type { ImageStage } from "../core/pipeline/stage.ts";
 import type { PixelLayout } from "./boot_info/layout.ts";
 import type { MachineRegion, OwnedRegion, RegionKind } from "./boot_info/memory_map.ts";
@@ -66,7 +66,7 @@ export function bootInfo(options: BootInfoOptions = {}): BootInfoPlugin {
       after: "l4-usage",
       stage: {
         name: "boot-info",
-        needs: ["settings", "checked", "memory", "frames", "pageTable", "keptBytes", "usedLevel4Entries"],
+        needs: ["settings", "segments", "memory", "frames", "pageTable", "keptBytes", "usedLevel4Entries"],
         adds: ["bootInfo"],
         run: (context) => ({ bootInfo: placeBootInfo(context, options) }),
       },

@@ -8,8 +8,8 @@
 import { LoadError } from "../core/errors.ts";
 import { hexAddr } from "../core/memory/addresses.ts";
 import { PRESENT } from "../core/paging/entry.ts";
-import { mapBeside } from "../core/pipeline/map_beside.ts";
-import type { Plugin } from "../core/pipeline/plugin.ts";
+import { mapBeside } from "../core/address_space/map_beside.ts";
+import type { Plugin } from "../core/plugin/plugin.ts";
 import type { Checked, ImageStage, Loading } from "../core/pipeline/stage.ts";
 import { CODE_SELECTOR, DATA_SELECTOR, encodeTrampoline, GDT_LIMIT } from "./context_switch/trampoline.ts";
 
@@ -85,7 +85,7 @@ export function contextSwitch(): ContextSwitchPlugin {
       after: "l4-usage",
       stage: {
         name: "context-switch",
-        needs: ["checked", "entryPoint", "memory", "frames", "pageTable"],
+        needs: ["segments", "entryPoint", "memory", "frames", "pageTable"],
         adds: ["contextSwitch"],
         run: (context) => {
           const page = identityPage(context);
@@ -115,7 +115,7 @@ export function contextSwitch(): ContextSwitchPlugin {
 }
 
 /** Takes a frame and maps it at its own address: the next one, or where the kernel is in the way, one below the file. */
-function identityPage({ checked, frames, pageTable }: ContextSwitchNeeds): number {
+function identityPage({ segments, frames, pageTable }: ContextSwitchNeeds): number {
   checkReach("the level-4 table", pageTable.level4Frame);
   const isFree = (phys: number) => phys > 0 && phys < REACH && !pageTable.translate(BigInt(phys)).mapped;
   const below = isFree(frames.nextFrame) ? undefined : frames.claimBelow(REACH, "context-switch", isFree);
@@ -124,7 +124,7 @@ function identityPage({ checked, frames, pageTable }: ContextSwitchNeeds): numbe
     throw new LoadError("frames-exhausted", { field: "frames left for the context switch", value: 0 });
   }
   checkReach("the context switch's page", page);
-  mapBeside("the context switch's page, at its physical address", checked, () => {
+  mapBeside("the context switch's page, at its physical address", segments, () => {
     pageTable.mapTo(BigInt(page), page, PRESENT);
   });
   return page;

@@ -6,10 +6,10 @@
  */
 
 import { ELFCLASS64, PT_GNU_EH_FRAME } from "../core/elf/constants.ts";
-import type { CheckedProgramHeader } from "../core/elf/program_header.ts";
+import type { Segment } from "../core/elf/program_header.ts";
 import { LoadError } from "../core/errors.ts";
 import { hexAddr } from "../core/memory/addresses.ts";
-import type { Plugin, PluginContext } from "../core/pipeline/plugin.ts";
+import type { Plugin, PluginContext } from "../core/plugin/plugin.ts";
 import { readFde, type UnwindEntry } from "./eh_frame/fde.ts";
 import { readHeader, type SearchTable } from "./eh_frame/header.ts";
 import { memoryReader, type ReadMemory } from "./eh_frame/memory.ts";
@@ -55,7 +55,7 @@ export function ehFrame(): Plugin<"eh-frame", EhFrame> {
   return { name: "eh-frame", handlers: [{ type: PT_GNU_EH_FRAME, phase: "seal", handle }] };
 }
 
-function handle(phdr: CheckedProgramHeader, context: PluginContext, found: EhFrame | undefined): EhFrame {
+function handle(phdr: Segment, context: PluginContext, found: EhFrame | undefined): EhFrame {
   if (found) return found;
   const address = BigInt.asUintN(64, phdr.p_vaddr + context.virtualAddressOffset);
   const size = phdr.p_memsz;
@@ -93,13 +93,13 @@ function lookup(code: bigint, table: SearchTable, memory: ReadMemory): UnwindEnt
 }
 
 function reportMalformed(
-  { index }: CheckedProgramHeader,
+  { index }: Segment,
   address: bigint,
   problem: string,
   { report }: PluginContext,
 ): void {
   report({
-    rule: "eh-frame-malformed",
+    code: "eh-frame-malformed",
     severity: "warning",
     index,
     addresses: [address],
@@ -109,13 +109,13 @@ function reportMalformed(
 }
 
 function reportEncoding(
-  { index }: CheckedProgramHeader,
+  { index }: Segment,
   address: bigint,
   problem: string,
   { report }: PluginContext,
 ): void {
   report({
-    rule: "eh-frame-encoding",
+    code: "eh-frame-encoding",
     severity: "info",
     index,
     addresses: [address],

@@ -7,8 +7,8 @@
 import { alignUp, pageStart } from "../core/memory/addresses.ts";
 import { PHYSICAL_END } from "../core/memory/addresses.ts";
 import { NO_EXECUTE, PRESENT, WRITABLE } from "../core/paging/entry.ts";
-import { checkPlace, mapBeside, reserveAddress } from "../core/pipeline/map_beside.ts";
-import type { Plugin } from "../core/pipeline/plugin.ts";
+import { checkPlace, mapBeside, reserveAddress } from "../core/address_space/map_beside.ts";
+import type { Plugin } from "../core/plugin/plugin.ts";
 import type { Checked, ImageStage, Level4Used, Loading } from "../core/pipeline/stage.ts";
 
 /** What the bytes of a pixel are: a color in each, one byte of grey, or the bit offset of each color. */
@@ -109,11 +109,11 @@ export function framebuffer({ phys, size, address, info }: FramebufferOptions): 
       after: "l4-usage",
       stage: {
         name: "framebuffer",
-        needs: ["checked", "pageTable", "usedLevel4Entries"],
+        needs: ["segments", "pageTable", "usedLevel4Entries"],
         adds: ["framebuffer"],
-        run: ({ checked, pageTable, usedLevel4Entries }) => {
+        run: ({ segments, pageTable, usedLevel4Entries }) => {
           const page = reserveAddress(whole, address, usedLevel4Entries);
-          mapBeside("the framebuffer's page", checked, () => {
+          mapBeside("the framebuffer's page", segments, () => {
             pageTable.mapTo(page, first, PRESENT | WRITABLE | NO_EXECUTE, { size: whole });
           });
           const virt = page + BigInt(phys - first);

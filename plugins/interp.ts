@@ -6,8 +6,8 @@
  */
 
 import { PT_INTERP } from "../core/elf/constants.ts";
-import type { CheckedProgramHeader } from "../core/elf/program_header.ts";
-import type { Plugin, PluginContext } from "../core/pipeline/plugin.ts";
+import type { Segment } from "../core/elf/program_header.ts";
+import type { Plugin, PluginContext } from "../core/plugin/plugin.ts";
 
 /** What the plugin interp found. */
 export interface Interpreter {
@@ -39,7 +39,7 @@ export function interp(): Plugin<"interp", Interpreter> {
 }
 
 async function handle(
-  phdr: CheckedProgramHeader,
+  phdr: Segment,
   context: PluginContext,
   found: Interpreter | undefined,
 ): Promise<Interpreter> {
@@ -49,7 +49,7 @@ async function handle(
   const path = new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
   const { index, p_vaddr } = phdr;
   context.report({
-    rule: "user-program",
+    code: "user-program",
     severity: "warning",
     index,
     addresses: [BigInt.asUintN(64, p_vaddr + context.virtualAddressOffset)],

@@ -8,9 +8,9 @@ import { LoadError } from "../core/errors.ts";
 import { alignUp, canonical, low48, LOW48_HIGHER_HALF } from "../core/memory/addresses.ts";
 import { PAGE_SIZE } from "../core/memory/addresses.ts";
 import { NO_EXECUTE, PRESENT, WRITABLE } from "../core/paging/entry.ts";
-import { checkPlace, mapBeside, reserveAddress } from "../core/pipeline/map_beside.ts";
-import { mapFresh } from "../core/pipeline/map_pages.ts";
-import type { Plugin } from "../core/pipeline/plugin.ts";
+import { checkPlace, mapBeside, reserveAddress } from "../core/address_space/map_beside.ts";
+import { mapFresh } from "../core/address_space/map_pages.ts";
+import type { Plugin } from "../core/plugin/plugin.ts";
 import type { Checked, ImageStage, Level4Used, Loading } from "../core/pipeline/stage.ts";
 
 /** Where the stack is. */
@@ -93,11 +93,11 @@ export function kernelStack(
       after: "l4-usage",
       stage: {
         name: "kernel-stack",
-        needs: ["checked", "pageTable", "usedLevel4Entries"],
+        needs: ["segments", "pageTable", "usedLevel4Entries"],
         adds: ["kernelStack"],
-        run: ({ checked, pageTable, usedLevel4Entries }) => {
+        run: ({ segments, pageTable, usedLevel4Entries }) => {
           const start = low48(reserveAddress(whole, address, usedLevel4Entries));
-          mapBeside("the kernel stack's page", checked, () => {
+          mapBeside("the kernel stack's page", segments, () => {
             if (guardPage && pageTable.translate(canonical(start)).mapped) throw isMapped(canonical(start));
             mapFresh({ pageTable }, start + below, alignUp(size), FLAGS, "kernel-stack");
           });

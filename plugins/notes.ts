@@ -14,8 +14,8 @@ import {
   type RawNote,
   readNotes,
 } from "../core/elf/notes.ts";
-import type { CheckedProgramHeader } from "../core/elf/program_header.ts";
-import type { Plugin, PluginContext } from "../core/pipeline/plugin.ts";
+import type { Segment } from "../core/elf/program_header.ts";
+import type { Plugin, PluginContext } from "../core/plugin/plugin.ts";
 import { GNU_READERS } from "./notes/gnu.ts";
 import type { NotePlace, NoteReader } from "./notes/reader.ts";
 import { reportMalformed } from "./notes/report.ts";
@@ -155,7 +155,7 @@ function valuesOf(added: readonly Note<unknown>[]): Omit<Notes, "notes" | "bytes
 }
 
 function reportAlignment(
-  { index, p_align }: CheckedProgramHeader,
+  { index, p_align }: Segment,
   added: readonly NotePlace[],
   { report }: PluginContext,
 ): void {
@@ -163,7 +163,7 @@ function reportAlignment(
   const used = new Set(added.map(({ alignment }) => alignment).filter((alignment) => BigInt(alignment) !== expected));
   if (used.size === 0) return;
   report({
-    rule: "note-alignment",
+    code: "note-alignment",
     severity: "info",
     index,
     addresses: [],
@@ -174,9 +174,9 @@ function reportAlignment(
   });
 }
 
-function reportRest({ index, p_filesz }: CheckedProgramHeader, { report }: PluginContext): void {
+function reportRest({ index, p_filesz }: Segment, { report }: PluginContext): void {
   report({
-    rule: "notes-left-out",
+    code: "notes-left-out",
     severity: "warning",
     index,
     addresses: [],

@@ -12,9 +12,9 @@ import {
   PT_OPENBSD_WXNEEDED,
   segmentTypeName,
 } from "../core/elf/constants.ts";
-import type { CheckedProgramHeader } from "../core/elf/program_header.ts";
+import type { Segment } from "../core/elf/program_header.ts";
 import { canonical, hexAddr, low48, LOW48_END } from "../core/memory/addresses.ts";
-import type { Handler, Plugin, PluginContext } from "../core/pipeline/plugin.ts";
+import type { Handler, Plugin, PluginContext } from "../core/plugin/plugin.ts";
 import { fillFromSeed, fillFromSystem } from "./openbsd/random_bytes.ts";
 
 /** A range of virtual addresses. */
@@ -95,7 +95,7 @@ const BOOT_DATA: Handler<OpenBsd> = {
     if (!isLoaded(phdr, context)) return found ?? NOTHING;
     const { virt, size } = rangeOf(phdr, context);
     context.report({
-      rule: "openbsd-bootdata-empty",
+      code: "openbsd-bootdata-empty",
       severity: "info",
       index: phdr.index,
       addresses: [virt],
@@ -118,7 +118,7 @@ const WX_NEEDED: Handler<OpenBsd> = {
   type: PT_OPENBSD_WXNEEDED,
   handle: ({ index }, { report }, found = NOTHING) => {
     report({
-      rule: "openbsd-wx-needed",
+      code: "openbsd-wx-needed",
       severity: "info",
       index,
       addresses: [],
@@ -132,19 +132,19 @@ const WX_NEEDED: Handler<OpenBsd> = {
 
 function add(
   list: List,
-  phdr: CheckedProgramHeader,
+  phdr: Segment,
   context: PluginContext,
   found: OpenBsd = NOTHING,
 ): OpenBsd {
   return { ...found, [list]: [...found[list], rangeOf(phdr, context)] };
 }
 
-function rangeOf({ p_vaddr, p_memsz }: CheckedProgramHeader, { signedOffset }: PluginContext): OpenBsdRange {
+function rangeOf({ p_vaddr, p_memsz }: Segment, { signedOffset }: PluginContext): OpenBsdRange {
   return { virt: canonical(low48(p_vaddr + signedOffset)), size: p_memsz };
 }
 
 /** Whether the range is not empty and lies within one `PT_LOAD`; it is reported where it lies elsewhere. */
-function isLoaded(phdr: CheckedProgramHeader, context: PluginContext): boolean {
+function isLoaded(phdr: Segment, context: PluginContext): boolean {
   const { index, p_type, p_vaddr, p_memsz } = phdr;
   if (p_memsz === 0n) return false;
   const end = p_vaddr + p_memsz;
@@ -154,7 +154,7 @@ function isLoaded(phdr: CheckedProgramHeader, context: PluginContext): boolean {
   if (inside) return true;
   const { virt, size } = rangeOf(phdr, context);
   context.report({
-    rule: "openbsd-range-not-loaded",
+    code: "openbsd-range-not-loaded",
     severity: "warning",
     index,
     addresses: [virt],
@@ -165,7 +165,7 @@ function isLoaded(phdr: CheckedProgramHeader, context: PluginContext): boolean {
   return false;
 }
 
-function fill(phdr: CheckedProgramHeader, context: PluginContext, seed: bigint | undefined): void {
+function fill(phdr: Segment, context: PluginContext, seed: bigint | undefined): void {
   const random = seed === undefined ? fillFromSystem : fillFromSeed(seed, phdr.index);
   const start = low48(phdr.p_vaddr + context.signedOffset);
   const size = Number(phdr.p_memsz);

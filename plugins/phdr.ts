@@ -5,9 +5,9 @@
  */
 
 import { PT_LOAD, PT_PHDR } from "../core/elf/constants.ts";
-import type { CheckedProgramHeader } from "../core/elf/program_header.ts";
+import type { Segment } from "../core/elf/program_header.ts";
 import { hexAddr } from "../core/memory/addresses.ts";
-import type { Plugin, PluginContext } from "../core/pipeline/plugin.ts";
+import type { Plugin, PluginContext } from "../core/plugin/plugin.ts";
 
 /** What the plugin phdr found. */
 export interface ProgramHeaderTable {
@@ -38,7 +38,7 @@ export function phdr(): Plugin<"phdr", ProgramHeaderTable> {
 }
 
 function handle(
-  header: CheckedProgramHeader,
+  header: Segment,
   { fileHeader, programHeaders, virtualAddressOffset, report }: PluginContext,
   found: ProgramHeaderTable | undefined,
 ): ProgramHeaderTable {
@@ -49,7 +49,7 @@ function handle(
   const size = BigInt(programHeaders.length * e_phentsize);
   if (p_offset !== e_phoff || p_filesz !== size) {
     report({
-      rule: "phdr-mismatch",
+      code: "phdr-mismatch",
       severity: "warning",
       index,
       addresses: [address],
@@ -61,7 +61,7 @@ function handle(
   const covered = programHeaders.some((other) => other.p_type === PT_LOAD && covers(other, header));
   if (!covered) {
     report({
-      rule: "phdr-outside-load",
+      code: "phdr-outside-load",
       severity: "warning",
       index,
       addresses: [address],
@@ -73,7 +73,7 @@ function handle(
 }
 
 /** Whether the file bytes of a segment are those of the table, at its address. */
-function covers(load: CheckedProgramHeader, { p_offset, p_vaddr, p_filesz }: CheckedProgramHeader): boolean {
+function covers(load: Segment, { p_offset, p_vaddr, p_filesz }: Segment): boolean {
   const from = p_vaddr - load.p_vaddr;
   return from >= 0n && from + p_filesz <= load.p_filesz && p_offset - load.p_offset === from;
 }

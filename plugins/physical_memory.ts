@@ -8,8 +8,8 @@ import { low48, LOW48_HIGHER_HALF } from "../core/memory/addresses.ts";
 import { physicalPages } from "../core/memory/addresses.ts";
 import { NO_EXECUTE, type PageSize, PRESENT, WRITABLE } from "../core/paging/entry.ts";
 import type { Mapper } from "../core/paging/mapper.ts";
-import { checkPlace, mapBeside, reserveAddress } from "../core/pipeline/map_beside.ts";
-import type { Plugin } from "../core/pipeline/plugin.ts";
+import { checkPlace, mapBeside, reserveAddress } from "../core/address_space/map_beside.ts";
+import type { Plugin } from "../core/plugin/plugin.ts";
 import type { Checked, ImageStage, Level4Used, Loading } from "../core/pipeline/stage.ts";
 
 /** What the plugin physical-memory adds. */
@@ -81,12 +81,12 @@ export function physicalMemory(
       after: "l4-usage",
       stage: {
         name: "physical-memory",
-        needs: ["checked", "memory", "pageTable", "usedLevel4Entries"],
+        needs: ["segments", "memory", "pageTable", "usedLevel4Entries"],
         adds: ["physicalMemoryOffset", "physicalMemorySize"],
-        run: ({ checked, memory, pageTable, usedLevel4Entries }) => {
+        run: ({ segments, memory, pageTable, usedLevel4Entries }) => {
           const bytes = size ?? memory.base + memory.size;
           const offset = reserveAddress(bytes, address, usedLevel4Entries);
-          mapBeside("physical memory's page", checked, () => mapAll(pageTable, offset, bytes, usable));
+          mapBeside("physical memory's page", segments, () => mapAll(pageTable, offset, bytes, usable));
           return { physicalMemoryOffset: offset, physicalMemorySize: bytes };
         },
       },

@@ -8,9 +8,9 @@
 import { PT_GNU_PROPERTY } from "../core/elf/constants.ts";
 import { type GnuProperties, type GnuProperty, type IsaLevel, readGnuProperties } from "../core/elf/gnu_property.ts";
 import { type NoteFault, NT_GNU_PROPERTY_TYPE_0, readNotes } from "../core/elf/notes.ts";
-import type { CheckedProgramHeader } from "../core/elf/program_header.ts";
+import type { Segment } from "../core/elf/program_header.ts";
 import { hexAddr } from "../core/memory/addresses.ts";
-import type { Plugin, PluginContext } from "../core/pipeline/plugin.ts";
+import type { Plugin, PluginContext } from "../core/plugin/plugin.ts";
 
 export type { GnuProperties, GnuProperty, IsaLevel };
 
@@ -38,7 +38,7 @@ export function property(): Plugin<"property", GnuProperties> {
 }
 
 async function handle(
-  phdr: CheckedProgramHeader,
+  phdr: Segment,
   context: PluginContext,
   found: GnuProperties | undefined,
 ): Promise<GnuProperties | undefined> {
@@ -68,7 +68,7 @@ function reportMalformed(
   { report }: PluginContext,
 ): void {
   report({
-    rule: "property-malformed",
+    code: "property-malformed",
     severity: "warning",
     index,
     addresses: [],

@@ -9,8 +9,8 @@ import { alignUp, hexAddr } from "../core/memory/addresses.ts";
 import { PAGE_SIZE, pageStart, PHYSICAL_END } from "../core/memory/addresses.ts";
 import type { FrameRun } from "../core/memory/frame_allocator.ts";
 import { NO_EXECUTE, PRESENT, WRITABLE } from "../core/paging/entry.ts";
-import { checkPlace, mapBeside, reserveAddress } from "../core/pipeline/map_beside.ts";
-import type { Plugin } from "../core/pipeline/plugin.ts";
+import { checkPlace, mapBeside, reserveAddress } from "../core/address_space/map_beside.ts";
+import type { Plugin } from "../core/plugin/plugin.ts";
 import type { Base, Checked, ImageStage, Level4Used, Loading } from "../core/pipeline/stage.ts";
 
 /** Where the ramdisk is. */
@@ -99,12 +99,12 @@ export function ramdisk(options: RamdiskOptions): RamdiskPlugin {
       after: "l4-usage",
       stage: {
         name: "ramdisk",
-        needs: ["settings", "checked", "memory", "frames", "pageTable", "keptBytes", "usedLevel4Entries"],
+        needs: ["settings", "segments", "memory", "frames", "pageTable", "keptBytes", "usedLevel4Entries"],
         adds: ["ramdisk"],
         run: (context) => {
-          const { checked, usedLevel4Entries } = context;
+          const { segments, usedLevel4Entries } = context;
           const page = reserveAddress(whole, address, usedLevel4Entries);
-          return mapBeside("the ramdisk's page", checked, () => {
+          return mapBeside("the ramdisk's page", segments, () => {
             return { ramdisk: bytes ? copy(context, page, bytes) : map(context, page, phys, size) };
           });
         },

@@ -8,7 +8,7 @@
 import { LoadError } from "../core/errors.ts";
 import { canonical } from "../core/memory/addresses.ts";
 import { LEVEL_SPAN, NO_EXECUTE, PRESENT, TABLE_ENTRIES, WRITABLE } from "../core/paging/entry.ts";
-import type { Plugin } from "../core/pipeline/plugin.ts";
+import type { Plugin } from "../core/plugin/plugin.ts";
 import type { ImageStage, Level4Used, Loading } from "../core/pipeline/stage.ts";
 
 /** What the plugin recursive adds. */

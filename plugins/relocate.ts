@@ -6,9 +6,9 @@
  */
 
 import { ELFCLASS64, ET_DYN, PT_DYNAMIC } from "../core/elf/constants.ts";
-import type { CheckedProgramHeader } from "../core/elf/program_header.ts";
+import type { Segment } from "../core/elf/program_header.ts";
 import { LoadError } from "../core/errors.ts";
-import type { Plugin, PluginContext } from "../core/pipeline/plugin.ts";
+import type { Plugin, PluginContext } from "../core/plugin/plugin.ts";
 import type { Base, ImageStage, Parsed, Placed } from "../core/pipeline/stage.ts";
 import { applyRela } from "./relocate/apply_rela.ts";
 import { applyRelr } from "./relocate/apply_relr.ts";
@@ -71,7 +71,7 @@ export function relocate({ seed }: RelocateOptions = {}): RelocatePlugin {
 }
 
 async function handle(
-  phdr: CheckedProgramHeader,
+  phdr: Segment,
   context: PluginContext,
   found: Relocations | undefined,
 ): Promise<Relocations> {
@@ -94,9 +94,9 @@ async function handle(
   return { virtualAddressOffset, counts: Object.fromEntries(counts), needed: [...found?.needed ?? [], ...needed] };
 }
 
-function reportFixed({ index, p_vaddr }: CheckedProgramHeader, { report }: PluginContext): void {
+function reportFixed({ index, p_vaddr }: Segment, { report }: PluginContext): void {
   report({
-    rule: "relocations-of-fixed-kernel",
+    code: "relocations-of-fixed-kernel",
     severity: "info",
     index,
     addresses: [p_vaddr],
@@ -106,7 +106,7 @@ function reportFixed({ index, p_vaddr }: CheckedProgramHeader, { report }: Plugi
 }
 
 function reportTable(
-  { index, p_vaddr }: CheckedProgramHeader,
+  { index, p_vaddr }: Segment,
   { textRelocations }: DynamicTable,
   needed: readonly string[],
   { virtualAddressOffset, report }: PluginContext,
@@ -114,7 +114,7 @@ function reportTable(
   const addresses = [BigInt.asUintN(64, p_vaddr + virtualAddressOffset)];
   if (needed.length > 0) {
     report({
-      rule: "shared-libraries-needed",
+      code: "shared-libraries-needed",
       severity: "warning",
       index,
       addresses,
@@ -124,7 +124,7 @@ function reportTable(
   }
   if (textRelocations) {
     report({
-      rule: "text-relocations",
+      code: "text-relocations",
       severity: "warning",
       index,
       addresses,

@@ -5,7 +5,7 @@
  */
 
 import { PF_W, PT_GNU_RELRO } from "../core/elf/constants.ts";
-import type { CheckedProgramHeader } from "../core/elf/program_header.ts";
+import type { Segment } from "../core/elf/program_header.ts";
 import { LoadError } from "../core/errors.ts";
 import {
   canonical,
@@ -17,7 +17,7 @@ import {
   pageStart,
 } from "../core/memory/addresses.ts";
 import { WRITABLE } from "../core/paging/entry.ts";
-import type { Plugin, PluginContext } from "../core/pipeline/plugin.ts";
+import type { Plugin, PluginContext } from "../core/plugin/plugin.ts";
 
 /** What the plugin relro did. */
 export interface Relro {
@@ -48,7 +48,7 @@ export function relro(): Plugin<"relro", Relro> {
   return { name: "relro", handlers: [{ type: PT_GNU_RELRO, phase: "seal", handle }] };
 }
 
-function handle(phdr: CheckedProgramHeader, context: PluginContext, found: Relro | undefined): Relro {
+function handle(phdr: Segment, context: PluginContext, found: Relro | undefined): Relro {
   const { first, end } = context.rules.relocation === "bootloader-0.11"
     ? originalRange(phdr, context)
     : wholeRange(phdr, context);
@@ -76,13 +76,13 @@ interface PageRange {
   readonly end: number;
 }
 
-function wholeRange({ p_vaddr, p_memsz }: CheckedProgramHeader, { signedOffset }: PluginContext): PageRange {
+function wholeRange({ p_vaddr, p_memsz }: Segment, { signedOffset }: PluginContext): PageRange {
   const start = low48(p_vaddr + signedOffset);
   return p_memsz === 0n ? { first: 0, end: 0 } : { first: pageStart(start), end: start + Number(p_memsz) };
 }
 
 /** v0.11 of the original: an empty range inside a page seals that page; the last page of the lower half is out of reach. */
-function originalRange({ index, p_vaddr, p_memsz }: CheckedProgramHeader, { signedOffset }: PluginContext): PageRange {
+function originalRange({ index, p_vaddr, p_memsz }: Segment, { signedOffset }: PluginContext): PageRange {
   const start = p_vaddr + signedOffset;
   for (const [field, value] of [["p_vaddr", start], ["p_vaddr + p_memsz", start + p_memsz]] as const) {
     for (const address of field === "p_vaddr" ? [value] : [value, value - 1n]) {
@@ -100,7 +100,7 @@ function originalRange({ index, p_vaddr, p_memsz }: CheckedProgramHeader, { sign
 }
 
 /** Whether a writable segment has bytes in the page that lie outside the range that is to be sealed. */
-function isWrittenElsewhere(page: number, { p_vaddr, p_memsz }: CheckedProgramHeader, context: PluginContext): boolean {
+function isWrittenElsewhere(page: number, { p_vaddr, p_memsz }: Segment, context: PluginContext): boolean {
   const start = low48(p_vaddr + context.signedOffset);
   const end = start + Number(p_memsz);
   return context.programHeaders.some(({ load, p_flags }) => {
@@ -111,9 +111,9 @@ function isWrittenElsewhere(page: number, { p_vaddr, p_memsz }: CheckedProgramHe
   });
 }
 
-function reportKept({ index }: CheckedProgramHeader, virt: bigint, { report }: PluginContext): void {
+function reportKept({ index }: Segment, virt: bigint, { report }: PluginContext): void {
   report({
-    rule: "relro-page-shared",
+    code: "relro-page-shared",
     severity: "warning",
     index,
     addresses: [virt],

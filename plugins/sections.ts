@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Plugin } from "../core/pipeline/plugin.ts";
+import type { Plugin } from "../core/plugin/plugin.ts";
 import { type Choice, findStage } from "./sections/find_stage.ts";
 import { type MappedSection, mapSections, type SectionPages, type Sections } from "./sections/map_stage.ts";
 import type { SectionHeader } from "./sections/section_header.ts";

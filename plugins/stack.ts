@@ -5,8 +5,8 @@
  */
 
 import { PF_X, PT_GNU_STACK } from "../core/elf/constants.ts";
-import type { CheckedProgramHeader } from "../core/elf/program_header.ts";
-import type { Plugin, PluginContext } from "../core/pipeline/plugin.ts";
+import type { Segment } from "../core/elf/program_header.ts";
+import type { Plugin, PluginContext } from "../core/plugin/plugin.ts";
 
 /** What a kernel asks of its stack. */
 export interface StackRequest {
@@ -37,14 +37,14 @@ export function stack(): Plugin<"stack", StackRequest> {
 }
 
 function handle(
-  { index, p_flags, p_memsz }: CheckedProgramHeader,
+  { index, p_flags, p_memsz }: Segment,
   { report }: PluginContext,
   found: StackRequest | undefined,
 ): StackRequest {
   const executable = (p_flags & PF_X) !== 0;
   if (executable) {
     report({
-      rule: "stack-executable",
+      code: "stack-executable",
       severity: "warning",
       index,
       addresses: [],

@@ -6,15 +6,23 @@ const ROOT = new URL("../", import.meta.url);
 
 /** The floors, lowest first; what stands on one floor does not know its neighbours there. */
 const FLOORS: readonly (readonly string[])[] = [
-  ["core/errors.ts", "core/rules.ts", "core/diagnostics.ts", "core/random.ts"],
-  ["core/elf/", "core/memory/"],
-  ["core/paging/", "core/intake/"],
+  ["core/errors.ts", "core/error_", "core/rules.ts", "core/diagnostics.ts", "core/random.ts"],
+  ["core/memory/"],
+  ["core/elf/", "core/paging/", "core/intake/"],
+  ["core/address_space/"],
   ["core/pipeline/"],
-  ["core/stages/", "plugins/"],
+  ["core/stages/"],
+  ["core/plugin/"],
   ["core/load_kernel.ts", "core/read_headers.ts"],
+  ["plugins/"],
   ["boot/"],
   ["mod.ts"],
-  ["cli/"],
+  ["cli/output/"],
+  ["cli/arguments/", "cli/input/"],
+  ["cli/report/"],
+  ["cli/qemu/"],
+  ["cli/commands/"],
+  ["cli/main.ts"],
   ["cli.ts"],
 ];
 

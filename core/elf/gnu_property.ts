@@ -80,7 +80,7 @@ export function readGnuProperties(
   fileOffset: number,
   { EI_CLASS, e_machine }: Pick<FileHeader, "EI_CLASS" | "e_machine">,
 ): GnuPropertyList {
-  const reader = elfReader(descriptor, fileOffset);
+  const reader = elfReader(descriptor, { subject: "the GNU properties", fileOffset });
   const wordSize = EI_CLASS === ELFCLASS64 ? 8 : 4;
   const properties: GnuProperty[] = [];
   const faults: NoteFault[] = [];

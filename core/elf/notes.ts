@@ -69,7 +69,7 @@ const BY_EIGHT: readonly Layout[] = [[8, 8], [4, 4], [4, 8]];
  * @returns The notes, and what is wrong with them.
  */
 export function readNotes(bytes: Uint8Array, fileOffset: number, p_align: bigint): NoteList {
-  const reader = elfReader(bytes, fileOffset);
+  const reader = elfReader(bytes, { subject: "the notes", fileOffset });
   const end = bytes.findLastIndex((byte) => byte !== 0) + 1;
   const notes: RawNote[] = [];
   const faults: NoteFault[] = [];

@@ -46,7 +46,7 @@ export interface LoadRange {
 }
 
 /** A program header that passed sanity-check. */
-export interface CheckedProgramHeader extends ProgramHeader {
+export interface Segment extends ProgramHeader {
   /** What is to be loaded: only a `PT_LOAD` that is not left out has it. */
   readonly load?: LoadRange;
   /** How plugins claim it, where one does. */

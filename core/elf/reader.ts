@@ -20,22 +20,30 @@ export interface ElfReader {
   readonly u64: (offset: number) => bigint;
 }
 
+/** What a reader reads, for its errors. */
+export interface ReadPlace {
+  /** What it is, such as "the dynamic table". */
+  readonly subject: string;
+  /** Where in the file it starts, if it was read from there rather than from memory. */
+  readonly fileOffset?: number;
+}
+
 /**
- * Makes a reader over a piece of the file.
+ * A reader over a piece of the file.
  *
  * @param bytes The piece.
- * @param fileOffset Where in the file it starts, for error messages.
+ * @param place What it is, and where in the file it starts.
  * @returns A reader whose functions throw {@linkcode LoadError} "file-too-short" outside the piece.
  */
-export function elfReader(bytes: Uint8Array, fileOffset: number): ElfReader {
+export function elfReader(bytes: Uint8Array, { subject, fileOffset }: ReadPlace): ElfReader {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const at = (offset: number, size: number): number => {
     if (offset < 0 || offset + size > bytes.length) {
-      throw new LoadError("file-too-short", {
-        field: `the field at file offset 0x${(fileOffset + offset).toString(16)}`,
-        value: bytes.length - offset,
-        limit: size,
-      });
+      const where = fileOffset === undefined
+        ? `byte ${offset} of it`
+        : `file offset 0x${(fileOffset + offset).toString(16)}`;
+      const value = Math.max(0, bytes.length - offset);
+      throw new LoadError("file-too-short", { subject, field: `what is left at ${where}`, value, limit: size });
     }
     return offset;
   };

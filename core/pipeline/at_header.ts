@@ -5,7 +5,8 @@
  */
 
 import type { ProgramHeader } from "../elf/program_header.ts";
-import { LoadError, type PagePlace } from "../errors.ts";
+import type { PagePlace } from "../error_details.ts";
+import { amended, LoadError } from "../errors.ts";
 import { canonical, low48, pageStart } from "../memory/addresses.ts";
 import type { Checked } from "./stage.ts";
 
@@ -17,10 +18,10 @@ import type { Checked } from "./stage.ts";
  * @param checked All headers.
  * @returns The error itself where it names a header already, or is about the source.
  */
-export function atHeader(error: LoadError, { index }: ProgramHeader, checked: Checked["checked"]): LoadError {
+export function atHeader(error: LoadError, { index }: ProgramHeader, segments: Checked["segments"]): LoadError {
   if (error.detail.index !== undefined || error.code === "source-failed") return error;
-  const owner = error.code === "page-already-mapped" ? ownerOf(error.detail.value as bigint, checked, index) : {};
-  return new LoadError(error.code, { ...error.detail, index, ...owner }, { cause: error.cause });
+  const owner = error.code === "page-already-mapped" ? ownerOf(error.detail.value as bigint, segments, index) : {};
+  return amended(error, { detail: { index, ...owner } });
 }
 
 /**
@@ -33,11 +34,11 @@ export function atHeader(error: LoadError, { index }: ProgramHeader, checked: Ch
  */
 export function ownerOf(
   page: bigint,
-  checked: Checked["checked"],
+  segments: Checked["segments"],
   index?: number,
 ): Partial<Pick<PagePlace, "otherIndex" | "otherRange">> {
   const low = low48(page);
-  for (const { load, index: otherIndex } of checked) {
+  for (const { load, index: otherIndex } of segments) {
     if (!load || otherIndex === index) continue;
     const end = load.start + Math.max(load.memSize, load.fileSize);
     if (low < pageStart(load.start) || low > end) continue;

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { CheckedProgramHeader } from "../elf/program_header.ts";
+import type { Segment } from "../elf/program_header.ts";
 import { LoadError } from "../errors.ts";
 import { atHeader } from "./at_header.ts";
 import { prepareMemory } from "./prepare_memory.ts";
@@ -28,13 +28,13 @@ export function forEachProgramHeader(
 ): ImageStage<Base & Checked & Partial<Kept> & Partial<Loading>, Loading & SegmentResults, "for-each-program-header"> {
   return {
     name: "for-each-program-header",
-    needs: ["checked"],
+    needs: ["segments"],
     adds: ["memory", "frames", "pageTable", "keptBytes", "fileBytes", "segmentResults"],
     run: async (context) => {
       const loading = context.memory ? (context as Base & Checked & Loading) : await prepareMemory(context);
       const results = new Map(stages.map((stage) => [stage.name, {} as Record<string, unknown>]));
       let grown: Base & Checked & Loading = { ...context, ...loading };
-      for (const phdr of context.checked) {
+      for (const phdr of context.segments) {
         for (const stage of stages) {
           const added = await runStage(stage, phdr, grown);
           const names = Object.keys(added);
@@ -51,7 +51,7 @@ export function forEachProgramHeader(
 
 async function runStage(
   stage: AnySegmentStage,
-  phdr: CheckedProgramHeader,
+  phdr: Segment,
   context: Base & Checked & Loading,
 ): Promise<Record<string, unknown>> {
   try {
@@ -59,11 +59,11 @@ async function runStage(
     const added = stage.segment(phdr, context as never);
     return ((added instanceof Promise ? await added : added) ?? {}) as Record<string, unknown>;
   } catch (error) {
-    throw error instanceof LoadError ? atHeader(error, phdr, context.checked) : error;
+    throw error instanceof LoadError ? atHeader(error, phdr, context.segments) : error;
   }
 }
 
-async function everythingArrived({ checked, intake }: Base & Checked, loading: Loading): Promise<void> {
-  for (const phdr of checked) if (phdr.load && phdr.load.fileSize > 0) await loading.fileBytes(phdr);
+async function everythingArrived({ segments, intake }: Base & Checked, loading: Loading): Promise<void> {
+  for (const phdr of segments) if (phdr.load && phdr.load.fileSize > 0) await loading.fileBytes(phdr);
   await intake.require(loading.keptBytes);
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { isKebabCase } from "./names.ts";
+import { isKebabCase } from "./kebab_case.ts";
 import type { Base, Checked, Loading, Stage } from "./stage.ts";
 
 /** The name of each stage in a list. */
@@ -121,8 +121,8 @@ export function checkOrder(stages: readonly Stage[]): void {
     checkShape(stage);
     if (names.has(stage.name)) throw new TypeError(`Cannot run the pipeline: it has two stages named "${stage.name}"`);
     names.add(stage.name);
-    const needs: readonly string[] = "segment" in stage ? ["checked", ...stage.needs] : stage.needs;
-    if ("segment" in stage && have.has("checked")) LOADING.forEach((name) => have.add(name));
+    const needs: readonly string[] = "segment" in stage ? ["segments", ...stage.needs] : stage.needs;
+    if ("segment" in stage && have.has("segments")) LOADING.forEach((name) => have.add(name));
     for (const need of needs) {
       if (!have.has(need)) {
         throw new TypeError(`Cannot run stage "${stage.name}": it needs "${need}", which no stage before it adds`);

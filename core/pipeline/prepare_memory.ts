@@ -83,8 +83,8 @@ export async function prepareMemory(context: Needs): Promise<Loading> {
 }
 
 /** The end of what the headers took to read and of what the segments are loaded from. */
-function lastNeededByte({ checked, settings, intake, keepUntil = 0 }: Needs): number {
-  return checked.reduce((end, phdr) => {
+function lastNeededByte({ segments, settings, intake, keepUntil = 0 }: Needs): number {
+  return segments.reduce((end, phdr) => {
     const { index, load, claim, p_offset, p_filesz } = phdr;
     if (p_filesz === 0n || (!load && !claim?.readsFile)) return end;
     const last = Number(p_offset + p_filesz);
@@ -94,12 +94,12 @@ function lastNeededByte({ checked, settings, intake, keepUntil = 0 }: Needs): nu
 }
 
 function makeMemory(context: Base & Checked, fileEnd: number): PhysicalMemory {
-  const { settings, checked } = context;
+  const { settings, segments } = context;
   const { base, maxMemory } = settings;
   const given = settings.memory?.size ?? settings.size;
   if (given === undefined) return ownMemory(context, fileEnd);
   const end = base + given;
-  for (const { load, index } of checked) {
+  for (const { load, index } of segments) {
     if (!load || load.memSize - load.fileSize <= given) continue;
     throw new LoadError("memory-too-small", { index, field: "p_memsz", value: load.memSize, limit: end });
   }
@@ -109,10 +109,10 @@ function makeMemory(context: Base & Checked, fileEnd: number): PhysicalMemory {
   return settings.memory ?? allocate(base, given, maxMemory);
 }
 
-function ownMemory({ rules, settings, checked }: Base & Checked, fileEnd: number): PhysicalMemory {
+function ownMemory({ rules, settings, segments }: Base & Checked, fileEnd: number): PhysicalMemory {
   const { base, maxMemory } = settings;
   const loads: LoadRange[] = [];
-  for (const { load, index } of checked) {
+  for (const { load, index } of segments) {
     if (!load) continue;
     limit(load.memSize, "p_memsz", settings, index);
     loads.push(load);

@@ -6,7 +6,7 @@
 
 import type { Report } from "../diagnostics.ts";
 import type { FileHeader } from "../elf/file_header.ts";
-import type { CheckedProgramHeader, HeaderClaim, ProgramHeader } from "../elf/program_header.ts";
+import type { HeaderClaim, ProgramHeader, Segment } from "../elf/program_header.ts";
 import type { Intake } from "../intake/intake.ts";
 import type { FrameAllocator, FrameLedger } from "../memory/frame_allocator.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
@@ -79,7 +79,7 @@ export interface Kept {
 /** What sanity-check adds. */
 export interface Checked {
   /** The program headers, in table order, checked by the rule set. */
-  readonly checked: readonly CheckedProgramHeader[];
+  readonly segments: readonly Segment[];
   /** What is added to every `p_vaddr`: 0, or the base of an `ET_DYN` kernel. */
   readonly virtualAddressOffset: bigint;
   /** The same before it is taken modulo 2^64: negative for a kernel that is placed below where it was linked. */
@@ -166,7 +166,7 @@ export interface SegmentStage<Needs, Adds, Name extends string = string> {
   /** Names of what it may add to the context. */
   readonly adds: readonly (keyof Adds & string)[];
   /** Does the work for one program header. */
-  readonly segment: (phdr: CheckedProgramHeader, context: Needs) => Partial<Adds> | Promise<Partial<Adds>>;
+  readonly segment: (phdr: Segment, context: Needs) => Partial<Adds> | Promise<Partial<Adds>>;
 }
 
 /** Any stage that runs once. */
@@ -190,7 +190,7 @@ export interface AnySegmentStage {
   /** Names of what it may add. */
   readonly adds: readonly string[];
   /** Does the work for one program header. */
-  readonly segment: (phdr: CheckedProgramHeader, context: never) => unknown;
+  readonly segment: (phdr: Segment, context: never) => unknown;
 }
 
 /** Any stage. */

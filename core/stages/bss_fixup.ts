@@ -7,8 +7,8 @@
 import type { LoadRange } from "../elf/program_header.ts";
 import { LoadError } from "../errors.ts";
 import { alignUp, canonical, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
-import { leafFlags, mapFresh, mapPages, sharedFrame } from "../pipeline/map_pages.ts";
-import { ownPage, takeCopyFrame } from "../pipeline/own_page.ts";
+import { leafFlags, mapFresh, mapPages, sharedFrame } from "../address_space/map_pages.ts";
+import { takeCopyFrame, unshare } from "../address_space/unshare.ts";
 import type { Base, Checked, Loading, SegmentStage } from "../pipeline/stage.ts";
 
 type Needs = Base & Checked & Loading;
@@ -19,7 +19,7 @@ type Needs = Base & Checked & Loading;
  */
 export const bssFixup: SegmentStage<Base & Checked & Loading, unknown, "bss-fixup"> = {
   name: "bss-fixup",
-  needs: ["rules", "settings", "intake", "checked", "sharedPages", "memory", "pageTable", "frames", "keptBytes"],
+  needs: ["rules", "settings", "intake", "segments", "sharedPages", "memory", "pageTable", "frames", "keptBytes"],
   adds: [],
   segment: async (phdr, context) => {
     const { load } = phdr;
@@ -61,7 +61,7 @@ async function ownLastPage(load: LoadRange, flags: bigint, context: Needs): Prom
     return;
   }
   await intake.require(Math.min(keptBytes, alignUp(load.fileOffset + load.fileSize)));
-  const phys = ownPage(canonical(zeroStart - 1), context) + 1;
+  const phys = unshare(canonical(zeroStart - 1), context) + 1;
   memory.bytes(phys, alignUp(phys) - phys).fill(0);
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { level4Usage } from "../pipeline/level4_usage.ts";
+import { level4Usage } from "./l4_usage/level4_usage.ts";
 import type { Base, Checked, ImageStage, Level4Used, Placed, Reserved } from "../pipeline/stage.ts";
 
 /** Hands over the level-4 entries of the segments, of entry 0, and of what plugins have taken. */
@@ -14,7 +14,7 @@ export const l4Usage: ImageStage<
   "l4-usage"
 > = {
   name: "l4-usage",
-  needs: ["rules", "checked"],
+  needs: ["rules", "segments"],
   adds: ["usedLevel4Entries"],
   run: (context) => ({ usedLevel4Entries: context.reservedLevel4Entries ?? level4Usage(context) }),
 };

@@ -5,14 +5,14 @@
  */
 
 import { DT_NULL, DT_PLTRELSZ, DT_RELASZ, DT_RELRSZ, DT_RELSZ, ET_DYN, PT_DYNAMIC } from "../elf/constants.ts";
-import type { CheckedProgramHeader, LoadRange } from "../elf/program_header.ts";
+import type { LoadRange, Segment } from "../elf/program_header.ts";
 import { elfReader } from "../elf/reader.ts";
 import { LoadError } from "../errors.ts";
-import { diagnostic } from "../diagnostics.ts";
 import { alignUp, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
-import { leafFlags, mapFresh, mapPages, sharedFrame } from "../pipeline/map_pages.ts";
+import { leafFlags, mapFresh, mapPages, sharedFrame } from "../address_space/map_pages.ts";
 import { isMisaligned } from "../pipeline/prepare_memory.ts";
 import type { Base, Checked, Loading, Parsed, SegmentStage } from "../pipeline/stage.ts";
+import { loadDiagnostic } from "./load_diagnostics.ts";
 
 type Needs = Base & Parsed & Checked & Loading;
 
@@ -22,7 +22,7 @@ type Needs = Base & Parsed & Checked & Loading;
  */
 export const mapLoad: SegmentStage<Base & Parsed & Checked & Loading, unknown, "map-load"> = {
   name: "map-load",
-  needs: ["rules", "settings", "report", "fileHeader", "checked", "sharedPages", "pageTable", "frames", "fileBytes"],
+  needs: ["rules", "settings", "report", "fileHeader", "segments", "sharedPages", "pageTable", "frames", "fileBytes"],
   adds: [],
   segment: async (phdr, context) => {
     const { load } = phdr;
@@ -102,17 +102,19 @@ const DYN_SIZE = 16; // gABI, "Dynamic Section": Elf64_Dyn is d_tag and d_un, 8 
 const RELOCATION_SIZES: readonly bigint[] = [DT_RELASZ, DT_RELSZ, DT_RELRSZ, DT_PLTRELSZ];
 
 /** Tells of relocations in a position-independent kernel that nobody applies. */
-async function reportRelocations(phdr: CheckedProgramHeader, context: Needs): Promise<void> {
+async function reportRelocations(phdr: Segment, context: Needs): Promise<void> {
   const { rules, fileHeader, keptBytes, virtualAddressOffset, report } = context;
   if (!rules.reportsAddresses || fileHeader.e_type !== ET_DYN) return;
   if (phdr.p_offset + phdr.p_filesz > keptBytes || phdr.claim) return;
-  const table = elfReader(await context.fileBytes(phdr), Number(phdr.p_offset));
+  const table = elfReader(await context.fileBytes(phdr), {
+    subject: "the dynamic table",
+    fileOffset: Number(phdr.p_offset),
+  });
   for (let at = 0; at + DYN_SIZE <= table.length; at += DYN_SIZE) {
     const tag = table.u64(at);
     if (tag === DT_NULL) return;
     if (!RELOCATION_SIZES.includes(tag) || table.u64(at + 8) === 0n) continue;
-    report(diagnostic("relocations-unapplied", {
-      severity: "warning",
+    report(loadDiagnostic("relocations-unapplied", {
       index: phdr.index,
       addresses: [BigInt.asUintN(64, phdr.p_vaddr + virtualAddressOffset)],
       message: `The kernel is position-independent and has relocations; none was applied at offset 0x${

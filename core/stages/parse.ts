@@ -32,7 +32,10 @@ export const parse: ImageStage<Base, Parsed, "parse"> = {
     }
     if (e_phnum === 0) return { fileHeader, programHeaders: [] };
     const start = await tableOffset(intake, e_phoff, tableEnd, settings.maxMemory);
-    const table = elfReader(intake.bytes(start, sizes.programHeader * e_phnum), start);
+    const table = elfReader(intake.bytes(start, sizes.programHeader * e_phnum), {
+      subject: "the program header table",
+      fileOffset: start,
+    });
     const programHeaders = Array.from({ length: e_phnum }, (_, index) => {
       return readProgramHeader(table, index * sizes.programHeader, index, fileHeader.EI_CLASS);
     });
@@ -40,13 +43,16 @@ export const parse: ImageStage<Base, Parsed, "parse"> = {
   },
 };
 
+const FILE_HEADER = "the ELF file header";
+
 async function readHeader(intake: Intake): Promise<FileHeader> {
   const longest = RECORD_SIZES[ELFCLASS64].fileHeader;
   const length = await intake.require(longest);
   const bytes = intake.bytes(0, length);
-  const tooShort = (limit: number) => new LoadError("file-too-short", { field: "its length", value: length, limit });
+  const tooShort = (limit: number) =>
+    new LoadError("file-too-short", { subject: FILE_HEADER, field: "the file's length", value: length, limit });
   if (length < ELF_MAGIC.length) throw tooShort(longest);
-  const reader = elfReader(bytes, 0);
+  const reader = elfReader(bytes, { subject: FILE_HEADER, fileOffset: 0 });
   if (ELF_MAGIC.some((byte, index) => reader.u8(index) !== byte)) {
     const magic = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
     throw new LoadError("not-elf", { field: "its magic number", value: magic });

@@ -4,17 +4,17 @@
  * @module
  */
 
-import { diagnostic } from "../diagnostics.ts";
 import { ET_DYN, isKnownSegmentType, PT_LOAD, PT_SHLIB, PT_TLS, segmentTypeName } from "../elf/constants.ts";
-import type { CheckedProgramHeader, LoadRange, ProgramHeader } from "../elf/program_header.ts";
+import type { LoadRange, ProgramHeader, Segment } from "../elf/program_header.ts";
 import { LoadError } from "../errors.ts";
 import { canonical, hexAddr, isCanonical, isPowerOfTwo, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
 import { signExtendBit47 } from "../memory/sign_extend.ts";
-import { ADDRESS_RULES } from "../pipeline/address_ranges.ts";
-import { checkExtent, extentOf } from "../pipeline/extent.ts";
+import { ADDRESS_RULES } from "./sanity_check/address_ranges.ts";
+import { checkExtent, extentOf } from "../elf/extent.ts";
 import { isMisaligned } from "../pipeline/prepare_memory.ts";
-import { type Loaded, reportAddresses } from "../pipeline/report_addresses.ts";
+import { type Loaded, reportAddresses } from "./sanity_check/report_addresses.ts";
 import type { Base, Checked, ImageStage, Parsed, Placed } from "../pipeline/stage.ts";
+import { loadDiagnostic } from "./load_diagnostics.ts";
 
 type Needs = Base & Parsed & Partial<Placed>;
 
@@ -22,22 +22,22 @@ type Needs = Base & Parsed & Partial<Placed>;
 export const sanityCheck: ImageStage<Base & Parsed & Partial<Placed>, Checked, "sanity-check"> = {
   name: "sanity-check",
   needs: ["rules", "settings", "intake", "report", "claimOn", "fileHeader", "programHeaders"],
-  adds: ["checked", "virtualAddressOffset", "signedOffset", "entryPoint", "sharedPages"],
+  adds: ["segments", "virtualAddressOffset", "signedOffset", "entryPoint", "sharedPages"],
   run: async (context) => {
     const { rules, intake, programHeaders } = context;
     const fileLength = rules.readsWholeFile ? await intake.length() : undefined;
     const offset = chooseOffset(context);
     if (rules.checksExtent) checkExtent(programHeaders, offset, context.settings.kernelBase);
-    const checked = programHeaders.map((phdr) => checkHeader(phdr, offset, fileLength, context));
-    const loads = checked.filter((phdr): phdr is Loaded => phdr.load !== undefined);
+    const segments = programHeaders.map((phdr) => checkHeader(phdr, offset, fileLength, context));
+    const loads = segments.filter((phdr): phdr is Loaded => phdr.load !== undefined);
     if (rules.refusesEmptyKernel && loads.length === 0) {
       throw new LoadError("no-load-segment", { field: "e_phnum", value: programHeaders.length });
     }
     const sharedPages = rules.mergesSharedPages ? findSharedPages(loads, context) : new Set<number>();
     const entryPoint = checkEntry(offset, context);
-    if (rules.reportsAddresses) reportAddresses(checked, loads, offset, entryPoint, context.report);
+    if (rules.reportsAddresses) reportAddresses(segments, loads, offset, entryPoint, context.report);
     const virtualAddressOffset = BigInt.asUintN(64, offset);
-    return { checked, virtualAddressOffset, signedOffset: offset, entryPoint, sharedPages };
+    return { segments, virtualAddressOffset, signedOffset: offset, entryPoint, sharedPages };
   },
 };
 
@@ -72,38 +72,36 @@ function checkHeader(
   offset: bigint,
   fileLength: number | undefined,
   context: Needs,
-): CheckedProgramHeader {
+): Segment {
   const { rules, fileHeader } = context;
   const claim = context.claimOn(phdr.p_type, fileHeader.e_machine);
   if (phdr.p_type === PT_TLS && rules.addresses === "one-half") checkSum(phdr, offset);
-  const checked = claim ? { ...phdr, claim } : phdr;
-  checkType(checked, context);
+  const segments = claim ? { ...phdr, claim } : phdr;
+  checkType(segments, context);
   if (fileLength !== undefined) checkInFile(phdr, fileLength);
   if (rules.alignment === "congruent") checkCongruent(phdr);
   const isLoad = phdr.p_type === PT_LOAD;
   const loadable = isLoad && !(rules.checksSegmentSizes && isEmpty(phdr));
   const checksOther = claim && !isLoad && rules.checksClaimed && phdr.p_memsz > 0n;
-  if (!loadable && !checksOther) return checked;
+  if (!loadable && !checksOther) return segments;
   const start = ADDRESS_RULES[rules.addresses](phdr, offset);
   if (rules.alignment === "power-of-two") checkAlignment(phdr, offset, context);
-  if (!loadable) return checked;
+  if (!loadable) return segments;
   const { p_offset, p_filesz, p_memsz } = phdr;
   const sizes = { fileOffset: Number(p_offset), fileSize: Number(p_filesz), memSize: Number(p_memsz) };
   const load: LoadRange = { start, ...sizes };
   if (rules.copiesMisaligned && isMisaligned(load)) reportCopy(phdr, offset, context);
-  return { ...checked, load };
+  return { ...segments, load };
 }
 
-function checkType({ index, p_type, claim }: CheckedProgramHeader, { rules, report }: Needs): void {
+function checkType({ index, p_type, claim }: Segment, { rules, report }: Needs): void {
   const known = isKnownSegmentType(p_type);
   if (p_type === PT_SHLIB || (!known && rules.refusesUnknownTypes)) {
     throw new LoadError("segment-type-refused", { index, field: "p_type", value: p_type });
   }
   if (known || claim) return;
-  report(diagnostic("segment-type-unknown", {
-    severity: "info",
+  report(loadDiagnostic("segment-type-unknown", {
     index,
-    addresses: [],
     message: `Program header ${index} has type ${segmentTypeName(p_type)}, which nobody knows; it is ignored.`,
   }));
 }
@@ -142,14 +140,14 @@ function checkAlignment(phdr: ProgramHeader, offset: bigint, { report }: Needs):
     throw new LoadError("alignment-invalid", { index, field: "p_align", value: p_align });
   }
   if (p_align <= 1n || p_vaddr % p_align === p_offset % p_align) return;
-  const message = `Program header ${index}: ${bothAddresses(phdr)} differ modulo p_align ${hexAddr(p_align)}.`;
-  report(diagnostic("alignment-mismatch", { severity: "warning", index, addresses: [p_vaddr + offset], message }));
+  const message = `${bothAddresses(phdr)} differ modulo p_align ${hexAddr(p_align)}.`;
+  report(loadDiagnostic("alignment-mismatch", { index, addresses: [p_vaddr + offset], message }));
 }
 
 function reportCopy(phdr: ProgramHeader, offset: bigint, { report }: Needs): void {
   const { index, p_vaddr } = phdr;
-  const message = `Program header ${index}: ${bothAddresses(phdr)} differ within their pages; its bytes were copied.`;
-  report(diagnostic("segment-copied", { severity: "info", index, addresses: [p_vaddr + offset], message }));
+  const message = `${bothAddresses(phdr)} differ within their pages; its bytes were copied.`;
+  report(loadDiagnostic("segment-copied", { index, addresses: [p_vaddr + offset], message }));
 }
 
 function bothAddresses({ p_vaddr, p_offset }: ProgramHeader): string {
@@ -167,8 +165,7 @@ function findSharedPages(loads: readonly Loaded[], { report }: Needs): ReadonlyS
     const page = pageStart(other.load.start);
     if (pageStart(end - 1) !== page) continue;
     shared.add(page);
-    report(diagnostic("pages-merged", {
-      severity: "warning",
+    report(loadDiagnostic("pages-merged", {
       index: other.index,
       addresses: [canonical(page)],
       message: `Program headers ${one.index} (${rangeOf(one)}) and ${other.index} (${rangeOf(other)}) share the page ` +

@@ -11,12 +11,12 @@ import type { Checked, SegmentStage, TlsExtracted } from "../pipeline/stage.ts";
 /** Finds the one `PT_TLS` segment (gABI, "Thread-Local Storage"). */
 export const tlsExtract: SegmentStage<Checked & Partial<TlsExtracted>, TlsExtracted, "tls-extract"> = {
   name: "tls-extract",
-  needs: ["checked"],
+  needs: ["segments"],
   adds: ["tlsTemplate"],
-  segment: (phdr, { checked, tlsTemplate, virtualAddressOffset }) => {
+  segment: (phdr, { segments, tlsTemplate, virtualAddressOffset }) => {
     if (phdr.p_type !== PT_TLS) return {};
     if (tlsTemplate) {
-      const otherIndex = checked.findIndex(({ p_type }) => p_type === PT_TLS);
+      const otherIndex = segments.findIndex(({ p_type }) => p_type === PT_TLS);
       throw new LoadError("tls-repeated", { index: phdr.index, field: "p_type", value: PT_TLS, otherIndex });
     }
     const startAddr = BigInt.asUintN(64, phdr.p_vaddr + virtualAddressOffset);

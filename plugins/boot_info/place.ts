@@ -8,7 +8,7 @@ import { LoadError } from "../../core/errors.ts";
 import { alignUp, PAGE_SIZE } from "../../core/memory/addresses.ts";
 import type { FrameLedger, FrameRun } from "../../core/memory/frame_allocator.ts";
 import { NO_EXECUTE, PRESENT, WRITABLE } from "../../core/paging/entry.ts";
-import { mapBeside, reserveAddress } from "../../core/pipeline/map_beside.ts";
+import { mapBeside, reserveAddress } from "../../core/address_space/map_beside.ts";
 import type { Base, Checked, Level4Used, Loading, TlsExtracted } from "../../core/pipeline/stage.ts";
 import { BOOT_INFO_SIZE, encodeBootInfo, encodeRegions, MEMORY_REGION_SIZE, type PixelLayout } from "./layout.ts";
 import { defaultRegions, type MachineRegion, type OwnedRegion, ownedRegions } from "./memory_map.ts";
@@ -86,14 +86,14 @@ const SPARE_REGIONS = 16;
  * @throws {RangeError} Where it crosses the end of its half of the address space.
  */
 export function placeBootInfo(context: BootInfoNeeds, options: BootInfoOptions): BootInfo {
-  const { memory, frames, pageTable, usedLevel4Entries, checked } = context;
+  const { memory, frames, pageTable, usedLevel4Entries, segments } = context;
   const machine = options.memoryMap ?? defaultRegions(memory);
   const regions = () => ownedRegions(machine, usedRanges(context));
   const most = withoutOwners(regions()).length + SPARE_REGIONS;
   const size = alignUp(BOOT_INFO_SIZE + most * MEMORY_REGION_SIZE);
   const address = reserveAddress(size, options.address, usedLevel4Entries);
   const runs = takeFrames(frames, size);
-  mapBeside("the boot information's page", checked, () => {
+  mapBeside("the boot information's page", segments, () => {
     runs.forEach(({ at, phys, size }) => pageTable.mapTo(address + BigInt(at), phys, FLAGS, { size }));
   });
 

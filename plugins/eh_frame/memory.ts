@@ -31,16 +31,16 @@ export function memoryReader(read: (virt: bigint, length: number) => Uint8Array)
   };
   return (address, most) => {
     const inPage = PAGE_SIZE - Number(BigInt.asUintN(12, address));
-    if (most <= inPage) return elfReader(piece(address, most), 0);
+    if (most <= inPage) return elfReader(piece(address, most), { subject: "the unwind information" });
     const first = piece(address, inPage);
     try {
       const bytes = new Uint8Array(most);
       bytes.set(first);
       bytes.set(piece(address + BigInt(inPage), most - inPage), inPage);
-      return elfReader(bytes, 0);
+      return elfReader(bytes, { subject: "the unwind information" });
     } catch (error) {
       if (!(error instanceof LoadError)) throw error;
-      return elfReader(first, 0);
+      return elfReader(first, { subject: "the unwind information" });
     }
   };
 }

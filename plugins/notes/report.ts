@@ -17,7 +17,7 @@ import { hexAddr } from "../../core/memory/addresses.ts";
  */
 export function reportMalformed(index: number, { fileOffset, problem }: NoteFault, report: Report): void {
   report({
-    rule: "note-malformed",
+    code: "note-malformed",
     severity: "warning",
     index,
     addresses: [],

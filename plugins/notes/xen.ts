@@ -51,7 +51,7 @@ export const XEN_READERS: readonly NoteReader<string | bigint | number | Phys32R
 
 /** "Numeric types are either 4 or 8 bytes": the descriptor's size says which. */
 function numeric(descriptor: Uint8Array): bigint | undefined {
-  const { u32, u64 } = elfReader(descriptor, 0);
+  const { u32, u64 } = elfReader(descriptor, { subject: "a Xen note" });
   return descriptor.length === 8 ? u64(0) : descriptor.length === 4 ? BigInt(u32(0)) : undefined;
 }
 
@@ -69,7 +69,7 @@ function phys32(descriptor: Uint8Array): number | undefined {
 /** Up to three 32-bit words; those that are left out have the header's defaults. */
 function phys32Reloc(descriptor: Uint8Array): Phys32Reloc | undefined {
   if (descriptor.length % 4 !== 0) return undefined;
-  const { u32, length } = elfReader(descriptor, 0);
+  const { u32, length } = elfReader(descriptor, { subject: "a Xen note" });
   const word = (at: number, otherwise: number): number => at * 4 < length ? u32(at * 4) : otherwise;
   return { align: word(0, 0x20_0000), min: word(1, 0), max: word(2, 0xffff_ffff) };
 }

@@ -109,7 +109,7 @@ function readTags(
 ): readonly Tag[] {
   if (original && (bytes.length % ENTRY_SIZE !== 0)) malformed("p_filesz", BigInt(bytes.length));
   if (original && bytes.length > 0 && fileOffset % 8n !== 0n) malformed("p_offset", fileOffset);
-  const reader = elfReader(bytes, Number(fileOffset));
+  const reader = elfReader(bytes, { subject: "the dynamic table", fileOffset: Number(fileOffset) });
   const tags: Tag[] = [];
   for (let at = 0; at + ENTRY_SIZE <= reader.length; at += ENTRY_SIZE) {
     const tag = reader.u64(at);

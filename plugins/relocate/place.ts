@@ -9,7 +9,7 @@ import { LoadError } from "../../core/errors.ts";
 import { canonical, isPowerOfTwo } from "../../core/memory/addresses.ts";
 import { LEVEL_SPAN, TABLE_ENTRIES } from "../../core/paging/entry.ts";
 import { usedLevel4Entries } from "../../core/paging/used_level4_entries.ts";
-import { type Extent, extentOf } from "../../core/pipeline/extent.ts";
+import { type Extent, extentOf } from "../../core/elf/extent.ts";
 import type { Base, ImageStage, Parsed, Placed, Placement } from "../../core/pipeline/stage.ts";
 import { randomBelow } from "../../core/random.ts";
 

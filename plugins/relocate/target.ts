@@ -7,7 +7,7 @@
 import { PT_LOAD } from "../../core/elf/constants.ts";
 import { LoadError } from "../../core/errors.ts";
 import { isCanonical } from "../../core/memory/addresses.ts";
-import type { PluginContext } from "../../core/pipeline/plugin.ts";
+import type { PluginContext } from "../../core/plugin/plugin.ts";
 
 /** Memory by linked addresses. */
 export interface RelocationTarget {

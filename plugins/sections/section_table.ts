@@ -48,12 +48,12 @@ const HINTS = {
  * @returns The diagnostic.
  */
 export function remark(
-  rule: keyof typeof HINTS,
+  code: keyof typeof HINTS,
   severity: Diagnostic["severity"],
   message: string,
   addresses: readonly bigint[] = [],
 ): Diagnostic {
-  return { rule, severity, addresses, message, hint: HINTS[rule] };
+  return { code, severity, addresses, message, hint: HINTS[code] };
 }
 
 /**
@@ -126,7 +126,10 @@ async function readHeaders(count: bigint, context: Needs): Promise<readonly Sect
   const { EI_CLASS, e_shoff, e_shentsize } = context.fileHeader;
   const piece = await arrived(e_shoff, count * BigInt(e_shentsize), context);
   if (!piece) return undefined;
-  const table = elfReader(context.intake.bytes(piece.offset, piece.size), piece.offset);
+  const table = elfReader(context.intake.bytes(piece.offset, piece.size), {
+    subject: "the section header table",
+    fileOffset: piece.offset,
+  });
   return Array.from({ length: Number(count) }, (_, index) => {
     return readSectionHeader(table, index * e_shentsize, index, EI_CLASS);
   });

@@ -1,8 +1,8 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { parseArguments } from "../../cli/arguments.ts";
-import { INSPECT, LOAD } from "../../cli/commands.ts";
-import { CliError } from "../../cli/failure.ts";
-import { loadOptions } from "../../cli/load_options.ts";
+import { parseArguments } from "../../cli/arguments/parse_arguments.ts";
+import { INSPECT, LOAD } from "../../cli/arguments/command_table.ts";
+import { CliError } from "../../cli/output/cli_error.ts";
+import { loadOptions } from "../../cli/arguments/load_options.ts";
 
 const SORTED: readonly (readonly [string, string, Record<string, string>])[] = [
   ["a.elf", "a.elf", {}],

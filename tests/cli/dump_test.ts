@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { writeDump } from "../../cli/dump.ts";
-import { CliError } from "../../cli/failure.ts";
-import type { Kernel } from "../../cli/kernel.ts";
+import { writeDump } from "../../cli/output/memory_dump.ts";
+import { CliError } from "../../cli/output/cli_error.ts";
+import type { Kernel } from "../../cli/commands/load_by_preset.ts";
 import { loadKernel } from "../../mod.ts";
 import { HELLO, withFile, withFolder } from "./kload.ts";
 

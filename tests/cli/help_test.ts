@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { parseArguments } from "../../cli/arguments.ts";
-import { COMMANDS } from "../../cli/commands.ts";
-import { CliError } from "../../cli/failure.ts";
-import { commandHelp, generalHelp, helpOn } from "../../cli/help.ts";
-import { loadOptions } from "../../cli/load_options.ts";
+import { parseArguments } from "../../cli/arguments/parse_arguments.ts";
+import { COMMANDS } from "../../cli/arguments/command_table.ts";
+import { CliError } from "../../cli/output/cli_error.ts";
+import { commandHelp, generalHelp, helpOn } from "../../cli/arguments/help.ts";
+import { loadOptions } from "../../cli/arguments/load_options.ts";
 import { HELLO, kload } from "./kload.ts";
 
 for (const command of Object.values(COMMANDS)) {

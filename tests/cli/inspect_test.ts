@@ -49,7 +49,7 @@ Deno.test("inspect tells what the default rules remark on", async () => {
   const bytes = buildElf({ header: { e_entry: 0x1234n }, segments: [{ filesz: 0x100 }] });
   const { json } = await kloadJson(["inspect", "-"], { stdin: bytes });
   // deno-lint-ignore no-explicit-any
-  assertEquals(json.diagnostics.map(({ rule }: any) => rule), ["entry-not-executable"]);
+  assertEquals(json.diagnostics.map(({ code }: any) => code), ["entry-not-executable"]);
 });
 
 Deno.test("inspect refuses what has no headers", async () => {

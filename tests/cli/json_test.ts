@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
-import { problemOf } from "../../cli/failure.ts";
-import type { Kernel } from "../../cli/kernel.ts";
-import { errorJson, headersJson, kernelJson } from "../../cli/json.ts";
+import { problemOf } from "../../cli/output/cli_error.ts";
+import type { Kernel } from "../../cli/commands/load_by_preset.ts";
+import { errorJson, headersJson, kernelJson } from "../../cli/report/json.ts";
 import { defaultPipeline, LoadError, loadKernel, readHeaders } from "../../mod.ts";
 import { HELLO } from "./kload.ts";
 

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { CliError } from "../../cli/failure.ts";
-import { parseBytes, parseInteger, parsePages } from "../../cli/numbers.ts";
+import { CliError } from "../../cli/output/cli_error.ts";
+import { parseBytes, parseInteger, parsePages } from "../../cli/arguments/numbers.ts";
 
 const NUMBERS: readonly (readonly [string, bigint])[] = [
   ["0", 0n],

@@ -40,7 +40,7 @@ Deno.test("--no-plugin leaves a built-in plugin out, and the report no longer na
   assertEquals(whole.json.results.relocate.counts, { R_X86_64_RELATIVE: 5 });
   const without = await kloadJson(["load", PIE, "--no-plugin", "relocate", "--no-plugin", "relro"]);
   assertEquals([without.status, without.json.results.relocate], [0, undefined]);
-  const rules = without.json.diagnostics.map((diagnostic: { rule: string }) => diagnostic.rule);
+  const rules = without.json.diagnostics.map((diagnostic: { code: string }) => diagnostic.code);
   assertEquals(rules.includes("relocations-unapplied"), true);
 });
 
@@ -73,7 +73,7 @@ Deno.test("kload plugins lists the plugins of a rule set with what they claim", 
     builtIn: true,
     claims: [{ type: "GNU_RELRO", machine: null, phase: "seal" }],
     stages: [],
-    needs: [],
+    dependsOn: [],
   });
   assertEquals((await kloadJson(["plugins", "--rules", "bootloader-0.10"])).json.plugins, []);
   const report = await kload(["plugins", "--no-plugin", "relro"]);

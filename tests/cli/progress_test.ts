@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { progressText, startProgress } from "../../cli/progress.ts";
+import { progressText, startProgress } from "../../cli/output/progress.ts";
 
 const TEXTS: readonly (readonly [number, number | undefined, number, string])[] = [
   [0, undefined, 1, "loading: 0 B, 0 B/s"],

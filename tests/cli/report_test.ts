@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertLessOrEqual, assertStringIncludes } from "@std/assert";
-import { fates } from "../../cli/fates.ts";
-import { paintFor } from "../../cli/paint.ts";
-import { loadReport } from "../../cli/report.ts";
-import { WIDTH } from "../../cli/table.ts";
-import { type Kernel, loadByPreset } from "../../cli/kernel.ts";
-import { PRESET_PLUGINS } from "../../cli/plugin_choice.ts";
+import { fates } from "../../cli/report/segment_outcomes.ts";
+import { paintFor } from "../../cli/output/paint.ts";
+import { loadReport } from "../../cli/report/load_report.ts";
+import { WIDTH } from "../../cli/output/table.ts";
+import { type Kernel, loadByPreset } from "../../cli/commands/load_by_preset.ts";
+import { PRESET_PLUGINS } from "../../cli/arguments/plugin_choice.ts";
 import { type ByteReader, loadKernel, type RuleSetName } from "../../mod.ts";
 import { buildElf, type SegmentSpec } from "../elf_builder.ts";
 import { type Answer, answeredFiles, readOriginal } from "../original.ts";
@@ -97,7 +97,7 @@ Deno.test("the fates of segments count every mapped page of a file, in lines of 
     if (!(answer as Answer | undefined)?.ok) continue;
     const kernel = await loadByPreset(readerOf(readOriginal(name)), { rules: "default" }).catch(() => undefined);
     if (!kernel) continue;
-    const merged = kernel.diagnostics.filter(({ rule }) => rule === "pages-merged").length;
+    const merged = kernel.diagnostics.filter(({ code }) => code === "pages-merged").length;
     const told = kernel.programHeaders.map(fates(kernel, "default", PRESET_PLUGINS("default")))
       .filter((words) => words.includes("page"))
       .flatMap((words) => words.match(/[\d,]+(?= )/g) ?? [])

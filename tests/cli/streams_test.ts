@@ -1,6 +1,6 @@
 import { assertEquals, assertLess, assertRejects } from "@std/assert";
 import { concat } from "@std/bytes/concat";
-import { contentOf, HEAD_SIZE, readHead } from "../../cli/streams.ts";
+import { contentOf, HEAD_SIZE, readHead } from "../../cli/input/streams.ts";
 import type { ByteReader } from "../../mod.ts";
 import { fileByte } from "../elf_builder.ts";
 import { gzip } from "./kload.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
-import { paintFor } from "../../cli/paint.ts";
-import { table, WIDTH } from "../../cli/table.ts";
-import { count, exactSize, hexRange, indexRanges, printable, wrap } from "../../cli/text.ts";
+import { paintFor } from "../../cli/output/paint.ts";
+import { table, WIDTH } from "../../cli/output/table.ts";
+import { count, exactSize, hexRange, indexRanges, printable, wrap } from "../../cli/output/text.ts";
 
 const ESCAPED: readonly (readonly [string, string])[] = [
   ["plain text, ünïcödé", "plain text, ünïcödé"],

@@ -46,7 +46,7 @@ function fileBytes(offset: number, length: number): Uint8Array {
 }
 
 function rules(kernel: LoadedKernel): string[] {
-  return kernel.diagnostics.map(({ rule }) => rule);
+  return kernel.diagnostics.map(({ code }) => code);
 }
 
 Deno.test("a bss that ends on a page boundary takes no page too many", async () => {
@@ -264,7 +264,7 @@ Deno.test("what is not loaded need not lie in the file", async () => {
 Deno.test("a type that nobody knows is ignored, with a diagnostic; PT_SHLIB stays refused", async () => {
   const unknown = buildElf({ segments: [TEXT, { p_type: 8, p_vaddr: 0n, offset: 0 }], length: END });
   const kernel = await loadDefault(unknown);
-  assertEquals(kernel.diagnostics.map(({ rule, index }) => [rule, index]), [["segment-type-unknown", 1]]);
+  assertEquals(kernel.diagnostics.map(({ code, index }) => [code, index]), [["segment-type-unknown", 1]]);
   const place = { index: 1, field: "p_type", value: 8 };
   await assertRefused(loadOriginal(unknown), "segment-type-refused", place);
 
@@ -276,7 +276,7 @@ Deno.test("a type that nobody knows is ignored, with a diagnostic; PT_SHLIB stay
 Deno.test("addresses that differ modulo p_align load with a diagnostic", async () => {
   const file = buildElf({ segments: [{ ...TEXT, p_align: 0x20_0000n }], length: END });
   const kernel = await loadDefault(file);
-  assertEquals(kernel.diagnostics.map(({ rule, index }) => [rule, index]), [["alignment-mismatch", 0]]);
+  assertEquals(kernel.diagnostics.map(({ code, index }) => [code, index]), [["alignment-mismatch", 0]]);
   assertEquals(kernel.read(0x40_0000n, 0x200), fileBytes(0x1000, 0x200));
   await assertRefused(loadOriginal(file), "alignment-mismatch", { index: 0, field: "p_align", value: 0x20_0000n });
 });
@@ -297,7 +297,7 @@ Deno.test("a TLS template outside every LOAD is accepted, with a diagnostic", as
   const file = buildElf({ segments: [TEXT, tls], length: END });
   const kernel = await loadDefault(file);
   assertEquals(kernel.tlsTemplate, { startAddr: 0x90_0000n, fileSize: 0x10n, memSize: 0x20n, align: 0x1000n });
-  assertEquals(kernel.diagnostics.map(({ rule, index }) => [rule, index]), [["tls-outside-load", 1]]);
+  assertEquals(kernel.diagnostics.map(({ code, index }) => [code, index]), [["tls-outside-load", 1]]);
   assertEquals(rules(await loadOriginal(file)), []);
 });
 
@@ -351,7 +351,7 @@ Deno.test("an ET_DYN kernel is loaded at kernelBase, with a diagnostic when it h
   const kernel = await loadKernel(file, { kernelBase });
   assertEquals(pages(kernel), ["0xffffffff80000000 R-X"]);
   assertEquals([kernel.entryPoint, kernel.virtualAddressOffset], [kernelBase + 0x10n, kernelBase]);
-  assertEquals(kernel.diagnostics.map(({ rule, index }) => [rule, index]), [["relocations-unapplied", 1]]);
+  assertEquals(kernel.diagnostics.map(({ code, index }) => [code, index]), [["relocations-unapplied", 1]]);
   assertEquals(pages(await loadDefault(file)), ["0x0 R-X"]);
   const original = await loadOriginal(file);
   assertEquals([pages(original), rules(original)], [["0x0 R-X"], []]);

@@ -13,7 +13,7 @@ import {
   physicalMemory,
   usedLevel4Entries,
 } from "../../mod.ts";
-import { DIAGNOSTIC_HINTS } from "../../core/diagnostics.ts";
+import { LOAD_DIAGNOSTICS } from "../../core/stages/load_diagnostics.ts";
 import { ET_DYN, PT_DYNAMIC, PT_SHLIB, PT_TLS } from "../../core/elf/constants.ts";
 import { relocate } from "../../plugins/relocate.ts";
 import { buildElf, type ElfSpec, type SegmentSpec, writeFileHeader } from "../elf_builder.ts";
@@ -154,7 +154,7 @@ function documented(heading: string): readonly (readonly [string, string])[] {
 
 Deno.test("the documentation has a row for every code and every diagnostic, with the same advice", () => {
   assertEquals(documented("Errors"), ERROR_CODES.map((code) => [code, errorHint(code)]));
-  assertEquals(documented("Diagnostics"), Object.entries(DIAGNOSTIC_HINTS));
+  assertEquals(documented("Diagnostics"), Object.entries(LOAD_DIAGNOSTICS).map(([code, { hint }]) => [code, hint]));
 });
 
 /** The names of rules in the plugins' sources: where a diagnostic is made, and in tables of hints. */
@@ -168,10 +168,10 @@ function rulesOfPlugins(folder = new URL("../../plugins/", import.meta.url)): Se
   return rules;
 }
 
-const RULE = /(?<=rule: )"([a-z]+(?:-[a-z]+)+)"|^ {2}"([a-z]+(?:-[a-z]+)+)":/gm;
+const RULE = /(?<=code: )"([a-z]+(?:-[a-z]+)+)"|^ {2}"([a-z]+(?:-[a-z]+)+)":/gm;
 
 Deno.test("the documentation has a row for every rule of the built-in plugins", () => {
   const text = Deno.readTextFileSync(new URL("../../docs/errors.md", import.meta.url));
-  const rows = [...text.matchAll(/^\| [a-z-]+ +\| `([a-z-]+)`/gm)].map(([, rule]) => rule);
+  const rows = [...text.matchAll(/^\| [a-z-]+ +\| `([a-z-]+)`/gm)].map(([, code]) => code);
   assertEquals(rows.toSorted(), [...rulesOfPlugins()].toSorted());
 });

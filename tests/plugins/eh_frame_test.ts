@@ -32,7 +32,7 @@ async function load(bytes: Uint8Array, spec: SegmentSpec = {}, kernelBase?: bigi
   const kernel = await loadKernel(buildElf({ header, segments }), { plugins: [ehFrame()], ...options });
   const found = kernel.results["eh-frame"];
   assert(found);
-  const rules = kernel.diagnostics.map(({ rule, severity, index }) => [rule, severity, index]);
+  const rules = kernel.diagnostics.map(({ code, severity, index }) => [code, severity, index]);
   return { found, rules, messages: kernel.diagnostics.map(({ message }) => message) };
 }
 
@@ -255,7 +255,7 @@ for (const place of ["-static", "-static-pie"]) {
       const kernel = await loadKernel(await Deno.readFile(path), { plugins: [ehFrame(), relocate()] });
       const { virtualAddressOffset: offset, diagnostics } = kernel;
       assertEquals(offset === 0n, place === "-static");
-      assertEquals(diagnostics.filter(({ rule }) => rule.startsWith("eh-frame")), []);
+      assertEquals(diagnostics.filter(({ code }) => code.startsWith("eh-frame")), []);
       const found = kernel.results["eh-frame"];
       assertEquals([found?.ehFrame, found?.size, found?.fdeCount], [section + offset, size, printed.length]);
       for (const fde of printed) {

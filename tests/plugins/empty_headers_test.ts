@@ -17,6 +17,6 @@ for (const offset of [0, 0x2000, Number.MAX_SAFE_INTEGER]) {
       plugins: [notes(), property(), interp()],
     });
     assertEquals(kernel.results, { notes: { notes: [], bytesRead: 0 }, interp: { path: "" } });
-    assertEquals(kernel.diagnostics.map(({ rule }) => rule), ["property-malformed", "user-program"]);
+    assertEquals(kernel.diagnostics.map(({ code }) => code), ["property-malformed", "user-program"]);
   });
 }

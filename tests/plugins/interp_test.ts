@@ -17,8 +17,8 @@ Deno.test("interp reads the path up to its zero byte, or to the segment's end", 
   for (const text of ["/lib/ld.so\0", "/lib/ld.so", "/lib/ld.so\0junk"]) {
     const { path, diagnostics } = await load(new TextEncoder().encode(text));
     assertEquals(path, "/lib/ld.so");
-    const [{ rule, severity, index, addresses }] = diagnostics;
-    assertEquals([rule, severity, index, addresses], ["user-program", "warning", 1, [0x40_2000n]]);
+    const [{ code, severity, index, addresses }] = diagnostics;
+    assertEquals([code, severity, index, addresses], ["user-program", "warning", 1, [0x40_2000n]]);
   }
 });
 
@@ -38,6 +38,6 @@ testWithTools(GCC_TOOLS, "interp names the dynamic linker that readelf -l names"
     const { results, diagnostics } = await loadKernel(await Deno.readFile(path), { plugins: [interp()] });
     assertEquals(printed, "/lib64/ld-kload.so.7");
     assertEquals(results.interp, { path: printed! });
-    assert(diagnostics.some(({ rule }) => rule === "user-program"));
+    assert(diagnostics.some(({ code }) => code === "user-program"));
   });
 });

@@ -94,7 +94,7 @@ Deno.test("notes reports a descriptor that does not fit its type, and reads on",
       segment(concat([note(spec), note({ owner: "Xen", type: 2, desc: words(7) })])),
     );
     assertEquals(found.notes.map(({ value }) => value), [undefined, 7n]);
-    assertEquals(diagnostics.map(({ rule, severity, index }) => [rule, severity, index]), [
+    assertEquals(diagnostics.map(({ code, severity, index }) => [code, severity, index]), [
       ["note-malformed", "warning", 1],
     ]);
     assertMatch(diagnostics[0].message, /the note at file offset 0x2010 is malformed/);
@@ -108,7 +108,7 @@ Deno.test("notes reports a malformed note with its file offset, and goes on with
   const { found, diagnostics } = await load(segment(bad), good);
   assertEquals(found.notes.map(({ index, type }) => [index, type]), [[1, 1], [2, 18]]);
   assertEquals(found.pvhEntry, 9);
-  assertEquals(diagnostics.map(({ rule }) => rule), ["note-malformed"]);
+  assertEquals(diagnostics.map(({ code }) => code), ["note-malformed"]);
   assertMatch(
     diagnostics[0].message,
     /Program header 1: the note at file offset 0x2014 is malformed: its name of 65535/,
@@ -126,7 +126,7 @@ Deno.test("notes reports malformed properties by their file offset", async () =>
   const desc = words(0xc0000002, 4, 3, 0, 0xc0008002, 99, 0, 0);
   const { found, diagnostics } = await load(segment(note({ owner: "GNU", type: 5, desc, align: 8 }), { p_align: 8n }));
   assertEquals([found.properties?.ibt, found.properties?.shstk], [true, true]);
-  assertEquals(diagnostics.map(({ rule }) => rule), ["note-malformed"]);
+  assertEquals(diagnostics.map(({ code }) => code), ["note-malformed"]);
   assertMatch(diagnostics[0].message, /at file offset 0x2020 is malformed: a property's data of 99 bytes/);
 });
 
@@ -137,7 +137,7 @@ Deno.test("notes finds the PVH entry behind notes of 4 bytes where p_align is 8,
   ]);
   const { found, diagnostics } = await load(segment(data, { p_align: 8n }));
   assertEquals(found.pvhEntry, 0x1000);
-  assertEquals(diagnostics.map(({ rule, severity, index }) => [rule, severity, index]), [[
+  assertEquals(diagnostics.map(({ code, severity, index }) => [code, severity, index]), [[
     "note-alignment",
     "info",
     1,
@@ -164,7 +164,7 @@ Deno.test("notes hands notes of their own to the caller's readers", async () => 
   assertEquals(value, { level: 42 });
   assertEquals(found.map(({ name }) => name), ["EXAMPLE_LEVEL", undefined, "EXAMPLE_LEVEL"]);
   assertEquals(found.slice(1).map(({ value }) => value), [undefined, undefined]);
-  assertEquals(kernel.diagnostics.map(({ rule }) => rule), ["note-malformed"]);
+  assertEquals(kernel.diagnostics.map(({ code }) => code), ["note-malformed"]);
 });
 
 Deno.test("notes names itself where a reader of the caller's throws", async () => {
@@ -190,7 +190,7 @@ Deno.test("notes reads the first 64 KiB of notes and says that there are more", 
   const data = concat(Array.from({ length: 10 }, () => one));
   const { found, diagnostics } = await load(segment(data), segment(data), segment(data));
   assertEquals([found.notes.length, found.bytesRead], [16, 2 ** 16]);
-  assertEquals(diagnostics.map(({ rule, index }) => [rule, index]), [["notes-left-out", 2]]);
+  assertEquals(diagnostics.map(({ code, index }) => [code, index]), [["notes-left-out", 2]]);
 });
 
 const XEN = `
@@ -240,7 +240,7 @@ for (const align of [4, 8]) {
         const { results, diagnostics } = await loadKernel(await Deno.readFile(path), { plugins: [notes()] });
         const found = results.notes;
         assert(found);
-        assertEquals(diagnostics.filter(({ rule }) => rule.startsWith("note")), []);
+        assertEquals(diagnostics.filter(({ code }) => code.startsWith("note")), []);
         assertEquals(
           found.notes.map(({ owner, descriptor }) => [owner, descriptor.length]).toSorted(),
           printed.map(({ owner, size }) => [owner, size]).toSorted(),
@@ -288,6 +288,6 @@ testWithTools(GCC_TOOLS, "notes that a linker script puts into one segment are a
     const found = results.notes?.notes.map(({ owner, type }) => [owner, type]);
     assertEquals(found, [["GNU", 5], ["Xen", 6], ["Xen", 5], ["Xen", 18], ["Xen", 1], ["GNU", 3]]);
     assertEquals(results.notes?.pvhEntry, 0x1000200);
-    assertEquals(diagnostics.filter(({ rule }) => rule.startsWith("note")).map(({ rule }) => rule), ["note-alignment"]);
+    assertEquals(diagnostics.filter(({ code }) => code.startsWith("note")).map(({ code }) => code), ["note-alignment"]);
   });
 });

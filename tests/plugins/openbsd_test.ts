@@ -106,7 +106,7 @@ Deno.test("the other types are told of", async () => {
     mutable: [{ virt: 0x40_1000n, size: 0x1000n }, { virt: 0x40_3000n, size: 0x2000n }],
     wxNeeded: true,
   });
-  assertEquals(kernel.diagnostics.map(({ rule, severity, index, addresses }) => [rule, severity, index, addresses]), [
+  assertEquals(kernel.diagnostics.map(({ code, severity, index, addresses }) => [code, severity, index, addresses]), [
     ["openbsd-wx-needed", "info", 0, []],
     ["openbsd-bootdata-empty", "info", 1, [0x40_4000n]],
   ]);
@@ -125,7 +125,7 @@ for (const [what, virt, size] of OUTSIDE) {
       const spec = { p_type: type, p_vaddr: virt, p_memsz: size, p_align: 1n };
       const kernel = await load([spec], 1n);
       assertEquals(kernel.results.openbsd, { randomized: [], bootData: [], mutable: [], wxNeeded: false });
-      assertEquals(kernel.diagnostics.map(({ rule, severity, index }) => [rule, severity, index]), [
+      assertEquals(kernel.diagnostics.map(({ code, severity, index }) => [code, severity, index]), [
         ["openbsd-range-not-loaded", "warning", 0],
       ]);
       assertEquals(kernel.diagnostics[0].addresses, [virt]);

@@ -15,8 +15,8 @@ async function load(table: SegmentSpec, segment: SegmentSpec) {
   // The builder fills segments before it writes the table, so that both may lie at one place.
   const file = buildElf({ segments: [table, segment] });
   const { results, diagnostics } = await loadKernel(file, { plugins: [phdr()] });
-  const ours = diagnostics.filter(({ rule }) => rule.startsWith("phdr"));
-  const rules = ours.map(({ rule, index }) => `${rule} ${index}`);
+  const ours = diagnostics.filter(({ code }) => code.startsWith("phdr"));
+  const rules = ours.map(({ code, index }) => `${code} ${index}`);
   return [results.phdr, rules] as const;
 }
 
@@ -64,6 +64,6 @@ testWithTools(GCC_TOOLS, "phdr gives the address that readelf -l gives, where th
     const kernel = await loadKernel(await Deno.readFile(path), { plugins: [phdr(), relocate()] });
     const address = BigInt(row?.[1] ?? 0) + kernel.virtualAddressOffset;
     assertEquals(kernel.results.phdr, { address, covered: true });
-    assertEquals(kernel.diagnostics.filter(({ rule }) => rule.startsWith("phdr")), []);
+    assertEquals(kernel.diagnostics.filter(({ code }) => code.startsWith("phdr")), []);
   });
 });

@@ -44,7 +44,7 @@ Deno.test("property reports what is malformed, and never refuses the file", asyn
   ];
   for (const [what, data, message] of cases) {
     const { diagnostics } = await load(segment(data));
-    assertEquals(diagnostics.map(({ rule, severity, index }) => [rule, severity, index]), [
+    assertEquals(diagnostics.map(({ code, severity, index }) => [code, severity, index]), [
       ["property-malformed", "warning", 1],
     ], what);
     assertMatch(diagnostics[0].message, message);
@@ -55,7 +55,7 @@ Deno.test("property takes the first header, and reports another", async () => {
   const first = segment(properties(0xc0000002, 4, 1, 0));
   const { found, diagnostics } = await load(first, segment(concat([properties(0xc0000002, 4, 2, 0)]), 0x3000));
   assertEquals([found?.ibt, found?.shstk], [true, false]);
-  assertEquals(diagnostics.map(({ rule, index }) => [rule, index]), [["property-malformed", 2]]);
+  assertEquals(diagnostics.map(({ code, index }) => [code, index]), [["property-malformed", 2]]);
 });
 
 const BUILDS: readonly (readonly [flags: readonly string[], expected: RegExp])[] = [

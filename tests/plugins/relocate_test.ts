@@ -255,7 +255,7 @@ Deno.test("shared libraries and text relocations are reported", async () => {
   const tags: Tags = [[5n, BigInt(STRINGS)], [10n, 0x100n], [1n, 12n], [22n, 0n], [0n, 0n]];
   const kernel = await loadKernel(kernelFile({ tags }), { plugins: [relocate()] });
   assertEquals(kernel.results.relocate?.needed, ["libc.so"]);
-  const rules = kernel.diagnostics.map(({ rule, index }) => [rule, index]);
+  const rules = kernel.diagnostics.map(({ code, index }) => [code, index]);
   assertEquals(rules, [["shared-libraries-needed", 2], ["text-relocations", 2]]);
 });
 
@@ -264,7 +264,7 @@ Deno.test("the relocations of a kernel with fixed addresses are left alone", asy
   const kernel = await loadKernel(file, { plugins: [relocate()] });
   assertEquals(word(kernel.read(0x40_0000n + BigInt(WORDS), 8)), 7n);
   assertEquals(kernel.results.relocate?.counts, {});
-  assertEquals(kernel.diagnostics.map(({ rule, index }) => [rule, index]), [["relocations-of-fixed-kernel", 2]]);
+  assertEquals(kernel.diagnostics.map(({ code, index }) => [code, index]), [["relocations-of-fixed-kernel", 2]]);
 });
 
 /** What `readelf -rW` lists: the relocated words of RELA with their values, and those of RELR. */

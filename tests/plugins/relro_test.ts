@@ -32,7 +32,7 @@ Deno.test("a page that also holds writable data stays writable, with a diagnosti
   const kernel = await loadKernel(kernelFile(0x50_0000n, 0x3000, 0x50_0800n, 0x1a00n), { plugins: [relro()] });
   assertEquals(writablePages(kernel), [0x50_0000n, 0x50_2000n]);
   assertEquals(kernel.results.relro, { sealedPages: 1, keptPages: [0x50_0000n, 0x50_2000n] });
-  const found = kernel.diagnostics.map(({ rule, index, addresses }) => [rule, index, addresses]);
+  const found = kernel.diagnostics.map(({ code, index, addresses }) => [code, index, addresses]);
   assertEquals(found, [["relro-page-shared", 2, [0x50_0000n]], ["relro-page-shared", 2, [0x50_2000n]]]);
 });
 

@@ -95,7 +95,7 @@ export async function load(source: KernelSource, chosen: SectionsOptions = {}, o
   const { pipeline: _, plugins: __, ...rest } = options;
   const kernel = await loadKernel(source, { ...rest, plugins: [sections(chosen)] });
   const { mappedSections = [], sectionPages = [], neighbourBytes } = kernel.results.sections ?? {};
-  const remarks = kernel.diagnostics.filter(({ rule }) => rule.startsWith("section")).map(({ rule }) => rule);
+  const remarks = kernel.diagnostics.filter(({ code }) => code.startsWith("section")).map(({ code }) => code);
   return { kernel, mappedSections, sectionPages, neighbourBytes, remarks };
 }
 

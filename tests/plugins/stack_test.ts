@@ -13,7 +13,7 @@ function segment(p_flags: number, p_memsz = 0n): SegmentSpec {
 async function load(...segments: readonly SegmentSpec[]) {
   const file = buildElf({ segments: [{ filesz: 16 }, ...segments] });
   const { results, diagnostics } = await loadKernel(file, { plugins: [stack()] });
-  return [results.stack, diagnostics.map(({ rule, severity, index }) => [rule, severity, index])];
+  return [results.stack, diagnostics.map(({ code, severity, index }) => [code, severity, index])];
 }
 
 const WARNING = ["stack-executable", "warning", 1];

@@ -57,13 +57,19 @@ const COUNTED: readonly (readonly [string, number, number, FileHeader])[] = [
 
 for (const [name, length, fileClass, expected] of COUNTED) {
   Deno.test(`readFileHeader() reads every field of an ${name} from its place`, () => {
-    assertEquals(readFileHeader(elfReader(countingHeader(length, fileClass), 0)), expected);
+    assertEquals(
+      readFileHeader(elfReader(countingHeader(length, fileClass), { subject: "the test", fileOffset: 0 })),
+      expected,
+    );
   });
 
   Deno.test(`readFileHeader() refuses an ${name} that is cut off anywhere`, () => {
     const bytes = countingHeader(length, fileClass);
     for (let cut = 0; cut < length; cut++) {
-      const error = assertThrows(() => readFileHeader(elfReader(bytes.subarray(0, cut), 0)), LoadError);
+      const error = assertThrows(
+        () => readFileHeader(elfReader(bytes.subarray(0, cut), { subject: "the test", fileOffset: 0 })),
+        LoadError,
+      );
       assertEquals(error.code, "file-too-short", `${cut} bytes`);
     }
   });
@@ -72,7 +78,7 @@ for (const [name, length, fileClass, expected] of COUNTED) {
 Deno.test("readFileHeader() reads fields whose bits are all set as unsigned numbers", () => {
   const bytes = new Uint8Array(64).fill(0xff);
   bytes[4] = 2;
-  const header = readFileHeader(elfReader(bytes, 0));
+  const header = readFileHeader(elfReader(bytes, { subject: "the test", fileOffset: 0 }));
   assertEquals([header.e_entry, header.e_phoff, header.e_shoff], Array(3).fill(0xffff_ffff_ffff_ffffn));
   assertEquals([header.e_version, header.e_flags], [0xffff_ffff, 0xffff_ffff]);
   assertEquals([header.e_type, header.e_phnum, header.e_shstrndx], [0xffff, 0xffff, 0xffff]);
@@ -101,12 +107,16 @@ Deno.test("readFileHeader() gives back what a header was written with, unchecked
   };
   const bytes = new Uint8Array(80);
   writeFileHeader(bytes, written);
-  assertEquals(readFileHeader(elfReader(bytes, 0)), written);
+  assertEquals(readFileHeader(elfReader(bytes, { subject: "the test", fileOffset: 0 })), written);
 });
 
 Deno.test("readIdent() reads e_ident of 16 bytes and refuses 15", () => {
   const bytes = countingHeader(16, 2);
   const expected = { EI_CLASS: 2, EI_DATA: 6, EI_VERSION: 7, EI_OSABI: 8, EI_ABIVERSION: 9 };
-  assertEquals(readIdent(elfReader(bytes, 0)), expected);
-  assertEquals(assertThrows(() => readIdent(elfReader(bytes.subarray(0, 15), 0)), LoadError).code, "file-too-short");
+  assertEquals(readIdent(elfReader(bytes, { subject: "the test", fileOffset: 0 })), expected);
+  assertEquals(
+    assertThrows(() => readIdent(elfReader(bytes.subarray(0, 15), { subject: "the test", fileOffset: 0 })), LoadError)
+      .code,
+    "file-too-short",
+  );
 });

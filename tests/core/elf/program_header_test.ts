@@ -31,13 +31,16 @@ for (const [name, size, fileClass, expected] of COUNTED) {
   const counting = Uint8Array.from({ length: size }, (_, index) => index + 1);
 
   Deno.test(`readProgramHeader() reads every field of an ${name} from its place`, () => {
-    assertEquals(readProgramHeader(elfReader(counting, 0x40), 0, 7, fileClass), { index: 7, ...expected });
+    assertEquals(readProgramHeader(elfReader(counting, { subject: "the test", fileOffset: 0x40 }), 0, 7, fileClass), {
+      index: 7,
+      ...expected,
+    });
   });
 
   Deno.test(`readProgramHeader() reads an ${name} in the middle of a table`, () => {
     const table = new Uint8Array(size * 3).fill(0xff);
     table.set(counting, size);
-    const reader = elfReader(table, 0x40);
+    const reader = elfReader(table, { subject: "the test", fileOffset: 0x40 });
     assertEquals(readProgramHeader(reader, size, 1, fileClass), { index: 1, ...expected });
     const { p_type, p_flags, p_offset, p_align } = readProgramHeader(reader, size * 2, 2, fileClass);
     assertEquals([p_type, p_flags], [0xffff_ffff, 0xffff_ffff]);
@@ -47,7 +50,7 @@ for (const [name, size, fileClass, expected] of COUNTED) {
 
   Deno.test(`readProgramHeader() refuses an ${name} that is cut off anywhere`, () => {
     for (let cut = 0; cut < size; cut++) {
-      const reader = elfReader(counting.subarray(0, cut), 0x40);
+      const reader = elfReader(counting.subarray(0, cut), { subject: "the test", fileOffset: 0x40 });
       const error = assertThrows(() => readProgramHeader(reader, 0, 0, fileClass), LoadError);
       assertEquals(error.code, "file-too-short", `${cut} bytes`);
     }

@@ -103,11 +103,11 @@ for (const file of FILES) {
       const path = new URL(file, ROOT);
       const text = await readelf(path);
       const bytes = await Deno.readFile(path);
-      const header = readFileHeader(elfReader(bytes, 0));
+      const header = readFileHeader(elfReader(bytes, { subject: "the test", fileOffset: 0 }));
       assertEquals(header, printedHeader(text));
 
       const { EI_CLASS, e_phoff, e_phentsize, e_phnum } = header;
-      const table = elfReader(bytes.subarray(Number(e_phoff)), Number(e_phoff));
+      const table = elfReader(bytes.subarray(Number(e_phoff)), { subject: "the test", fileOffset: Number(e_phoff) });
       const headers = Array.from({ length: e_phnum }, (_, index) => {
         return readProgramHeader(table, index * e_phentsize, index, EI_CLASS);
       });

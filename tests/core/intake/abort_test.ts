@@ -242,7 +242,7 @@ Deno.test("a read that ends after the abort changes nothing", async () => {
 
 Deno.test("an abort while a stage of one's own waits rejects at once", async () => {
   const image = { name: "waiting", needs: [], adds: [], run: never } as const;
-  const segment = { name: "waiting", needs: ["checked"], adds: [], segment: never } as const;
+  const segment = { name: "waiting", needs: ["segments"], adds: [], segment: never } as const;
   for (
     const pipeline of [
       defaultPipeline.before("parse", image),

@@ -228,7 +228,7 @@ for (const rules of RULES) {
 Deno.test("frames of a stage of one's own have its owner's name, and are counted", async () => {
   const ownFrames: SegmentStage<Checked & Loading, unknown, "own-frames"> = {
     name: "own-frames",
-    needs: ["checked", "frames"],
+    needs: ["segments", "frames"],
     adds: [],
     segment: ({ index }, { frames }) => {
       if (index === 0) frames.allocateRun(2, "my own");

@@ -20,7 +20,7 @@ const FILE = buildElf({ segments: SEGMENTS, length: 0x3200 });
 function recorder(name: string, record: (index: number, context: Checked & Loading) => void) {
   const stage: SegmentStage<Checked & Loading, unknown, string> = {
     name,
-    needs: ["checked", "memory"],
+    needs: ["segments", "memory"],
     adds: [],
     segment: ({ index }, context) => {
       record(index, context);
@@ -43,7 +43,7 @@ Deno.test("a segment stage is given the header's own fields, and its range where
   const seen: unknown[] = [];
   const stage: SegmentStage<Checked, unknown, "look"> = {
     name: "look",
-    needs: ["checked"],
+    needs: ["segments"],
     adds: [],
     segment: (phdr) => {
       seen.push([phdr.p_type, phdr.p_vaddr, phdr.p_offset, phdr.p_filesz, phdr.p_memsz, phdr.load]);
@@ -162,9 +162,9 @@ Deno.test("bootloader-0.10: a page that is mapped already names the header that 
   });
 });
 
-Deno.test("forEachProgramHeader() needs the checked headers and adds what segment stages rely on", () => {
+Deno.test("forEachProgramHeader() needs the segments headers and adds what segment stages rely on", () => {
   const { name, needs, adds } = forEachProgramHeader([]);
-  assertEquals([name, needs], ["for-each-program-header", ["checked"]]);
+  assertEquals([name, needs], ["for-each-program-header", ["segments"]]);
   const relied: readonly (keyof Loading)[] = ["memory", "frames", "pageTable", "keptBytes", "fileBytes"];
   assertEquals(relied.filter((each) => !adds.includes(each)), []);
 });

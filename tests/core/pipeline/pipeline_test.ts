@@ -93,16 +93,16 @@ const UNTOUCHED = {
 
 const REFUSED: readonly (readonly [what: string, made: Pipeline, named: readonly string[]])[] = [
   ["sanity-check before parse", loose(sanityCheck, parse, mapLoad, l4Usage), ["sanity-check", "fileHeader"]],
-  ["map-load before sanity-check", loose(parse, mapLoad, sanityCheck, bssFixup), ["map-load", "checked"]],
-  ["tls-extract first", loose(tlsExtract, parse, sanityCheck, mapLoad), ["tls-extract", "checked"]],
-  ["l4-usage before sanity-check", loose(parse, l4Usage, sanityCheck, mapLoad), ["l4-usage", "checked"]],
+  ["map-load before sanity-check", loose(parse, mapLoad, sanityCheck, bssFixup), ["map-load", "segments"]],
+  ["tls-extract first", loose(tlsExtract, parse, sanityCheck, mapLoad), ["tls-extract", "segments"]],
+  ["l4-usage before sanity-check", loose(parse, l4Usage, sanityCheck, mapLoad), ["l4-usage", "segments"]],
   ["no parse", defaultPipeline.without("parse") as never, ["sanity-check", "fileHeader"]],
-  ["no sanity-check", defaultPipeline.without("sanity-check") as never, ["map-load", "checked"]],
+  ["no sanity-check", defaultPipeline.without("sanity-check") as never, ["map-load", "segments"]],
   ["only headers", loose(parse, sanityCheck, l4Usage), ["load nothing"]],
   ["no stages", loose(), ["no stages", "load nothing"]],
-  ["a segment stage before the headers are checked", loose(segment("own"), ...defaultPipeline.stages), [
+  ["a segment stage before the headers are segments", loose(segment("own"), ...defaultPipeline.stages), [
     "own",
-    "checked",
+    "segments",
   ]],
   [
     "an image stage that needs memory before the segments",
@@ -111,7 +111,7 @@ const REFUSED: readonly (readonly [what: string, made: Pipeline, named: readonly
   ],
   [
     "an image stage that needs what nobody adds",
-    loose(...defaultPipeline.stages, image("own", ["checked", "symbols"])),
+    loose(...defaultPipeline.stages, image("own", ["segments", "symbols"])),
     ["own", "symbols"],
   ],
   [

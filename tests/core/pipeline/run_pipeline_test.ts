@@ -3,7 +3,8 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { equals } from "@std/bytes/equals";
 import { PF_R, PF_W, PF_X, PT_NOTE, PT_TLS } from "../../../core/elf/constants.ts";
-import { type ErrorPlace, LoadError } from "../../../core/errors.ts";
+import type { ErrorPlace } from "../../../core/error_details.ts";
+import { LoadError } from "../../../core/errors.ts";
 import { defaultPipeline, type LoadedKernel, loadKernel } from "../../../core/load_kernel.ts";
 import { type Pipeline, pipeline } from "../../../core/pipeline/pipeline.ts";
 import type {
@@ -213,7 +214,7 @@ Deno.test("a segment stage sees what it added for earlier headers, and its last 
 Deno.test("a stage in place of a core stage may find something else, which the kernel then has", async () => {
   const own: SegmentStage<Checked, TlsExtracted, "tls-extract"> = {
     name: "tls-extract",
-    needs: ["checked"],
+    needs: ["segments"],
     adds: ["tlsTemplate"],
     segment: ({ p_type }) => p_type === PT_NOTE ? { tlsTemplate: { ...TEMPLATE, align: 64n } } : {},
   };
@@ -231,7 +232,7 @@ Deno.test("results and kernel are frozen", async () => {
 });
 
 Deno.test("what a stage reports is among the kernel's diagnostics", async () => {
-  const remark = { rule: "own-rule", severity: "info", addresses: [], message: "Seen.", hint: "None." } as const;
+  const remark = { code: "own-rule", severity: "info", addresses: [], message: "Seen.", hint: "None." } as const;
   const reports: ImageStage<Base, unknown, "report"> = {
     name: "report",
     needs: ["report"],
@@ -242,7 +243,7 @@ Deno.test("what a stage reports is among the kernel's diagnostics", async () => 
     },
   };
   const { diagnostics } = await loadKernel(FILE, { pipeline: defaultPipeline.before("parse", reports) });
-  assertEquals(diagnostics.filter(({ rule }) => rule === "own-rule"), [remark]);
+  assertEquals(diagnostics.filter(({ code }) => code === "own-rule"), [remark]);
 });
 
 // Asynchronous stages, and stages that fail

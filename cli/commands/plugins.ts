@@ -1,0 +1,72 @@
+/**
+ * `kload plugins`: lists the plugins that a load has, with what they claim.
+ *
+ * @module
+ */
+
+import { type AnyPlugin, type RuleSetName, segmentTypeName } from "../../mod.ts";
+import type { Arguments } from "../arguments/parse_arguments.ts";
+import { stringify } from "../report/json.ts";
+import { parseRules } from "../arguments/load_options.ts";
+import type { Output } from "../output/output.ts";
+import { choosePlugins, PRESET_PLUGINS } from "../arguments/plugin_choice.ts";
+import { sections } from "../report/report_parts.ts";
+import { table } from "../output/table.ts";
+import { printable } from "../output/text.ts";
+
+/** One plugin, as it is listed. */
+interface Listed {
+  readonly name: string;
+  /** Whether it comes with kload. */
+  readonly builtIn: boolean;
+  readonly claims: readonly { readonly type: string; readonly machine: number | null; readonly phase: string }[];
+  readonly stages: readonly { readonly name: string; readonly place: string }[];
+  readonly dependsOn: readonly string[];
+}
+
+/**
+ * Lists the plugins.
+ *
+ * @param args The arguments.
+ * @param output Where to print.
+ * @returns The exit status.
+ */
+export async function plugins({ values, lists }: Arguments, output: Output): Promise<number> {
+  const named = values.get("rules");
+  const rules: RuleSetName = named === undefined ? "default" : parseRules("rules", named);
+  const choice = await choosePlugins(lists.get("plugin") ?? [], lists.get("no-plugin") ?? []);
+  const builtIn = PRESET_PLUGINS(rules);
+  const listed = choice(rules).map((plugin) => describe(plugin, builtIn.includes(plugin)));
+  if (output.json) await output.print(stringify({ rules, plugins: listed }));
+  else await output.print(report(rules, listed, output));
+  return 0;
+}
+
+function describe({ name, handlers = [], stages = [], dependsOn = [] }: AnyPlugin, builtIn: boolean): Listed {
+  return {
+    name,
+    builtIn,
+    claims: handlers.map(({ type, machine = null, phase = "load" }) => ({
+      type: segmentTypeName(type),
+      machine,
+      phase,
+    })),
+    stages: stages.map((placed) => {
+      const place = "before" in placed ? `before ${placed.before}` : `after ${placed.after}`;
+      return { name: placed.stage.name, place };
+    }),
+    dependsOn,
+  };
+}
+
+function report(rules: RuleSetName, listed: readonly Listed[], { paint }: Output): string {
+  const title = paint.title(`Plugins of the ${rules} rules`);
+  if (listed.length === 0) return sections([[title, "  none"]]);
+  const lines = table(["name", "claims", "stages"], listed, (plugin) => {
+    const claims = plugin.claims.map(({ type, phase }) => phase === "load" ? type : `${type} (${phase})`);
+    const stages = plugin.stages.map(({ name, place }) => `${name} ${place}`);
+    const cells = [plugin.name, claims.join(", ") || "-", stages.join(", ") || "-"];
+    return { cells: cells.map(printable), remark: plugin.builtIn ? "" : "from a file" };
+  }, paint);
+  return sections([[title, ...lines]]);
+}

@@ -1,0 +1,38 @@
+/**
+ * Ctrl-C: the work is told to stop, and gets a moment to do so.
+ *
+ * @module
+ */
+
+import { CliError } from "./cli_error.ts";
+
+/** How long work that was told to stop may go on, in milliseconds; a wait for the terminal never ends by itself. */
+const GRACE = 250;
+
+/**
+ * Does work until Ctrl-C. A second Ctrl-C ends the process at once.
+ *
+ * @param work The work; its signal aborts on Ctrl-C.
+ * @returns What the work gives.
+ * @throws {CliError} "interrupted" after Ctrl-C, else what the work throws.
+ */
+export async function untilInterrupted<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const interrupted = new CliError("interrupted", "Interrupted");
+  const interrupt = (): void => {
+    if (signal.aborted) Deno.exit(130);
+    controller.abort(interrupted);
+  };
+  const graceOver = new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => setTimeout(() => reject(interrupted), GRACE), { once: true });
+  });
+  Deno.addSignalListener("SIGINT", interrupt);
+  try {
+    return await Promise.race([work(signal), graceOver]);
+  } catch (error) {
+    throw signal.aborted ? interrupted : error;
+  } finally {
+    Deno.removeSignalListener("SIGINT", interrupt);
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * Standard output and standard error, and how they are wanted.
+ *
+ * @module
+ */
+
+import { CliError, messageOf } from "./cli_error.ts";
+import { type Paint, paintFor } from "./paint.ts";
+
+/** Where a command prints, and how. */
+export interface Output {
+  /** Standard output gets one JSON object and nothing else. */
+  readonly json: boolean;
+  /** There is to be no report and no progress. */
+  readonly quiet: boolean;
+  /** The colours of standard output. */
+  readonly paint: Paint;
+  /** The colours of standard error. */
+  readonly paintError: Paint;
+  /** Prints to standard output. A reader that went away is no error; anything else is a `CliError` "output-failed". */
+  readonly print: (text: string) => Promise<void>;
+  /** Prints to standard error, if it can. */
+  readonly printError: (text: string) => Promise<void>;
+}
+
+/**
+ * Opens the output as the switches ask, which have to be known before the arguments are checked: a wrong flag is told
+ * of in JSON too.
+ *
+ * @param args All the arguments.
+ * @returns The output.
+ */
+export function openOutput(args: readonly string[]): Output {
+  const flags = args.slice(0, args.includes("--") ? args.indexOf("--") : args.length);
+  const coloured = !flags.includes("--no-color");
+  return {
+    json: flags.includes("--json"),
+    quiet: flags.includes("--quiet"),
+    paint: paintFor(coloured && Deno.stdout.isTerminal()),
+    paintError: paintFor(coloured && Deno.stderr.isTerminal()),
+    print: async (text) => {
+      try {
+        await writeAll(Deno.stdout, text);
+      } catch (cause) {
+        if (cause instanceof Deno.errors.BrokenPipe) return;
+        throw new CliError("output-failed", `Cannot write to standard output: ${messageOf(cause)}`, { cause });
+      }
+    },
+    printError: (text) => writeAll(Deno.stderr, text).catch(() => {}),
+  };
+}
+
+async function writeAll(stream: { write(bytes: Uint8Array): Promise<number> }, text: string): Promise<void> {
+  for (let bytes = new TextEncoder().encode(text); bytes.length > 0;) {
+    bytes = bytes.subarray(await stream.write(bytes));
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * The progress line on standard error: how far a load is that takes its time.
+ *
+ * @module
+ */
+
+import { format } from "@std/fmt/bytes";
+import type { Progress } from "../../mod.ts";
+
+/** A progress line. */
+export interface ProgressLine {
+  /** Takes how far the load is, and how many bytes the source has where that is known. */
+  readonly update: (progress: Progress, size?: number) => void;
+  /** Takes the line away. */
+  readonly stop: () => void;
+}
+
+const PATIENCE = 500;
+const INTERVAL = 100;
+const CLEAR = "\r\x1b[K";
+
+/**
+ * Starts a progress line: it shows once half a second has passed.
+ *
+ * @param write Puts text on the terminal.
+ * @returns The line, which is to be stopped.
+ */
+export function startProgress(write: (text: string) => void): ProgressLine {
+  const start = performance.now();
+  let loaded = 0;
+  let total: number | undefined;
+  let shown = false;
+  const timer = setInterval(() => {
+    const elapsed = performance.now() - start;
+    if (elapsed < PATIENCE) return;
+    shown = true;
+    write(CLEAR + progressText(loaded, total, elapsed / 1000));
+  }, INTERVAL);
+  return {
+    update: (progress, size) => {
+      loaded = progress.loaded;
+      total = progress.total ?? size;
+    },
+    stop: () => {
+      clearInterval(timer);
+      if (shown) write(CLEAR);
+      shown = false;
+    },
+  };
+}
+
+/**
+ * The text of the line.
+ *
+ * @param loaded Number of bytes read.
+ * @param total Number of bytes that there are, where it is known.
+ * @param seconds How long it took so far.
+ * @returns Such as "12.3 MiB of 64 MiB, 19%, 4.1 MiB/s".
+ */
+export function progressText(loaded: number, total: number | undefined, seconds: number): string {
+  const parts = [total === undefined ? bytes(loaded) : `${bytes(loaded)} of ${bytes(total)}`];
+  if (total !== undefined && total > 0) parts.push(`${Math.min(100, Math.floor(loaded / total * 100))}%`);
+  parts.push(`${bytes(loaded / seconds)}/s`);
+  return `loading: ${parts.join(", ")}`;
+}
+
+function bytes(count: number): string {
+  return format(Math.round(count), { binary: true }).replace("k", "K");
+}

@@ -1,0 +1,145 @@
+/**
+ * The report on a guest's end, for people, and the exit status that it gives.
+ *
+ * @module
+ */
+
+import type { Paint } from "../output/paint.ts";
+import { labelled, sections } from "../report/report_parts.ts";
+import { hex, printable } from "../output/text.ts";
+import type { BootedKernel } from "../commands/with_bootable.ts";
+import type { Exception, ExceptionLog } from "./exception_log.ts";
+import {
+  exceptionName,
+  explainException,
+  explainMissingHandler,
+  explainState,
+  type Fact,
+} from "./explain_exception.ts";
+import { GENERAL, type Registers } from "./registers.ts";
+
+/** How it ended. */
+export type End =
+  | {
+    /** QEMU ended. */
+    readonly kind: "ended";
+    /** With this status. */
+    readonly status: number;
+  }
+  | {
+    /** The guest stopped for good. */
+    readonly kind: "stopped";
+    /** QMP's name for the reason. */
+    readonly reason: string;
+  }
+  | {
+    /** It was stopped. */
+    readonly kind: "timeout";
+    /** After so many seconds. */
+    readonly seconds: number;
+  };
+
+/** What is known of the end. */
+export interface Ending {
+  /** How it ended. */
+  readonly end: End;
+  /** The registers then, where QEMU could tell. */
+  readonly registers?: Registers;
+  /** QEMU's log. */
+  readonly log: ExceptionLog;
+}
+
+/** QEMU's status where the guest wrote 0x10 to the port of isa-debug-exit: (0x10 << 1) | 1. */
+const GUEST_SUCCESS = 33;
+
+const STATUS = { done: 0, unknown: 1, fault: 3, timeout: 124 } as const;
+
+/**
+ * The exit status.
+ *
+ * @param end How the guest ended.
+ * @returns 0 only where it said so itself.
+ */
+export function statusOf(end: End): number {
+  if (end.kind === "timeout") return STATUS.timeout;
+  if (end.kind === "stopped") return isFatal(end.reason) ? STATUS.fault : STATUS.unknown;
+  if (end.status === GUEST_SUCCESS) return STATUS.done;
+  return end.status === 0 ? STATUS.unknown : end.status;
+}
+
+function isFatal(reason: string): boolean {
+  return reason === "guest-reset" || reason === "guest-panic";
+}
+
+/**
+ * The report.
+ *
+ * @param kernel The kernel.
+ * @param ending What is known of the end.
+ * @param paint The colours.
+ * @returns Lines of text; none where the guest ended with success.
+ */
+export function runReport(kernel: BootedKernel, ending: Ending, paint: Paint): string {
+  const { end, log } = ending;
+  if (statusOf(end) === STATUS.done) return "";
+  if (end.kind === "ended") return endedReport(end.status, log, paint);
+  const fatal = end.kind === "stopped" ? log.fatal() : undefined;
+  const registers = fatal?.registers ?? ending.registers;
+  return sections([
+    [
+      paint.error(`run[${end.kind === "timeout" ? "timeout" : end.reason}]:`) + ` ${headOf(ending, fatal)}`,
+      ...labelled(factsOf(kernel, ending, fatal), paint),
+    ],
+    registers ? [paint.title("Registers"), ...registerLines(registers)] : [],
+  ]);
+}
+
+function headOf({ end, log }: Ending, fatal: Exception | undefined): string {
+  if (end.kind === "timeout") return `The guest had not ended after ${end.seconds} s.`;
+  if (fatal) return `The guest died of ${exceptionName(fatal)}: a triple fault.`;
+  if (end.kind === "stopped" && end.reason === "guest-reset") {
+    return log.tripleFault() ? "The guest died of a triple fault." : "The guest reset the machine.";
+  }
+  if (end.kind === "stopped" && end.reason === "guest-shutdown") {
+    return "The guest turned the machine off, and did not write 0x10 to port 0xf4.";
+  }
+  return "The guest stopped for good.";
+}
+
+function factsOf(kernel: BootedKernel, { end, registers, log }: Ending, fatal: Exception | undefined): readonly Fact[] {
+  if (fatal) {
+    const facts = explainException(fatal, kernel);
+    return [...facts, ["no handler", explainMissingHandler(fatal, kernel)]];
+  }
+  const state: readonly Fact[] = registers ? explainState(registers, kernel) : [["state", "QEMU did not answer"]];
+  const shown = end.kind === "timeout" ? state : state.filter(([label]) => label !== "state");
+  const last = log.last();
+  if (!last) return shown;
+  const before: Fact = ["before that", `${exceptionName(last)}, the last exception that it took:`];
+  return [...shown, before, ...explainException(last, kernel).map(([label, text]): Fact => [`  ${label}`, text])];
+}
+
+function endedReport(status: number, log: ExceptionLog, paint: Paint): string {
+  const messages = log.messages().map((line) => `  ${printable(line)}`);
+  const wrote = status % 2 === 1 && messages.length === 0
+    ? `: the guest wrote ${hex((status - 1) / 2)} to port 0xf4, where 0x10 is success`
+    : "";
+  return sections([[paint.error("run[ended]:") + ` QEMU ended with status ${status}${wrote}.`, ...messages]]);
+}
+
+const REGISTER_LINES: readonly (readonly string[])[] = [
+  ...[0, 4, 8, 12].map((from) => GENERAL.slice(from, from + 4)),
+  ["RIP", "RFL", "CR2", "CR3"],
+  ["CR0", "CR4", "EFER"],
+  ["CS", "SS", "GDT", "IDT"],
+];
+
+/** In 16-bit and 32-bit modes the general registers have other names. */
+function registerLines(registers: Registers): readonly string[] {
+  const value = (name: string): string | undefined => {
+    const found = registers.get(name) ?? registers.get(name.replace(/^R(?=.[XPIL]$)/, "E"));
+    return found === undefined ? undefined : `${name.padEnd(4)} ${found.toString(16).padStart(16, "0")}`;
+  };
+  return REGISTER_LINES.map((names) => names.map(value).filter((text) => text !== undefined))
+    .filter((texts) => texts.length > 0).map((texts) => `  ${texts.join("  ")}`);
+}

@@ -1,0 +1,43 @@
+/**
+ * The table of program headers, with a remark on each.
+ *
+ * @module
+ */
+
+import { type ProgramHeader, segmentTypeName } from "../../mod.ts";
+import { flagLetters } from "./header_names.ts";
+import type { Paint } from "../output/paint.ts";
+import { type Row, table } from "../output/table.ts";
+import { hex, hexRange } from "../output/text.ts";
+
+const TITLES = ["#", "type", "flags", "file range", "virtual range", "align"];
+
+/**
+ * Lays out the program headers.
+ *
+ * @param programHeaders The headers.
+ * @param offset What is added to their virtual addresses.
+ * @param remarkOn What there is to say about a header; an empty remark takes no line.
+ * @param paint The colours.
+ * @returns The lines, titles first.
+ */
+export function headersTable(
+  programHeaders: readonly ProgramHeader[],
+  offset: bigint,
+  remarkOn: (phdr: ProgramHeader) => string,
+  paint: Paint,
+): readonly string[] {
+  const toRow = (phdr: ProgramHeader): Row => {
+    const { index, p_type, p_flags, p_offset, p_vaddr, p_filesz, p_memsz, p_align } = phdr;
+    const cells = [
+      `${index}`,
+      segmentTypeName(p_type),
+      flagLetters(p_flags),
+      p_filesz === 0n ? "-" : hexRange(p_offset, p_filesz),
+      p_memsz === 0n ? "-" : hexRange(p_vaddr + offset, p_memsz),
+      hex(p_align),
+    ];
+    return { cells, remark: remarkOn(phdr) };
+  };
+  return table(TITLES, programHeaders, toRow, paint);
+}

@@ -1,0 +1,220 @@
+/**
+ * What each error says, and what to do about it.
+ *
+ * @module
+ */
+
+import type { ErrorCode, ErrorPlace, LimitPlace, LoadErrorDetails } from "./error_details.ts";
+
+/** The text of one code. */
+export interface ErrorText<C extends ErrorCode> {
+  /** Composes the message from the detail. */
+  readonly message: (detail: LoadErrorDetails[C]) => string;
+  /** What to do about it. */
+  readonly hint: string;
+}
+
+const hex = (value: bigint | number | string): string => typeof value === "string" ? value : `0x${value.toString(16)}`;
+
+const header = ({ index }: ErrorPlace): string => index === undefined ? "the file" : `program header ${index}`;
+
+/** "Cannot load …: field is value, …", the wording that most codes share. */
+const load = (state: string) => (place: ErrorPlace): string =>
+  `Cannot load ${header(place)}: ${place.field} is ${hex(place.value)}, ${state}`;
+
+const read = (state: string) => (place: ErrorPlace): string =>
+  `Cannot read the ELF file header: ${place.field} is ${hex(place.value)}, ${state}`;
+
+const outOfFile = (what: (place: LimitPlace) => string) => (place: LimitPlace): string =>
+  `Cannot read ${what(place)}: ${place.field} is ${
+    hex(place.value)
+  }, past the last byte that may be used of ${place.limit}`;
+
+/** Message and hint of every code. */
+export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
+  "file-too-short": {
+    message: ({ subject, field, value, limit }) =>
+      `Cannot read ${subject}: ${field} is ${value} bytes, and ${limit} are needed`,
+    hint: "The file is empty or was cut off. Check that it was built and copied whole.",
+  },
+  "not-elf": {
+    message: read("the ELF magic number is 0x7f454c46"),
+    hint: "Pass the linked ELF file itself, not a raw binary (objcopy -O binary), a bzImage or a disk image.",
+  },
+  "class-unsupported": {
+    message: read("not one of the accepted classes (ELFCLASS64 is 2)"),
+    hint: "Build for a 64-bit target (gcc -m64, an x86_64 target triple).",
+  },
+  "data-encoding-unsupported": {
+    message: read("not an accepted data encoding (ELFDATA2LSB is 1)"),
+    hint: "x86-64 is little-endian: check the compiler's target.",
+  },
+  "version-unsupported": {
+    message: read("EV_CURRENT is 1"),
+    hint: "The header is damaged or was written by hand: set the version to 1.",
+  },
+  "type-unsupported": {
+    message: read("neither ET_EXEC (2) nor ET_DYN (3)"),
+    hint: "A relocatable object (.o) has to be linked first; a core file cannot be loaded.",
+  },
+  "machine-unsupported": {
+    message: read("not EM_X86_64 (0x3e)"),
+    hint: "The file is for another processor: check the compiler's target.",
+  },
+  "record-size-mismatch": {
+    message: ({ field, value, limit }) =>
+      `Cannot read the ELF file header: ${field} is ${value} bytes, the record has ${limit}`,
+    hint: "The header is damaged, or its class does not match its layout.",
+  },
+  "program-headers-missing": {
+    message: load("but there are program headers to read"),
+    hint: "The file was not linked for loading: link it with program headers (the default of ld for executables).",
+  },
+  "program-header-count-extended": {
+    message: load("PN_XNUM: a count of 65,535 or more program headers is not supported"),
+    hint: "Link with fewer segments (PHDRS in the linker script).",
+  },
+  "program-headers-out-of-file": {
+    message: outOfFile(() => "the program header table"),
+    hint: "The file was cut off, or e_phoff, e_phentsize or e_phnum is damaged.",
+  },
+  "program-headers-misaligned": {
+    message: (place) => `${load("no multiple of")(place)} ${place.limit}`,
+    hint: "Only the newest original's rules refuse this; the default rules load such a file.",
+  },
+  "section-headers-out-of-file": {
+    message: outOfFile(() => "the section header table"),
+    hint: "The file was cut off or stripped badly. The default rules do not look at the section header table.",
+  },
+  "segment-out-of-file": {
+    message: outOfFile((place) => `the segment of ${header(place)}`),
+    hint: "The file was cut off, or the header is damaged: compare with readelf -lW.",
+  },
+  "segment-type-refused": {
+    message: load("a type that these rules refuse"),
+    hint: "PT_SHLIB has no meaning. Other unknown types are ignored under the default rules.",
+  },
+  "alignment-invalid": {
+    message: load("neither 0 nor a power of two"),
+    hint: "Check ALIGN(…) and the PHDRS command of the linker script.",
+  },
+  "alignment-mismatch": {
+    message: load("and p_vaddr and p_offset differ modulo that"),
+    hint: "Let the linker place the segments (no AT() tricks); the default rules load such a file by copying.",
+  },
+  "filesz-exceeds-memsz": {
+    message: (place) => `${load("more than p_memsz")(place)} ${hex(place.limit)}`,
+    hint: "The header is damaged: a segment's memory holds at least its file bytes.",
+  },
+  "address-not-canonical": {
+    message: load("which is not canonical (bits 47 to 63 must be equal all through the range)"),
+    hint: "Check the start address in the linker script: a higher-half kernel starts at 0xffff800000000000 or above.",
+  },
+  "address-overflow": {
+    message: load("past the end of the 64-bit address space"),
+    hint: "The segment starts too high for its size: lower the start address in the linker script.",
+  },
+  "segments-overlap": {
+    message: (place) =>
+      `Cannot load program header ${place.index}: ${place.field} is ${
+        hex(place.value)
+      }, inside the range of program header ${place.otherIndex}`,
+    hint: "Two PT_LOAD ranges intersect: check the addresses of the sections and the PHDRS in the linker script.",
+  },
+  "no-load-segment": {
+    message: load("and none of the program headers is a PT_LOAD that asks for memory"),
+    hint:
+      "The linker found nothing to load: check that the linker script keeps .text, and that its input is not empty.",
+  },
+  "tls-repeated": {
+    message: (place) =>
+      `Cannot load program header ${place.index}: ${place.field} is ${
+        hex(place.value)
+      } (PT_TLS), and program header ${place.otherIndex} is the TLS template already`,
+    hint: "Put .tdata and .tbss into one PT_TLS segment.",
+  },
+  "kernel-base-refused": {
+    message: load("so its addresses are fixed and kernelBase cannot move it"),
+    hint: "Leave kernelBase out, or link the kernel as position-independent (-static-pie).",
+  },
+  "kernel-base-misaligned": {
+    message: ({ value, limit }) => `Cannot load the file: kernelBase is ${hex(value)}, not a multiple of ${hex(limit)}`,
+    hint: "kernelBase has to keep every segment's alignment: round it to the largest p_align.",
+  },
+  "memory-limit-exceeded": {
+    message: (place) =>
+      `Cannot load ${header(place)}: ${place.field} is ${hex(place.value)}, more than maxMemory ${hex(place.limit)}`,
+    hint: "If the kernel is meant to be that large, raise maxMemory (--max-memory); otherwise its headers are damaged.",
+  },
+  "memory-too-small": {
+    message: (place) =>
+      `Cannot load ${header(place)}: ${place.field} is ${hex(place.value)}, the memory ends at ${hex(place.limit)}`,
+    hint: "Give a larger memory (--memory-size), or leave its size out to have it computed.",
+  },
+  "frames-exhausted": {
+    message: (place) => {
+      const asker = place.index === undefined ? "" : ` for ${header(place)}`;
+      return `Cannot allocate a frame${asker}: ${place.field} is ${place.value}`;
+    },
+    hint: "Give a larger memory (--memory-size), or a frame allocator with more frames.",
+  },
+  "page-already-mapped": {
+    message: (place) => {
+      const owner = place.otherIndex === undefined ? "" : ` by program header ${place.otherIndex}`;
+      const range = place.otherRange ? `, which covers ${hex(place.otherRange[0])}..${hex(place.otherRange[1])}` : "";
+      const asker = place.index === undefined ? "" : ` for ${header(place)}`;
+      return `Cannot map ${place.field} ${hex(place.value)}${asker}: it is mapped already${owner}${range}`;
+    },
+    hint: "Two segments share a page: align them to 4 KiB in the linker script; the default rules merge such pages.",
+  },
+  "page-not-mapped": {
+    message: (place) => {
+      const owner = place.index === undefined ? "" : ` of ${header(place)}`;
+      return `Cannot use ${place.field} ${hex(place.value)}${owner}: it is not mapped`;
+    },
+    hint: "No segment covers the address: compare it with the mappings of the report.",
+  },
+  "table-out-of-memory": {
+    message: ({ field, value }) => `Cannot walk the page tables: ${field} is ${hex(value)}, outside physical memory`,
+    hint: "A page-table entry was overwritten, or the memory is not the one that the tables were built in.",
+  },
+  "level4-exhausted": {
+    message: ({ field, value }) => `Cannot find free level-4 entries: ${field} is ${hex(value)}`,
+    hint: "The kernel and what was placed beside it fill the address space: ask for less.",
+  },
+  "dynamic-malformed": {
+    message: (place) => `Cannot relocate by ${header(place)}: ${place.field} is ${hex(place.value)}`,
+    hint: "The dynamic table is damaged, or was made for another machine: compare with readelf -dW.",
+  },
+  "relocation-unsupported": {
+    message: (place) =>
+      `Cannot relocate ${hex(place.place)} by ${header(place)}: ${place.field} is ${hex(place.value)} (${place.type}${
+        place.symbol && `, symbol ${place.symbol}`
+      }), which is not supported`,
+    hint: "Link the kernel statically (-static-pie), without ifuncs and without TLS accesses that need relocations.",
+  },
+  "relocation-out-of-segment": {
+    message: (place) =>
+      `Cannot relocate by ${header(place)}: ${place.field} is ${hex(place.value)}, in no PT_LOAD segment`,
+    hint: "The relocation table is damaged: compare with readelf -rW.",
+  },
+  "symbol-undefined": {
+    message: (place) =>
+      `Cannot relocate ${hex(place.place)} by ${header(place)}: ${place.field} is ${
+        hex(place.value)
+      }, which is not defined (${place.type})`,
+    hint: "A kernel has nobody to link it at run time: define the symbol, or declare it weak.",
+  },
+  "plugin-failed": {
+    message: (place) => `Cannot handle ${header(place)}: ${place.field} ${JSON.stringify(place.value)} failed`,
+    hint: "The cause says what went wrong in the plugin; leave it out (--no-plugin) to load without it.",
+  },
+  "source-failed": {
+    message: ({ field, value }) => `Cannot read the source: it failed; ${field} is ${value}`,
+    hint: "The cause says what went wrong: see the error's cause.",
+  },
+  "response-not-ok": {
+    message: ({ field, value }) => `Cannot read the response: ${field} is ${value}`,
+    hint: "Check the address, and that the server has the file.",
+  },
+};

@@ -1,0 +1,56 @@
+/**
+ * Remarks on addresses that are accepted, but may not be what the kernel's author meant.
+ *
+ * @module
+ */
+
+import type { Report } from "../../diagnostics.ts";
+import { PF_X, PT_TLS } from "../../elf/constants.ts";
+import type { LoadRange, Segment } from "../../elf/program_header.ts";
+import { alignUp, hexAddr, low48, pageStart } from "../../memory/addresses.ts";
+import { loadDiagnostic } from "../load_diagnostics.ts";
+
+/** A header that is loaded. */
+export type Loaded = Segment & { readonly load: LoadRange };
+
+/**
+ * Reports an entry point outside executable pages, TLS templates outside segments, and physical addresses.
+ *
+ * @param checked All headers.
+ * @param loads Those that are loaded.
+ * @param offset What is added to every `p_vaddr`.
+ * @param entry The entry point, the offset included.
+ * @param report Takes the diagnostics.
+ */
+export function reportAddresses(
+  segments: readonly Segment[],
+  loads: readonly Loaded[],
+  offset: bigint,
+  entry: bigint,
+  report: Report,
+): void {
+  reportEntry(loads, entry, report);
+  for (const { index, p_type, p_vaddr, p_filesz } of segments) {
+    if (p_type !== PT_TLS || p_filesz === 0n) continue;
+    const covered = loads.some((load) => p_vaddr >= load.p_vaddr && p_vaddr + p_filesz <= load.p_vaddr + load.p_memsz);
+    if (covered) continue;
+    const message = `The TLS template at ${hexAddr(p_vaddr)} lies in no PT_LOAD segment.`;
+    report(loadDiagnostic("tls-outside-load", { index, addresses: [p_vaddr + offset], message }));
+  }
+  const elsewhere = loads.find(({ p_paddr, p_vaddr }) => p_paddr !== 0n && p_paddr !== p_vaddr);
+  if (!elsewhere) return;
+  const { index, p_paddr, p_vaddr } = elsewhere;
+  const message = `p_paddr ${hexAddr(p_paddr)} is not p_vaddr ${hexAddr(p_vaddr)}; it is ignored.`;
+  report(loadDiagnostic("physical-address-ignored", { index, addresses: [p_vaddr + offset], message }));
+}
+
+function reportEntry(loads: readonly Loaded[], entry: bigint, report: Report): void {
+  const low = low48(entry);
+  const inside = ({ load, p_flags }: Loaded): boolean =>
+    (p_flags & PF_X) !== 0 && low >= pageStart(load.start) && low < alignUp(load.start + load.memSize);
+  if (loads.some(inside)) return;
+  const physical = loads.find(({ p_paddr, p_memsz }) => entry >= p_paddr && entry < p_paddr + p_memsz);
+  const guess = physical ? ` It lies in the p_paddr range of program header ${physical.index}.` : "";
+  const message = `The entry point ${hexAddr(entry)} lies in no executable page.${guess}`;
+  report(loadDiagnostic("entry-not-executable", { addresses: [entry], message }));
+}
