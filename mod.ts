@@ -34,25 +34,11 @@
  * @module
  */
 
-export {
-  type CoreStageName,
-  defaultPipeline,
-  type DefaultStages,
-  type Level4Field,
-  type LoadedKernel,
-  loadKernel,
-  type LoadOptions,
-  type StageResults,
-} from "./core/load_kernel.ts";
-export { parse } from "./core/stages/parse.ts";
-export { sanityCheck } from "./core/stages/sanity_check.ts";
-export { mapLoad } from "./core/stages/map_load.ts";
-export { bssFixup } from "./core/stages/bss_fixup.ts";
-export { tlsExtract } from "./core/stages/tls_extract.ts";
-export { l4Usage } from "./core/stages/l4_usage.ts";
+export { loadKernel, type LoadOptions } from "./core/load_kernel.ts";
+export type { Level4Field, LoadedKernel, StageResults } from "./core/loaded_kernel.ts";
 export { type Headers, readHeaders } from "./core/read_headers.ts";
 
-export { ERROR_CODES, type ErrorCode, errorHint, LoadError, type LoadErrorDetails } from "./core/errors.ts";
+export { type ErrorCode, errorHint, LoadError, type LoadErrorDetails, type LoadErrorOptions } from "./core/errors.ts";
 export type {
   ClashPlace,
   ErrorPlace,
@@ -61,93 +47,34 @@ export type {
   RecordPlace,
   RelocationPlace,
 } from "./core/error_details.ts";
-export type { LoadErrorOptions } from "./core/errors.ts";
-export type { Diagnostic, Report } from "./core/diagnostics.ts";
-export { RULES, type Rules, type RuleSetName } from "./core/rules.ts";
+export type { Diagnostic } from "./core/diagnostics.ts";
+export type { RuleSetName } from "./core/rules.ts";
 
 export type { FileHeader } from "./core/elf/file_header.ts";
 export type { HeaderClaim, LoadRange, ProgramHeader, Segment } from "./core/elf/program_header.ts";
 export { segmentTypeName } from "./core/elf/constants.ts";
 
 export type { ByteReader, KernelSource } from "./core/intake/source.ts";
-export type { Intake, Progress } from "./core/intake/intake.ts";
+export type { Progress } from "./core/intake/intake.ts";
 
 export { type PhysicalMemory, physicalMemory } from "./core/memory/physical_memory.ts";
-export {
-  ascendingFrames,
-  type FrameAllocator,
-  type FrameLedger,
-  type FrameOwner,
-  type FrameRun,
-} from "./core/memory/frame_allocator.ts";
+export { ascendingFrames, type FrameAllocator, type FrameOwner, type FrameRun } from "./core/memory/frame_allocator.ts";
+export type { FrameLedger } from "./core/memory/frame_ledger.ts";
+export type { AddressSpace, Described, FileRange } from "./core/address_space/address_space.ts";
+export type { MemoryWindow } from "./core/pipeline/settings.ts";
+export type { TlsTemplate } from "./core/pipeline/context.ts";
 
-export {
-  ACCESSED,
-  BIT_10,
-  BIT_11,
-  BIT_9,
-  BITS_52_TO_58,
-  DIRTY,
-  GLOBAL,
-  HUGE_PAGE,
-  HUGE_PAGE_PAT,
-  NO_CACHE,
-  NO_EXECUTE,
-  type PageSize,
-  PAT,
-  PRESENT,
-  PROTECTION_KEY,
-  USER_ACCESSIBLE,
-  WRITABLE,
-  WRITE_THROUGH,
-} from "./core/paging/entry.ts";
-export type { Leaf, Mapping, Table } from "./core/paging/listing.ts";
-export type { FreshRun } from "./core/paging/map_run.ts";
-export type { MapOptions, Mapper, Translation, WalkStep } from "./core/paging/mapper.ts";
-export { type UsedLevel4Entries, usedLevel4Entries } from "./core/paging/used_level4_entries.ts";
-
-export {
-  type AddsOf,
-  type Around,
-  type Find,
-  type Grown,
-  type InOrder,
-  type NeedsOf,
-  type Pipeline,
-  pipeline,
-  type Put,
-  type StageName,
-} from "./core/pipeline/pipeline.ts";
 export type {
   AnyHandler,
   AnyPlugin,
   Handler,
+  OwnStage,
   Phase,
   PlacedStage,
   Plugin,
-  PluginContext,
   PluginEntry,
+  PluginResult,
   PluginResults,
   ResultOf,
-  StagesOf,
 } from "./core/plugin/plugin.ts";
-export type { MemoryWindow } from "./core/pipeline/settings.ts";
-export type {
-  AnyImageStage,
-  AnySegmentStage,
-  Base,
-  Checked,
-  ImageStage,
-  Kept,
-  Level4Used,
-  Loading,
-  LoadSettings,
-  Parsed,
-  Placed,
-  Placement,
-  Reserved,
-  SegmentStage,
-  Stage,
-  TlsExtracted,
-  TlsTemplate,
-} from "./core/pipeline/stage.ts";
+export type { PluginContext } from "./core/plugin/plugin_context.ts";

@@ -106,10 +106,16 @@ export interface LoadErrorDetails {
   "memory-limit-exceeded": LimitPlace;
   /** The load does not fit into the window of physical memory that it was given. */
   "memory-too-small": LimitPlace;
+  /** The frame allocator handed out a frame that cannot be used; `field` says why. */
+  "frame-unusable": ErrorPlace;
   /** The frame allocator has no more frames. */
   "frames-exhausted": ErrorPlace;
   /** A page is to be mapped that is mapped already. */
   "page-already-mapped": PagePlace;
+  /** A range lies in a level-4 entry that points to the level-4 table itself. */
+  "range-recursive": ErrorPlace;
+  /** A mapped frame lies outside the memory that is to be read or written. */
+  "frame-out-of-memory": ErrorPlace;
   /** A page is needed that is not mapped. */
   "page-not-mapped": ErrorPlace;
   /** A page-table entry points outside the window of physical memory. */

@@ -14,7 +14,10 @@ export interface ErrorText<C extends ErrorCode> {
   readonly hint: string;
 }
 
-const hex = (value: bigint | number | string): string => typeof value === "string" ? value : `0x${value.toString(16)}`;
+function hex(value: bigint | number | string): string {
+  if (typeof value === "string") return value;
+  return value < 0 ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
+}
 
 const header = ({ index }: ErrorPlace): string => index === undefined ? "the file" : `program header ${index}`;
 
@@ -22,13 +25,11 @@ const header = ({ index }: ErrorPlace): string => index === undefined ? "the fil
 const load = (state: string) => (place: ErrorPlace): string =>
   `Cannot load ${header(place)}: ${place.field} is ${hex(place.value)}, ${state}`;
 
-const read = (state: string) => (place: ErrorPlace): string =>
+const readHeader = (state: string) => (place: ErrorPlace): string =>
   `Cannot read the ELF file header: ${place.field} is ${hex(place.value)}, ${state}`;
 
 const outOfFile = (what: (place: LimitPlace) => string) => (place: LimitPlace): string =>
-  `Cannot read ${what(place)}: ${place.field} is ${
-    hex(place.value)
-  }, past the last byte that may be used of ${place.limit}`;
+  `Cannot read ${what(place)}: ${place.field} is ${hex(place.value)}, past the end of the file (${hex(place.limit)})`;
 
 /** Message and hint of every code. */
 export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
@@ -38,40 +39,40 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
     hint: "The file is empty or was cut off. Check that it was built and copied whole.",
   },
   "not-elf": {
-    message: read("the ELF magic number is 0x7f454c46"),
+    message: readHeader("and an ELF file starts with 0x7f454c46"),
     hint: "Pass the linked ELF file itself, not a raw binary (objcopy -O binary), a bzImage or a disk image.",
   },
   "class-unsupported": {
-    message: read("not one of the accepted classes (ELFCLASS64 is 2)"),
+    message: readHeader("not an accepted class (ELFCLASS64 is 2)"),
     hint: "Build for a 64-bit target (gcc -m64, an x86_64 target triple).",
   },
   "data-encoding-unsupported": {
-    message: read("not an accepted data encoding (ELFDATA2LSB is 1)"),
+    message: readHeader("not an accepted data encoding (ELFDATA2LSB is 1)"),
     hint: "x86-64 is little-endian: check the compiler's target.",
   },
   "version-unsupported": {
-    message: read("EV_CURRENT is 1"),
+    message: readHeader("and EV_CURRENT is 1"),
     hint: "The header is damaged or was written by hand: set the version to 1.",
   },
   "type-unsupported": {
-    message: read("neither ET_EXEC (2) nor ET_DYN (3)"),
+    message: readHeader("neither ET_EXEC (2) nor ET_DYN (3)"),
     hint: "A relocatable object (.o) has to be linked first; a core file cannot be loaded.",
   },
   "machine-unsupported": {
-    message: read("not EM_X86_64 (0x3e)"),
+    message: readHeader("not EM_X86_64 (0x3e)"),
     hint: "The file is for another processor: check the compiler's target.",
   },
   "record-size-mismatch": {
     message: ({ field, value, limit }) =>
-      `Cannot read the ELF file header: ${field} is ${value} bytes, the record has ${limit}`,
+      `Cannot read the ELF file header: ${field} is ${value} bytes, and the record has ${limit}`,
     hint: "The header is damaged, or its class does not match its layout.",
   },
   "program-headers-missing": {
-    message: load("but there are program headers to read"),
+    message: load("although the file has program headers"),
     hint: "The file was not linked for loading: link it with program headers (the default of ld for executables).",
   },
   "program-header-count-extended": {
-    message: load("PN_XNUM: a count of 65,535 or more program headers is not supported"),
+    message: load("which is PN_XNUM: 65,535 or more program headers are not supported"),
     hint: "Link with fewer segments (PHDRS in the linker script).",
   },
   "program-headers-out-of-file": {
@@ -79,8 +80,8 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
     hint: "The file was cut off, or e_phoff, e_phentsize or e_phnum is damaged.",
   },
   "program-headers-misaligned": {
-    message: (place) => `${load("no multiple of")(place)} ${place.limit}`,
-    hint: "Only the newest original's rules refuse this; the default rules load such a file.",
+    message: (place) => `${load("not a multiple of")(place)} ${place.limit}`,
+    hint: "Only the rules of bootloader 0.11 refuse this; the default rules load such a file.",
   },
   "section-headers-out-of-file": {
     message: outOfFile(() => "the section header table"),
@@ -111,14 +112,11 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
     hint: "Check the start address in the linker script: a higher-half kernel starts at 0xffff800000000000 or above.",
   },
   "address-overflow": {
-    message: load("past the end of the 64-bit address space"),
+    message: load("outside the 64-bit address space"),
     hint: "The segment starts too high for its size: lower the start address in the linker script.",
   },
   "segments-overlap": {
-    message: (place) =>
-      `Cannot load program header ${place.index}: ${place.field} is ${
-        hex(place.value)
-      }, inside the range of program header ${place.otherIndex}`,
+    message: (place) => `${load("inside the range of program header")(place)} ${place.otherIndex}`,
     hint: "Two PT_LOAD ranges intersect: check the addresses of the sections and the PHDRS in the linker script.",
   },
   "no-load-segment": {
@@ -128,35 +126,35 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
   },
   "tls-repeated": {
     message: (place) =>
-      `Cannot load program header ${place.index}: ${place.field} is ${
-        hex(place.value)
-      } (PT_TLS), and program header ${place.otherIndex} is the TLS template already`,
+      `${load("which is PT_TLS, but the TLS template is that of program header")(place)} ${place.otherIndex}`,
     hint: "Put .tdata and .tbss into one PT_TLS segment.",
   },
   "kernel-base-refused": {
     message: load("so its addresses are fixed and kernelBase cannot move it"),
-    hint: "Leave kernelBase out, or link the kernel as position-independent (-static-pie).",
+    hint: "Leave the base out, or link the kernel as position-independent (-static-pie).",
   },
   "kernel-base-misaligned": {
     message: ({ value, limit }) => `Cannot load the file: kernelBase is ${hex(value)}, not a multiple of ${hex(limit)}`,
-    hint: "kernelBase has to keep every segment's alignment: round it to the largest p_align.",
+    hint: "The base has to keep every segment's alignment: round it to the largest p_align.",
   },
   "memory-limit-exceeded": {
-    message: (place) =>
-      `Cannot load ${header(place)}: ${place.field} is ${hex(place.value)}, more than maxMemory ${hex(place.limit)}`,
-    hint: "If the kernel is meant to be that large, raise maxMemory (--max-memory); otherwise its headers are damaged.",
+    message: (place) => `${load("more than maxMemory")(place)} ${hex(place.limit)}`,
+    hint: "If the kernel is meant to be that large, allow more memory (maxMemory); otherwise its headers are damaged.",
   },
   "memory-too-small": {
-    message: (place) =>
-      `Cannot load ${header(place)}: ${place.field} is ${hex(place.value)}, the memory ends at ${hex(place.limit)}`,
-    hint: "Give a larger memory (--memory-size), or leave its size out to have it computed.",
+    message: (place) => `${load("and the memory ends at")(place)} ${hex(place.limit)}`,
+    hint: "Give a larger memory, or leave its size out to have it computed.",
+  },
+  "frame-unusable": {
+    message: ({ field, value }) => `Cannot use frame ${hex(value)} of the frame allocator: ${field}`,
+    hint: "Check the frame allocator that was passed: its frames must be free, and lie in the memory that was passed.",
   },
   "frames-exhausted": {
     message: (place) => {
-      const asker = place.index === undefined ? "" : ` for ${header(place)}`;
-      return `Cannot allocate a frame${asker}: ${place.field} is ${place.value}`;
+      const asker = place.index === undefined ? "" : ` of ${header(place)}`;
+      return `Cannot allocate frames for ${place.field}${asker}: none is left after ${place.value} bytes`;
     },
-    hint: "Give a larger memory (--memory-size), or a frame allocator with more frames.",
+    hint: "Give a larger memory, keep more of it free (reserve), or pass a frame allocator with more frames.",
   },
   "page-already-mapped": {
     message: (place) => {
@@ -165,7 +163,16 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
       const asker = place.index === undefined ? "" : ` for ${header(place)}`;
       return `Cannot map ${place.field} ${hex(place.value)}${asker}: it is mapped already${owner}${range}`;
     },
-    hint: "Two segments share a page: align them to 4 KiB in the linker script; the default rules merge such pages.",
+    hint: "Align segments to 4 KiB in the linker script; the default rules merge pages that two segments share.",
+  },
+  "range-recursive": {
+    message: ({ field, value }) =>
+      `Cannot map ${field} ${hex(value)}: its level-4 entry points to the level-4 table itself`,
+    hint: "Choose an address in another level-4 entry, or none to have one chosen.",
+  },
+  "frame-out-of-memory": {
+    message: ({ field, value }) => `Cannot access ${field} ${hex(value)}: its frame lies outside this memory`,
+    hint: "The page maps a device or memory that is not part of the load; only its owner can read it.",
   },
   "page-not-mapped": {
     message: (place) => {
@@ -179,8 +186,8 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
     hint: "A page-table entry was overwritten, or the memory is not the one that the tables were built in.",
   },
   "level4-exhausted": {
-    message: ({ field, value }) => `Cannot find free level-4 entries: ${field} is ${hex(value)}`,
-    hint: "The kernel and what was placed beside it fill the address space: ask for less.",
+    message: ({ field, value }) => `Cannot find ${value} ${field}`,
+    hint: "The kernel and what was placed next to it fill the address space: ask for less.",
   },
   "dynamic-malformed": {
     message: (place) => `Cannot relocate by ${header(place)}: ${place.field} is ${hex(place.value)}`,
@@ -203,11 +210,11 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
       `Cannot relocate ${hex(place.place)} by ${header(place)}: ${place.field} is ${
         hex(place.value)
       }, which is not defined (${place.type})`,
-    hint: "A kernel has nobody to link it at run time: define the symbol, or declare it weak.",
+    hint: "Nothing links a kernel at run time: define the symbol, or declare it weak.",
   },
   "plugin-failed": {
     message: (place) => `Cannot handle ${header(place)}: ${place.field} ${JSON.stringify(place.value)} failed`,
-    hint: "The cause says what went wrong in the plugin; leave it out (--no-plugin) to load without it.",
+    hint: "The cause says what went wrong in the plugin; leave it out to load without it.",
   },
   "source-failed": {
     message: ({ field, value }) => `Cannot read the source: it failed; ${field} is ${value}`,

@@ -8,7 +8,7 @@ import type { FileHeader } from "./elf/file_header.ts";
 import type { ProgramHeader } from "./elf/program_header.ts";
 import { openIntake } from "./intake/intake.ts";
 import { type KernelSource, openSource } from "./intake/source.ts";
-import { checkSettings } from "./pipeline/settings.ts";
+import { checkKeys, checkSettings } from "./pipeline/settings.ts";
 import { RULES } from "./rules.ts";
 import { parse } from "./stages/parse.ts";
 
@@ -45,13 +45,14 @@ export async function readHeaders(
   source: KernelSource,
   options: { readonly maxMemory?: number; readonly signal?: AbortSignal } = {},
 ): Promise<Headers> {
+  checkKeys(options, ["maxMemory", "signal"]);
   const settings = checkSettings(options);
   const { signal } = options;
   signal?.throwIfAborted();
   const intake = openIntake(openSource(source), { maxMemory: settings.maxMemory, signal });
   const rules = { ...RULES.default, onlyX86: false, onlyExecutables: false };
   try {
-    const headers = await parse.run({ rules, settings, intake, report: () => {}, claimOn: () => undefined });
+    const headers = await parse.run({ rules, settings, intake });
     await intake.close();
     return { ...headers, bytesRead: intake.bytesRead };
   } catch (error) {

@@ -48,6 +48,8 @@ export interface Rules {
   readonly copiesMisaligned: boolean;
   /** Pages that two segments share are merged into one fresh frame; segments that intersect are refused. */
   readonly mergesSharedPages: boolean;
+  /** A writable segment does not share pages of the file with other segments: it gets copies of them. */
+  readonly unsharesWritable: boolean;
   /** Whether a bss that ends on a page boundary takes the page behind it too. */
   readonly bssEnd: "exclusive" | "inclusive";
   /** A bss that starts inside a page always gets a new copy of it, with its segment's flags, rather than owning it. */
@@ -83,6 +85,7 @@ export const RULES: { readonly [N in RuleSetName]: Rules } = {
     mapsEmptyFilePart: false,
     copiesMisaligned: true,
     mergesSharedPages: true,
+    unsharesWritable: true,
     bssEnd: "exclusive",
     bssAlwaysCopies: false,
     ownership: "frame",
@@ -109,6 +112,7 @@ export const RULES: { readonly [N in RuleSetName]: Rules } = {
     mapsEmptyFilePart: true,
     copiesMisaligned: false,
     mergesSharedPages: false,
+    unsharesWritable: false,
     bssEnd: "inclusive",
     bssAlwaysCopies: true,
     ownership: "frame",
@@ -135,6 +139,7 @@ export const RULES: { readonly [N in RuleSetName]: Rules } = {
     mapsEmptyFilePart: true,
     copiesMisaligned: false,
     mergesSharedPages: false,
+    unsharesWritable: false,
     bssEnd: "exclusive",
     bssAlwaysCopies: false,
     ownership: "mark",

@@ -1,30 +1,19 @@
 /**
- * Copy-on-write: pages of the file get frames of their own before they are written to.
+ * Copy on write: pages of the file get frames of their own before they are written to.
  *
  * @module
  */
 
+import type { Segment } from "../elf/program_header.ts";
 import { LoadError } from "../errors.ts";
 import { alignUp, canonical, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
-import type { FrameLedger } from "../memory/frame_allocator.ts";
+import type { FrameLedger } from "../memory/frame_ledger.ts";
 import { BIT_9 } from "../paging/entry.ts";
-import type { Base, Checked, Loading } from "../pipeline/stage.ts";
+import type { Mapper } from "../paging/mapper.ts";
+import type { AddressSpaceParts, FileRange } from "./address_space.ts";
 
-type Needs = Base & Loading;
-
-/** The mark that the original sets on leaves whose frame is a copy, while it loads. */
+/** The mark that v0.11 of the original sets, while it loads, on leaves whose frame is a copy. */
 export const COPIED: bigint = BIT_9;
-
-/**
- * Whether a frame holds bytes of the file.
- *
- * @param phys A physical address.
- * @param context Where the file lies.
- * @returns True where it is among the pages that the file's kept bytes are in.
- */
-function isFileFrame(phys: number, { settings, keptBytes }: Pick<Needs, "settings" | "keptBytes">): boolean {
-  return phys >= settings.kernelOffset && phys < settings.kernelOffset + alignUp(keptBytes);
-}
 
 /**
  * Takes a frame for a copy of a page.
@@ -35,40 +24,53 @@ function isFileFrame(phys: number, { settings, keptBytes }: Pick<Needs, "setting
  */
 export function takeCopyFrame(frames: FrameLedger): number {
   const run = frames.allocateRun(1, "copy");
-  if (!run) throw new LoadError("frames-exhausted", { field: "frames left for a copy", value: 0 });
+  if (!run) throw new LoadError("frames-exhausted", { field: "a copy of a page", value: 0 });
   return run.phys;
 }
 
 /**
- * Gives a page a frame of its own, unless it has one already; the flags of its leaf stay. The file's bytes in the page
- * have to have arrived.
+ * Gives a page a frame of its own, unless it has one; the flags of its leaf stay. The file's bytes in the page must have
+ * arrived.
  *
  * @param virt A virtual address in the page.
- * @param context The load.
+ * @param parts The address space.
  * @returns The physical address of the byte at `virt`, in the page's own frame.
- * @throws {LoadError} "page-not-mapped" or "frames-exhausted".
+ * @throws {LoadError} "page-not-mapped", "range-recursive" or "frames-exhausted".
+ * @throws {RangeError} If it is a page of more than 4 KiB that maps bytes of the file, as a direct map has.
  */
-export function unshare(virt: bigint, context: Needs): number {
-  const { rules, memory, pageTable, frames } = context;
+export function unshare(
+  virt: bigint,
+  { memory, pageTable, frames, file, ownership }: Pick<
+    AddressSpaceParts,
+    "memory" | "pageTable" | "frames" | "file" | "ownership"
+  >,
+): number {
   const found = pageTable.translate(virt);
   if (!found.mapped) throw new LoadError("page-not-mapped", { field: "address", value: virt });
-  const owned = rules.ownership === "mark" ? (found.flags & COPIED) !== 0n : !isFileFrame(found.phys, context);
+  const owned = ownership === "mark" ? (found.flags & COPIED) !== 0n : !isFileFrame(found.phys, file);
   if (owned) return found.phys;
+  if (found.pageSize !== PAGE_SIZE) throw new RangeError(`Cannot unshare a page of ${found.pageSize} bytes`);
+  pageTable.refuseRecursive(virt, 1);
   const copy = takeCopyFrame(frames);
   const old = pageStart(found.phys);
   memory.bytes(copy, PAGE_SIZE).set(memory.bytes(old, PAGE_SIZE));
   const { virt: page } = pageTable.unmap(virt);
-  pageTable.mapTo(page, copy, found.flags | (rules.ownership === "mark" ? COPIED : 0n));
+  pageTable.mapTo(page, copy, found.flags | (ownership === "mark" ? COPIED : 0n));
   return copy + (found.phys - old);
+}
+
+function isFileFrame(phys: number, file: FileRange): boolean {
+  return phys >= file.phys && phys < file.phys + alignUp(file.size);
 }
 
 /**
  * v0.11 of the original: clears the marks in the pages of every segment, once all is done.
  *
- * @param context The load.
- * @throws {LoadError} "page-not-mapped" where a segment has a page that nothing was mapped to.
+ * @param pageTable The page tables.
+ * @param segments The segments.
+ * @throws {LoadError} "page-not-mapped" if a segment has a page that nothing was mapped to.
  */
-export function clearMarks({ segments, pageTable }: Checked & Loading): void {
+export function clearMarks(pageTable: Mapper, segments: readonly Segment[]): void {
   for (const { index, load } of segments) {
     if (!load || load.memSize === 0) continue;
     for (let low = pageStart(load.start); low < load.start + load.memSize; low += PAGE_SIZE) {

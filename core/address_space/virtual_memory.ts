@@ -1,13 +1,25 @@
 /**
- * Bytes by virtual address: reading through the page tables.
+ * Bytes by virtual address: reading and writing through page tables.
  *
  * @module
  */
 
 import { LoadError } from "../errors.ts";
-import { virtAddr } from "../memory/addresses.ts";
+import { isCanonical, PAGE_SIZE } from "../memory/addresses.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
 import type { Mapper } from "../paging/mapper.ts";
+
+/** A part of a range that lies in one page. */
+interface Piece {
+  /** Virtual address of its first byte. */
+  readonly at: bigint;
+  /** Where it starts, in bytes from the start of the range. */
+  readonly from: number;
+  /** Number of bytes. */
+  readonly size: number;
+  /** Physical address of its first byte. */
+  readonly phys: number;
+}
 
 /**
  * Reads bytes by their virtual address, across pages.
@@ -17,21 +29,66 @@ import type { Mapper } from "../paging/mapper.ts";
  * @param virt Virtual address of the first byte.
  * @param length Number of bytes.
  * @returns A copy of the bytes.
- * @throws {LoadError} "page-not-mapped" where a page is missing.
- * @throws {RangeError} Where the address is not canonical, the length is no whole number of bytes that memory could
- * hold, or a frame lies outside memory.
+ * @throws {LoadError} "page-not-mapped", "frame-out-of-memory", "address-not-canonical" or "address-overflow".
+ * @throws {TypeError} If the address is not a `bigint`.
+ * @throws {RangeError} If the length is not a whole number.
  */
 export function readVirtual(memory: PhysicalMemory, pageTable: Mapper, virt: bigint, length: number): Uint8Array {
-  virtAddr(virt);
   if (!Number.isSafeInteger(length) || length < 0) throw new RangeError(`Cannot read ${length} bytes`);
-  const pieces = new Uint8Array(length);
-  for (let done = 0; done < length;) {
-    const at = virt + BigInt(done);
+  const pieces = findPieces(memory, pageTable, virt, length);
+  const bytes = new Uint8Array(length);
+  for (const { phys, from, size } of pieces) bytes.set(memory.bytes(phys, size), from);
+  return bytes;
+}
+
+/**
+ * Writes bytes by their virtual address, across pages; all of them are found first.
+ *
+ * @param memory The physical memory.
+ * @param pageTable Page tables in it.
+ * @param virt Virtual address of the first byte.
+ * @param bytes The bytes.
+ * @param unshare Gives the page of an address a frame of its own; returns the physical address of the byte there.
+ * @throws {LoadError} As {@linkcode readVirtual}, before anything is written, and what `unshare` throws.
+ * @throws {TypeError} If the address is not a `bigint`.
+ */
+export function writeVirtual(
+  memory: PhysicalMemory,
+  pageTable: Mapper,
+  virt: bigint,
+  bytes: Uint8Array,
+  unshare: (virt: bigint) => number,
+): void {
+  for (const { at, from, size } of findPieces(memory, pageTable, virt, bytes.length)) {
+    memory.bytes(unshare(at), size).set(bytes.subarray(from, from + size));
+  }
+}
+
+/** The parts of a range by page; a page of more than 4 KiB may be cut further, as parts of it may be unshared. */
+function findPieces(memory: PhysicalMemory, pageTable: Mapper, virt: bigint, length: number): readonly Piece[] {
+  checkRange(virt, length);
+  const end = memory.base + memory.size;
+  const pieces: Piece[] = [];
+  for (let from = 0; from < length;) {
+    const at = virt + BigInt(from);
+    const size = Math.min(length - from, PAGE_SIZE - Number(at & BigInt(PAGE_SIZE - 1)));
     const page = pageTable.translate(at);
     if (!page.mapped) throw new LoadError("page-not-mapped", { field: "address", value: at });
-    const size = Math.min(length - done, page.pageSize - page.phys % page.pageSize);
-    pieces.set(memory.bytes(page.phys, size), done);
-    done += size;
+    if (page.phys < memory.base || page.phys + size > end) {
+      throw new LoadError("frame-out-of-memory", { field: "address", value: at });
+    }
+    pieces.push({ at, from, size, phys: page.phys });
+    from += size;
   }
   return pieces;
+}
+
+function checkRange(virt: bigint, length: number): void {
+  if (typeof virt !== "bigint") throw new TypeError(`Cannot use ${virt} as a virtual address: it is not a bigint`);
+  if (!isCanonical(virt)) throw new LoadError("address-not-canonical", { field: "address", value: virt });
+  const last = virt + BigInt(Math.max(0, length - 1));
+  if (last >= 1n << 64n) throw new LoadError("address-overflow", { field: "the last byte's address", value: last });
+  if (!isCanonical(last) || last >> 63n !== virt >> 63n) {
+    throw new LoadError("address-not-canonical", { field: "the last byte's address", value: last });
+  }
 }

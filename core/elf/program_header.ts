@@ -45,6 +45,16 @@ export interface LoadRange {
   readonly fileSize: number;
 }
 
+/**
+ * Whether a range's bytes have to be copied, because address and offset differ within their pages.
+ *
+ * @param load The range.
+ * @returns True if they are not congruent modulo 4096 and there are file bytes.
+ */
+export function isMisaligned({ start, fileOffset, fileSize }: LoadRange): boolean {
+  return fileSize > 0 && (start - fileOffset) % 4096 !== 0;
+}
+
 /** A program header that passed sanity-check. */
 export interface Segment extends ProgramHeader {
   /** What is to be loaded: only a `PT_LOAD` that is not left out has it. */

@@ -7,7 +7,8 @@
 
 import { LoadError } from "../errors.ts";
 import { canonical, PAGE_SIZE } from "../memory/addresses.ts";
-import type { FrameLedger, FrameOwner, FrameRun } from "../memory/frame_allocator.ts";
+import type { FrameOwner, FrameRun } from "../memory/frame_allocator.ts";
+import type { FrameLedger } from "../memory/frame_ledger.ts";
 import { type FlagHalves, LEVEL_SPAN, LO_PRESENT, type PageSize, TABLE_ENTRIES } from "./entry.ts";
 import type { Tables } from "./tables.ts";
 
@@ -51,7 +52,7 @@ export function mapRun(tables: Tables, frames: FrameLedger, range: Range, leaf: 
   }
 }
 
-/** A run of pages that were mapped onto fresh frames: neighbours in both address spaces. */
+/** A run of pages that were mapped onto fresh frames: consecutive in both address spaces. */
 export interface FreshRun {
   /** Where it starts, in bytes from the start of the range. */
   readonly offset: number;
@@ -85,7 +86,7 @@ export function mapFresh(
   const runs: FreshRun[] = [];
   const take = (offset: number, count: number): FreshRun => {
     const run = frames.allocateRun(count, owner);
-    if (!run) throw new LoadError("frames-exhausted", { field: `bytes of ${owner} mapped so far`, value: offset });
+    if (!run) throw new LoadError("frames-exhausted", { field: owner, value: offset });
     const mapped = { offset, phys: run.phys, size: run.size };
     runs.push(mapped);
     return mapped;
@@ -166,7 +167,7 @@ function takeTableFrames(tables: Tables, frames: FrameLedger, count: number): nu
     const run: FrameRun | undefined = frames.allocateRun(count - taken.length, "table");
     if (!run) {
       spareFrames.unshift(...taken);
-      throw new LoadError("frames-exhausted", { field: "the number of frames left for tables", value: taken.length });
+      throw new LoadError("frames-exhausted", { field: "page tables", value: taken.length * PAGE_SIZE });
     }
     for (let phys = run.phys; phys < run.phys + run.size; phys += PAGE_SIZE) taken.push(phys);
   }

@@ -6,7 +6,8 @@
 
 import { LoadError } from "../errors.ts";
 import { hexAddr, low48, LOW48_END, LOW48_HIGHER_HALF, PHYSICAL_END, virtAddr } from "../memory/addresses.ts";
-import type { FrameLedger, FrameOwner } from "../memory/frame_allocator.ts";
+import type { FrameOwner } from "../memory/frame_allocator.ts";
+import type { FrameLedger } from "../memory/frame_ledger.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
 import {
   entryFlags,
@@ -24,7 +25,7 @@ import {
 } from "./entry.ts";
 import { type Leaf, leaves, listTables, type Mapping, mappings, readLeaf, type Table } from "./listing.ts";
 import { type FreshRun, type LeafLevel, mapFresh, mapRun, type Range, writeRun } from "./map_run.ts";
-import { openTables, type Tables, type WalkEnd, walkToEnd } from "./tables.ts";
+import { openTables, refuseRecursive, type Tables, type WalkEnd, walkToEnd } from "./tables.ts";
 
 /** What {@linkcode Mapper.translate} finds: the physical address, or the level where the walk ended. */
 export type Translation =
@@ -82,21 +83,15 @@ export interface Mapper {
   /** Lists the entries that the processor reads for an address, level 4 first, up to the one where the walk ends. */
   readonly walk: (virt: bigint) => readonly WalkStep[];
   /**
-   * Maps one page, or a range of them, and makes the tables that are missing. Everything is checked first: a call that
-   * fails leaves the tables as they were. Throws a `LoadError` "page-already-mapped" or "frames-exhausted", and a
-   * `RangeError` where an address or the size is no multiple of the page size or the range leaves its half of the
-   * address space.
+   * Maps one page, or a range of them, and adds the tables that are missing. Everything is checked first: a call that
+   * fails leaves the tables as they were. Throws a `LoadError` "page-already-mapped", "range-recursive" or
+   * "frames-exhausted", and a `RangeError` if an address or the size is not a multiple of the page size or the range
+   * leaves its half of the address space.
    */
   readonly mapTo: (virt: bigint, phys: number, flags: bigint, options?: MapOptions) => void;
-  /**
-   * Maps `size` bytes of pages onto fresh zeroed frames for an owner, and gives the runs of frames that it took; every
-   * frame is taken before the tables that its page needs. Throws as `mapTo` does, but pages before the one that failed
-   * stay mapped.
-   */
-  readonly mapFresh: (virt: bigint, size: number, flags: bigint, owner: FrameOwner) => readonly FreshRun[];
-  /** Clears the leaf of a page and returns what it was; tables stay. Throws a `LoadError` "page-not-mapped". */
+  /** Clears the leaf of a page and returns what it was; tables stay. Throws "page-not-mapped" or "range-recursive". */
   readonly unmap: (virt: bigint) => Leaf;
-  /** Replaces the flags of a page's leaf. Throws a `LoadError` "page-not-mapped". */
+  /** Replaces the flags of a page's leaf. Throws "page-not-mapped" or "range-recursive". */
   readonly updateFlags: (virt: bigint, flags: bigint) => void;
   /** Lists every page, ascending. */
   readonly leaves: () => Iterable<Leaf>;
@@ -104,6 +99,17 @@ export interface Mapper {
   readonly mappings: () => Iterable<Mapping>;
   /** Lists every table, a table before those below it, ascending. */
   readonly tables: () => Iterable<Table>;
+}
+
+/** Page tables as the loader itself works on them. */
+export interface PageTables extends Mapper {
+  /**
+   * Maps `size` bytes of pages onto zeroed frames of an owner and returns the runs of frames; each frame is taken before
+   * the tables that its page needs. Throws like `mapTo`, but pages before the failing one stay mapped.
+   */
+  readonly mapFresh: (virt: bigint, size: number, flags: bigint, owner: FrameOwner) => readonly FreshRun[];
+  /** Throws a `LoadError` "range-recursive" if a level-4 entry of the range points to the level-4 table itself. */
+  readonly refuseRecursive: (virt: bigint, size: number) => void;
 }
 
 /** What a mapper works on. */
@@ -124,11 +130,11 @@ export interface MapperOptions {
  * @param options The memory, the level-4 table, the frames, and the rule for entries above the leaves.
  * @returns The mapper; it holds no state beside the tables themselves.
  */
-export function createMapper({ memory, level4Frame, frames, parentFlags }: MapperOptions): Mapper {
+export function createMapper({ memory, level4Frame, frames, parentFlags }: MapperOptions): PageTables {
   const tables = openTables(memory, level4Frame);
   const parentsOf = ({ lo }: FlagHalves): number =>
     LO_PRESENT | (lo & (LO_WRITABLE | LO_USER)) | (parentFlags === "writable" ? LO_WRITABLE : 0);
-  const mapper: Mapper = {
+  const mapper: PageTables = {
     level4Frame,
     translate: (virt) => translate(tables, low48(virtAddr(virt))),
     walk: (virt) => walk(tables, low48(virtAddr(virt))),
@@ -136,12 +142,16 @@ export function createMapper({ memory, level4Frame, frames, parentFlags }: Mappe
       const range = checkRange(virt, phys, options);
       const leaf = flagHalves(flags, range.pageSize);
       const parents = options.parentFlags === undefined ? parentsOf(leaf) : parentHalf(options.parentFlags);
+      refuseRecursive(tables, range.low, range.size);
       mapRun(tables, frames, range, leaf, parents);
     },
     mapFresh: (virt, size, flags, owner) => {
       const leaf = flagHalves(flags, 0x1000);
-      return mapFresh(tables, frames, checkRange(virt, 0, { size }), leaf, parentsOf(leaf), owner);
+      const range = checkRange(virt, 0, { size });
+      refuseRecursive(tables, range.low, range.size);
+      return mapFresh(tables, frames, range, leaf, parentsOf(leaf), owner);
     },
+    refuseRecursive: (virt, size) => refuseRecursive(tables, low48(virtAddr(virt)), size),
     unmap: (virt) => {
       const end = findLeaf(tables, virt);
       const leaf = readLeaf(tables, end, virt);
@@ -221,5 +231,6 @@ function parentHalf(flags: bigint): number {
 function findLeaf(tables: Tables, virt: bigint): WalkEnd {
   const end = walkToEnd(tables, low48(virtAddr(virt)));
   if (!end.mapped) throw new LoadError("page-not-mapped", { field: "address", value: virt });
+  refuseRecursive(tables, low48(virt), 1);
   return end;
 }

@@ -5,7 +5,7 @@
  */
 
 import { LoadError } from "../errors.ts";
-import { PAGE_SIZE } from "../memory/addresses.ts";
+import { canonical, level4Index, PAGE_SIZE } from "../memory/addresses.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
 import { entryFrame, HI_NO_EXECUTE, LEVEL_SPAN, LO_HUGE, LO_PRESENT, LO_USER, LO_WRITABLE } from "./entry.ts";
 import { TABLE_ENTRIES } from "./entry.ts";
@@ -149,4 +149,25 @@ export function* visitTables(
     });
   }
   if (from < TABLE_ENTRIES) yield piece(from, TABLE_ENTRIES);
+}
+
+/**
+ * Refuses a range that lies, in part or whole, in a level-4 entry that points to the level-4 table itself: to map there
+ * would write page-table entries into tables of another level.
+ *
+ * @param tables The tables.
+ * @param low Low 48 bits of the range's first address.
+ * @param size Number of bytes; the range stays below 2^48.
+ * @throws {LoadError} "range-recursive".
+ */
+export function refuseRecursive({ root, words, slot: slotOf }: Tables, low: number, size: number): void {
+  const last = level4Index(low + Math.max(size, 1) - 1);
+  for (let index = level4Index(low); index <= last; index++) {
+    const slot = slotOf(root, 4, index * LEVEL_SPAN[4]);
+    if ((words[slot] & LO_PRESENT) === 0 || entryFrame(words[slot], words[slot + 1], 1) !== root) continue;
+    throw new LoadError("range-recursive", {
+      field: "address",
+      value: canonical(Math.max(low, index * LEVEL_SPAN[4])),
+    });
+  }
 }

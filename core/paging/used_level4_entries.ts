@@ -27,6 +27,17 @@ export interface UsedLevel4Entries extends Iterable<number> {
   readonly getFreeAddress: (size?: bigint, align?: bigint) => bigint;
 }
 
+/**
+ * The error if the address space has no room.
+ *
+ * @param count Number of consecutive free level-4 entries that were looked for.
+ * @returns A `LoadError` "level4-exhausted".
+ */
+export function exhausted(count: number): LoadError {
+  const field = count === 1 ? "free level-4 entry" : "consecutive free level-4 entries";
+  return new LoadError("level4-exhausted", { field, value: count });
+}
+
 const ENTRY_SIZE = BigInt(LEVEL_SPAN[4]);
 const HALF = LOW48_HIGHER_HALF / LEVEL_SPAN[4];
 
@@ -61,7 +72,7 @@ export function usedLevel4Entries(indices: Iterable<number>): UsedLevel4Entries 
       used.fill(true, first, first + count);
       return first;
     }
-    throw new LoadError("level4-exhausted", { field: "neighbouring entries needed", value: count });
+    throw exhausted(count);
   };
   return Object.freeze({
     has: (index: number) => used[index] ?? false,

@@ -1,69 +1,71 @@
 /**
- * The one image stage that segment stages run under: it makes memory ready, then runs them all for each program
- * header, in table order. That interleaving makes the frames come out in the original's order.
+ * The loop that segment stages run in: it prepares memory, then runs them all for each program header, in
+ * table order. That interleaving makes the frames come out in the original's order.
  *
  * @module
  */
 
+import { atHeader } from "../address_space/segment_of_page.ts";
 import type { Segment } from "../elf/program_header.ts";
 import { LoadError } from "../errors.ts";
-import { atHeader } from "./at_header.ts";
-import { prepareMemory } from "./prepare_memory.ts";
-import type { AnySegmentStage, Base, Checked, ImageStage, Kept, Loading } from "./stage.ts";
+import type { Loading } from "./context.ts";
+import { type Prepared, prepareMemory } from "./prepare_memory.ts";
+import { checkAdded } from "./run_stage.ts";
+import type { SegmentStage } from "./stage.ts";
 
-/** What the loop hands on beside what the stages in it add: each stage's additions, by its name. */
-export interface SegmentResults {
-  /** What each stage added. */
-  readonly segmentResults: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
+/** What the loop leaves behind. */
+export interface Looped {
+  /** The context, grown by every stage. */
+  readonly grown: Readonly<Inside>;
+  /** What each stage added, by its name. */
+  readonly additions: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
 }
 
+/** What the stages in the loop find. */
+export type Inside = Prepared & Loading;
+
 /**
- * Combines segment stages into one image stage.
+ * Combines segment stages into one step.
  *
  * @param stages The stages, in the order in which they run for each header.
- * @returns The image stage. A `LoadError` of a stage is given the header's index, and the header that owns the page.
+ * @returns The step. A `LoadError` of a stage gets the header's index, and the header that owns the page.
  */
 export function forEachProgramHeader(
-  stages: readonly AnySegmentStage[],
-): ImageStage<Base & Checked & Partial<Kept> & Partial<Loading>, Loading & SegmentResults, "for-each-program-header"> {
-  return {
-    name: "for-each-program-header",
-    needs: ["segments"],
-    adds: ["memory", "frames", "pageTable", "keptBytes", "fileBytes", "segmentResults"],
-    run: async (context) => {
-      const loading = context.memory ? (context as Base & Checked & Loading) : await prepareMemory(context);
-      const results = new Map(stages.map((stage) => [stage.name, {} as Record<string, unknown>]));
-      let grown: Base & Checked & Loading = { ...context, ...loading };
-      for (const phdr of context.segments) {
-        for (const stage of stages) {
-          const added = await runStage(stage, phdr, grown);
-          const names = Object.keys(added);
-          if (names.length === 0) continue;
-          grown = { ...grown, ...added };
-          Object.assign(results.get(stage.name)!, added);
-        }
+  stages: readonly SegmentStage[],
+): (context: Prepared & Partial<Loading>) => Promise<Looped> {
+  return async (context) => {
+    const isPrepared = context.addressSpace !== undefined; // by an earlier group of segment stages
+    const loading = isPrepared ? (context as Inside) : await prepareMemory(context);
+    const additions = new Map(stages.map((stage) => [stage.name, {} as Record<string, unknown>]));
+    let grown: Inside = { ...context, ...loading };
+    for (const segment of context.segments) {
+      for (const stage of stages) {
+        const added = await runStage(stage, segment, grown);
+        if (added === undefined) continue;
+        grown = { ...grown, ...added };
+        Object.assign(additions.get(stage.name)!, added);
       }
-      await everythingArrived(context, loading);
-      return { ...grown, segmentResults: results };
-    },
+    }
+    await everythingArrived(context, loading);
+    return { grown, additions };
   };
 }
 
 async function runStage(
-  stage: AnySegmentStage,
-  phdr: Segment,
-  context: Base & Checked & Loading,
-): Promise<Record<string, unknown>> {
+  stage: SegmentStage,
+  segment: Segment,
+  context: Inside,
+): Promise<Readonly<Record<string, unknown>> | undefined> {
   try {
     // checkOrder has seen to it that the context has what the stage needs.
-    const added = stage.segment(phdr, context as never);
-    return ((added instanceof Promise ? await added : added) ?? {}) as Record<string, unknown>;
+    const added = stage.segment(segment, context as never);
+    return checkAdded(stage, added instanceof Promise ? await added : added);
   } catch (error) {
-    throw error instanceof LoadError ? atHeader(error, phdr, context.segments) : error;
+    throw error instanceof LoadError ? atHeader(error, segment, context.segments) : error;
   }
 }
 
-async function everythingArrived({ segments, intake }: Base & Checked, loading: Loading): Promise<void> {
-  for (const phdr of segments) if (phdr.load && phdr.load.fileSize > 0) await loading.fileBytes(phdr);
+async function everythingArrived({ segments, intake }: Prepared, loading: Loading): Promise<void> {
+  for (const segment of segments) if (segment.load && segment.load.fileSize > 0) await loading.fileBytes(segment);
   await intake.require(loading.keptBytes);
 }

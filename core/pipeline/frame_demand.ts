@@ -1,42 +1,90 @@
 /**
- * How many frames a load will take, told from the program headers alone.
+ * How many frames the segments will take, as told by the program headers alone.
  *
  * @module
  */
 
-import type { LoadRange } from "../elf/program_header.ts";
+import { isMisaligned, type LoadRange, type Segment } from "../elf/program_header.ts";
 import { alignUp, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
 import { LEVEL_SPAN } from "../paging/entry.ts";
+import type { Rules } from "../rules.ts";
+import { bssPages } from "./bss_pages.ts";
+import type { Checked } from "./context.ts";
 
 /**
- * Counts the frames for page tables, bss and copies. The count is an upper bound: it takes every first and last page
- * for a copy, and knows which tables segments share.
+ * Counts the frames for page tables, bss and copies: exact under the default rules, an upper bound under others.
  *
- * @param loads The ranges to load.
- * @param copies Whether the segment of a range is copied into fresh frames.
+ * @param rules The rule set.
+ * @param checked The segments, and the pages that they share.
  * @returns A number of frames.
  */
-export function frameDemand(loads: readonly LoadRange[], copies: (load: LoadRange) => boolean): number {
-  let frames = 1; // the level-4 table
-  for (const load of loads) {
-    const fresh = copies(load) ? load.memSize : Math.max(0, load.memSize - load.fileSize);
-    frames += Math.ceil(fresh / PAGE_SIZE) + 3;
+export function frameDemand(
+  rules: Rules,
+  { segments, sharedPages, unsharedPages }: Pick<Checked, "segments" | "sharedPages" | "unsharedPages">,
+): number {
+  const loads = segments.map(({ load }) => load).filter((load) => load !== undefined);
+  let frames = 1 + sharedPages.size; // the level-4 table, and a frame for each merged page
+  for (const load of loads) frames += freshPages(load, rules, sharedPages);
+  for (const ranges of unsharedPages.values()) {
+    for (const { start, end } of ranges) frames += (end - start) / PAGE_SIZE;
   }
+  return frames + tableDemand(loads, rules);
+}
+
+/** Pages of one segment that get frames of their own, apart from merged ones. */
+function freshPages(load: LoadRange, rules: Rules, sharedPages: Checked["sharedPages"]): number {
+  const pages = (first: number, end: number): number => {
+    if (end <= first) return 0;
+    const last = end - PAGE_SIZE;
+    return (end - first) / PAGE_SIZE - Number(sharedPages.has(first)) -
+      Number(last !== first && sharedPages.has(last));
+  };
+  const copied = rules.copiesMisaligned && isMisaligned(load);
+  const bss = bssPages(load, rules);
+  const isCopied = bss?.partial !== undefined && !copied && !sharedPages.has(bss.partial);
+  return (copied ? pages(pageStart(load.start), alignUp(load.start + load.fileSize)) : 0) + Number(isCopied) +
+    (bss ? pages(bss.first, bss.end) : 0);
+}
+
+/** Page tables of levels 3, 2 and 1; segments share those that cover both. */
+function tableDemand(loads: readonly LoadRange[], rules: Rules): number {
   const ascending = loads.toSorted((a, b) => a.start - b.start);
+  let tables = 0;
   for (const level of [2, 3, 4] as const) {
     let counted = -1;
     for (const load of ascending) {
+      const end = endOf(load, rules);
+      if (end <= load.start) continue;
       const first = Math.floor(load.start / LEVEL_SPAN[level]);
-      const last = Math.floor(lastPage(load) / LEVEL_SPAN[level]);
-      frames += Math.max(0, last - Math.max(first, counted + 1) + 1);
+      const last = Math.floor((end - 1) / LEVEL_SPAN[level]);
+      tables += Math.max(0, last - Math.max(first, counted + 1) + 1);
       counted = Math.max(counted, last);
     }
   }
-  return frames;
+  return tables;
 }
 
-/** The last page that a range may touch; one more than it needs, for rules with an inclusive end. */
-function lastPage({ start, memSize, fileSize, fileOffset }: LoadRange): number {
-  const filePages = alignUp(fileOffset + fileSize) - pageStart(fileOffset);
-  return pageStart(Math.max(start + memSize, pageStart(start) + filePages));
+/** The end of the last page that a segment touches. */
+function endOf(load: LoadRange, rules: Rules): number {
+  const { start, fileOffset, fileSize } = load;
+  const misaligned = rules.copiesMisaligned && isMisaligned(load);
+  const filePages = misaligned
+    ? alignUp(start + fileSize) - pageStart(start)
+    : alignUp(fileOffset + fileSize) - pageStart(fileOffset);
+  const hasFilePages = fileSize > 0 || rules.mapsEmptyFilePart;
+  return Math.max(hasFilePages ? pageStart(start) + filePages : 0, bssPages(load, rules)?.end ?? 0);
+}
+
+/**
+ * The bytes of the pages that segments map from the file: what a plugin takes at most that writes to any of them.
+ *
+ * @param segments The segments.
+ * @returns A number of bytes.
+ */
+export function filePageBytes(segments: readonly Segment[]): number {
+  return segments.reduce((sum, { load }) => {
+    return load && load.fileSize > 0
+      ? sum + alignUp(load.fileOffset + load.fileSize) - pageStart(load.fileOffset)
+      : sum;
+  }, 0);
 }

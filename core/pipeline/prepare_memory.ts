@@ -4,67 +4,42 @@
  * @module
  */
 
+import { type AddressSpace, openAddressSpace } from "../address_space/address_space.ts";
+import { level4Usage } from "../address_space/level4_usage.ts";
+import type { ProgramHeader } from "../elf/program_header.ts";
 import { LoadError } from "../errors.ts";
-import type { LoadRange, ProgramHeader } from "../elf/program_header.ts";
 import { alignUp, hexAddr, PAGE_SIZE, PHYSICAL_END } from "../memory/addresses.ts";
-import { ascendingFrames, frameLedger } from "../memory/frame_allocator.ts";
+import { ascendingFrames, type FrameRun } from "../memory/frame_allocator.ts";
+import { frameLedger } from "../memory/frame_ledger.ts";
 import { containsFrame, freshMemory, type PhysicalMemory } from "../memory/physical_memory.ts";
 import { createMapper } from "../paging/mapper.ts";
+import type { Base, Checked, Kept, Loading, Parsed, Placed } from "./context.ts";
 import { frameDemand } from "./frame_demand.ts";
-import type { Base, Checked, Kept, Loading, LoadSettings } from "./stage.ts";
+import { type LoadSettings, outOfBounds } from "./settings.ts";
 
-type Needs = Base & Checked & Partial<Kept>;
-
-const SLACK = 2 * 2 ** 20;
-
-/**
- * Whether a range's bytes have to be copied, because address and offset differ within their pages.
- *
- * @param load The range.
- * @returns True where they are not congruent modulo 4096 and there are file bytes.
- */
-export function isMisaligned({ start, fileOffset, fileSize }: LoadRange): boolean {
-  return fileSize > 0 && (start - fileOffset) % PAGE_SIZE !== 0;
-}
+/** What memory is prepared from. */
+export type Prepared = Base & Parsed & Checked & Partial<Kept> & Partial<Placed>;
 
 /**
- * Sizes and makes the memory, moves the bytes that have arrived to their place in it, and takes the level-4 table.
+ * Sizes and allocates the memory, moves the bytes that have arrived to their place in it, and takes the level-4 table.
  *
  * @param context What is known once the headers are checked.
- * @returns Memory, frames and page tables, and the way to a header's file bytes.
+ * @returns The address space, and the way to a header's file bytes.
  * @throws {LoadError} "memory-limit-exceeded" or "memory-too-small" before anything is allocated.
- * @throws {RangeError} Where the caller's level-4 frame lies outside memory or among the file's bytes.
+ * @throws {RangeError} If the caller's level-4 frame lies outside memory or among the file's bytes.
  */
-export async function prepareMemory(context: Needs): Promise<Loading> {
+export async function prepareMemory(context: Prepared): Promise<Loading> {
   const { rules, settings, intake } = context;
-  const { kernelOffset, level4Frame } = settings;
+  const { kernelOffset } = settings;
   const keptBytes = rules.readsWholeFile ? await intake.length() : lastNeededByte(context);
   const fileEnd = kernelOffset + alignUp(keptBytes);
   const memory = makeMemory(context, fileEnd);
-
-  const taken = [{ start: kernelOffset, end: fileEnd, what: "the file's bytes" }];
-  if (level4Frame !== undefined) {
-    checkLevel4Frame(memory, level4Frame, kernelOffset, fileEnd);
-    taken.push({ start: level4Frame, end: level4Frame + PAGE_SIZE, what: "the level-4 table" });
-  }
-  const end = memory.base + memory.size;
-  const allocator = settings.frames ?? ascendingFrames({ start: fileEnd, end, skip: level4Frame });
   // What a load left behind is the caller's memory in the next one, and no longer all zero.
   const fresh = memory.fresh && !settings.memory;
-  // Our own allocator starts behind the file; of a caller's it is not known what it still hands out.
-  const reserved = settings.frames ? memory.base : kernelOffset;
-  const frames = frameLedger(allocator, memory, taken, fresh && !settings.frames, reserved);
-
   intake.place(memory, kernelOffset, keptBytes);
   if (rules.readsWholeFile) await intake.require(keptBytes);
-  if (!fresh) {
-    memory.bytes(kernelOffset + keptBytes, fileEnd - kernelOffset - keptBytes).fill(0);
-    if (level4Frame !== undefined) memory.bytes(level4Frame, PAGE_SIZE).fill(0);
-  }
-  const root = level4Frame ?? frames.allocateRun(1, "table")?.phys;
-  if (root === undefined) throw new LoadError("frames-exhausted", { field: "frames for the level-4 table", value: 0 });
-  if (level4Frame === undefined) taken.push({ start: root, end: root + PAGE_SIZE, what: "the level-4 table" });
-  const pageTable = createMapper({ memory, level4Frame: root, frames, parentFlags: rules.parentFlags });
+  if (!fresh) memory.bytes(kernelOffset + keptBytes, fileEnd - kernelOffset - keptBytes).fill(0);
+  const addressSpace = makeAddressSpace(context, memory, keptBytes, fresh);
 
   const fileBytes = async (phdr: ProgramHeader): Promise<Uint8Array> => {
     if (phdr.p_filesz === 0n) return new Uint8Array();
@@ -79,13 +54,12 @@ export async function prepareMemory(context: Needs): Promise<Loading> {
     }
     return memory.bytes(kernelOffset + Number(phdr.p_offset), Number(phdr.p_filesz));
   };
-  return { memory, frames, pageTable, keptBytes, fileBytes };
+  return { addressSpace, keptBytes, fileBytes };
 }
 
 /** The end of what the headers took to read and of what the segments are loaded from. */
-function lastNeededByte({ segments, settings, intake, keepUntil = 0 }: Needs): number {
-  return segments.reduce((end, phdr) => {
-    const { index, load, claim, p_offset, p_filesz } = phdr;
+function lastNeededByte({ segments, settings, intake, keepUntil = 0 }: Prepared): number {
+  return segments.reduce((end, { index, load, claim, p_offset, p_filesz }) => {
     if (p_filesz === 0n || (!load && !claim?.readsFile)) return end;
     const last = Number(p_offset + p_filesz);
     if (settings.size === undefined && !settings.memory) limit(last, "p_offset + p_filesz", settings, index);
@@ -93,7 +67,43 @@ function lastNeededByte({ segments, settings, intake, keepUntil = 0 }: Needs): n
   }, Math.max(intake.received, keepUntil));
 }
 
-function makeMemory(context: Base & Checked, fileEnd: number): PhysicalMemory {
+/** Frames and page tables in the memory; the file's bytes and a level-4 table of the caller's are taken already. */
+function makeAddressSpace(context: Prepared, memory: PhysicalMemory, keptBytes: number, fresh: boolean): AddressSpace {
+  const { rules, settings, segments, virtualAddressOffset, placement } = context;
+  const { kernelOffset, level4Frame, kernelBase } = settings;
+  const fileEnd = kernelOffset + alignUp(keptBytes);
+  const taken = [{ start: kernelOffset, end: fileEnd, what: "the file's bytes" }];
+  const given: FrameRun[] = [];
+  if (level4Frame !== undefined) {
+    checkLevel4Frame(memory, level4Frame, kernelOffset, fileEnd);
+    if (!fresh) memory.bytes(level4Frame, PAGE_SIZE).fill(0);
+    taken.push({ start: level4Frame, end: level4Frame + PAGE_SIZE, what: "the level-4 table" });
+    given.push({ phys: level4Frame, size: PAGE_SIZE, owner: "table" });
+  }
+  const end = memory.base + memory.size;
+  const allocator = settings.frames ?? ascendingFrames({ start: fileEnd, end, skip: level4Frame });
+  // Our own allocator starts after the file; what a caller's still hands out is not known.
+  const reserved = settings.frames ? memory.base : kernelOffset;
+  const frames = frameLedger(allocator, memory, taken, fresh && !settings.frames, reserved);
+  const root = level4Frame ?? frames.allocateRun(1, "table")?.phys;
+  if (root === undefined) throw new LoadError("frames-exhausted", { field: "the level-4 table", value: 0 });
+  if (level4Frame === undefined) taken.push({ start: root, end: root + PAGE_SIZE, what: "the level-4 table" });
+  return openAddressSpace({
+    memory,
+    frames,
+    pageTable: createMapper({ memory, level4Frame: root, frames, parentFlags: rules.parentFlags }),
+    file: { phys: kernelOffset, size: keptBytes },
+    given,
+    segments,
+    ownership: rules.ownership,
+    findUsedEntries: () => {
+      const chosenEntries = placement?.level4Entries;
+      return level4Usage(rules.level4Usage, { segments, virtualAddressOffset, kernelBase, chosenEntries });
+    },
+  });
+}
+
+function makeMemory(context: Prepared, fileEnd: number): PhysicalMemory {
   const { settings, segments } = context;
   const { base, maxMemory } = settings;
   const given = settings.memory?.size ?? settings.size;
@@ -109,17 +119,14 @@ function makeMemory(context: Base & Checked, fileEnd: number): PhysicalMemory {
   return settings.memory ?? allocate(base, given, maxMemory);
 }
 
-function ownMemory({ rules, settings, segments }: Base & Checked, fileEnd: number): PhysicalMemory {
-  const { base, maxMemory } = settings;
-  const loads: LoadRange[] = [];
-  for (const { load, index } of segments) {
-    if (!load) continue;
-    limit(load.memSize, "p_memsz", settings, index);
-    loads.push(load);
-  }
-  const frames = frameDemand(loads, (load) => rules.copiesMisaligned && isMisaligned(load));
-  const end = Math.max(fileEnd + frames * PAGE_SIZE, topOf(settings));
-  limit(end - base, "the memory it needs", settings);
+/** As much as the segments need, and what plugins, stages and what follows may take, as far as `maxMemory` allows. */
+function ownMemory(context: Prepared, fileEnd: number): PhysicalMemory {
+  const { rules, settings, segments, fileHeader, takes } = context;
+  const { base, maxMemory, level4Frame, reserve } = settings;
+  for (const { load, index } of segments) if (load) limit(load.memSize, "p_memsz", settings, index);
+  const tableEnd = level4Frame === undefined ? 0 : level4Frame + PAGE_SIZE;
+  const end = Math.max(fileEnd + frameDemand(rules, context) * PAGE_SIZE, tableEnd);
+  limit(end - base, "the size of the memory it needs", settings);
   if (end > PHYSICAL_END) {
     throw new LoadError("memory-too-small", {
       field: "the end of the memory it needs",
@@ -127,13 +134,8 @@ function ownMemory({ rules, settings, segments }: Base & Checked, fileEnd: numbe
       limit: PHYSICAL_END,
     });
   }
-  const slack = Math.max(SLACK, alignUp((end - base) / 8));
-  return allocate(base, Math.min(end - base + slack, maxMemory, PHYSICAL_END - base), maxMemory);
-}
-
-/** The end of what the caller placed himself. */
-function topOf({ level4Frame }: LoadSettings): number {
-  return level4Frame === undefined ? 0 : level4Frame + PAGE_SIZE;
+  const rest = alignUp(takes({ rules, fileHeader, segments })) + alignUp(reserve);
+  return allocate(base, Math.min(end - base + rest, maxMemory, PHYSICAL_END - base), maxMemory);
 }
 
 function limit(value: number, field: string, { maxMemory }: LoadSettings, index?: number): void {
@@ -157,9 +159,10 @@ function allocate(base: number, size: number, maxMemory: number): PhysicalMemory
 
 function checkLevel4Frame(memory: PhysicalMemory, frame: number, fileStart: number, fileEnd: number): void {
   if (!containsFrame(memory, frame)) {
-    throw new RangeError(`Cannot use ${hexAddr(frame)} as level4Frame: it is no frame of the memory`);
+    const range = `${hexAddr(memory.base)}..${hexAddr(memory.base + memory.size)}`;
+    throw outOfBounds("level4Frame", frame, `it lies outside the memory, ${range}`);
   }
   if (frame >= fileStart && frame < fileEnd) {
-    throw new RangeError(`Cannot use ${hexAddr(frame)} as level4Frame: the file's bytes are there`);
+    throw outOfBounds("level4Frame", frame, `the file's bytes are at ${hexAddr(fileStart)}..${hexAddr(fileEnd)}`);
   }
 }

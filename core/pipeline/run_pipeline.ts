@@ -5,8 +5,10 @@
  */
 
 import { unlessAborted } from "../intake/unless_aborted.ts";
-import { forEachProgramHeader, type SegmentResults } from "./for_each_program_header.ts";
-import type { AnyImageStage, AnySegmentStage, Base, Stage } from "./stage.ts";
+import type { Base } from "./context.ts";
+import { forEachProgramHeader } from "./for_each_program_header.ts";
+import { checkAdded } from "./run_stage.ts";
+import type { ImageStage, SegmentStage, Stage } from "./stage.ts";
 
 /** What a pipeline leaves behind. */
 export interface Outcome {
@@ -27,32 +29,29 @@ export interface Outcome {
 export async function runPipeline(stages: readonly Stage[], base: Base, signal?: AbortSignal): Promise<Outcome> {
   let context: Record<string, unknown> = { ...base };
   const additions = new Map<string, Readonly<Record<string, unknown>>>();
-  for (const stage of imageStages(stages)) {
+  for (const group of grouped(stages)) {
     signal?.throwIfAborted();
-    const added = await unlessAborted(stage.run(context as never), signal) as Record<string, unknown> | undefined ?? {};
-    context = { ...context, ...added };
-    const { segmentResults } = added as Partial<SegmentResults>;
-    if (segmentResults) segmentResults.forEach((result, name) => additions.set(name, result));
-    else additions.set(stage.name, added);
+    if (Array.isArray(group)) {
+      const looped = await unlessAborted(forEachProgramHeader(group)(context as never), signal);
+      context = { ...context, ...looped.grown };
+      looped.additions.forEach((added, name) => additions.set(name, added));
+    } else {
+      const added = checkAdded(group, await unlessAborted(group.run(context as never), signal)) ?? {};
+      context = { ...context, ...added };
+      additions.set(group.name, added);
+    }
   }
   return { context, additions };
 }
 
-function imageStages(stages: readonly Stage[]): readonly AnyImageStage[] {
-  const grouped: AnyImageStage[] = [];
-  let segments: AnySegmentStage[] = [];
-  const flush = () => {
-    if (segments.length > 0) grouped.push(forEachProgramHeader(segments));
-    segments = [];
-  };
+/** Image stages, and between them neighbouring segment stages in one list. */
+function grouped(stages: readonly Stage[]): readonly (ImageStage | SegmentStage[])[] {
+  const groups: (ImageStage | SegmentStage[])[] = [];
   for (const stage of stages) {
-    if ("segment" in stage) {
-      segments.push(stage);
-    } else {
-      flush();
-      grouped.push(stage);
-    }
+    const last = groups.at(-1);
+    if (!("segment" in stage)) groups.push(stage);
+    else if (Array.isArray(last)) last.push(stage);
+    else groups.push([stage]);
   }
-  flush();
-  return grouped;
+  return groups;
 }

@@ -4,12 +4,33 @@
  * @module
  */
 
-import { hexAddr, PAGE_SIZE, PHYSICAL_END, physicalPages } from "../memory/addresses.ts";
+import { hexAddr, PAGE_SIZE, PHYSICAL_END } from "../memory/addresses.ts";
 import type { FrameAllocator } from "../memory/frame_allocator.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
-import type { LoadSettings } from "./stage.ts";
 
-/** Where our own memory is to be. */
+/** The caller's options about memory and addresses, checked and with their defaults. */
+export interface LoadSettings {
+  /** The caller's memory, if any. */
+  readonly memory?: PhysicalMemory;
+  /** Physical address of the memory's first byte. */
+  readonly base: number;
+  /** Size of the memory in bytes, if the caller gave one. */
+  readonly size?: number;
+  /** The most bytes of memory that are allocated. */
+  readonly maxMemory: number;
+  /** Number of bytes of memory of our own that are left for what follows the load. */
+  readonly reserve: number;
+  /** Physical address of the file's first byte. */
+  readonly kernelOffset: number;
+  /** Physical address of the level-4 table, if the caller gave one. */
+  readonly level4Frame?: number;
+  /** The caller's frame allocator, if any. */
+  readonly frames?: FrameAllocator;
+  /** Added to every `p_vaddr` of an `ET_DYN` kernel, if the caller gave one. */
+  readonly kernelBase?: bigint;
+}
+
+/** Where memory of our own is to be. */
 export interface MemoryWindow {
   /** Physical address of the first byte, a multiple of 4096; 0. */
   readonly base?: number;
@@ -19,57 +40,126 @@ export interface MemoryWindow {
 
 const DEFAULT_MAX_MEMORY = 4 * 2 ** 30;
 const DEFAULT_KERNEL_OFFSET = 2 * 2 ** 20;
+const DEFAULT_RESERVE = 256 * 2 ** 10;
+
+/** What the error of a refused option carries as its `cause`. */
+export interface OptionCause {
+  /** The option's name. */
+  readonly option: string;
+  /** Why its value is refused, such as "it must be a multiple of 4096". */
+  readonly why: string;
+}
+
+/**
+ * The error of an option whose value is of the wrong kind.
+ *
+ * @param option The option's name.
+ * @param value Its value.
+ * @param why Why it is refused.
+ * @returns The error; its cause is an {@linkcode OptionCause}.
+ */
+export function wrongKind(option: string, value: unknown, why: string): TypeError {
+  const cause: OptionCause = { option, why };
+  return new TypeError(`Cannot use ${describe(value)} as ${option}: ${why}`, { cause });
+}
+
+/**
+ * The error of an option whose value is out of bounds.
+ *
+ * @param option The option's name.
+ * @param value Its value.
+ * @param why Why it is refused.
+ * @returns The error; its cause is an {@linkcode OptionCause}.
+ */
+export function outOfBounds(option: string, value: unknown, why: string): RangeError {
+  const cause: OptionCause = { option, why };
+  return new RangeError(`Cannot use ${describe(value)} as ${option}: ${why}`, { cause });
+}
+
+function describe(value: unknown): string {
+  if (typeof value === "bigint" || Number.isInteger(value)) return hexAddr(value as number | bigint);
+  if (typeof value === "object" && value !== null) return "an object";
+  return typeof value === "function" ? "a function" : String(value);
+}
+
+/**
+ * Checks that an options object has no key that is not an option, as a misspelt one would be ignored.
+ *
+ * @param options What the caller gave.
+ * @param known The names of the options.
+ * @throws {TypeError} If it is not an object, or has another key.
+ */
+export function checkKeys(options: unknown, known: readonly string[]): void {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`Cannot use ${describe(options)} as options: pass an object with some of ${known.join(", ")}`);
+  }
+  if (options instanceof Promise) throw new TypeError("Cannot use a promise as options: await it first");
+  const unknown = Object.keys(options).find((key) => !known.includes(key));
+  if (unknown === undefined) return;
+  throw new TypeError(`Cannot use the option "${unknown}": it does not exist; the options are ${known.join(", ")}`);
+}
 
 /**
  * Checks the options about memory and addresses.
  *
  * @param options The caller's options.
  * @returns The settings.
- * @throws {RangeError} Where an address or size is misaligned or out of bounds.
- * @throws {TypeError} Where an option is of the wrong kind.
+ * @throws {RangeError} If an address or size is misaligned or out of bounds.
+ * @throws {TypeError} If an option is of the wrong kind.
  */
 export function checkSettings(options: {
   readonly memory?: PhysicalMemory | MemoryWindow;
   readonly maxMemory?: number;
+  readonly reserve?: number;
   readonly kernelOffset?: number;
   readonly level4Frame?: number;
   readonly frames?: FrameAllocator;
   readonly kernelBase?: bigint;
 }): LoadSettings {
-  const { maxMemory = DEFAULT_MAX_MEMORY, level4Frame, frames, kernelBase } = options;
-  if (typeof maxMemory !== "number") throw new TypeError(`Cannot use ${maxMemory} as maxMemory: it is no number`);
-  if (!(Number.isInteger(maxMemory) && maxMemory > 0 && maxMemory <= PHYSICAL_END)) {
-    throw new RangeError(`Cannot use ${maxMemory} as maxMemory: it is no number of bytes up to 2^52`);
-  }
+  const { level4Frame, frames, kernelBase } = options;
+  const maxMemory = byteCount("maxMemory", options.maxMemory ?? DEFAULT_MAX_MEMORY, 1);
+  const reserve = byteCount("reserve", options.reserve ?? DEFAULT_RESERVE, 0);
   checkMemoryKind(options.memory);
   if (frames !== undefined && typeof frames?.allocateFrame !== "function") {
-    throw new TypeError("Cannot use frames: it is no frame allocator with allocateFrame()");
+    throw wrongKind("frames", frames, "pass a frame allocator, an object with allocateFrame()");
   }
   const memory = options.memory && "bytes" in options.memory ? options.memory : undefined;
-  const base = physicalPages(options.memory?.base ?? 0, "the base of physical memory");
+  const base = pages("memory.base", options.memory?.base ?? 0);
   const size = memory ? undefined : options.memory?.size;
-  if (size !== undefined && physicalPages(size, "the size of physical memory") > maxMemory) {
-    throw new RangeError(`Cannot allocate ${hexAddr(size)} bytes of memory: maxMemory is ${hexAddr(maxMemory)}`);
+  if (size !== undefined && pages("memory.size", size) > maxMemory) {
+    throw outOfBounds("memory.size", size, `maxMemory is ${hexAddr(maxMemory)}`);
   }
-  const kernelOffset = physicalPages(options.kernelOffset ?? base + DEFAULT_KERNEL_OFFSET, "kernelOffset");
-  if (kernelOffset < base) {
-    throw new RangeError(`Cannot use ${hexAddr(kernelOffset)} as kernelOffset: memory starts at ${hexAddr(base)}`);
-  }
-  if (level4Frame !== undefined && physicalPages(level4Frame, "level4Frame") > PHYSICAL_END - PAGE_SIZE) {
-    throw new RangeError(`Cannot use ${hexAddr(level4Frame)} as level4Frame: it ends above 2^52`);
+  const kernelOffset = pages("kernelOffset", options.kernelOffset ?? base + DEFAULT_KERNEL_OFFSET);
+  if (kernelOffset < base) throw outOfBounds("kernelOffset", kernelOffset, `memory starts at ${hexAddr(base)}`);
+  if (level4Frame !== undefined && pages("level4Frame", level4Frame) > PHYSICAL_END - PAGE_SIZE) {
+    throw outOfBounds("level4Frame", level4Frame, "it ends above 2^52");
   }
   if (kernelBase !== undefined && typeof kernelBase !== "bigint") {
-    throw new TypeError(`Cannot use ${kernelBase} as kernelBase: it is no bigint`);
+    throw wrongKind("kernelBase", kernelBase, "it must be a bigint");
   }
   if (kernelBase !== undefined && (kernelBase < 0n || kernelBase >= 1n << 64n)) {
-    throw new RangeError(`Cannot use ${kernelBase} as kernelBase: it has more than 64 bits`);
+    throw outOfBounds("kernelBase", kernelBase, "it must be from 0 to 2^64 - 1");
   }
-  return { memory, base, size, maxMemory, kernelOffset, level4Frame, frames, kernelBase };
+  return { memory, base, size, maxMemory, reserve, kernelOffset, level4Frame, frames, kernelBase };
+}
+
+function byteCount(option: string, value: unknown, least: number): number {
+  if (typeof value !== "number") throw wrongKind(option, value, "it must be a number of bytes");
+  if (Number.isInteger(value) && value >= least && value <= PHYSICAL_END) return value;
+  throw outOfBounds(option, value, `it must be a number of bytes from ${least} to 2^52`);
+}
+
+function pages(option: string, value: unknown): number {
+  if (typeof value !== "number") throw wrongKind(option, value, "it must be a number");
+  if (Number.isInteger(value) && value >= 0 && value <= PHYSICAL_END && value % PAGE_SIZE === 0) return value;
+  throw outOfBounds(option, value, "it must be a multiple of 4096 from 0 to 2^52");
 }
 
 function checkMemoryKind(memory: unknown): void {
   if (memory === undefined) return;
   const isBuffer = ArrayBuffer.isView(memory) || /Buffer\]$/.test(Object.prototype.toString.call(memory));
-  if (typeof memory === "object" && memory !== null && !isBuffer) return;
-  throw new TypeError("Cannot use the memory: pass { base, size }, or what physicalMemory({ base, buffer }) makes");
+  if (typeof memory !== "object" || memory === null || isBuffer) {
+    throw wrongKind("memory", memory, "pass { base, size }, or what physicalMemory({ base, buffer }) returns");
+  }
+  if (!("bytes" in memory)) checkKeys(memory, ["base", "size"]);
 }

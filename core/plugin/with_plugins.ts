@@ -6,7 +6,8 @@
 
 import { LoadError } from "../errors.ts";
 import type { HandlerStages } from "./handlers.ts";
-import type { PlacedStage, PluginList } from "./plugin.ts";
+import type { PluginList } from "./check_plugins.ts";
+import type { PlacedStage } from "./plugin.ts";
 import type { Stage } from "../pipeline/stage.ts";
 
 /** The names of the stages that run handlers. */

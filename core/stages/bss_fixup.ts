@@ -1,73 +1,67 @@
 /**
- * The stage bss-fixup: gives each `PT_LOAD` segment the zeroed memory behind its file part.
+ * The stage bss-fixup: gives each `PT_LOAD` segment the zeroed memory after its file part.
  *
  * @module
  */
 
+import { flagsOf, mapFreshLow48, mapLow48, sharedFrame } from "../address_space/map_low48.ts";
+import { takeCopyFrame } from "../address_space/unshare.ts";
 import type { LoadRange } from "../elf/program_header.ts";
 import { LoadError } from "../errors.ts";
 import { alignUp, canonical, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
-import { leafFlags, mapFresh, mapPages, sharedFrame } from "../address_space/map_pages.ts";
-import { takeCopyFrame, unshare } from "../address_space/unshare.ts";
-import type { Base, Checked, Loading, SegmentStage } from "../pipeline/stage.ts";
+import { bssPages } from "../pipeline/bss_pages.ts";
+import { type Reads, type SegmentStage, segmentStage } from "../pipeline/stage.ts";
 
-type Needs = Base & Checked & Loading;
+type Needs = Reads<"rules" | "settings" | "intake" | "sharedPages" | "addressSpace" | "keptBytes">;
 
 /**
- * Replaces the page where the file part ends by a copy whose rest is zero, and maps fresh frames for the pages behind
- * it (gABI, "Program Header": the bytes past `p_filesz` are zero). The file's bytes themselves stay as they are.
+ * Replaces the page where the file part ends by a copy whose rest is zero, and maps fresh frames for the pages after it
+ * (gABI, "Program Header": the bytes past `p_filesz` are zero). The file's bytes themselves stay as they are.
  */
-export const bssFixup: SegmentStage<Base & Checked & Loading, unknown, "bss-fixup"> = {
-  name: "bss-fixup",
-  needs: ["rules", "settings", "intake", "segments", "sharedPages", "memory", "pageTable", "frames", "keptBytes"],
-  adds: [],
-  segment: async (phdr, context) => {
-    const { load } = phdr;
-    if (!load || load.memSize <= load.fileSize) return {};
-    const { rules } = context;
-    const flags = leafFlags(phdr.p_flags);
-    const zeroStart = load.start + load.fileSize;
-    const partial = zeroStart % PAGE_SIZE !== 0 && (load.fileSize > 0 || rules.mapsEmptyFilePart);
-    if (partial && rules.bssAlwaysCopies) copyLastPage(load, flags, context);
-    else if (partial) await ownLastPage(load, flags, context);
-    const first = partial ? alignUp(zeroStart) : pageStart(zeroStart);
-    const end = rules.bssEnd === "inclusive"
-      ? pageStart(load.start + load.memSize) + PAGE_SIZE
-      : alignUp(load.start + load.memSize);
-    if (first < end) mapZeroed(first, end, flags, context);
+export const bssFixup: SegmentStage<"bss-fixup", Needs, Record<never, never>> = segmentStage(
+  "bss-fixup",
+  { needs: ["rules", "settings", "intake", "sharedPages", "addressSpace", "keptBytes"] },
+  async ({ load, p_flags }, context) => {
+    const bss = load && bssPages(load, context.rules);
+    if (!load || !bss) return {};
+    const flags = flagsOf(p_flags);
+    if (bss.partial !== undefined) {
+      if (context.rules.bssAlwaysCopies) copyLastPage(load, flags, context);
+      else await ownLastPage(load, flags, context);
+    }
+    if (bss.first < bss.end) mapZeroed(bss.first, bss.end, flags, context);
     return {};
   },
-};
+);
 
 /** Maps zeroed pages; only the first and the last can be shared with another segment. */
-function mapZeroed(first: number, end: number, flags: bigint, context: Needs): void {
-  const { sharedPages } = context;
+function mapZeroed(first: number, end: number, flags: bigint, { sharedPages, addressSpace }: Needs): void {
   const last = end - PAGE_SIZE;
   const from = sharedPages.has(first) ? first + PAGE_SIZE : first;
   const to = sharedPages.has(last) ? last : end;
-  if (from > first) sharedFrame(context, first, flags);
-  if (from < to) mapFresh(context, from, to - from, flags, "bss");
-  if (to < end && last >= from) sharedFrame(context, last, flags);
+  if (from > first) sharedFrame(addressSpace, first, flags);
+  if (from < to) mapFreshLow48(addressSpace, from, to - from, flags, "bss");
+  if (to < end && last >= from) sharedFrame(addressSpace, last, flags);
 }
 
 /** Gives the page where the file part ends a frame of its own, and zeroes the rest of it. */
 async function ownLastPage(load: LoadRange, flags: bigint, context: Needs): Promise<void> {
-  const { rules, intake, memory, pageTable, sharedPages, keptBytes } = context;
+  const { rules, intake, addressSpace, sharedPages, keptBytes } = context;
   const zeroStart = load.start + load.fileSize;
   const low = pageStart(zeroStart);
-  if (sharedPages.has(low)) return; // merged pages are fresh: zero behind the bytes
-  if (rules.ownership === "frame" && !pageTable.translate(canonical(low)).mapped) {
-    mapFresh(context, low, PAGE_SIZE, flags, "bss"); // a pipeline without map-load
+  if (sharedPages.has(low)) return; // merged pages are fresh: zero after the bytes
+  if (rules.ownership === "frame" && !addressSpace.pageTable.translate(canonical(low)).mapped) {
+    mapFreshLow48(addressSpace, low, PAGE_SIZE, flags, "bss"); // a pipeline without map-load
     return;
   }
   await intake.require(Math.min(keptBytes, alignUp(load.fileOffset + load.fileSize)));
-  const phys = unshare(canonical(zeroStart - 1), context) + 1;
-  memory.bytes(phys, alignUp(phys) - phys).fill(0);
+  const phys = addressSpace.unshare(canonical(zeroStart - 1)) + 1;
+  addressSpace.memory.bytes(phys, alignUp(phys) - phys).fill(0);
 }
 
 /** v0.10 of the original: copies the last frame of the file part, whatever is mapped where it ends. */
-function copyLastPage(load: LoadRange, flags: bigint, context: Needs): void {
-  const { settings, memory, frames, pageTable } = context;
+function copyLastPage(load: LoadRange, flags: bigint, { settings, addressSpace }: Needs): void {
+  const { memory, frames, pageTable } = addressSpace;
   const zeroStart = load.start + load.fileSize;
   const low = pageStart(zeroStart);
   const source = pageStart(settings.kernelOffset + load.fileOffset + load.fileSize - 1);
@@ -77,5 +71,5 @@ function copyLastPage(load: LoadRange, flags: bigint, context: Needs): void {
   const copy = takeCopyFrame(frames);
   memory.bytes(copy, zeroStart - low).set(memory.bytes(source, zeroStart - low));
   pageTable.unmap(canonical(low));
-  mapPages(context, low, copy, PAGE_SIZE, flags);
+  mapLow48(addressSpace, low, copy, PAGE_SIZE, flags);
 }

@@ -4,17 +4,12 @@
  * @module
  */
 
-import { level4Usage } from "./l4_usage/level4_usage.ts";
-import type { Base, Checked, ImageStage, Level4Used, Placed, Reserved } from "../pipeline/stage.ts";
+import type { Level4Used } from "../pipeline/context.ts";
+import { type ImageStage, imageStage, type Reads } from "../pipeline/stage.ts";
 
-/** Hands over the level-4 entries of the segments, of entry 0, and of what plugins have taken. */
-export const l4Usage: ImageStage<
-  Base & Checked & Partial<Placed> & Partial<Reserved>,
-  Level4Used,
-  "l4-usage"
-> = {
-  name: "l4-usage",
-  needs: ["rules", "segments"],
-  adds: ["usedLevel4Entries"],
-  run: (context) => ({ usedLevel4Entries: context.reservedLevel4Entries ?? level4Usage(context) }),
-};
+/** Hands over the level-4 entries of the segments, of entry 0, and of what plugins have reserved. */
+export const l4Usage: ImageStage<"l4-usage", Reads<"addressSpace">, Level4Used> = imageStage(
+  "l4-usage",
+  { needs: ["addressSpace"], adds: ["usedLevel4Entries"] },
+  ({ addressSpace }) => ({ usedLevel4Entries: addressSpace.usedLevel4Entries }),
+);

@@ -17,6 +17,10 @@ export const LOAD_DIAGNOSTICS = {
     severity: "warning",
     hint: "Align the segments to 4 KiB in the linker script to keep their permissions apart.",
   },
+  "page-unshared": {
+    severity: "info",
+    hint: "To load without the copy, let each segment start on a page of the file (ld and lld: -z separate-code).",
+  },
   "segment-type-unknown": {
     severity: "info",
     hint: "Check the PHDRS command of the linker script, or pass a plugin that handles the type.",

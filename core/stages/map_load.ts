@@ -4,123 +4,115 @@
  * @module
  */
 
-import { DT_NULL, DT_PLTRELSZ, DT_RELASZ, DT_RELRSZ, DT_RELSZ, ET_DYN, PT_DYNAMIC } from "../elf/constants.ts";
-import type { LoadRange, Segment } from "../elf/program_header.ts";
-import { elfReader } from "../elf/reader.ts";
+import { flagsOf, type LowRun, mapFreshLow48, mapLow48, sharedFrame } from "../address_space/map_low48.ts";
+import { PT_DYNAMIC } from "../elf/constants.ts";
+import { isMisaligned, type LoadRange } from "../elf/program_header.ts";
 import { LoadError } from "../errors.ts";
 import { alignUp, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
-import { leafFlags, mapFresh, mapPages, sharedFrame } from "../address_space/map_pages.ts";
-import { isMisaligned } from "../pipeline/prepare_memory.ts";
-import type { Base, Checked, Loading, Parsed, SegmentStage } from "../pipeline/stage.ts";
-import { loadDiagnostic } from "./load_diagnostics.ts";
+import { type Reads, type SegmentStage, segmentStage } from "../pipeline/stage.ts";
+import { reportRelocations } from "./map_load/report_relocations.ts";
 
-type Needs = Base & Parsed & Checked & Loading;
+type Needs = Reads<
+  | "rules"
+  | "settings"
+  | "report"
+  | "fileHeader"
+  | "virtualAddressOffset"
+  | "sharedPages"
+  | "unsharedPages"
+  | "addressSpace"
+  | "keptBytes"
+  | "fileBytes"
+>;
 
 /**
- * Maps pages onto the frames that the file's bytes lie in: nothing is copied, except where a page is shared by several
- * segments or where address and offset differ modulo 4 KiB, as the rule set has it.
+ * Maps pages onto the frames that the file's bytes lie in: nothing is copied, except pages that several segments share,
+ * pages that a writable segment must not share, and segments whose address and offset differ modulo 4 KiB.
  */
-export const mapLoad: SegmentStage<Base & Parsed & Checked & Loading, unknown, "map-load"> = {
-  name: "map-load",
-  needs: ["rules", "settings", "report", "fileHeader", "segments", "sharedPages", "pageTable", "frames", "fileBytes"],
-  adds: [],
-  segment: async (phdr, context) => {
-    const { load } = phdr;
-    if (phdr.p_type === PT_DYNAMIC) await reportRelocations(phdr, context);
-    if (!load) return {};
-    const flags = leafFlags(phdr.p_flags);
-    if (context.rules.copiesMisaligned && isMisaligned(load)) {
-      copyFilePart(load, flags, await context.fileBytes(phdr), context);
-    } else {
-      const shared = mapFilePart(load, flags, context);
-      if (shared.length > 0) copyShared(shared, load, flags, await context.fileBytes(phdr), context);
+export const mapLoad: SegmentStage<"map-load", Needs, Record<never, never>> = segmentStage(
+  "map-load",
+  {
+    needs: [
+      "rules",
+      "settings",
+      "report",
+      "fileHeader",
+      "virtualAddressOffset",
+      "sharedPages",
+      "unsharedPages",
+      "addressSpace",
+      "keptBytes",
+      "fileBytes",
+    ],
+  },
+  async (segment, context) => {
+    const { load } = segment;
+    if (segment.p_type === PT_DYNAMIC) await reportRelocations(segment, context);
+    if (!load || (load.fileSize === 0 && !context.rules.mapsEmptyFilePart)) return {};
+    const { settings: { kernelOffset }, addressSpace, sharedPages } = context;
+    if (kernelOffset + load.fileOffset + load.fileSize === 0) {
+      // The originals compute the last byte's address before they see that there is none.
+      throw new LoadError("address-overflow", { field: "the physical address of the last byte", value: -1n });
+    }
+    const flags = flagsOf(segment.p_flags);
+    const phys = kernelOffset + pageStart(load.fileOffset) - pageStart(load.start);
+    for (const { low, size, isCopy } of piecesOf(segment.index, load, context)) {
+      if (!isCopy) mapLow48(addressSpace, low, phys + low, size, flags);
+      else if (sharedPages.has(low)) {
+        const run = { low, phys: sharedFrame(addressSpace, low, flags), size: PAGE_SIZE };
+        copyBytes(load, await context.fileBytes(segment), run, context);
+      } else {
+        const bytes = await context.fileBytes(segment);
+        for (const run of mapFreshLow48(addressSpace, low, size, flags, "copy")) copyBytes(load, bytes, run, context);
+      }
     }
     return {};
   },
-};
+);
 
-/** Maps the file's own frames; gives the low 48 bits of the pages that are shared, which it leaves out. */
-function mapFilePart(load: LoadRange, flags: bigint, context: Needs): readonly number[] {
-  const { rules, settings, sharedPages } = context;
-  if (load.fileSize === 0 && !rules.mapsEmptyFilePart) return [];
-  const phys = settings.kernelOffset + pageStart(load.fileOffset);
-  if (settings.kernelOffset + load.fileOffset + load.fileSize === 0) {
-    // The originals compute the last byte's address before they see that there is none.
-    throw new LoadError("address-overflow", { field: "the physical address of the last byte", value: -1n });
-  }
-  const size = alignUp(load.fileOffset + load.fileSize) - pageStart(load.fileOffset);
-  const first = pageStart(load.start);
-  const shared = [...new Set([first, first + size - PAGE_SIZE])].filter((page) => sharedPages.has(page));
-  const from = shared.includes(first) ? PAGE_SIZE : 0;
-  const to = shared.includes(first + size - PAGE_SIZE) ? size - PAGE_SIZE : size;
-  if (from < to) mapPages(context, first + from, phys + from, to - from, flags);
-  return shared;
+/** Neighbouring pages of a file part. */
+interface Piece {
+  /** Low 48 bits of the first page's address. */
+  readonly low: number;
+  /** Number of bytes, a multiple of 4096. */
+  readonly size: number;
+  /** Whether the pages get frames of their own; a page that is merged is a piece of its own. */
+  readonly isCopy: boolean;
 }
 
-function copyShared(
-  shared: readonly number[],
-  load: LoadRange,
-  flags: bigint,
-  bytes: Uint8Array,
-  context: Needs,
-): void {
-  for (const low of shared) {
-    copyBytes(load, bytes, { low, phys: sharedFrame(context, low, flags), size: PAGE_SIZE }, context);
-  }
-}
-
-/** Copies a file part whose bytes lie at other offsets in their pages than in the segment's. */
-function copyFilePart(load: LoadRange, flags: bigint, bytes: Uint8Array, context: Needs): void {
+/** Cuts a file part into pages that are mapped where the file lies, and pages that are copied. */
+function piecesOf(index: number, load: LoadRange, { rules, sharedPages, unsharedPages }: Needs): readonly Piece[] {
+  const misaligned = rules.copiesMisaligned && isMisaligned(load);
   const first = pageStart(load.start);
-  const last = pageStart(load.start + load.fileSize - 1);
-  for (let at = first; at <= last;) {
-    if (context.sharedPages.has(at)) {
-      copyShared([at], load, flags, bytes, context);
-      at += PAGE_SIZE;
-      continue;
+  const filePages = alignUp(load.fileOffset + load.fileSize) - pageStart(load.fileOffset);
+  const end = misaligned ? alignUp(load.start + load.fileSize) : first + filePages;
+  const toLow = first - pageStart(load.fileOffset);
+  const copies = misaligned ? [{ start: first - toLow, end: end - toLow }] : unsharedPages.get(index) ?? [];
+  const pieces: Piece[] = [];
+  const add = (from: number, to: number, isCopy: boolean): void => {
+    for (let low = from; low < to;) {
+      const merged = sharedPages.has(low); // only the first and the last page of a segment can be
+      const last = sharedPages.has(to - PAGE_SIZE) ? to - PAGE_SIZE : to;
+      const size = merged ? PAGE_SIZE : (low < last ? last : to) - low;
+      pieces.push({ low, size, isCopy: isCopy || merged });
+      low += size;
     }
-    const end = context.sharedPages.has(last) ? last : last + PAGE_SIZE;
-    for (const run of mapFresh(context, at, end - at, flags, "copy")) copyBytes(load, bytes, run, context);
-    at = end;
+  };
+  let at = first;
+  for (const { start, end: copyEnd } of copies) {
+    add(at, start + toLow, false);
+    add(start + toLow, copyEnd + toLow, true);
+    at = copyEnd + toLow;
   }
+  add(at, end, false);
+  return pieces;
 }
 
 /** Copies the part of a segment's file bytes that belongs into a run of pages. */
-function copyBytes(
-  load: LoadRange,
-  bytes: Uint8Array,
-  run: { readonly low: number; readonly phys: number; readonly size: number },
-  { memory }: Needs,
-): void {
+function copyBytes(load: LoadRange, bytes: Uint8Array, run: LowRun, { addressSpace }: Needs): void {
   const from = Math.max(load.start, run.low);
   const to = Math.min(load.start + load.fileSize, run.low + run.size);
   if (from >= to) return;
-  memory.bytes(run.phys + (from - run.low), to - from).set(bytes.subarray(from - load.start, to - load.start));
-}
-
-const DYN_SIZE = 16; // gABI, "Dynamic Section": Elf64_Dyn is d_tag and d_un, 8 bytes each
-const RELOCATION_SIZES: readonly bigint[] = [DT_RELASZ, DT_RELSZ, DT_RELRSZ, DT_PLTRELSZ];
-
-/** Tells of relocations in a position-independent kernel that nobody applies. */
-async function reportRelocations(phdr: Segment, context: Needs): Promise<void> {
-  const { rules, fileHeader, keptBytes, virtualAddressOffset, report } = context;
-  if (!rules.reportsAddresses || fileHeader.e_type !== ET_DYN) return;
-  if (phdr.p_offset + phdr.p_filesz > keptBytes || phdr.claim) return;
-  const table = elfReader(await context.fileBytes(phdr), {
-    subject: "the dynamic table",
-    fileOffset: Number(phdr.p_offset),
-  });
-  for (let at = 0; at + DYN_SIZE <= table.length; at += DYN_SIZE) {
-    const tag = table.u64(at);
-    if (tag === DT_NULL) return;
-    if (!RELOCATION_SIZES.includes(tag) || table.u64(at + 8) === 0n) continue;
-    report(loadDiagnostic("relocations-unapplied", {
-      index: phdr.index,
-      addresses: [BigInt.asUintN(64, phdr.p_vaddr + virtualAddressOffset)],
-      message: `The kernel is position-independent and has relocations; none was applied at offset 0x${
-        virtualAddressOffset.toString(16)
-      }.`,
-    }));
-    return;
-  }
+  const target = addressSpace.memory.bytes(run.phys + (from - run.low), to - from);
+  target.set(bytes.subarray(from - load.start, to - load.start));
 }

@@ -12,14 +12,14 @@ import { elfReader } from "../elf/reader.ts";
 import { LoadError } from "../errors.ts";
 import type { Intake } from "../intake/intake.ts";
 import type { Rules } from "../rules.ts";
-import type { Base, ImageStage, Parsed } from "../pipeline/stage.ts";
+import type { Parsed } from "../pipeline/context.ts";
+import { type ImageStage, imageStage, type Reads } from "../pipeline/stage.ts";
 
 /** Reads the headers (gABI, "ELF Header" and "Program Header") and refuses a file that is no kernel for x86-64. */
-export const parse: ImageStage<Base, Parsed, "parse"> = {
-  name: "parse",
-  needs: ["rules", "settings", "intake"],
-  adds: ["fileHeader", "programHeaders"],
-  run: async ({ rules, settings, intake }) => {
+export const parse: ImageStage<"parse", Reads<"rules" | "settings" | "intake">, Parsed> = imageStage(
+  "parse",
+  { needs: ["rules", "settings", "intake"], adds: ["fileHeader", "programHeaders"] },
+  async ({ rules, settings, intake }) => {
     const fileHeader = await readHeader(intake);
     const sizes = checkHeader(fileHeader, rules);
     const { e_phoff, e_phnum, e_shoff, e_shentsize, e_shnum } = fileHeader;
@@ -41,7 +41,7 @@ export const parse: ImageStage<Base, Parsed, "parse"> = {
     });
     return { fileHeader, programHeaders };
   },
-};
+);
 
 const FILE_HEADER = "the ELF file header";
 

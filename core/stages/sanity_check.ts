@@ -5,26 +5,32 @@
  */
 
 import { ET_DYN, isKnownSegmentType, PT_LOAD, PT_SHLIB, PT_TLS, segmentTypeName } from "../elf/constants.ts";
-import type { LoadRange, ProgramHeader, Segment } from "../elf/program_header.ts";
+import { checkExtent, extentOf } from "../elf/extent.ts";
+import { isMisaligned, type LoadRange, type ProgramHeader, type Segment } from "../elf/program_header.ts";
 import { LoadError } from "../errors.ts";
 import { canonical, hexAddr, isCanonical, isPowerOfTwo, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
 import { signExtendBit47 } from "../memory/sign_extend.ts";
-import { ADDRESS_RULES } from "./sanity_check/address_ranges.ts";
-import { checkExtent, extentOf } from "../elf/extent.ts";
-import { isMisaligned } from "../pipeline/prepare_memory.ts";
-import { type Loaded, reportAddresses } from "./sanity_check/report_addresses.ts";
-import type { Base, Checked, ImageStage, Parsed, Placed } from "../pipeline/stage.ts";
+import type { Report } from "../diagnostics.ts";
+import type { Checked, FilePages } from "../pipeline/context.ts";
+import { type ImageStage, imageStage, type Reads } from "../pipeline/stage.ts";
 import { loadDiagnostic } from "./load_diagnostics.ts";
+import { ADDRESS_RULES } from "./sanity_check/address_ranges.ts";
+import { type Loaded, reportAddresses } from "./sanity_check/report_addresses.ts";
+import { findUnsharedPages } from "./sanity_check/unshared_pages.ts";
 
-type Needs = Base & Parsed & Partial<Placed>;
+type Needs = Reads<
+  "rules" | "settings" | "intake" | "report" | "claimOn" | "fileHeader" | "programHeaders" | "placement?"
+>;
 
 /** Refuses headers that cannot be loaded, reports those that may not mean what they say, and fixes the offset. */
-export const sanityCheck: ImageStage<Base & Parsed & Partial<Placed>, Checked, "sanity-check"> = {
-  name: "sanity-check",
-  needs: ["rules", "settings", "intake", "report", "claimOn", "fileHeader", "programHeaders"],
-  adds: ["segments", "virtualAddressOffset", "signedOffset", "entryPoint", "sharedPages"],
-  run: async (context) => {
-    const { rules, intake, programHeaders } = context;
+export const sanityCheck: ImageStage<"sanity-check", Needs, Checked> = imageStage(
+  "sanity-check",
+  {
+    needs: ["rules", "settings", "intake", "report", "claimOn", "fileHeader", "programHeaders", "placement?"],
+    adds: ["segments", "virtualAddressOffset", "signedOffset", "entryPoint", "sharedPages", "unsharedPages"],
+  },
+  async (context) => {
+    const { rules, intake, programHeaders, report } = context;
     const fileLength = rules.readsWholeFile ? await intake.length() : undefined;
     const offset = chooseOffset(context);
     if (rules.checksExtent) checkExtent(programHeaders, offset, context.settings.kernelBase);
@@ -34,12 +40,16 @@ export const sanityCheck: ImageStage<Base & Parsed & Partial<Placed>, Checked, "
       throw new LoadError("no-load-segment", { field: "e_phnum", value: programHeaders.length });
     }
     const sharedPages = rules.mergesSharedPages ? findSharedPages(loads, context) : new Set<number>();
+    const unsharedPages = rules.unsharesWritable
+      ? findUnsharedPages(loads, rules, sharedPages)
+      : new Map<number, never>();
+    for (const [index, pages] of unsharedPages) reportUnshared(segments[index] as Loaded, pages, report);
     const entryPoint = checkEntry(offset, context);
-    if (rules.reportsAddresses) reportAddresses(segments, loads, offset, entryPoint, context.report);
+    if (rules.reportsAddresses) reportAddresses(segments, loads, offset, entryPoint, report);
     const virtualAddressOffset = BigInt.asUintN(64, offset);
-    return { segments, virtualAddressOffset, signedOffset: offset, entryPoint, sharedPages };
+    return { segments, virtualAddressOffset, signedOffset: offset, entryPoint, sharedPages, unsharedPages };
   },
-};
+);
 
 /** `kernelBase` for a position-independent kernel, else the place that was chosen for it, else 0. */
 function chooseOffset({ rules, settings: { kernelBase }, placement, fileHeader, programHeaders }: Needs): bigint {
@@ -76,22 +86,22 @@ function checkHeader(
   const { rules, fileHeader } = context;
   const claim = context.claimOn(phdr.p_type, fileHeader.e_machine);
   if (phdr.p_type === PT_TLS && rules.addresses === "one-half") checkSum(phdr, offset);
-  const segments = claim ? { ...phdr, claim } : phdr;
-  checkType(segments, context);
+  const segment = claim ? { ...phdr, claim } : phdr;
+  checkType(segment, context);
   if (fileLength !== undefined) checkInFile(phdr, fileLength);
   if (rules.alignment === "congruent") checkCongruent(phdr);
   const isLoad = phdr.p_type === PT_LOAD;
   const loadable = isLoad && !(rules.checksSegmentSizes && isEmpty(phdr));
   const checksOther = claim && !isLoad && rules.checksClaimed && phdr.p_memsz > 0n;
-  if (!loadable && !checksOther) return segments;
+  if (!loadable && !checksOther) return segment;
   const start = ADDRESS_RULES[rules.addresses](phdr, offset);
   if (rules.alignment === "power-of-two") checkAlignment(phdr, offset, context);
-  if (!loadable) return segments;
+  if (!loadable) return segment;
   const { p_offset, p_filesz, p_memsz } = phdr;
   const sizes = { fileOffset: Number(p_offset), fileSize: Number(p_filesz), memSize: Number(p_memsz) };
   const load: LoadRange = { start, ...sizes };
   if (rules.copiesMisaligned && isMisaligned(load)) reportCopy(phdr, offset, context);
-  return { ...segments, load };
+  return { ...segment, load };
 }
 
 function checkType({ index, p_type, claim }: Segment, { rules, report }: Needs): void {
@@ -102,7 +112,7 @@ function checkType({ index, p_type, claim }: Segment, { rules, report }: Needs):
   if (known || claim) return;
   report(loadDiagnostic("segment-type-unknown", {
     index,
-    message: `Program header ${index} has type ${segmentTypeName(p_type)}, which nobody knows; it is ignored.`,
+    message: `Unknown type ${segmentTypeName(p_type)}; ignored.`,
   }));
 }
 
@@ -173,6 +183,14 @@ function findSharedPages(loads: readonly Loaded[], { report }: Needs): ReadonlyS
     }));
   }
   return shared;
+}
+
+function reportUnshared({ index, load }: Loaded, pages: readonly FilePages[], report: Report): void {
+  const addresses = pages.map(({ start }) => canonical(pageStart(load.start) + start - pageStart(load.fileOffset)));
+  const count = pages.reduce((sum, { start, end }) => sum + (end - start) / PAGE_SIZE, 0);
+  const were = count === 1 ? "A page of its file part is" : `${count} pages of its file part are`;
+  const message = `${were} also part of another segment; copied, so that what it writes stays its own.`;
+  report(loadDiagnostic("page-unshared", { index, addresses, message }));
 }
 
 function refuseOverlap(one: Loaded, other: Loaded): never {

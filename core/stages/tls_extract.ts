@@ -6,20 +6,23 @@
 
 import { PT_TLS } from "../elf/constants.ts";
 import { LoadError } from "../errors.ts";
-import type { Checked, SegmentStage, TlsExtracted } from "../pipeline/stage.ts";
+import type { TlsExtracted } from "../pipeline/context.ts";
+import { type Reads, type SegmentStage, segmentStage } from "../pipeline/stage.ts";
+
+type Needs = Reads<"segments" | "virtualAddressOffset" | "tlsTemplate?">;
 
 /** Finds the one `PT_TLS` segment (gABI, "Thread-Local Storage"). */
-export const tlsExtract: SegmentStage<Checked & Partial<TlsExtracted>, TlsExtracted, "tls-extract"> = {
-  name: "tls-extract",
-  needs: ["segments"],
-  adds: ["tlsTemplate"],
-  segment: (phdr, { segments, tlsTemplate, virtualAddressOffset }) => {
-    if (phdr.p_type !== PT_TLS) return {};
+export const tlsExtract: SegmentStage<"tls-extract", Needs, Partial<TlsExtracted>> = segmentStage(
+  "tls-extract",
+  { needs: ["segments", "virtualAddressOffset", "tlsTemplate?"], adds: ["tlsTemplate"] },
+  (segment, { segments, tlsTemplate, virtualAddressOffset }) => {
+    const { index, p_type, p_vaddr, p_filesz, p_memsz, p_align } = segment;
+    if (p_type !== PT_TLS) return {};
     if (tlsTemplate) {
-      const otherIndex = segments.findIndex(({ p_type }) => p_type === PT_TLS);
-      throw new LoadError("tls-repeated", { index: phdr.index, field: "p_type", value: PT_TLS, otherIndex });
+      const otherIndex = segments.findIndex((other) => other.p_type === PT_TLS);
+      throw new LoadError("tls-repeated", { index, field: "p_type", value: PT_TLS, otherIndex });
     }
-    const startAddr = BigInt.asUintN(64, phdr.p_vaddr + virtualAddressOffset);
-    return { tlsTemplate: { startAddr, fileSize: phdr.p_filesz, memSize: phdr.p_memsz, align: phdr.p_align } };
+    const startAddr = BigInt.asUintN(64, p_vaddr + virtualAddressOffset);
+    return { tlsTemplate: { startAddr, fileSize: p_filesz, memSize: p_memsz, align: p_align } };
   },
-};
+);

@@ -1,5 +1,5 @@
 /**
- * Mapping as the stages do it: by the low 48 bits of addresses, onto given frames or fresh ones.
+ * Mapping as the stages do it: by the low 48 bits of addresses, so that a range may cross the non-canonical hole.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { PF_W, PF_X } from "../elf/constants.ts";
 import { canonical, LOW48_HIGHER_HALF, PAGE_SIZE } from "../memory/addresses.ts";
 import type { FrameOwner } from "../memory/frame_allocator.ts";
 import { NO_EXECUTE, PRESENT, WRITABLE } from "../paging/entry.ts";
-import type { Loading } from "../pipeline/stage.ts";
+import type { AddressSpace } from "./address_space.ts";
 
 /**
  * The flags of a segment's leaves: present; writable with `PF_W`; executable only with `PF_X`. `PF_R` changes nothing.
@@ -16,22 +16,22 @@ import type { Loading } from "../pipeline/stage.ts";
  * @param p_flags The program header's flags.
  * @returns Flags in the entry's own bits.
  */
-export function leafFlags(p_flags: number): bigint {
+export function flagsOf(p_flags: number): bigint {
   return PRESENT | (p_flags & PF_W ? WRITABLE : 0n) | (p_flags & PF_X ? 0n : NO_EXECUTE);
 }
 
 /**
- * Maps pages onto frames that lie one behind the other; the range may cross the non-canonical hole.
+ * Maps pages onto consecutive frames; the range may cross the non-canonical hole.
  *
- * @param loading Where to.
+ * @param space Where to.
  * @param low Low 48 bits of the first page's address.
  * @param phys Physical address of the first frame.
  * @param size Number of bytes, a multiple of 4096.
  * @param flags Flags of the leaves.
  * @throws {LoadError} "page-already-mapped" or "frames-exhausted".
  */
-export function mapPages(
-  { pageTable }: Pick<Loading, "pageTable">,
+export function mapLow48(
+  { pageTable }: AddressSpace,
   low: number,
   phys: number,
   size: number,
@@ -43,7 +43,7 @@ export function mapPages(
 }
 
 /** A run of fresh pages: neighbours in both address spaces. */
-export interface FreshRun {
+export interface LowRun {
   /** Low 48 bits of the first page's address. */
   readonly low: number;
   /** Physical address of its frame. */
@@ -55,7 +55,7 @@ export interface FreshRun {
 /**
  * Maps pages onto fresh zeroed frames; the range may cross the non-canonical hole.
  *
- * @param loading Where to.
+ * @param space Where to.
  * @param low Low 48 bits of the first page's address.
  * @param size Number of bytes, a multiple of 4096.
  * @param flags Flags of the leaves.
@@ -63,16 +63,16 @@ export interface FreshRun {
  * @returns The runs that were mapped.
  * @throws {LoadError} "page-already-mapped" or "frames-exhausted".
  */
-export function mapFresh(
-  { pageTable }: Pick<Loading, "pageTable">,
+export function mapFreshLow48(
+  space: AddressSpace,
   low: number,
   size: number,
   flags: bigint,
   owner: FrameOwner,
-): readonly FreshRun[] {
-  const map = (at: number, bytes: number): readonly FreshRun[] => {
+): readonly LowRun[] {
+  const map = (at: number, bytes: number): readonly LowRun[] => {
     if (bytes === 0) return [];
-    const runs = pageTable.mapFresh(canonical(at), bytes, flags, owner);
+    const runs = space.mapFresh(canonical(at), bytes, flags, owner);
     return runs.map(({ offset, phys, size }) => ({ low: at + offset, phys, size }));
   };
   const lower = low < LOW48_HIGHER_HALF ? Math.min(size, LOW48_HIGHER_HALF - low) : size;
@@ -82,17 +82,17 @@ export function mapFresh(
 /**
  * The frame of a page that several segments share: made on first use, and given the union of their permissions.
  *
- * @param loading Where to.
+ * @param space Where to.
  * @param low Low 48 bits of the page's address.
  * @param flags Flags of the segment that asks.
  * @returns Physical address of the frame.
  * @throws {LoadError} "frames-exhausted".
  */
-export function sharedFrame(loading: Pick<Loading, "pageTable">, low: number, flags: bigint): number {
+export function sharedFrame(space: AddressSpace, low: number, flags: bigint): number {
   const virt = canonical(low);
-  const found = loading.pageTable.translate(virt);
-  if (!found.mapped) return mapFresh(loading, low, PAGE_SIZE, flags, "copy")[0].phys;
+  const found = space.pageTable.translate(virt);
+  if (!found.mapped) return mapFreshLow48(space, low, PAGE_SIZE, flags, "copy")[0].phys;
   const union = ((found.flags | flags) & ~NO_EXECUTE) | (found.flags & flags & NO_EXECUTE);
-  loading.pageTable.updateFlags(virt, union);
+  space.pageTable.updateFlags(virt, union);
   return found.phys;
 }

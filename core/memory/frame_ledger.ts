@@ -1,0 +1,104 @@
+/**
+ * The ledger of frames: every frame that a load takes, checked, zeroed, and entered under its owner.
+ *
+ * @module
+ */
+
+import { LoadError } from "../errors.ts";
+import { PAGE_SIZE } from "./addresses.ts";
+import type { FrameAllocator, FrameOwner, FrameRun } from "./frame_allocator.ts";
+import { containsFrame, type PhysicalMemory } from "./physical_memory.ts";
+
+/** Frames as the loader takes them: checked, zeroed, and entered under their owner. */
+export interface FrameLedger {
+  /**
+   * Takes up to `count` consecutive zeroed frames: all of them if the allocator can, else one. The run is entered under
+   * its owner. `undefined` if none is left. Throws a `LoadError` "frame-unusable" if the allocator hands out a frame
+   * that is misaligned, outside memory or in use.
+   */
+  readonly allocateRun: (count: number, owner: FrameOwner) => FrameRun | undefined;
+  /**
+   * Takes one zeroed frame below `end` that the allocator will never hand out, that is not in use, and that `fits`: the
+   * lowest such, or `undefined` if there is none.
+   */
+  readonly claimBelow: (end: number, owner: FrameOwner, fits: (phys: number) => boolean) => number | undefined;
+  /** Every frame that was taken, as runs by owner, in the order of taking. */
+  readonly runs: () => readonly FrameRun[];
+  /** Physical address of the first frame that was never handed out. */
+  readonly nextFrame: number;
+  /** Number of frames handed out. */
+  readonly framesAllocated: number;
+}
+
+/** A range of physical memory that is in use already. */
+export interface TakenRange {
+  /** Physical address of its first byte. */
+  readonly start: number;
+  /** Physical address after its last byte. */
+  readonly end: number;
+  /** What is there, for error messages. */
+  readonly what: string;
+}
+
+/**
+ * Keeps the books of an allocator.
+ *
+ * @param frames The allocator.
+ * @param memory The memory that its frames lie in.
+ * @param taken Ranges of physical memory that it must not hand out.
+ * @param zeroed Whether its frames are known to be zero.
+ * @param reserved Physical address below which it hands out none; the start of memory if that is not known.
+ * @returns The ledger.
+ */
+export function frameLedger(
+  frames: FrameAllocator,
+  memory: PhysicalMemory,
+  taken: readonly TakenRange[],
+  zeroed: boolean,
+  reserved: number = memory.base,
+): FrameLedger {
+  const runs: { -readonly [K in keyof FrameRun]: FrameRun[K] }[] = [];
+  const enter = (phys: number, count: number, owner: FrameOwner): FrameRun => {
+    const size = count * PAGE_SIZE;
+    if (typeof phys !== "number") {
+      throw new TypeError(`The frame allocator gave ${String(phys)}, not a number or undefined`);
+    }
+    const unusable = (why: string): LoadError => new LoadError("frame-unusable", { field: why, value: phys });
+    if (phys % PAGE_SIZE !== 0) throw unusable("it is not a multiple of 4096");
+    if (!containsFrame(memory, phys) || phys + size > memory.base + memory.size) {
+      throw unusable("it lies outside this memory");
+    }
+    for (const { start, end, what } of taken) {
+      if (phys < end && phys + size > start) throw unusable(`${what} is there`);
+    }
+    if (!zeroed) memory.bytes(phys, size).fill(0);
+    const last = runs.at(-1);
+    if (last?.owner === owner && last.phys + last.size === phys) last.size += size;
+    else runs.push({ phys, size, owner });
+    return { phys, size, owner };
+  };
+  return Object.freeze({
+    allocateRun: (count: number, owner: FrameOwner) => {
+      const first = count > 1 ? frames.allocateFrames?.(count, owner) : undefined;
+      if (first !== undefined) return enter(first, count, owner);
+      const frame = frames.allocateFrame(owner);
+      return frame === undefined ? undefined : enter(frame, 1, owner);
+    },
+    claimBelow: (end: number, owner: FrameOwner, fits: (phys: number) => boolean) => {
+      const inUse = (phys: number) =>
+        taken.some(({ start, end }) => phys >= start && phys < end) ||
+        runs.some((run) => phys >= run.phys && phys < run.phys + run.size);
+      for (let phys = memory.base; phys < Math.min(end, reserved); phys += PAGE_SIZE) {
+        if (!inUse(phys) && fits(phys)) return enter(phys, 1, owner).phys;
+      }
+      return undefined;
+    },
+    runs: () => runs.map((run) => ({ ...run })),
+    get nextFrame() {
+      return frames.nextFrame;
+    },
+    get framesAllocated() {
+      return frames.framesAllocated;
+    },
+  });
+}

@@ -1,0 +1,37 @@
+/**
+ * Work on x86-64 page tables that lie in physical memory: opening, walking, mapping and listing them.
+ *
+ * @example
+ * ```ts
+ * import { loadKernel } from "@kload/kload";
+ * import { openPageTables, PRESENT, WRITABLE } from "@kload/kload/paging";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { memory, level4Frame, entryPoint } = await loadKernel(await Deno.readFile("examples/hello/hello.elf"));
+ * const tables = openPageTables(memory, level4Frame);
+ * tables.updateFlags(entryPoint, PRESENT | WRITABLE);
+ * const page = tables.translate(entryPoint);
+ * assertEquals(page.mapped && page.flags, PRESENT | WRITABLE);
+ * ```
+ *
+ * @module
+ */
+
+export {
+  ACCESSED,
+  DIRTY,
+  GLOBAL,
+  HUGE_PAGE,
+  NO_CACHE,
+  NO_EXECUTE,
+  type PageSize,
+  PRESENT,
+  USER_ACCESSIBLE,
+  WRITABLE,
+  WRITE_THROUGH,
+} from "./entry.ts";
+export type { Leaf, Mapping, Table } from "./listing.ts";
+export type { FreshRun } from "./map_run.ts";
+export type { MapOptions, Mapper, Translation, WalkStep } from "./mapper.ts";
+export { openPageTables } from "./open_page_tables.ts";
+export { type UsedLevel4Entries, usedLevel4Entries } from "./used_level4_entries.ts";

@@ -1,0 +1,26 @@
+/**
+ * What a stage returned, checked against what it says it adds.
+ *
+ * @module
+ */
+
+import type { Stage } from "./stage.ts";
+
+/**
+ * Checks what a stage returned.
+ *
+ * @param stage The stage.
+ * @param added What it returned.
+ * @returns The same; `undefined` if there is nothing in it.
+ * @throws {TypeError} If it is not an object, or has a key that the stage does not say it adds.
+ */
+export function checkAdded({ name, adds }: Stage, added: unknown): Readonly<Record<string, unknown>> | undefined {
+  if (added === undefined || added === null) return undefined;
+  if (typeof added !== "object") throw new TypeError(`Cannot use what stage "${name}" returned: it is not an object`);
+  const keys = Object.keys(added);
+  const unknown = keys.find((key) => !adds.includes(key));
+  if (unknown !== undefined) {
+    throw new TypeError(`Cannot use what stage "${name}" returned: it does not say that it adds "${unknown}"`);
+  }
+  return keys.length === 0 ? undefined : added as Readonly<Record<string, unknown>>;
+}

@@ -1,0 +1,155 @@
+/**
+ * Checks a list of plugins, and finds what they claim.
+ *
+ * @module
+ */
+
+import { segmentTypeName } from "../elf/constants.ts";
+import type { HeaderClaim } from "../elf/program_header.ts";
+import { isKebabCase } from "../pipeline/kebab_case.ts";
+import type { AnyHandler, AnyPlugin, Phase, PluginEntry } from "./plugin.ts";
+
+const PHASES: readonly Phase[] = ["load", "relocate", "seal"];
+const PLUGIN_KEYS: readonly string[] = ["name", "dependsOn", "handlers", "stages", "takes"];
+const HANDLER_KEYS: readonly string[] = ["type", "machine", "phase", "readsFile", "handle"];
+const STAGE_KEYS: readonly string[] = ["before", "after", "stage"];
+
+/** A claim with the plugin that made it. */
+export interface Claim {
+  /** The plugin. */
+  readonly plugin: AnyPlugin;
+  /** Its handler. */
+  readonly handler: AnyHandler;
+}
+
+/** A list of plugins that has been checked. */
+export interface PluginList {
+  /** The plugins, in the order in which they run: after those that they need, else as they were given. */
+  readonly plugins: readonly AnyPlugin[];
+  /** The claims on headers of a type, in files for a machine; in order of the plugins. */
+  readonly claimsOn: (p_type: number, e_machine: number) => readonly Claim[];
+  /** What these claims together ask for; `undefined` if there are none. */
+  readonly claimOn: (p_type: number, e_machine: number) => HeaderClaim | undefined;
+}
+
+/**
+ * Checks a list of plugins, and copies and freezes it.
+ *
+ * @param entries What the caller gave.
+ * @returns The plugins that are to run, and what they claim.
+ * @throws {TypeError} If a plugin is malformed, named twice, depends on one that is not given, or claims what another
+ * claims in the same phase.
+ */
+export function checkPlugins(entries: readonly PluginEntry[]): PluginList {
+  if (!Array.isArray(entries)) throw new TypeError("Cannot use the plugins: pass an array");
+  const given = entries.filter(Boolean).map((entry) => checkPlugin(entry as unknown));
+  const names = new Set<string>();
+  for (const { name } of given) {
+    if (names.has(name)) {
+      throw new TypeError(`Cannot use plugin "${name}": it is given twice`, { cause: { plugins: [name, name] } });
+    }
+    names.add(name);
+  }
+  const plugins = Object.freeze(inOrderOfNeed(given));
+  const claims = plugins.flatMap((plugin) => (plugin.handlers ?? []).map((handler): Claim => ({ plugin, handler })));
+  checkClaims(claims);
+  const claimsOn = (p_type: number, e_machine: number) =>
+    claims.filter(({ handler }) => handler.type === p_type && (handler.machine ?? e_machine) === e_machine);
+  const claimOn = (p_type: number, e_machine: number) => {
+    const found = claimsOn(p_type, e_machine);
+    return found.length === 0 ? undefined : { readsFile: found.some(({ handler }) => handler.readsFile) };
+  };
+  return Object.freeze({ plugins, claimsOn, claimOn });
+}
+
+function checkPlugin(entry: unknown): AnyPlugin {
+  const plugin = entry as AnyPlugin;
+  if (typeof entry === "function") {
+    throw new TypeError("Cannot use a function as plugin: call it, and pass the plugin that it returns");
+  }
+  if (typeof entry !== "object") throw new TypeError(`Cannot use ${String(entry)} as plugin: it must be an object`);
+  if (plugin.name === undefined) throw new TypeError("Cannot use a plugin without a name: give it one in kebab-case");
+  if (!isKebabCase(plugin.name)) {
+    throw new TypeError(`Cannot use plugin "${plugin.name}": its name must be in kebab-case`);
+  }
+  const who = `plugin "${plugin.name}"`;
+  checkKeys(plugin, PLUGIN_KEYS, who);
+  const { dependsOn = [], handlers = [], stages = [], takes } = plugin;
+  if (![dependsOn, handlers, stages].every(Array.isArray)) {
+    throw new TypeError(`Cannot use ${who}: dependsOn, handlers and stages must be arrays`);
+  }
+  if (takes !== undefined && typeof takes !== "function") {
+    throw new TypeError(`Cannot use ${who}: takes must be a function`);
+  }
+  for (const part of [...handlers, ...stages] as readonly unknown[]) {
+    if (typeof part === "object" && part !== null) continue;
+    throw new TypeError(`Cannot use ${who}: ${part} must be a handler or a placed stage`);
+  }
+  for (const handler of handlers) {
+    checkKeys(handler, HANDLER_KEYS, `a handler of ${who}`);
+    const { type, machine = 0, phase = "load", handle } = handler;
+    const numbers = [type, machine].every((value) => Number.isInteger(value) && value >= 0 && value < 2 ** 32);
+    if (!numbers || !PHASES.includes(phase) || typeof handle !== "function") {
+      throw new TypeError(
+        `Cannot use a handler of ${who}: it needs a type, a phase of ${PHASES.join(", ")}, and handle`,
+      );
+    }
+  }
+  for (const placed of stages) {
+    checkKeys(placed, STAGE_KEYS, `a stage of ${who}`);
+    if (("before" in placed) === ("after" in placed) || typeof placed.stage !== "object" || placed.stage === null) {
+      throw new TypeError(`Cannot use a stage of ${who}: it needs a stage, and one of before and after`);
+    }
+  }
+  const copy = <T>(list: readonly T[]): readonly T[] => Object.freeze(list.map((item) => Object.freeze({ ...item })));
+  return Object.freeze({
+    name: plugin.name,
+    dependsOn: Object.freeze([...dependsOn]),
+    handlers: copy(handlers),
+    stages: copy(stages),
+    ...(takes === undefined ? {} : { takes }),
+  });
+}
+
+function checkKeys(value: object, known: readonly string[], who: string): void {
+  const unknown = Object.keys(value).find((key) => !known.includes(key));
+  if (unknown !== undefined) {
+    throw new TypeError(`Cannot use ${who}: it has a key "${unknown}", known are ${known.join(", ")}`);
+  }
+}
+
+function inOrderOfNeed(given: readonly AnyPlugin[]): readonly AnyPlugin[] {
+  const ordered: AnyPlugin[] = [];
+  const add = (plugin: AnyPlugin, asked: readonly string[]): void => {
+    if (ordered.includes(plugin)) return;
+    if (asked.includes(plugin.name)) {
+      throw new TypeError(`Cannot use plugin "${plugin.name}": it depends on itself by way of ${asked.join(", ")}`);
+    }
+    for (const need of plugin.dependsOn ?? []) {
+      const found = given.find(({ name }) => name === need);
+      if (!found) {
+        throw new TypeError(`Cannot use plugin "${plugin.name}": it depends on plugin "${need}", which is not given`);
+      }
+      add(found, [...asked, plugin.name]);
+    }
+    ordered.push(plugin);
+  };
+  for (const plugin of given) add(plugin, []);
+  return ordered;
+}
+
+function checkClaims(claims: readonly Claim[]): void {
+  claims.forEach((one, at) => {
+    for (const other of claims.slice(at + 1)) {
+      const [a, b] = [one.handler, other.handler];
+      const phase = a.phase ?? "load";
+      if (a.type !== b.type || phase !== (b.phase ?? "load")) continue;
+      if (a.machine !== undefined && b.machine !== undefined && a.machine !== b.machine) continue;
+      throw new TypeError(
+        `Cannot use plugins "${one.plugin.name}" and "${other.plugin.name}": both claim program headers of type ` +
+          `${segmentTypeName(a.type)} in phase "${phase}"; leave one of them out`,
+        { cause: { plugins: [one.plugin.name, other.plugin.name] } },
+      );
+    }
+  });
+}

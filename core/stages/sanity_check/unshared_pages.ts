@@ -1,0 +1,86 @@
+/**
+ * Which pages of the file segments must not share: those that one of them may write.
+ *
+ * @module
+ */
+
+import { PF_W } from "../../elf/constants.ts";
+import { isMisaligned } from "../../elf/program_header.ts";
+import { alignUp, PAGE_SIZE, pageStart } from "../../memory/addresses.ts";
+import { bssPages } from "../../pipeline/bss_pages.ts";
+import type { Checked, FilePages } from "../../pipeline/context.ts";
+import type { Rules } from "../../rules.ts";
+import type { Loaded } from "./report_addresses.ts";
+
+/**
+ * Finds, for each writable segment, the file pages that another segment maps as well: linkers lay files out so that the
+ * end of the text and the start of the data are one page of the file, mapped at two addresses. Pages that are copied for
+ * other reasons do not count.
+ *
+ * @param loads The segments that are loaded.
+ * @param rules The rule set.
+ * @param sharedPages Pages of the address space that are merged.
+ * @returns The pages by header index, ascending; only segments that have any.
+ */
+export function findUnsharedPages(
+  loads: readonly Loaded[],
+  rules: Rules,
+  sharedPages: Checked["sharedPages"],
+): ReadonlyMap<number, readonly FilePages[]> {
+  const mapped = loads.map((segment) => ({ segment, pages: mappedFilePages(segment, rules, sharedPages) }))
+    .filter(({ pages }) => pages.start < pages.end);
+  const common = commonRanges(mapped.map(({ pages }) => pages));
+  const found = new Map<number, readonly FilePages[]>();
+  if (common.length === 0) return found;
+  for (const { segment: { index, p_flags }, pages } of mapped) {
+    if ((p_flags & PF_W) === 0) continue;
+    const own = cut(common, pages);
+    if (own.length > 0) found.set(index, own);
+  }
+  return found;
+}
+
+/** The file pages that stay mapped where the file lies: without merged ones, and the one that bss-fixup copies. */
+function mappedFilePages({ load }: Loaded, rules: Rules, sharedPages: Checked["sharedPages"]): FilePages {
+  const { start: low, fileOffset, fileSize } = load;
+  if (fileSize === 0 || isMisaligned(load)) return { start: 0, end: 0 };
+  const toFile = pageStart(fileOffset) - pageStart(low);
+  const lastPage = pageStart(low + fileSize - 1);
+  const first = sharedPages.has(pageStart(low)) ? 1 : 0;
+  const last = sharedPages.has(lastPage) || bssPages(load, rules)?.partial === lastPage ? 1 : 0;
+  return { start: pageStart(fileOffset) + first * PAGE_SIZE, end: alignUp(lastPage + 1) + toFile - last * PAGE_SIZE };
+}
+
+/** The parts of the file that at least two of the ranges have, ascending and apart from each other. */
+function commonRanges(ranges: readonly FilePages[]): readonly FilePages[] {
+  const edges = ranges.flatMap(({ start, end }) => [{ at: start, step: 1 }, { at: end, step: -1 }]);
+  edges.sort((a, b) => a.at - b.at || a.step - b.step);
+  const common: FilePages[] = [];
+  let depth = 0;
+  let from = 0;
+  for (const { at, step } of edges) {
+    if (depth >= 2 && at > from) {
+      const last = common.at(-1);
+      if (last?.end === from) common[common.length - 1] = { start: last.start, end: at };
+      else common.push({ start: from, end: at });
+    }
+    depth += step;
+    from = at;
+  }
+  return common;
+}
+
+/** The parts of ascending ranges that lie within another. */
+function cut(ascending: readonly FilePages[], { start, end }: FilePages): readonly FilePages[] {
+  let low = 0;
+  for (let high = ascending.length; low < high;) {
+    const middle = (low + high) >> 1;
+    if (ascending[middle].end > start) high = middle;
+    else low = middle + 1;
+  }
+  const parts: FilePages[] = [];
+  for (let at = low; at < ascending.length && ascending[at].start < end; at++) {
+    parts.push({ start: Math.max(start, ascending[at].start), end: Math.min(end, ascending[at].end) });
+  }
+  return parts;
+}
