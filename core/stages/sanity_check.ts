@@ -12,18 +12,20 @@ import { canonical, hexAddr, isCanonical, isPowerOfTwo, PAGE_SIZE, pageStart } f
 import { signExtendBit47 } from "../memory/sign_extend.ts";
 import type { Report } from "../diagnostics.ts";
 import type { Checked, FilePages } from "../pipeline/context.ts";
-import { type ImageStage, imageStage, type Reads } from "../pipeline/stage.ts";
+import { type ImageStage, imageStage, type NeedsOf, type Reads } from "../pipeline/stage.ts";
 import { loadDiagnostic } from "./load_diagnostics.ts";
 import { ADDRESS_RULES } from "./sanity_check/address_ranges.ts";
 import { type Loaded, reportAddresses } from "./sanity_check/report_addresses.ts";
 import { findUnsharedPages } from "./sanity_check/unshared_pages.ts";
 
-type Needs = Reads<
-  "rules" | "settings" | "intake" | "report" | "claimOn" | "fileHeader" | "programHeaders" | "placement?"
->;
-
 /** Refuses headers that cannot be loaded, reports those that may not mean what they say, and fixes the offset. */
-export const sanityCheck: ImageStage<"sanity-check", Needs, Checked> = imageStage(
+export const sanityCheck: ImageStage<
+  "sanity-check",
+  Reads<
+    "rules" | "settings" | "intake" | "report" | "claimOn" | "fileHeader" | "programHeaders" | "placement?"
+  >,
+  Checked
+> = imageStage(
   "sanity-check",
   {
     needs: ["rules", "settings", "intake", "report", "claimOn", "fileHeader", "programHeaders", "placement?"],
@@ -50,6 +52,8 @@ export const sanityCheck: ImageStage<"sanity-check", Needs, Checked> = imageStag
     return { segments, virtualAddressOffset, signedOffset: offset, entryPoint, sharedPages, unsharedPages };
   },
 );
+
+type Needs = NeedsOf<typeof sanityCheck>;
 
 /** `kernelBase` for a position-independent kernel, else the place that was chosen for it, else 0. */
 function chooseOffset({ rules, settings: { kernelBase }, placement, fileHeader, programHeaders }: Needs): bigint {

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { coreDump } from "../../boot/core_dump.ts";
-import { loadKernel, type Mapping, PRESENT, WRITABLE } from "../../mod.ts";
+import { loadKernel } from "../../mod.ts";
+import { type Mapping, PRESENT, WRITABLE } from "../../core/paging/mod.ts";
 import { buildElf } from "../elf_builder.ts";
 import { runTool, testWithTools } from "../tools.ts";
 import { example, loadBootable } from "./boot.ts";

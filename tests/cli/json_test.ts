@@ -3,7 +3,8 @@ import { encodeHex } from "@std/encoding/hex";
 import { problemOf } from "../../cli/output/cli_error.ts";
 import type { Kernel } from "../../cli/commands/load_by_preset.ts";
 import { errorJson, headersJson, kernelJson } from "../../cli/report/json.ts";
-import { defaultPipeline, LoadError, loadKernel, readHeaders } from "../../mod.ts";
+import { LoadError, loadKernel, readHeaders } from "../../mod.ts";
+import { defaultPipeline } from "../../core/stages/mod.ts";
 import { HELLO } from "./kload.ts";
 
 const file = await Deno.readFile(HELLO);

@@ -1,5 +1,6 @@
 import { assertEquals, assertObjectMatch, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { LoadError, loadKernel, NO_EXECUTE, PRESENT, WRITABLE } from "../../mod.ts";
+import { LoadError, loadKernel } from "../../mod.ts";
+import { NO_EXECUTE, PRESENT, WRITABLE } from "../../core/paging/mod.ts";
 import { ramdisk, type RamdiskOptions } from "../../plugins/ramdisk.ts";
 import { buildElf } from "../elf_builder.ts";
 

@@ -4,7 +4,8 @@ import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/as
 import { LoadError } from "../../../core/errors.ts";
 import { PF_R, PF_X } from "../../../core/elf/constants.ts";
 import type { KernelSource } from "../../../core/intake/source.ts";
-import { defaultPipeline, loadKernel, type LoadOptions } from "../../../core/load_kernel.ts";
+import { loadKernel, type LoadOptions } from "../../../core/load_kernel.ts";
+import { defaultPipeline } from "../../../core/stages/default_pipeline.ts";
 import { buildElf } from "../../elf_builder.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
