@@ -4,12 +4,11 @@
  * @module
  */
 
-import { closestString } from "@std/text/closest-string";
-import { RULES, type RuleSetName } from "../../mod.ts";
-import { usageError } from "../output/cli_error.ts";
+import type { RuleSetName } from "../../mod.ts";
+import { RULES } from "../../core/rules.ts";
 import type { KernelOptions } from "../commands/load_by_preset.ts";
-import { parseBytes, parseInteger, parsePages } from "./numbers.ts";
-import { printable } from "../output/text.ts";
+import { parseChoice } from "./choice.ts";
+import { parseAddress, parseBytes, parsePages } from "./numbers.ts";
 
 /** The options that flags can give, with the rule set always named. */
 export type FlagOptions = Pick<
@@ -22,7 +21,7 @@ export type FlagOptions = Pick<
  *
  * @param values The values as they were typed, by the names of their flags.
  * @returns The options.
- * @throws {CliError} "usage" where a value is malformed or out of bounds.
+ * @throws {CliError} "usage" if a value is malformed or out of bounds.
  */
 export function loadOptions(values: ReadonlyMap<string, string>): FlagOptions {
   const read = <T>(flag: string, parse: (flag: string, text: string) => T): T | undefined => {
@@ -39,26 +38,14 @@ export function loadOptions(values: ReadonlyMap<string, string>): FlagOptions {
   };
 }
 
-function parseAddress(flag: string, text: string): bigint {
-  const value = parseInteger(flag, text);
-  if (value < 1n << 64n) return value;
-  throw usageError(`Cannot use --${flag} ${printable(text)}: it has more than 64 bits`, undefined, {
-    flag,
-    value: text,
-  });
-}
-
 /**
  * Reads the name of a rule set.
  *
  * @param flag The flag that it is the value of.
  * @param text The name as it was typed.
  * @returns The name.
- * @throws {CliError} "usage" where there is no such rule set.
+ * @throws {CliError} "usage" if there is no such rule set.
  */
 export function parseRules(flag: string, text: string): RuleSetName {
-  if (Object.hasOwn(RULES, text)) return text as RuleSetName;
-  const names = Object.keys(RULES);
-  const hint = `Did you mean ${closestString(text, names)}? There are ${names.join(", ")}.`;
-  throw usageError(`Cannot use --${flag} ${printable(text)}: there is no such rule set`, hint, { flag, value: text });
+  return parseChoice(flag, text, Object.keys(RULES) as RuleSetName[]);
 }
