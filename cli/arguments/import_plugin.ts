@@ -92,12 +92,11 @@ function faultOf(plugin: unknown, module: string): Fault | undefined {
   if (plugin instanceof Promise) {
     return { message: "plugin is a promise, not a plugin", hint: "Wait for it: export const plugin = await …;" };
   }
-  if (typeof plugin !== "object" || plugin === null || Array.isArray(plugin)) {
-    const kind = plugin === null ? "null" : Array.isArray(plugin) ? "an array" : `a ${typeof plugin}`;
-    return {
-      message: `plugin is ${kind}, not an object`,
-      hint: "Export one plugin a module; --plugin can be repeated.",
-    };
+  if (Array.isArray(plugin)) {
+    return { message: "plugin is an array", hint: "Export one plugin from each module; --plugin can be repeated." };
+  }
+  if (typeof plugin !== "object" || plugin === null) {
+    return { message: `plugin is ${plugin === null ? "null" : `a ${typeof plugin}`}, not an object`, hint: WRITE };
   }
   const { name } = plugin as { readonly name?: unknown };
   if (isKebabCase(name)) return undefined;

@@ -5,6 +5,7 @@
  */
 
 import { errorHint, LoadError } from "../../core/errors.ts";
+import { stackOf } from "./error_stack.ts";
 import { spellFlags } from "./flag_names.ts";
 
 /** What can go wrong outside of the loader. */
@@ -92,12 +93,12 @@ export function problemOf(error: unknown): Problem {
     const { code, message, cause } = error;
     const detail: Readonly<Record<string, unknown>> = { ...error.detail };
     if (cause === undefined) return { code, message, detail, hint: errorHint(code), status: 1 };
-    const stack = code === "plugin-failed" ? stackOf(cause) : undefined;
+    const stack = code === "plugin-failed" ? stackOf(error) : undefined;
     return { code, message, detail, cause: messageOf(cause), stack, status: 1 };
   }
   if (error instanceof CliError) {
-    const { code, message, detail, hint, cause } = error;
-    const stack = code === "plugin-failed" ? stackOf(cause) : undefined;
+    const { code, message, detail, hint } = error;
+    const stack = code === "plugin-failed" ? stackOf(error) : undefined;
     return { code, message, detail, hint, stack, status: code === "usage" ? 2 : code === "interrupted" ? 130 : 1 };
   }
   const isOurs = error instanceof RangeError ||
@@ -106,13 +107,6 @@ export function problemOf(error: unknown): Problem {
     return { code: "usage", message: spellFlags(error.message), detail: {}, status: 2 };
   }
   return { code: "internal", message: messageOf(error), detail: {}, hint: REPORT_IT, stack: stackOf(error), status: 1 };
-}
-
-/** The frames of an error's stack, without its message. */
-function stackOf(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined;
-  const frames = error.stack?.split("\n").filter((line) => /^\s+at /.test(line)).map((line) => line.trim()) ?? [];
-  return frames.length === 0 ? undefined : frames.join("\n");
 }
 
 /**
