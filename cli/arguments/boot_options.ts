@@ -6,6 +6,9 @@
 
 import type { Arguments } from "./parse_arguments.ts";
 import { parsePageAddress, parsePages, valueError } from "./numbers.ts";
+import { readValue } from "./read_value.ts";
+
+const PAGE_SIZE = 4096;
 
 /** The longest side of a framebuffer, in pixels. */
 const MAX_SIDE = 16384;
@@ -32,24 +35,14 @@ export interface BootFlags {
  * @throws {CliError} "usage" if a value is malformed or out of bounds.
  */
 export function bootFlags({ values, switches }: Arguments): BootFlags {
-  const read = <T>(flag: string, parse: (flag: string, text: string) => T): T | undefined => {
-    const text = values.get(flag);
-    return text === undefined ? undefined : parse(flag, text);
-  };
-  const address = read("physical-memory", parsePageAddress);
+  const address = readValue(values, "physical-memory", parsePageAddress);
   return {
-    stackSize: read("stack-size", parseStackSize),
+    stackSize: readValue(values, "stack-size", (flag, text) => parsePages(flag, text, PAGE_SIZE)),
     physicalMemory: switches.has("physical-memory") ? { address } : undefined,
     identity: switches.has("identity"),
-    framebuffer: read("framebuffer", parseResolution),
+    framebuffer: readValue(values, "framebuffer", parseResolution),
     ramdisk: values.get("ramdisk"),
   };
-}
-
-function parseStackSize(flag: string, text: string): number {
-  const size = parsePages(flag, text);
-  if (size > 0) return size;
-  throw valueError(flag, text, "must be at least 4096 (4 KiB)");
 }
 
 function parseResolution(flag: string, text: string): { readonly width: number; readonly height: number } {

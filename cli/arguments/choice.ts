@@ -5,6 +5,7 @@
  */
 
 import { closestString } from "@std/text/closest-string";
+import { levenshteinDistance } from "@std/text/levenshtein-distance";
 import { valueError } from "./numbers.ts";
 
 /**
@@ -20,5 +21,7 @@ export function parseChoice<T extends string>(flag: string, text: string, choice
   const found = choices.find((choice) => choice === text);
   if (found !== undefined) return found;
   const guess = closestString(text, choices);
-  throw valueError(flag, text, `must be one of ${choices.join(", ")}`, `Did you mean --${flag} ${guess}?`);
+  const isClose = levenshteinDistance(text, guess) < guess.length / 2;
+  const hint = isClose ? `Did you mean --${flag} ${guess}?` : undefined;
+  throw valueError(flag, text, `must be one of ${choices.join(", ")}`, hint);
 }

@@ -4,10 +4,10 @@
  * @module
  */
 
+import type { Command } from "./flag.ts";
 import {
   BOOT_FLAGS,
-  type Command,
-  COMMON_FLAGS,
+  COLOR_FLAGS,
   JSON_FLAG,
   KERNEL_FLAGS,
   OUTPUT,
@@ -15,7 +15,8 @@ import {
   QUIET,
   RULES_FLAG,
   STRICT,
-} from "./flag.ts";
+  VERBOSE,
+} from "./shared_flags.ts";
 
 /** `kload load` and its flags. */
 export const LOAD: Command = {
@@ -37,7 +38,8 @@ Gzip is inflated on the way. Only the bytes that are needed are read.`,
     STRICT,
     JSON_FLAG,
     { ...QUIET, text: "Print no report and no progress; a JSON object is still printed" },
-    ...COMMON_FLAGS,
+    VERBOSE,
+    ...COLOR_FLAGS,
   ],
   examples: [
     ["kload kernel.elf", "load is the default command"],
@@ -58,7 +60,8 @@ machine or class; an objection of the default rules is reported if it shows in t
   flags: [
     JSON_FLAG,
     { ...QUIET, text: "Print no report: only the exit status says whether there are headers" },
-    ...COMMON_FLAGS,
+    VERBOSE,
+    ...COLOR_FLAGS,
   ],
   examples: [
     ["kload inspect kernel.elf", "the headers of a kernel"],
@@ -78,7 +81,8 @@ Every built-in one is used; a module of your own that exports plugin joins them 
     ...PLUGIN_FLAGS,
     { ...JSON_FLAG, text: "Print one JSON object instead of the table" },
     { ...QUIET, text: "Print no table: only the exit status says whether the plugins can be used" },
-    ...COMMON_FLAGS,
+    { ...VERBOSE, text: "Print the stack of an error in a plugin too" },
+    ...COLOR_FLAGS,
   ],
   takesSource: false,
   examples: [
@@ -93,7 +97,7 @@ export const IMAGE: Command = {
   summary: "Write a file that QEMU and GRUB boot as it is",
   about: `Loads a kernel with a stack, boot information and a page that leads into it, and writes all of that as a
 32-bit ELF file with a Multiboot header and a PVH note. The report says how to boot it.`,
-  flags: [OUTPUT, ...KERNEL_FLAGS, ...BOOT_FLAGS, STRICT, JSON_FLAG, QUIET, ...COMMON_FLAGS],
+  flags: [OUTPUT, ...KERNEL_FLAGS, ...BOOT_FLAGS, STRICT, JSON_FLAG, QUIET, VERBOSE, ...COLOR_FLAGS],
   examples: [
     ["kload image kernel.elf -o boot.elf", "for QEMU and for GRUB"],
     ["kload image pie.elf --kernel-base 0xffffffff80000000 -o boot.elf", "a position-independent kernel"],
@@ -122,7 +126,8 @@ export const RUN: Command = {
     ...BOOT_FLAGS,
     STRICT,
     { ...QUIET, text: "Print no report, just what the kernel writes" },
-    ...COMMON_FLAGS,
+    VERBOSE,
+    ...COLOR_FLAGS,
   ],
   examples: [
     ["kload run kernel.elf", "boot it"],
@@ -147,7 +152,8 @@ virtual addresses, and the registers at the entry point.`,
     STRICT,
     JSON_FLAG,
     QUIET,
-    ...COMMON_FLAGS,
+    VERBOSE,
+    ...COLOR_FLAGS,
   ],
   examples: [["kload dump --core kernel.elf -o kernel.core", "for gdb kernel.elf kernel.core"]],
 };

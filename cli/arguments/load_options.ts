@@ -4,17 +4,18 @@
  * @module
  */
 
-import type { RuleSetName } from "../../mod.ts";
+import type { LoadOptions, RuleSetName } from "../../mod.ts";
 import { RULES } from "../../core/rules.ts";
-import type { KernelOptions } from "../commands/load_by_preset.ts";
 import { parseChoice } from "./choice.ts";
 import { parseAddress, parseBytes, parsePages } from "./numbers.ts";
+import { readValue } from "./read_value.ts";
+
+const PAGE_SIZE = 4096;
 
 /** The options that flags can give, with the rule set always named. */
-export type FlagOptions = Pick<
-  KernelOptions,
-  "rules" | "memory" | "maxMemory" | "kernelOffset" | "level4Frame" | "kernelBase"
->;
+export type FlagOptions =
+  & Pick<LoadOptions, "memory" | "maxMemory" | "kernelOffset" | "level4Frame" | "kernelBase">
+  & { readonly rules: RuleSetName };
 
 /**
  * Reads the values of the flags.
@@ -24,17 +25,16 @@ export type FlagOptions = Pick<
  * @throws {CliError} "usage" if a value is malformed or out of bounds.
  */
 export function loadOptions(values: ReadonlyMap<string, string>): FlagOptions {
-  const read = <T>(flag: string, parse: (flag: string, text: string) => T): T | undefined => {
-    const text = values.get(flag);
-    return text === undefined ? undefined : parse(flag, text);
-  };
   return {
-    rules: read("rules", parseRules) ?? "default",
-    memory: { base: read("memory-base", parsePages), size: read("memory-size", parsePages) },
-    kernelOffset: read("kernel-offset", parsePages),
-    level4Frame: read("level4-frame", parsePages),
-    kernelBase: read("kernel-base", parseAddress),
-    maxMemory: read("max-memory", parseBytes),
+    rules: readValue(values, "rules", parseRules) ?? "default",
+    memory: {
+      base: readValue(values, "memory-base", parsePages),
+      size: readValue(values, "memory-size", (flag, text) => parsePages(flag, text, PAGE_SIZE)),
+    },
+    kernelOffset: readValue(values, "kernel-offset", parsePages),
+    level4Frame: readValue(values, "level4-frame", parsePages),
+    kernelBase: readValue(values, "kernel-base", parseAddress),
+    maxMemory: readValue(values, "max-memory", (flag, text) => parseBytes(flag, text, 1)),
   };
 }
 

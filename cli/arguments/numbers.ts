@@ -36,11 +36,13 @@ export function parseInteger(flag: string, text: string): bigint {
  *
  * @param flag The flag's name, without the dashes.
  * @param text Its value.
+ * @param least The smallest number that fits.
  * @returns The number.
- * @throws {CliError} "usage" if it is not a number, or larger than 2^52, where physical memory ends.
+ * @throws {CliError} "usage" if it is not a number, too small, or larger than 2^52, where physical memory ends.
  */
-export function parseBytes(flag: string, text: string): number {
+export function parseBytes(flag: string, text: string, least = 0): number {
   const value = parseInteger(flag, text);
+  if (value < least) throw valueError(flag, text, `must be at least ${least}`);
   if (value > PHYSICAL_END) throw valueError(flag, text, "must be at most 2^52 (0x10000000000000)");
   return Number(value);
 }
@@ -50,11 +52,12 @@ export function parseBytes(flag: string, text: string): number {
  *
  * @param flag The flag's name, without the dashes.
  * @param text Its value.
+ * @param least The smallest number that fits.
  * @returns The number.
- * @throws {CliError} "usage" if it is not a number, not a multiple of 4096, or larger than 2^52.
+ * @throws {CliError} "usage" if it is not a number, not a multiple of 4096, too small, or larger than 2^52.
  */
-export function parsePages(flag: string, text: string): number {
-  const value = parseBytes(flag, text);
+export function parsePages(flag: string, text: string, least = 0): number {
+  const value = parseBytes(flag, text, least);
   checkPages(flag, text, BigInt(value));
   return value;
 }

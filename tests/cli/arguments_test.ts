@@ -79,6 +79,7 @@ const GUESSES: readonly (readonly [string, string])[] = [
   ["a --memory-sise 1M", "--memory-size"],
   ["a --color alwys", "--color always"],
   ["a --rules defualt", "--rules default"],
+  ["a --rules bootlaoder-0.10", "--rules bootloader-0.10"],
   ["inspect a", "The command comes first: kload inspect a"],
   ["inspct a", "Did you mean kload inspect a?"],
   ["--memory-size 4 KiB a", "as one argument: --memory-size 4KiB"],
@@ -125,7 +126,7 @@ Deno.test("the flags of run, image and dump say what a kernel gets besides its s
 
 const UNFIT: readonly (readonly [string, string])[] = [
   ["--stack-size 0", "must be at least 4096"],
-  ["--stack-size 1000", "must be a multiple of 4096 (0x1000), such as 0x0 or 0x1000"],
+  ["--stack-size 5000", "must be a multiple of 4096 (0x1000), such as 0x1000 or 0x2000"],
   ["--physical-memory=0x1001", "must be a multiple of 4096 (0x1000), such as 0x1000 or 0x2000"],
   ["--physical-memory=0x800000000000", "must be canonical"],
   ["--physical-memory=here", "must be decimal or hex"],
@@ -205,6 +206,13 @@ Deno.test("an unknown rule set is refused with a guess", () => {
   const error = assertThrows(() => loadOptions(new Map([["rules", "bootlaoder-0.10"]])), CliError);
   assertStringIncludes(error.hint ?? "", "bootloader-0.10");
 });
+
+for (const [flag, least] of [["memory-size", 4096], ["max-memory", 1]] as const) {
+  Deno.test(`--${flag} 0 is refused with the least that fits`, () => {
+    const message = `Cannot use --${flag} 0: it must be at least ${least}`;
+    assertThrows(() => loadOptions(new Map([[flag, "0"]])), CliError, message);
+  });
+}
 
 Deno.test("a kernel base has no more than 64 bits", () => {
   assertThrows(() => loadOptions(new Map([["kernel-base", "0x10000000000000000"]])), CliError, "at most 64 bits");

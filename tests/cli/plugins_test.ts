@@ -83,6 +83,7 @@ Deno.test("kload plugins lists the plugins of a rule set with what they claim", 
   const report = await kload(["plugins", "--no-plugin", "relro"]);
   assertStringIncludes(report.stdout, "place before sanity-check");
   assertEquals(report.stdout.includes("relro"), false);
+  assertEquals(await kload(["plugins", "-q"]), { status: 0, stdout: "", stderr: "" });
   assertEquals((await kload(["plugins", HELLO])).status, 2);
 });
 
