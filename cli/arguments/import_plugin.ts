@@ -20,6 +20,14 @@ export interface ImportedPlugin {
   readonly plugin: AnyPlugin;
 }
 
+/** What is wrong with a plugin, and what to write instead. */
+interface Fault {
+  readonly message: string;
+  readonly hint: string;
+}
+
+const WRITE_OBJECT = "Write: export const plugin = { name: …, handlers: […] };";
+
 /**
  * Imports a module and takes the plugin that it exports.
  *
@@ -61,13 +69,6 @@ function isAboutModules(cause: unknown): cause is Error {
   return cause instanceof SyntaxError && /^The requested module .* at \S+:\d+:\d+$/.test(cause.message);
 }
 
-const WRITE = "Write: export const plugin = { name: …, handlers: […] };";
-
-interface Fault {
-  readonly message: string;
-  readonly hint: string;
-}
-
 function missingExport(found: Readonly<Record<string, unknown>>): Fault {
   const names = Object.keys(found);
   const message = "it does not export plugin";
@@ -76,7 +77,7 @@ function missingExport(found: Readonly<Record<string, unknown>>): Fault {
   }
   const candidate = names.find((name) => isPluginLike(found[name]));
   if (candidate !== undefined) return { message, hint: `Export it by that name: export { ${candidate} as plugin };` };
-  return { message, hint: WRITE };
+  return { message, hint: WRITE_OBJECT };
 }
 
 function isPluginLike(value: unknown): boolean {
@@ -96,15 +97,17 @@ function faultOf(plugin: unknown, module: string): Fault | undefined {
     return { message: "plugin is an array", hint: "Export one plugin from each module; --plugin can be repeated." };
   }
   if (typeof plugin !== "object" || plugin === null) {
-    return { message: `plugin is ${plugin === null ? "null" : `a ${typeof plugin}`}, not an object`, hint: WRITE };
+    return {
+      message: `plugin is ${plugin === null ? "null" : `a ${typeof plugin}`}, not an object`,
+      hint: WRITE_OBJECT,
+    };
   }
   const { name } = plugin as { readonly name?: unknown };
   if (isKebabCase(name)) return undefined;
-  const suggestion = `Write: export const plugin = { name: "${
-    suggestedName(typeof name === "string" ? name : module)
-  }", … };`;
-  if (typeof name !== "string") return { message: "it has no name", hint: suggestion };
-  return { message: `its name ${JSON.stringify(printable(name))} is not in kebab-case`, hint: suggestion };
+  const suggestion = suggestedName(typeof name === "string" ? name : module);
+  const hint = `Write: export const plugin = { name: "${suggestion}", … };`;
+  if (typeof name !== "string") return { message: "it has no name", hint };
+  return { message: `its name ${JSON.stringify(printable(name))} is not in kebab-case`, hint };
 }
 
 /** A name in kebab-case from any name, or from that of a file. */
