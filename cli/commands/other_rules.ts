@@ -4,7 +4,7 @@
  * @module
  */
 
-import { LoadError, RULES, type RuleSetName } from "../../mod.ts";
+import { type ErrorCode, LoadError, RULES, type RuleSetName } from "../../mod.ts";
 import { loadByPreset } from "./load_by_preset.ts";
 import type { FlagOptions } from "../arguments/load_options.ts";
 import type { PluginChoice } from "../arguments/plugin_choice.ts";
@@ -13,14 +13,17 @@ import type { Source } from "../input/source.ts";
 /** How long a source that somebody sends may keep the answer waiting, in milliseconds. */
 const PATIENCE = 3000;
 
+/** The codes of errors that say nothing about the file. */
+const NOT_THE_FILE: readonly ErrorCode[] = ["source-failed", "response-not-ok", "plugin-failed"];
+
 /**
- * Whether an error is about the file, rather than about the way to it.
+ * Whether an error is about the file, rather than about the way to it or a plugin.
  *
  * @param error What was thrown.
  * @returns True where other rules might think otherwise.
  */
 export function isRefusal(error: unknown): error is LoadError {
-  return error instanceof LoadError && error.code !== "source-failed" && error.code !== "response-not-ok";
+  return error instanceof LoadError && !NOT_THE_FILE.includes(error.code);
 }
 
 /**

@@ -38,7 +38,7 @@ export async function plugins({ values, lists }: Arguments, output: Output): Pro
   const builtIn = PRESET_PLUGINS(rules);
   const listed = choice(rules).map((plugin) => describe(plugin, builtIn.includes(plugin)));
   if (output.json) await output.print(stringify({ rules, plugins: listed }));
-  else await output.print(report(rules, listed, output));
+  else if (!output.quiet) await output.print(report(rules, listed, output));
   return 0;
 }
 

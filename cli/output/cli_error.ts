@@ -4,13 +4,15 @@
  * @module
  */
 
-import { errorHint, LoadError } from "../../mod.ts";
+import { errorHint, LoadError } from "../../core/errors.ts";
+import { stackOf } from "./error_stack.ts";
 import { spellFlags } from "./flag_names.ts";
 
 /** What can go wrong outside of the loader. */
 export type CliErrorCode =
   | "usage"
   | "source-failed"
+  | "plugin-failed"
   | "dump-failed"
   | "image-failed"
   | "qemu-failed"
@@ -72,6 +74,8 @@ export interface Problem {
   readonly cause?: string;
   /** What to do about it. */
   readonly hint?: string;
+  /** Where in the code it was thrown, line by line, if that is in a plugin or a fault of kload. */
+  readonly stack?: string;
   /** The exit status. */
   readonly status: number;
 }
@@ -89,18 +93,20 @@ export function problemOf(error: unknown): Problem {
     const { code, message, cause } = error;
     const detail: Readonly<Record<string, unknown>> = { ...error.detail };
     if (cause === undefined) return { code, message, detail, hint: errorHint(code), status: 1 };
-    return { code, message, detail, cause: messageOf(cause), status: 1 };
+    const stack = code === "plugin-failed" ? stackOf(error) : undefined;
+    return { code, message, detail, cause: messageOf(cause), stack, status: 1 };
   }
   if (error instanceof CliError) {
     const { code, message, detail, hint } = error;
-    return { code, message, detail, hint, status: code === "usage" ? 2 : code === "interrupted" ? 130 : 1 };
+    const stack = code === "plugin-failed" ? stackOf(error) : undefined;
+    return { code, message, detail, hint, stack, status: code === "usage" ? 2 : code === "interrupted" ? 130 : 1 };
   }
   const isOurs = error instanceof RangeError ||
     (error instanceof TypeError && /^Cannot (use|place)/.test(error.message));
   if (isOurs && error.message.startsWith("Cannot ")) {
     return { code: "usage", message: spellFlags(error.message), detail: {}, status: 2 };
   }
-  return { code: "internal", message: messageOf(error), detail: {}, hint: REPORT_IT, status: 1 };
+  return { code: "internal", message: messageOf(error), detail: {}, hint: REPORT_IT, stack: stackOf(error), status: 1 };
 }
 
 /**

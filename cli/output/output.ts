@@ -5,6 +5,7 @@
  */
 
 import { CliError, messageOf } from "./cli_error.ts";
+import { type ColorChoice, colorEnvironment, usesColor } from "./color.ts";
 import { type Paint, paintFor } from "./paint.ts";
 
 /** Where a command prints, and how. */
@@ -13,6 +14,8 @@ export interface Output {
   readonly json: boolean;
   /** There is to be no report and no progress. */
   readonly quiet: boolean;
+  /** There is to be more: the stack of a plugin's error. */
+  readonly verbose: boolean;
   /** The colours of standard output. */
   readonly paint: Paint;
   /** The colours of standard error. */
@@ -23,21 +26,26 @@ export interface Output {
   readonly printError: (text: string) => Promise<void>;
 }
 
+/** The flags about output. */
+export interface OutputFlags extends Pick<Output, "json" | "quiet" | "verbose"> {
+  /** When to print colors. */
+  readonly color: ColorChoice;
+}
+
 /**
- * Opens the output as the switches ask, which have to be known before the arguments are checked: a wrong flag is told
- * of in JSON too.
+ * Opens the output as the flags ask.
  *
- * @param args All the arguments.
+ * @param flags The flags.
  * @returns The output.
  */
-export function openOutput(args: readonly string[]): Output {
-  const flags = args.slice(0, args.includes("--") ? args.indexOf("--") : args.length);
-  const coloured = !flags.includes("--no-color");
+export function openOutput({ json, quiet, verbose, color }: OutputFlags): Output {
+  const environment = colorEnvironment();
   return {
-    json: flags.includes("--json"),
-    quiet: flags.includes("--quiet"),
-    paint: paintFor(coloured && Deno.stdout.isTerminal()),
-    paintError: paintFor(coloured && Deno.stderr.isTerminal()),
+    json,
+    quiet,
+    verbose,
+    paint: paintFor(usesColor(color, environment, Deno.stdout.isTerminal())),
+    paintError: paintFor(usesColor(color, environment, Deno.stderr.isTerminal())),
     print: async (text) => {
       try {
         await writeAll(Deno.stdout, text);

@@ -4,8 +4,6 @@
  * @module
  */
 
-import { bold, cyan, dim, red, yellow } from "@std/fmt/colors";
-
 /** Colours what it is given, by what it means. */
 export interface Paint {
   /** What went wrong. */
@@ -20,14 +18,22 @@ export interface Paint {
   readonly faint: (text: string) => string;
 }
 
+// ECMA-48 "SGR"; the colors of the standard library stay off under NO_COLOR, before which --color goes.
+const style = (on: string, off: number) => (text: string): string => `\x1b[${on}m${text}\x1b[${off}m`;
 const plain = (text: string): string => text;
 const PLAIN: Paint = { error: plain, warning: plain, title: plain, label: plain, faint: plain };
-const COLOURED: Paint = { error: (text) => bold(red(text)), warning: yellow, title: bold, label: cyan, faint: dim };
+const COLOURED: Paint = {
+  error: style("1;31", 0),
+  warning: style("33", 39),
+  title: style("1", 22),
+  label: style("36", 39),
+  faint: style("2", 22),
+};
 
 /**
  * Chooses the colours for a stream.
  *
- * @param coloured Whether it gets any; the environment's `NO_COLOR` has the last word.
+ * @param coloured Whether it gets any.
  * @returns The colours.
  */
 export function paintFor(coloured: boolean): Paint {

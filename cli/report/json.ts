@@ -91,10 +91,10 @@ export function headersJson({ fileHeader, programHeaders, bytesRead }: Headers, 
  * @returns The object, and a line break.
  */
 export function errorJson(
-  { code, message, detail, cause, hint }: Problem,
+  { code, message, detail, cause, hint, stack }: Problem,
   acceptedBy?: readonly RuleSetName[],
 ): string {
-  return stringify({ error: { code, message, detail, cause, hint, acceptedBy } });
+  return stringify({ error: { code, message, detail, cause, hint, stack, acceptedBy } });
 }
 
 /**

@@ -25,19 +25,22 @@ export type FindOtherRules = () => Promise<readonly RuleSetName[] | undefined>;
  */
 export async function tell(problem: Problem, output: Output, findOtherRules?: FindOtherRules): Promise<number> {
   if (output.json && problem.code !== "output-failed") {
-    await output.print(errorJson(problem, await findOtherRules?.()));
+    const shown = output.verbose ? problem : { ...problem, stack: undefined };
+    await output.print(errorJson(shown, await findOtherRules?.()));
   } else if (problem.code !== "interrupted") {
-    await output.printError(problemText(problem, output.paintError));
+    await output.printError(problemText(problem, output));
     const names = await findOtherRules?.();
     if (names) await output.printError(noteText(names, output.paintError));
   }
   return problem.status;
 }
 
-function problemText({ code, message, cause, hint }: Problem, paint: Paint): string {
+function problemText({ code, message, cause, hint, stack }: Problem, { paintError: paint, verbose }: Output): string {
   const lines = [paint.error(`error[${code}]:`) + ` ${printable(spellFlags(message))}`];
   if (cause !== undefined) lines.push(`${paint.label("cause:")} ${printable(cause)}`);
+  if (stack !== undefined && verbose) lines.push(...stack.split("\n").map((frame) => `  ${printable(frame)}`));
   if (hint !== undefined) lines.push(`${paint.label("hint:")} ${printable(spellFlags(hint))}`);
+  if (stack !== undefined && !verbose) lines.push(`${paint.label("hint:")} --verbose shows the stack of the error.`);
   return lines.join("\n") + "\n";
 }
 
