@@ -210,8 +210,8 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
     hint: "The cause says what went wrong in the plugin; leave it out (--no-plugin) to load without it.",
   },
   "source-failed": {
-    message: ({ field, value }) => `Cannot read the source: it failed; ${field} is ${value}`,
-    hint: "The cause says what went wrong: see the error's cause.",
+    message: ({ field, value }) => `Cannot read the source: it failed when ${field} was ${value}`,
+    hint: "The error's cause says what went wrong.",
   },
   "response-not-ok": {
     message: ({ field, value }) => `Cannot read the response: ${field} is ${value}`,
