@@ -211,7 +211,7 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
   },
   "source-failed": {
     message: ({ field, value }) => `Cannot read the source: it failed when ${field} was ${value}`,
-    hint: "The error's cause says what went wrong.",
+    hint: "The cause says what went wrong: see the error's cause.",
   },
   "response-not-ok": {
     message: ({ field, value }) => `Cannot read the response: ${field} is ${value}`,

@@ -136,8 +136,7 @@ export interface LoadedKernel<P extends readonly PluginEntry[] = [], S extends r
  * Loads a 64-bit ELF kernel into physical memory and builds its page tables there.
  *
  * The file's first byte lies at `kernelOffset`; its pages are mapped where they lie, and only what has to differ from
- * the file gets frames of its own. Of a source with `read(buffer)` nothing past the last byte that is needed is read, of
- * a stream nothing past the chunk that holds it; then the source is let go.
+ * the file gets frames of its own. Nothing is read past the last byte that is needed, and the source is let go.
  *
  * @example A kernel of one page, from bytes
  * ```ts

@@ -12,6 +12,8 @@ import { adviceOn } from "./source_advice.ts";
 import { streamSource } from "./stream_source.ts";
 import { hasMethod, isBuffer, isBytes, isDetached } from "./value_kind.ts";
 
+export type { ByteReader, NodeFileHandle };
+
 /**
  * Where a kernel's bytes come from: bytes, a stream of them, an open file or anything with `read(buffer)` (it is read
  * from its current position and stays open), a `Blob`, or an ok `Response`.

@@ -9,7 +9,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { LoadError } from "../../../core/errors.ts";
-import type { ByteReader } from "../../../core/intake/reader_source.ts";
+import type { ByteReader } from "../../../core/intake/source.ts";
 import { loadKernel } from "../../../core/load_kernel.ts";
 import { buildElf } from "../../elf_builder.ts";
 

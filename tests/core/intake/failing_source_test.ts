@@ -3,8 +3,7 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { PF_R, PF_W, PF_X, PT_NOTE } from "../../../core/elf/constants.ts";
 import { type ErrorCode, LoadError } from "../../../core/errors.ts";
-import type { ByteReader } from "../../../core/intake/reader_source.ts";
-import type { KernelSource } from "../../../core/intake/source.ts";
+import type { ByteReader, KernelSource } from "../../../core/intake/source.ts";
 import { loadKernel } from "../../../core/load_kernel.ts";
 import type { RuleSetName } from "../../../core/rules.ts";
 import { buildElf } from "../../elf_builder.ts";

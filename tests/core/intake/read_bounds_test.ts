@@ -4,10 +4,10 @@ import { assert, assertEquals, assertLessOrEqual, assertRejects, assertStrictEqu
 import { equals } from "@std/bytes/equals";
 import { PF_R, PF_W, PF_X, PT_NOTE } from "../../../core/elf/constants.ts";
 import { type ErrorCode, LoadError } from "../../../core/errors.ts";
-import type { ByteReader } from "../../../core/intake/reader_source.ts";
+import type { ByteReader } from "../../../core/intake/source.ts";
 import { type LoadedKernel, loadKernel, type LoadOptions } from "../../../core/load_kernel.ts";
-import { readHeaders } from "../../../core/read_headers.ts";
 import { physicalMemory } from "../../../core/memory/physical_memory.ts";
+import { readHeaders } from "../../../core/read_headers.ts";
 import type { RuleSetName } from "../../../core/rules.ts";
 import { buildElf, type ElfSpec, fileByte, writeFileHeader } from "../../elf_builder.ts";
 

@@ -7,11 +7,10 @@ import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/as
 import { equals } from "@std/bytes/equals";
 import { PF_R, PF_W, PF_X } from "../../../core/elf/constants.ts";
 import { LoadError } from "../../../core/errors.ts";
-import type { ByteReader } from "../../../core/intake/reader_source.ts";
-import { type KernelSource, openSource } from "../../../core/intake/source.ts";
-import { readHeaders } from "../../../core/read_headers.ts";
+import { type ByteReader, type KernelSource, openSource } from "../../../core/intake/source.ts";
 import { type LoadedKernel, loadKernel, type LoadOptions } from "../../../core/load_kernel.ts";
 import { physicalMemory } from "../../../core/memory/physical_memory.ts";
+import { readHeaders } from "../../../core/read_headers.ts";
 import type { RuleSetName } from "../../../core/rules.ts";
 import { buildElf } from "../../elf_builder.ts";
 
