@@ -11,6 +11,7 @@ import { concat } from "@std/bytes/concat";
 import { LoadError } from "../errors.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
 import type { ByteSource } from "./byte_source.ts";
+import { eventLoopTurn } from "./event_loop_turn.ts";
 import { unlessAborted } from "./unless_aborted.ts";
 
 /** How far a load has come. */
@@ -97,7 +98,7 @@ export function openIntake(source: ByteSource, { maxMemory, signal, onProgress }
   const readSome = async (wanted: number): Promise<void> => {
     if (performance.now() - lastTurn > TURN_AFTER) {
       // Reads that never wait for anything would let no abort in.
-      await new Promise((resolve) => setTimeout(resolve, 0));
+      await eventLoopTurn();
       lastTurn = performance.now();
     }
     signal?.throwIfAborted();
