@@ -54,7 +54,7 @@ export type { FileHeader } from "./core/elf/file_header.ts";
 export type { HeaderClaim, LoadRange, ProgramHeader, Segment } from "./core/elf/program_header.ts";
 export { segmentTypeName } from "./core/elf/constants.ts";
 
-export type { ByteReader, KernelSource } from "./core/intake/source.ts";
+export type { ByteReader, KernelSource, NodeFileHandle } from "./core/intake/source.ts";
 export type { Progress } from "./core/intake/intake.ts";
 
 export { type PhysicalMemory, physicalMemory } from "./core/memory/physical_memory.ts";

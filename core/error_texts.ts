@@ -217,7 +217,7 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
     hint: "The cause says what went wrong in the plugin; leave it out to load without it.",
   },
   "source-failed": {
-    message: ({ field, value }) => `Cannot read the source: it failed; ${field} is ${value}`,
+    message: ({ field, value }) => `Cannot read the source: it failed when ${field} was ${value}`,
     hint: "The cause says what went wrong: see the error's cause.",
   },
   "response-not-ok": {

@@ -77,7 +77,7 @@ Deno.test("a body that breaks off or is empty fails", async () => {
 
 const UNREACHABLE: readonly (readonly [string, string, readonly string[], string])[] = [
   ["of no host", "http://kernel.invalid/x", ["-A"], ""],
-  ["that is none", "http://%%/x", ["-A"], "it is no valid URL"],
+  ["that is none", "http://%%/x", ["-A"], "it is not a valid URL"],
   ["without the permission", "http://127.0.0.1:1234/x", [], "--allow-net=127.0.0.1:1234"],
 ];
 

@@ -201,6 +201,24 @@ for (const [rules, options] of OPTIONS) {
   });
 }
 
+Deno.test("an abort is heard between reads that never wait for anything", async () => {
+  const header = buildElf({ segments: [{ filesz: 0x100 }] });
+  for (const wait of [(count: number) => count, (count: number) => Promise.resolve(count)]) {
+    let at = 0;
+    const read = (into: Uint8Array) => {
+      if (performance.now() - start > 5000) throw new Error("the abort was not heard");
+      into.set(header.subarray(at, at + into.length));
+      const count = Math.min(into.length, 100);
+      at += count;
+      return wait(count);
+    };
+    const start = performance.now();
+    const signal = AbortSignal.timeout(50);
+    const load = loadKernel({ read }, { rules: "bootloader-0.10", signal });
+    assertStrictEquals(await load.then(() => undefined, (error) => error), signal.reason);
+  }
+});
+
 Deno.test("an abort does not wait for a stream whose cancel() never ends", async () => {
   const controller = new AbortController();
   const stream = new ReadableStream<Bytes>({ pull: never, cancel: never });
