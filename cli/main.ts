@@ -8,8 +8,8 @@ import config from "../deno.json" with { type: "json" };
 import { type Arguments, parseArguments } from "./arguments/parse_arguments.ts";
 import { type Command, type CommandName, COMMANDS } from "./arguments/command_table.ts";
 import { dumpCore } from "./commands/dump.ts";
-import { problemOf } from "./output/cli_error.ts";
-import { tell } from "./report/print_error.ts";
+import { printError } from "./report/print_error.ts";
+import { problemOf } from "./report/problem.ts";
 import { commandHelp, generalHelp, helpOn } from "./arguments/help.ts";
 import { image } from "./commands/image.ts";
 import { inspect } from "./commands/inspect.ts";
@@ -37,7 +37,7 @@ export async function main(args: readonly string[]): Promise<number> {
   try {
     return await untilInterrupted((signal) => dispatch(args, output, signal));
   } catch (error) {
-    return await tell(problemOf(error), output);
+    return await printError(problemOf(error), output);
   }
 }
 

@@ -5,6 +5,7 @@
  */
 
 import { checkDiagnostic, type Diagnostic } from "./diagnostics.ts";
+import { amended, LoadError } from "./errors.ts";
 import type { FileHeader } from "./elf/file_header.ts";
 import type { ProgramHeader } from "./elf/program_header.ts";
 import { openIntake, type Progress } from "./intake/intake.ts";
@@ -206,7 +207,7 @@ export async function loadKernel<
   } catch (error) {
     await intake.close(error).catch(() => {});
     signal?.throwIfAborted();
-    throw error;
+    throw error instanceof LoadError && diagnostics.length > 0 ? amended(error, { diagnostics }) : error;
   }
 }
 

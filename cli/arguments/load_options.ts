@@ -5,17 +5,15 @@
  */
 
 import { closestString } from "@std/text/closest-string";
-import { RULES, type RuleSetName } from "../../mod.ts";
+import { type LoadOptions, RULES, type RuleSetName } from "../../mod.ts";
 import { usageError } from "../output/cli_error.ts";
-import type { KernelOptions } from "../commands/load_by_preset.ts";
 import { parseBytes, parseInteger, parsePages } from "./numbers.ts";
 import { printable } from "../output/text.ts";
 
 /** The options that flags can give, with the rule set always named. */
-export type FlagOptions = Pick<
-  KernelOptions,
-  "rules" | "memory" | "maxMemory" | "kernelOffset" | "level4Frame" | "kernelBase"
->;
+export type FlagOptions =
+  & Pick<LoadOptions, "memory" | "maxMemory" | "kernelOffset" | "level4Frame" | "kernelBase">
+  & { readonly rules: RuleSetName };
 
 /**
  * Reads the values of the flags.

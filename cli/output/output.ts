@@ -1,43 +1,50 @@
 /**
- * Standard output and standard error, and how they are wanted.
+ * Standard output and standard error, and what the switches ask of them.
  *
  * @module
  */
 
 import { CliError, messageOf } from "./cli_error.ts";
+import { pageOf } from "./page.ts";
 import { type Paint, paintFor } from "./paint.ts";
 
 /** Where a command prints, and how. */
 export interface Output {
-  /** Standard output gets one JSON object and nothing else. */
+  /** Whether standard output gets one JSON object and nothing else. */
   readonly json: boolean;
-  /** There is to be no report and no progress. */
+  /** Whether to leave out the report and the progress line. */
   readonly quiet: boolean;
-  /** The colours of standard output. */
+  /** Whether the report has the remarks of severity "info" too. */
+  readonly verbose: boolean;
+  /** Colours and width of standard output. */
   readonly paint: Paint;
-  /** The colours of standard error. */
+  /** Colours and width of standard error. */
   readonly paintError: Paint;
   /** Prints to standard output. A reader that went away is no error; anything else is a `CliError` "output-failed". */
   readonly print: (text: string) => Promise<void>;
-  /** Prints to standard error, if it can. */
+  /** Prints to standard error, if possible. */
   readonly printError: (text: string) => Promise<void>;
 }
 
 /**
- * Opens the output as the switches ask, which have to be known before the arguments are checked: a wrong flag is told
- * of in JSON too.
+ * Opens the output as the switches ask. They are looked for before the arguments are checked, so that a wrong flag is
+ * reported in JSON too.
  *
  * @param args All the arguments.
  * @returns The output.
  */
 export function openOutput(args: readonly string[]): Output {
   const flags = args.slice(0, args.includes("--") ? args.indexOf("--") : args.length);
+  const has = (name: string): boolean => {
+    return flags.some((flag) => flag === `--${name}` || (/^-[jqv]+$/.test(flag) && flag.includes(name[0])));
+  };
   const coloured = !flags.includes("--no-color");
   return {
-    json: flags.includes("--json"),
-    quiet: flags.includes("--quiet"),
-    paint: paintFor(coloured && Deno.stdout.isTerminal()),
-    paintError: paintFor(coloured && Deno.stderr.isTerminal()),
+    json: has("json"),
+    quiet: has("quiet"),
+    verbose: has("verbose"),
+    paint: paintFor(coloured && Deno.stdout.isTerminal(), pageOf(Deno.stdout)),
+    paintError: paintFor(coloured && Deno.stderr.isTerminal(), pageOf(Deno.stderr)),
     print: async (text) => {
       try {
         await writeAll(Deno.stdout, text);

@@ -1,13 +1,14 @@
 /**
- * Colours by their meaning.
+ * Colours by their meaning, for a page of some width.
  *
  * @module
  */
 
 import { bold, cyan, dim, red, yellow } from "@std/fmt/colors";
+import { type Page, UNBOUNDED } from "./page.ts";
 
-/** Colours what it is given, by what it means. */
-export interface Paint {
+/** How text is laid out and coloured for one stream. */
+export interface Paint extends Page {
   /** What went wrong. */
   readonly error: (text: string) => string;
   /** What may be wrong. */
@@ -20,16 +21,19 @@ export interface Paint {
   readonly faint: (text: string) => string;
 }
 
+type Colours = Omit<Paint, keyof Page>;
+
 const plain = (text: string): string => text;
-const PLAIN: Paint = { error: plain, warning: plain, title: plain, label: plain, faint: plain };
-const COLOURED: Paint = { error: (text) => bold(red(text)), warning: yellow, title: bold, label: cyan, faint: dim };
+const PLAIN: Colours = { error: plain, warning: plain, title: plain, label: plain, faint: plain };
+const COLOURED: Colours = { error: (text) => bold(red(text)), warning: yellow, title: bold, label: cyan, faint: dim };
 
 /**
  * Chooses the colours for a stream.
  *
  * @param coloured Whether it gets any; the environment's `NO_COLOR` has the last word.
- * @returns The colours.
+ * @param page The stream's page.
+ * @returns The colours, and the page.
  */
-export function paintFor(coloured: boolean): Paint {
-  return coloured ? COLOURED : PLAIN;
+export function paintFor(coloured: boolean, page: Page = UNBOUNDED): Paint {
+  return { ...(coloured ? COLOURED : PLAIN), ...page };
 }

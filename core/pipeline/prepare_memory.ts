@@ -157,9 +157,13 @@ function allocate(base: number, size: number, maxMemory: number): PhysicalMemory
 
 function checkLevel4Frame(memory: PhysicalMemory, frame: number, fileStart: number, fileEnd: number): void {
   if (!containsFrame(memory, frame)) {
-    throw new RangeError(`Cannot use ${hexAddr(frame)} as level4Frame: it is no frame of the memory`);
+    throw new RangeError(`Cannot use ${hexAddr(frame)} as level4Frame: it is no frame of the memory`, {
+      cause: { option: "level4Frame", value: frame },
+    });
   }
   if (frame >= fileStart && frame < fileEnd) {
-    throw new RangeError(`Cannot use ${hexAddr(frame)} as level4Frame: the file's bytes are there`);
+    throw new RangeError(`Cannot use ${hexAddr(frame)} as level4Frame: the file's bytes are there`, {
+      cause: { option: "level4Frame", value: frame },
+    });
   }
 }

@@ -49,14 +49,20 @@ export function checkSettings(options: {
   const base = physicalPages(options.memory?.base ?? 0, "the base of physical memory");
   const size = memory ? undefined : options.memory?.size;
   if (size !== undefined && physicalPages(size, "the size of physical memory") > maxMemory) {
-    throw new RangeError(`Cannot allocate ${hexAddr(size)} bytes of memory: maxMemory is ${hexAddr(maxMemory)}`);
+    throw new RangeError(`Cannot allocate ${hexAddr(size)} bytes of memory: maxMemory is ${hexAddr(maxMemory)}`, {
+      cause: { option: "memory" },
+    });
   }
   const kernelOffset = physicalPages(options.kernelOffset ?? base + DEFAULT_KERNEL_OFFSET, "kernelOffset");
   if (kernelOffset < base) {
-    throw new RangeError(`Cannot use ${hexAddr(kernelOffset)} as kernelOffset: memory starts at ${hexAddr(base)}`);
+    throw new RangeError(`Cannot use ${hexAddr(kernelOffset)} as kernelOffset: memory starts at ${hexAddr(base)}`, {
+      cause: { option: "kernelOffset", value: kernelOffset },
+    });
   }
   if (level4Frame !== undefined && physicalPages(level4Frame, "level4Frame") > PHYSICAL_END - PAGE_SIZE) {
-    throw new RangeError(`Cannot use ${hexAddr(level4Frame)} as level4Frame: it ends above 2^52`);
+    throw new RangeError(`Cannot use ${hexAddr(level4Frame)} as level4Frame: it ends above 2^52`, {
+      cause: { option: "level4Frame", value: level4Frame },
+    });
   }
   if (kernelBase !== undefined && typeof kernelBase !== "bigint") {
     throw new TypeError(`Cannot use ${kernelBase} as kernelBase: it is no bigint`);
