@@ -11,26 +11,32 @@ import { hex } from "../output/text.ts";
 interface FlagHint {
   /** The flag's name, without the dashes. */
   readonly flag: string;
-  /** Says what to do with it; nothing if it does not help in this case. */
+  /** Says what to do, in place of the loader's own hint; nothing if the flag does not help in this case. */
   readonly hint: (error: LoadError) => string | undefined;
 }
 
 const MEMORY_SIZE: FlagHint = {
   flag: "memory-size",
-  hint: () => "--memory-size sets the size of memory; without it, memory is as large as the kernel needs.",
+  hint: () => "Give a larger --memory-size, or leave it out to have it computed.",
 };
 
 const FLAG_HINTS: { readonly [C in ErrorCode]?: FlagHint } = {
-  "kernel-base-refused": { flag: "kernel-base", hint: () => "Leave out --kernel-base." },
+  "kernel-base-refused": {
+    flag: "kernel-base",
+    hint: () => "Leave out --kernel-base, or link the kernel as position-independent (-static-pie).",
+  },
   "kernel-base-misaligned": { flag: "kernel-base", hint: alignedBase },
-  "memory-limit-exceeded": { flag: "max-memory", hint: () => "--max-memory sets the limit." },
+  "memory-limit-exceeded": {
+    flag: "max-memory",
+    hint: () => "If the kernel is meant to be that large, raise --max-memory; otherwise its headers are damaged.",
+  },
   "memory-too-small": MEMORY_SIZE,
   "frames-exhausted": MEMORY_SIZE,
   "plugin-failed": { flag: "no-plugin", hint: () => "--no-plugin NAME leaves a built-in plugin out." },
 };
 
 /**
- * What flags help with an error.
+ * How a flag helps with an error.
  *
  * @param error The error.
  * @param flags Names of the flags that the command has.
@@ -44,7 +50,7 @@ export function flagHint(error: LoadError, flags: readonly string[]): string | u
 function alignedBase({ detail }: LoadError): string | undefined {
   const { value, limit } = detail as LimitPlace;
   if (typeof value !== "bigint" || !(limit > 0)) return undefined;
-  return `--kernel-base ${hex(value - value % BigInt(limit))} is such a multiple.`;
+  return `--kernel-base ${hex(value - value % BigInt(limit))} keeps the alignment of every segment.`;
 }
 
 /** The flag of an option, and what holds for its value; without that, the error's own message says it. */

@@ -67,8 +67,7 @@ function loadProblem(error: LoadError, circumstances?: Circumstances): Problem {
   const { name, verdict = "not loaded", flags = [] } = circumstances ?? {};
   const { code, message, diagnostics = [] } = error;
   const cause = error.cause === undefined ? undefined : messageOf(error.cause);
-  const hints = [...(cause === undefined ? [errorHint(code)] : []), flagHint(error, flags)];
-  const hint = hints.filter((text) => text !== undefined).join(" ") || undefined;
+  const hint = flagHint(error, flags) ?? (cause === undefined ? errorHint(code) : undefined);
   const detail = { ...error.detail };
   return { name, verdict, code, message, detail, cause, hint, diagnostics, status: 1 };
 }

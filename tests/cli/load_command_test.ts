@@ -80,7 +80,7 @@ Deno.test("a file that is refused late comes with the remarks so far", async () 
   const { status, stderr } = await run(load, segments, ["verbose"], { "max-memory": "0x200000" });
   assertEquals(status, 1);
   assertMatch(stderr, /^.*kernel\.elf: not loaded\nerror\[memory-limit-exceeded\]: /);
-  assertStringIncludes(stderr, "--max-memory sets the limit.");
+  assertStringIncludes(stderr, "raise --max-memory");
   assertStringIncludes(stderr, "  info[physical-address-ignored]: Program header 0: ");
   const { stdout } = await run(load, segments, ["json"], { "max-memory": "0x200000" });
   const { error } = JSON.parse(stdout);
