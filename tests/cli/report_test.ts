@@ -3,6 +3,7 @@ import { PRESET_PLUGINS } from "../../cli/arguments/plugin_choice.ts";
 import { loadByPreset } from "../../cli/commands/load_by_preset.ts";
 import { terminalPage } from "../../cli/output/page.ts";
 import { paintFor } from "../../cli/output/paint.ts";
+import { quoted } from "../../cli/output/shell_quote.ts";
 import { headersReport } from "../../cli/report/inspect_report.ts";
 import type { Kernel } from "../../cli/report/kernel.ts";
 import { type About, loadReport } from "../../cli/report/load_report.ts";
@@ -160,7 +161,8 @@ Deno.test("a report that goes to a pipe has each row of a table on one line, and
 });
 
 testWithTools(["script"], "kload asks the terminal that it prints to for its width", async () => {
-  const run = `${Deno.execPath()} run --no-prompt -A --config ${pathOf("deno.json")} ${pathOf("cli.ts")} ${HELLO}`;
+  const words = ["run", "--no-prompt", "-A", "--config", pathOf("deno.json"), pathOf("cli.ts"), HELLO];
+  const run = [Deno.execPath(), ...words].map(quoted).join(" ");
   for (const width of [60, 200]) {
     const text = await runTool("script", ["-qc", `stty cols ${width}; NO_COLOR=1 ${run}`, "/dev/null"]);
     const lines = text.trimEnd().split("\r\n");
