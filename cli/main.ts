@@ -11,7 +11,6 @@ import { chooseCommand, type CommandName, COMMANDS } from "./arguments/command_t
 import { commandHelp, generalHelp, helpOn } from "./arguments/help.ts";
 import { outputFlags } from "./arguments/output_flags.ts";
 import { type Arguments, parseArguments } from "./arguments/parse_arguments.ts";
-import { problemOf } from "./output/cli_error.ts";
 import { untilInterrupted } from "./output/interrupt.ts";
 import { openOutput, type Output } from "./output/output.ts";
 
@@ -41,9 +40,10 @@ export async function main(args: readonly string[]): Promise<number> {
   try {
     return await untilInterrupted((signal) => dispatch(args, output, signal));
   } catch (error) {
-    const { tell } = await import("./report/print_error.ts");
+    const { printError } = await import("./report/print_error.ts");
+    const { problemOf } = await import("./report/problem.ts");
     const problem = problemOf(error);
-    return await tell({ ...problem, hint: await hintOn(error) ?? problem.hint }, output);
+    return await printError({ ...problem, hint: await hintOn(error) ?? problem.hint }, output);
   }
 }
 

@@ -1,28 +1,29 @@
 /**
- * Standard output and standard error, and how they are wanted.
+ * Standard output and standard error, and what the switches ask of them.
  *
  * @module
  */
 
 import { CliError, messageOf } from "./cli_error.ts";
 import { type ColorChoice, colorEnvironment, usesColor } from "./color.ts";
+import { pageOf } from "./page.ts";
 import { type Paint, paintFor } from "./paint.ts";
 
 /** Where a command prints, and how. */
 export interface Output {
-  /** Standard output gets one JSON object and nothing else. */
+  /** Whether standard output gets one JSON object and nothing else. */
   readonly json: boolean;
-  /** There is to be no report and no progress. */
+  /** Whether to leave out the report and the progress line. */
   readonly quiet: boolean;
-  /** There is to be more: the stack of a plugin's error. */
+  /** Whether there is to be more: remarks of severity "info", and the stack of a plugin's error. */
   readonly verbose: boolean;
-  /** The colours of standard output. */
+  /** Colors and width of standard output. */
   readonly paint: Paint;
-  /** The colours of standard error. */
+  /** Colours and width of standard error. */
   readonly paintError: Paint;
   /** Prints to standard output. A reader that went away is no error; anything else is a `CliError` "output-failed". */
   readonly print: (text: string) => Promise<void>;
-  /** Prints to standard error, if it can. */
+  /** Prints to standard error, if possible. */
   readonly printError: (text: string) => Promise<void>;
 }
 
@@ -44,8 +45,8 @@ export function openOutput({ json, quiet, verbose, color }: OutputFlags): Output
     json,
     quiet,
     verbose,
-    paint: paintFor(usesColor(color, environment, Deno.stdout.isTerminal())),
-    paintError: paintFor(usesColor(color, environment, Deno.stderr.isTerminal())),
+    paint: paintFor(usesColor(color, environment, Deno.stdout.isTerminal()), pageOf(Deno.stdout)),
+    paintError: paintFor(usesColor(color, environment, Deno.stderr.isTerminal()), pageOf(Deno.stderr)),
     print: async (text) => {
       try {
         await writeAll(Deno.stdout, text);

@@ -1,11 +1,13 @@
 /**
- * Colours by their meaning.
+ * Colors by their meaning, for a page of some width.
  *
  * @module
  */
 
-/** Colours what it is given, by what it means. */
-export interface Paint {
+import { type Page, UNBOUNDED } from "./page.ts";
+
+/** How text is laid out and colored for one stream. */
+export interface Paint extends Page {
   /** What went wrong. */
   readonly error: (text: string) => string;
   /** What may be wrong. */
@@ -18,11 +20,13 @@ export interface Paint {
   readonly faint: (text: string) => string;
 }
 
+type Colors = Omit<Paint, keyof Page>;
+
 // ECMA-48 "SGR"; the colors of the standard library stay off under NO_COLOR, before which --color goes.
 const style = (on: string, off: number) => (text: string): string => `\x1b[${on}m${text}\x1b[${off}m`;
 const plain = (text: string): string => text;
-const PLAIN: Paint = { error: plain, warning: plain, title: plain, label: plain, faint: plain };
-const COLOURED: Paint = {
+const PLAIN: Colors = { error: plain, warning: plain, title: plain, label: plain, faint: plain };
+const COLORED: Colors = {
   error: style("1;31", 0),
   warning: style("33", 39),
   title: style("1", 22),
@@ -31,11 +35,12 @@ const COLOURED: Paint = {
 };
 
 /**
- * Chooses the colours for a stream.
+ * Chooses the colors for a stream.
  *
- * @param coloured Whether it gets any.
- * @returns The colours.
+ * @param colored Whether it gets any.
+ * @param page The stream's page.
+ * @returns The colors, and the page.
  */
-export function paintFor(coloured: boolean): Paint {
-  return coloured ? COLOURED : PLAIN;
+export function paintFor(colored: boolean, page: Page = UNBOUNDED): Paint {
+  return { ...(colored ? COLORED : PLAIN), ...page };
 }
