@@ -5,6 +5,7 @@
  */
 
 import type { ErrorCode, LimitPlace, LoadError } from "../../mod.ts";
+import type { OptionCause } from "../../core/pipeline/settings.ts";
 import { hex } from "../output/text.ts";
 
 /** A flag that helps with an error, and how. */
@@ -53,18 +54,14 @@ function alignedBase({ detail }: LoadError): string | undefined {
   return `--kernel-base ${hex(value - value % BigInt(limit))} keeps the alignment of every segment.`;
 }
 
-/** The flag of an option, and what holds for its value; without that, the error's own message says it. */
-const OPTIONS: ReadonlyMap<string, { readonly flag: string; readonly rule?: string }> = new Map([
-  ["kernelOffset", { flag: "kernel-offset", rule: "it must be a multiple of 4096 at or above the start of memory" }],
-  ["level4Frame", { flag: "level4-frame", rule: "it must be a page of memory in which no bytes of the file lie" }],
-  ["maxMemory", { flag: "max-memory", rule: "it must be 1 byte to 4 PiB, and at least --memory-size" }],
-  ["kernelBase", { flag: "kernel-base", rule: "it must be an address of 64 bits" }],
-  ["memory", {
-    flag: "memory-size",
-    rule: "it and --memory-base must be multiples of 4096, and it must be at most --max-memory (4 GiB)",
-  }],
-  ["reserve", { flag: "reserve", rule: "it must be a number of bytes" }],
-  ["plugins", { flag: "plugin" }],
+/** The flags of options. */
+const FLAGS: ReadonlyMap<string, string> = new Map([
+  ["memory.base", "memory-base"],
+  ["memory.size", "memory-size"],
+  ["kernelOffset", "kernel-offset"],
+  ["level4Frame", "level4-frame"],
+  ["maxMemory", "max-memory"],
+  ["kernelBase", "kernel-base"],
 ]);
 
 /** An option that the loader refused, in terms of flags. */
@@ -83,11 +80,9 @@ export interface RefusedOption {
  */
 export function refusedOption(error: unknown): RefusedOption | undefined {
   if (!(error instanceof TypeError) && !(error instanceof RangeError)) return undefined;
-  const { option, value } = (error.cause ?? {}) as { readonly option?: unknown; readonly value?: unknown };
-  const found = typeof option === "string" ? OPTIONS.get(option) : undefined;
-  if (!found) return undefined;
-  const { flag, rule } = found;
-  if (rule === undefined) return { message: error.message, detail: { flag } };
-  const given = typeof value === "bigint" || Number.isInteger(value) ? ` ${hex(value as bigint | number)}` : "";
-  return { message: `Cannot use --${flag}${given}: ${rule}`, detail: { flag } };
+  const { option, value, why } = (error.cause ?? {}) as Partial<OptionCause>;
+  const flag = FLAGS.get(option ?? "");
+  if (flag === undefined) return undefined;
+  const reason = option === "memory.size" ? "it must be a multiple of 4096, and at most --max-memory (4 GiB)" : why;
+  return { message: `Cannot use --${flag} ${hex(value as bigint | number)}: ${reason}`, detail: { flag } };
 }

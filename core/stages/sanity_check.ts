@@ -8,7 +8,7 @@ import { ET_DYN, isKnownSegmentType, PT_LOAD, PT_SHLIB, PT_TLS, segmentTypeName 
 import { checkExtent, extentOf } from "../elf/extent.ts";
 import { isMisaligned, type LoadRange, type ProgramHeader, type Segment } from "../elf/program_header.ts";
 import { LoadError } from "../errors.ts";
-import { canonical, hexAddr, isCanonical, isPowerOfTwo, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
+import { canonical, hexAddr, hexRange, isCanonical, isPowerOfTwo, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
 import { signExtendBit47 } from "../memory/sign_extend.ts";
 import type { Report } from "../diagnostics.ts";
 import type { Checked, FilePages } from "../pipeline/context.ts";
@@ -182,8 +182,8 @@ function findSharedPages(loads: readonly Loaded[], { report }: Needs): ReadonlyS
     report(loadDiagnostic("pages-merged", {
       index: other.index,
       addresses: [canonical(page)],
-      message: `Program headers ${one.index} (${rangeOf(one)}) and ${other.index} (${rangeOf(other)}) share the page ` +
-        `at ${hexAddr(canonical(page))}; it was merged, with the permissions of both.`,
+      message: `The page at ${hexAddr(canonical(page))} is also part of program header ${one.index}, which covers ` +
+        `${rangeOf(one)}; merged, with the permissions of both.`,
     }));
   }
   return shared;
@@ -204,7 +204,7 @@ function refuseOverlap(one: Loaded, other: Loaded): never {
 }
 
 function rangeOf({ load }: Loaded): string {
-  return `${hexAddr(canonical(load.start))}..${hexAddr(canonical(load.start) + BigInt(load.memSize))}`;
+  return hexRange(canonical(load.start), load.memSize);
 }
 
 function checkEntry(offset: bigint, { rules, fileHeader }: Needs): bigint {
