@@ -3,24 +3,24 @@
  * "Section Header Table").
  *
  * The section header table usually is the file's last part, so the whole file is read. Pages are mapped as they lie in
- * memory, and nothing is copied: what else of the file is in the first and the last page of a section can be read too.
+ * memory, and nothing is copied: whatever else of the file lies in a section's first and last page can be read too.
  *
  * @module
  */
 
+import type { SectionHeader } from "../core/elf/section_header.ts";
 import type { Plugin } from "../core/plugin/plugin.ts";
-import { type Choice, findStage } from "./sections/find_stage.ts";
-import { type MappedSection, mapSections, type SectionPages, type Sections } from "./sections/map_stage.ts";
-import type { SectionHeader } from "./sections/section_header.ts";
+import { type Choice, chooseSections } from "./sections/choose_sections.ts";
+import { type MappedSection, mapSections, type SectionPages, type Sections } from "./sections/map_sections.ts";
 
 export type { MappedSection, SectionHeader, SectionPages, Sections };
 
-/** Which sections are mapped: those of these names, or those that `select` says true of. */
+/** Which sections are mapped: those of these names, or those that `select` returns true for. */
 export type SectionsOptions = {
   /** Exact names; `.symtab` and `.strtab`. */
   readonly names?: readonly string[];
 } | {
-  /** Says whether a section is to be mapped. */
+  /** Whether a section is to be mapped. */
   readonly select: (section: SectionHeader) => boolean;
 };
 
@@ -29,7 +29,7 @@ type Select = (section: SectionHeader) => boolean;
 const DEFAULT_NAMES: readonly string[] = [".symtab", ".strtab"];
 
 /**
- * Makes the plugin sections.
+ * Maps sections that are not loaded, for the kernel to read.
  *
  * @example
  * ```ts
@@ -46,13 +46,13 @@ const DEFAULT_NAMES: readonly string[] = [".symtab", ".strtab"];
  *
  * @param options Which sections.
  * @returns The plugin. Its result says where each section is; sections that cannot be mapped are reported.
- * @throws {TypeError} Where the options are of the wrong kind, or both names and a function are given.
+ * @throws {TypeError} If the options are of the wrong kind, or both names and a function are given.
  */
 export function sections(options: SectionsOptions = {}): Plugin<"sections", Sections> {
   return {
     name: "sections",
     stages: [
-      { after: "sanity-check", stage: findStage(choiceOf(options)) },
+      { after: "sanity-check", stage: chooseSections(choiceOf(options)) },
       { after: "l4-usage", stage: mapSections },
     ],
   };
@@ -63,11 +63,11 @@ function choiceOf({ names, select }: { names?: readonly string[]; select?: Selec
     throw new TypeError("Cannot choose sections: give names or select, not both");
   }
   if (select !== undefined && typeof select !== "function") {
-    throw new TypeError(`Cannot use ${select} as select: it is no function`);
+    throw new TypeError(`Cannot use ${select} as select: it must be a function`);
   }
   if (select) return select;
   if (names !== undefined && !(Array.isArray(names) && names.every((name) => typeof name === "string"))) {
-    throw new TypeError(`Cannot use ${names} as names: it is no array of strings`);
+    throw new TypeError(`Cannot use ${names} as names: it must be an array of strings`);
   }
   return [...names ?? DEFAULT_NAMES];
 }

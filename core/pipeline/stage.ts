@@ -60,8 +60,6 @@ export interface Parsed {
 export interface Placement {
   /** Added to every `p_vaddr`; may be negative where a kernel is linked above the place that it gets. */
   readonly offset: bigint;
-  /** Level-4 entries that the kernel's whole extent takes. */
-  readonly level4Entries: readonly number[];
 }
 
 /** What a stage adds that places a position-independent kernel. */

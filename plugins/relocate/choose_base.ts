@@ -1,28 +1,27 @@
 /**
- * Finds a place for a position-independent kernel.
+ * Chooses where a position-independent kernel goes.
  *
  * @module
  */
 
 import { ET_DYN } from "../../core/elf/constants.ts";
+import { type Extent, extentOf } from "../../core/elf/extent.ts";
 import { LoadError } from "../../core/errors.ts";
-import { canonical, isPowerOfTwo } from "../../core/memory/addresses.ts";
+import { canonical, isPowerOfTwo, PAGE_SIZE } from "../../core/memory/addresses.ts";
 import { LEVEL_SPAN, TABLE_ENTRIES } from "../../core/paging/entry.ts";
 import { usedLevel4Entries } from "../../core/paging/used_level4_entries.ts";
-import { type Extent, extentOf } from "../../core/elf/extent.ts";
-import type { Base, ImageStage, Parsed, Placed, Placement } from "../../core/pipeline/stage.ts";
+import type { Base, ImageStage, Parsed, Placed } from "../../core/pipeline/stage.ts";
 import { randomBelow } from "../../core/random.ts";
 
 const ENTRY = BigInt(LEVEL_SPAN[4]);
 const HALF = 1n << 47n;
-const PAGE = 4096n;
+const PAGE = BigInt(PAGE_SIZE);
 const FOUR_GIB = 2 ** 32;
 
 /**
- * Makes the stage that places an `ET_DYN` kernel where the caller did not: at the first level-4 entries that are free,
- * or at random.
+ * A stage that places an `ET_DYN` kernel unless the caller did: at the first free level-4 entries, or at random.
  *
- * @param seed What a random place follows from; none, and the first free one is taken.
+ * @param seed What a random place follows from; `undefined` for the first free place.
  * @returns The stage.
  */
 export function placeStage(seed: bigint | undefined): ImageStage<Base & Parsed, Placed, "place"> {
@@ -33,29 +32,26 @@ export function placeStage(seed: bigint | undefined): ImageStage<Base & Parsed, 
     run: (context) => {
       const { rules, settings, fileHeader, programHeaders } = context;
       if (fileHeader.e_type !== ET_DYN || settings.kernelBase !== undefined) return { placement: undefined };
-      if (rules.relocation === "bootloader-0.11") return { placement: placeAsOriginal(context) };
-      const extent = extentOf(programHeaders.filter(({ p_memsz }) => p_memsz > 0n));
-      return { placement: placeExtent(extent, seed) };
+      const offset = rules.placement === "entry-start"
+        ? offsetToEntryStart(context)
+        : alignedOffset(extentOf(programHeaders.filter(({ p_memsz }) => p_memsz > 0n)), seed);
+      return { placement: offset === undefined ? undefined : { offset } };
     },
   };
 }
 
-/** The default rules: the lowest address is rounded down to the alignment, and the hole is never crossed. */
-function placeExtent({ low, size, align }: Extent, seed: bigint | undefined): Placement | undefined {
+/** The default rules: the lowest address is rounded down to the alignment, and the kernel never crosses the hole. */
+function alignedOffset({ low, size, align }: Extent, seed: bigint | undefined): bigint | undefined {
   const step = align > PAGE ? align : PAGE;
   const start = low - low % step;
   const whole = low + size - start;
   // What cannot be placed at all is left to sanity-check to refuse, which names the header.
   if (size === 0n || !isPowerOfTwo(step) || step > HALF || whole > HALF) return undefined;
-  const address = seed === undefined
-    ? usedLevel4Entries([0]).getFreeAddress(whole, step)
-    : randomAddress(whole, step, seed);
-  const first = entryOf(address);
-  const count = entryOf(address + whole - 1n) - first + 1;
-  return { offset: address - start, level4Entries: Array.from({ length: count }, (_, at) => first + at) };
+  if (seed !== undefined) return randomAddress(whole, step, seed) - start;
+  return usedLevel4Entries([0]).getFreeAddress(whole, step) - start;
 }
 
-/** A multiple of `step` from the first address above entry 0 on, with `size` bytes behind it in its half. */
+/** A multiple of `step` past level-4 entry 0, where `size` bytes fit into the half that it lies in. */
 function randomAddress(size: bigint, step: bigint, seed: bigint): bigint {
   const lowest = step > ENTRY ? step : ENTRY;
   const lower = placesIn(lowest, HALF, size, step);
@@ -72,22 +68,17 @@ function placesIn(from: bigint, to: bigint, size: bigint, step: bigint): bigint 
   return to - from < size ? 0n : (to - from - size) / step + 1n;
 }
 
-function entryOf(address: bigint): number {
-  return Number(BigInt.asUintN(48, address) / ENTRY);
-}
-
 /** v0.11 of the original: the lowest address is not rounded, and free entries may span the hole. */
-function placeAsOriginal({ settings, programHeaders }: Base & Parsed): Placement {
+function offsetToEntryStart({ settings, programHeaders }: Base & Parsed): bigint {
   const { low, size, align } = extentOf(programHeaders);
   if (!isPowerOfTwo(align)) {
     throw new LoadError("alignment-invalid", { field: "the largest p_align", value: align });
   }
-  const end = settings.base + (settings.memory?.size ?? settings.size ?? 0);
-  const identity = Math.ceil(Math.max(end, FOUR_GIB) / LEVEL_SPAN[4]);
+  const memoryEnd = settings.base + (settings.memory?.size ?? settings.size ?? 0);
+  const firstFree = Math.ceil(Math.max(memoryEnd, FOUR_GIB) / LEVEL_SPAN[4]);
   const count = Number((size + ENTRY - 1n) / ENTRY);
-  if (count === 0 || identity + count > TABLE_ENTRIES) {
+  if (count === 0 || firstFree + count > TABLE_ENTRIES) {
     throw new LoadError("level4-exhausted", { field: "neighbouring entries needed", value: count });
   }
-  const level4Entries = Array.from({ length: count }, (_, at) => identity + at);
-  return { offset: canonical(identity * LEVEL_SPAN[4]) - low, level4Entries };
+  return canonical(firstFree * LEVEL_SPAN[4]) - low;
 }

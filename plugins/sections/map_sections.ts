@@ -4,15 +4,15 @@
  * @module
  */
 
+import type { SectionHeader } from "../../core/elf/section_header.ts";
 import { alignUp, pageStart } from "../../core/memory/addresses.ts";
 import { NO_EXECUTE, PRESENT } from "../../core/paging/entry.ts";
 import type { Base, ImageStage, Level4Used, Loading } from "../../core/pipeline/stage.ts";
-import type { Chosen } from "./find_stage.ts";
-import type { SectionHeader } from "./section_header.ts";
+import type { Chosen } from "./choose_sections.ts";
 
 /** A section of the file that is mapped. */
 export interface MappedSection {
-  /** Its name; empty where it has none. */
+  /** Its name; empty if it has none. */
   readonly name: string;
   /** Index in the section header table, which `link` of another may refer to. */
   readonly index: number;
@@ -24,7 +24,7 @@ export interface MappedSection {
   readonly type: number;
   /** `sh_flags`, such as 0x800 (`SHF_COMPRESSED`). */
   readonly flags: bigint;
-  /** `sh_entsize`: size in bytes of each entry, where it is a table. */
+  /** `sh_entsize`: size in bytes of each entry, if it is a table. */
   readonly entsize: bigint;
   /** `sh_link`: index of the section that belongs to it; for a symbol table, that of its strings. */
   readonly link: number;
@@ -84,7 +84,7 @@ function rangeOf({ sh_offset, sh_size }: SectionHeader): Range {
   return { start: Number(sh_offset), end: Number(sh_offset + sh_size) };
 }
 
-/** Ascending ranges without those parts that several have, and without borders where one ends and the next begins. */
+/** Ascending ranges, of which those that touch or overlap are merged. */
 function merged(ascending: readonly Range[]): readonly Range[] {
   const runs: Range[] = [];
   for (const { start, end } of ascending) {
