@@ -14,7 +14,10 @@ export interface ErrorText<C extends ErrorCode> {
   readonly hint: string;
 }
 
-const hex = (value: bigint | number | string): string => typeof value === "string" ? value : `0x${value.toString(16)}`;
+const hex = (value: bigint | number | string): string => {
+  if (typeof value === "string") return value;
+  return value < 0 ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
+};
 
 const header = ({ index }: ErrorPlace): string => index === undefined ? "the file" : `program header ${index}`;
 
@@ -111,7 +114,7 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
     hint: "Check the start address in the linker script: a higher-half kernel starts at 0xffff800000000000 or above.",
   },
   "address-overflow": {
-    message: load("past the end of the 64-bit address space"),
+    message: load("outside the 64-bit address space"),
     hint: "The segment starts too high for its size: lower the start address in the linker script.",
   },
   "segments-overlap": {

@@ -171,3 +171,16 @@ Deno.test("no two plugins report the same code", () => {
   const codes = Object.values({ "": LOAD_DIAGNOSTICS, ...pluginDiagnostics }).flatMap((kinds) => Object.keys(kinds));
   assertEquals(codes.length, new Set(codes).size);
 });
+
+Deno.test("no diagnostic's message names the program header that its index names", () => {
+  const faults: string[] = [];
+  const search = (folder: URL): void => {
+    for (const entry of Deno.readDirSync(folder)) {
+      const path = new URL(entry.name + (entry.isDirectory ? "/" : ""), folder);
+      if (entry.isDirectory) search(path);
+      else if (Deno.readTextFileSync(path).includes("`Program header ${")) faults.push(path.pathname);
+    }
+  };
+  for (const folder of ["core/", "plugins/"]) search(new URL(`../../${folder}`, import.meta.url));
+  assertEquals(faults, []);
+});

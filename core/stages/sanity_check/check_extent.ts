@@ -31,16 +31,16 @@ export function checkExtent(
     if (low + size >= ADDRESS_END) {
       throw new LoadError("address-overflow", { field: "the highest p_vaddr + p_memsz", value: low + size });
     }
-    checkEnds(kernelBase ?? low + offset, size, "the kernel's extent", rules);
+    const start = kernelBase ?? low + offset;
+    checkedAddress(start, "the start of the kernel's extent", rules);
+    checkedAddress(start + size - 1n, "the last byte of the kernel's extent", rules);
   }
   if (rules.checksOffset) checkedAddress(BigInt.asUintN(64, offset), "virtualAddressOffset", rules);
   if (!rules.checksEveryRange) return;
   for (const { index, p_vaddr, p_memsz } of headers) {
-    if (p_memsz > 0n) checkEnds(p_vaddr + offset, p_memsz, addressField(offset), rules, index);
+    if (p_memsz === 0n) continue;
+    const start = p_vaddr + offset;
+    checkedAddress(start, addressField(offset), rules, index);
+    checkedAddress(start + p_memsz - 1n, `${addressField(offset)} + p_memsz - 1`, rules, index);
   }
-}
-
-function checkEnds(start: bigint, size: bigint, what: string, rules: Rules, index?: number): void {
-  checkedAddress(start, what, rules, index);
-  checkedAddress(start + size - 1n, `the last byte of ${what}`, rules, index);
 }
