@@ -31,7 +31,7 @@ export interface Rules {
 
   /** A program header of an unknown type refuses the file. */
   readonly refusesUnknownTypes: boolean;
-  /** The file bytes of every program header, whatever its type, have to end before the file's last byte. */
+  /** The file bytes of every program header, whatever its type, have to end before the file does. */
   readonly checksFileRanges: boolean;
   /** Headers that a plugin claims are checked as `PT_LOAD` headers are. */
   readonly checksClaimed: boolean;
@@ -70,9 +70,9 @@ export interface Rules {
   /** A `kernelBase` that takes the lowest segment past 2^64 moves the kernel down: it is added modulo 2^64. */
   readonly wrapsBase: boolean;
   /**
-   * Where a position-independent kernel is placed. "aligned": where its lowest address, rounded down to the largest
-   * `p_align`, fits the first free level-4 entry of a half. "entry-start": its lowest address is the first of the first
-   * level-4 entry that identity-mapped memory, at least 4 GiB of it, leaves free.
+   * Where a position-independent kernel is placed. "aligned": its lowest address, rounded down to the largest `p_align`,
+   * starts a free level-4 entry, and it lies in one half. "entry-start": its lowest address itself starts the first
+   * level-4 entry that an identity mapping of memory, of 4 GiB at least, leaves free.
    */
   readonly placement: "aligned" | "entry-start";
 

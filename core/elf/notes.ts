@@ -75,7 +75,7 @@ export function readNotes(bytes: Uint8Array, fileOffset: number, p_align: bigint
   const faults: NoteFault[] = [];
   const fault = (at: number, problem: string) => faults.push({ fileOffset: fileOffset + at, problem });
 
-  /** Whether a note with a name starts here, or only padding, and there is but padding on the way. */
+  /** Whether a note with a name starts here, or only padding, and only padding comes before it. */
   const leadsOn = (from: number, at: number): boolean => {
     if (bytes.subarray(from, at).some((byte) => byte !== 0)) return false;
     if (at >= end) return true;

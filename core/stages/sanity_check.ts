@@ -5,18 +5,18 @@
  */
 
 import { ET_DYN, isKnownSegmentType, PT_LOAD, PT_SHLIB, PT_TLS, segmentTypeName } from "../elf/constants.ts";
+import { ADDRESS_END, addressField, checkedAddress } from "../elf/checked_address.ts";
+import { extentOf } from "../elf/extent.ts";
 import type { LoadRange, ProgramHeader, Segment } from "../elf/program_header.ts";
 import { LoadError } from "../errors.ts";
 import { canonical, hexAddr, isPowerOfTwo, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
-import { ADDRESS_RULES } from "./sanity_check/address_ranges.ts";
-import { checkExtent } from "./sanity_check/check_extent.ts";
-import { ADDRESS_END, addressField, checkedAddress } from "../elf/checked_address.ts";
-import { extentOf } from "../elf/extent.ts";
 import { isMisaligned } from "../pipeline/prepare_memory.ts";
-import { type Loaded, reportAddresses } from "./sanity_check/report_addresses.ts";
 import type { Base, Checked, ImageStage, Parsed, Placed } from "../pipeline/stage.ts";
 import type { Rules } from "../rules.ts";
 import { loadDiagnostic } from "./load_diagnostics.ts";
+import { ADDRESS_RULES } from "./sanity_check/address_ranges.ts";
+import { checkExtent } from "./sanity_check/check_extent.ts";
+import { type Loaded, reportAddresses } from "./sanity_check/report_addresses.ts";
 
 type Needs = Base & Parsed & Partial<Placed>;
 
@@ -167,7 +167,7 @@ function bothAddresses({ p_vaddr, p_offset }: ProgramHeader): string {
   return `p_vaddr ${hexAddr(p_vaddr)} and p_offset ${hexAddr(p_offset)}`;
 }
 
-/** Refuses ranges that intersect, and gives the pages in which one ends and the next begins. */
+/** Refuses ranges that intersect, and finds the pages in which one ends and the next begins. */
 function findSharedPages(loads: readonly Loaded[], { report }: Needs): ReadonlySet<number> {
   const shared = new Set<number>();
   const ascending = loads.toSorted((a, b) => a.load.start - b.load.start);

@@ -7,7 +7,7 @@
 import { LoadError } from "../../core/errors.ts";
 import { findSymbol, type KernelSymbol } from "./find_symbol.ts";
 import type { RelocationTables, TableRange } from "./relocation_tables.ts";
-import type { RelocationTarget } from "./relocation_target.ts";
+import { type RelocationTarget, viewOf } from "./relocation_target.ts";
 import {
   R_X86_64_64,
   R_X86_64_GLOB_DAT,
@@ -58,7 +58,7 @@ export function applyRela(
 }
 
 function readRela(at: bigint, target: RelocationTarget): Rela {
-  const entry = target.read(at, RELA_SIZE, "a relocation");
+  const entry = viewOf(target.read(at, RELA_SIZE, "a relocation"));
   return {
     r_offset: entry.getBigUint64(0, true),
     type: entry.getUint32(8, true),

@@ -6,7 +6,7 @@
  */
 
 import type { TableRange } from "./relocation_tables.ts";
-import type { RelocationTarget } from "./relocation_target.ts";
+import { type RelocationTarget, viewOf } from "./relocation_target.ts";
 
 const WORD = 8n;
 const BITS = 63n;
@@ -22,13 +22,13 @@ const BITS = 63n;
  */
 export function applyRelr({ address, size }: TableRange, target: RelocationTarget, counts: Map<string, number>): void {
   const relocate = (place: bigint): void => {
-    const word = target.read(place, 8, "a relocated word").getBigUint64(0, true);
+    const word = viewOf(target.read(place, 8, "a relocated word")).getBigUint64(0, true);
     target.write64(place, BigInt.asUintN(64, word + target.offset));
     counts.set("RELR", (counts.get("RELR") ?? 0) + 1);
   };
   let next = 0n;
   for (let at = 0n; at + WORD <= size; at += WORD) {
-    const entry = target.read(address + at, 8, "a relocation").getBigUint64(0, true);
+    const entry = viewOf(target.read(address + at, 8, "a relocation")).getBigUint64(0, true);
     if ((entry & 1n) === 0n) {
       relocate(entry);
       next = entry + WORD;

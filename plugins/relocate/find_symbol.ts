@@ -53,8 +53,8 @@ export function findSymbol(index: number, tables: RelocationTables, target: Relo
   if (index === 0) return NO_SYMBOL;
   const { symbols } = tables;
   if (symbols === undefined) return { ...NO_SYMBOL, name: () => `#${index}`, defined: false };
-  const { buffer } = target.read(symbols + BigInt(index * SYMBOL_SIZE), SYMBOL_SIZE, "a symbol");
-  const symbol = readSymbol(elfReader(new Uint8Array(buffer), { subject: "the symbol table" }), 0, ELFCLASS64);
+  const bytes = target.read(symbols + BigInt(index * SYMBOL_SIZE), SYMBOL_SIZE, "a symbol");
+  const symbol = readSymbol(elfReader(bytes, { subject: "the symbol table" }), 0, ELFCLASS64);
   const { st_name, st_shndx, st_value } = symbol;
   const defined = st_shndx !== SHN_UNDEF;
   return {
@@ -79,8 +79,7 @@ export function readName(offset: bigint, { strings }: RelocationTables, target: 
   const rest = strings.size - offset;
   const length = rest < BigInt(NAME_MAX) ? Number(rest) : NAME_MAX;
   try {
-    const { buffer } = target.read(strings.address + offset, length, "a name");
-    return readString(new Uint8Array(buffer)).text;
+    return readString(target.read(strings.address + offset, length, "a name")).text;
   } catch (error) {
     if (error instanceof LoadError) return "";
     throw error;

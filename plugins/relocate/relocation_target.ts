@@ -22,7 +22,7 @@ export interface RelocationTarget {
    * Reads bytes at a linked address, a copy; `what` names them in errors. Throws `LoadError` "page-not-mapped",
    * "address-overflow" or "address-not-canonical".
    */
-  readonly read: (linked: bigint, length: number, what: string) => DataView<ArrayBuffer>;
+  readonly read: (linked: bigint, length: number, what: string) => Uint8Array;
   /** Writes 64 bits at a linked address, which has to lie in a segment. Throws "relocation-out-of-segment". */
   readonly write64: (linked: bigint, value: bigint) => void;
 }
@@ -61,10 +61,11 @@ export function relocationTarget(index: number, context: PluginContext): Relocat
     read: (linked, length, what) => {
       const virt = checkedAddress(linked + offset, `the address of ${what}`, rules, index);
       const before = bytesBeforeHole(virt, length, what);
+      if (before === length) return context.read(virt, length);
       const bytes = new Uint8Array(length);
       bytes.set(context.read(virt, before));
-      if (before < length) bytes.set(context.read(HOLE_END, length - before), before);
-      return new DataView(bytes.buffer);
+      bytes.set(context.read(HOLE_END, length - before), before);
+      return bytes;
     },
     write64: (linked, value) => {
       const end = linked + inSegment;
@@ -78,4 +79,14 @@ export function relocationTarget(index: number, context: PluginContext): Relocat
       if (before < WORD) context.write(HOLE_END, word.subarray(before));
     },
   };
+}
+
+/**
+ * A view of bytes, to read numbers from them.
+ *
+ * @param bytes The bytes.
+ * @returns The view.
+ */
+export function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
 }

@@ -67,7 +67,7 @@ function choose(sections: readonly SectionHeader[], choice: Choice, { report }: 
 async function isUsable(section: SectionHeader, context: Needs): Promise<boolean> {
   const { sh_flags, sh_addr, sh_offset, sh_size } = section;
   const { report, virtualAddressOffset } = context;
-  const who = `Section ${section.index} (${section.name})`;
+  const who = `Section ${describe(section)}`;
   if (!hasBytes(section)) {
     report(diagnostic("section-empty", { message: `${who} has no bytes in the file; it was not mapped.` }));
     return false;
@@ -85,13 +85,17 @@ async function isUsable(section: SectionHeader, context: Needs): Promise<boolean
   return false;
 }
 
+function describe({ index, name }: SectionHeader): string {
+  return name === "" ? `${index}` : `${index} (${name})`;
+}
+
 function reportOverlaps(ascending: readonly SectionHeader[], { report }: Needs): void {
   let last: SectionHeader | undefined;
   for (const section of ascending) {
     const lastEnd = last ? last.sh_offset + last.sh_size : 0n;
     if (last && section.sh_offset < lastEnd) {
-      const message = `Sections ${last.index} (${last.name}) and ${section.index} (${section.name}) share bytes of ` +
-        `the file at ${hexAddr(section.sh_offset)}; both were mapped.`;
+      const message = `Sections ${describe(last)} and ${describe(section)} share bytes of the file at ` +
+        `${hexAddr(section.sh_offset)}; both were mapped.`;
       report(diagnostic("sections-overlap", { message }));
     }
     if (section.sh_offset + section.sh_size > lastEnd) last = section;

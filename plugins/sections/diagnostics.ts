@@ -26,7 +26,7 @@ export const DIAGNOSTICS = {
   },
   "section-empty": {
     severity: "info",
-    hint: "Leave it out.",
+    hint: "Leave it out of the chosen sections.",
   },
   "section-loaded": {
     severity: "info",
