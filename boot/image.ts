@@ -5,7 +5,7 @@
  */
 
 import type { LoadedKernel } from "../core/load_kernel.ts";
-import { hexAddr } from "../core/memory/addresses.ts";
+import { hexAddr } from "../core/hex.ts";
 import { imageHeaders } from "./image/headers.ts";
 import { segmentsOf } from "./image/segments.ts";
 import { type RegionOptions, usedRegions } from "./regions.ts";

@@ -6,7 +6,7 @@
  */
 
 import { LoadError } from "../core/errors.ts";
-import { hexAddr } from "../core/memory/addresses.ts";
+import { hexAddr } from "../core/hex.ts";
 import { PRESENT } from "../core/paging/entry.ts";
 import { mapBeside } from "../core/address_space/map_beside.ts";
 import type { Plugin } from "../core/plugin/plugin.ts";

@@ -5,7 +5,8 @@
  */
 
 import { LoadError } from "../core/errors.ts";
-import { alignUp, hexAddr } from "../core/memory/addresses.ts";
+import { hexAddr } from "../core/hex.ts";
+import { alignUp } from "../core/memory/addresses.ts";
 import { PAGE_SIZE, pageStart, PHYSICAL_END } from "../core/memory/addresses.ts";
 import type { FrameRun } from "../core/memory/frame_allocator.ts";
 import { NO_EXECUTE, PRESENT, WRITABLE } from "../core/paging/entry.ts";

@@ -60,7 +60,7 @@ const ELF32 = { e_phoff: 28, e_shoff: 32, e_flags: 36, e_ehsize: 40 };
  *
  * @param reader A reader over the file's first 16 bytes or more.
  * @returns The bytes of `e_ident` by their names.
- * @throws {LoadError} "file-too-short" where there are fewer than 16 bytes.
+ * @throws {LoadError} "file-too-short" if there are fewer than 16 bytes.
  */
 export function readIdent(
   reader: ElfReader,
@@ -80,7 +80,7 @@ export function readIdent(
  *
  * @param reader A reader over the file's first bytes.
  * @returns The raw header; 32-bit addresses and offsets are widened.
- * @throws {LoadError} "file-too-short" where there are fewer bytes than the class's header has.
+ * @throws {LoadError} "file-too-short" if there are fewer bytes than the class's header has.
  */
 export function readFileHeader(reader: ElfReader): FileHeader {
   const ident = readIdent(reader);
