@@ -84,7 +84,11 @@ async function tryRules(
   const { reader, bytes } = recordReader(again.reader, VERIFIED_MAX);
   try {
     const kernel = await loadByPreset(reader, { ...options, signal }, choice);
-    return await isLoadedAsAsked(kernel, bytes(), signal) ? "loads" : "accepts";
+    // The default rules refuse what they cannot load as the file asks, or warn.
+    const isSound = options.rules === "default"
+      ? kernel.diagnostics.every(({ severity }) => severity !== "warning")
+      : await isLoadedAsAsked(kernel, bytes(), signal);
+    return isSound ? "loads" : "accepts";
   } catch (error) {
     return signal.aborted || (error instanceof LoadError && !isRefusal(error)) ? undefined : "refuses";
   } finally {
