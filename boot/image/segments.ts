@@ -1,5 +1,5 @@
 /**
- * The segments of an image: runs of content, each with the zeroed memory behind it.
+ * The segments of an image: runs of content, each with the zeroed memory after it.
  *
  * @module
  */
@@ -12,7 +12,7 @@ export interface ImageSegment {
   readonly phys: number;
   /** Number of bytes that stand in the file, a multiple of 4096. */
   readonly fileSize: number;
-  /** Number of bytes in memory; those behind the file's are zero. */
+  /** Number of bytes in memory; those after the file's are zero. */
   readonly memSize: number;
 }
 

@@ -4,7 +4,9 @@
  * @module
  */
 
+import { PHYSICAL_END } from "../../core/memory/addresses.ts";
 import type { PhysicalMemory } from "../../core/memory/physical_memory.ts";
+import { outOfBounds, wrongKind } from "../../core/pipeline/settings.ts";
 
 /** What a region is: free, in use since the load, or something else that the firmware named. */
 export type RegionKind = "usable" | "bootloader" | "unknown-uefi" | "unknown-bios";
@@ -13,7 +15,7 @@ export type RegionKind = "usable" | "bootloader" | "unknown-uefi" | "unknown-bio
 export interface MachineRegion {
   /** Physical address of its first byte. */
   readonly start: number;
-  /** Physical address behind its last byte. */
+  /** Physical address after its last byte. */
   readonly end: number;
   /** What it is. */
   readonly kind: RegionKind;
@@ -35,22 +37,54 @@ export interface UsedRange {
   readonly size: number;
   /** What it is for. */
   readonly owner: string;
-  /** Whether it may be a device's, so that only what the machine describes as memory is listed. */
+  /** Whether it may be a device's: then only the part is listed that the machine describes as memory. */
   readonly device?: boolean;
 }
 
 // What a PC has between 640 KiB and 1 MiB: video memory and ROM.
 const HOLE_START = 0xa_0000;
 const HOLE_END = 0x10_0000;
-const E820_RESERVED = 2;
+/** The E820 type of reserved memory (ACPI Specification, "Address Range Types"). */
+export const E820_RESERVED = 2;
+
+/** The kinds, in the order of `MemoryRegionKind`. */
+export const REGION_KINDS: readonly RegionKind[] = ["usable", "bootloader", "unknown-uefi", "unknown-bios"];
 
 /**
- * The regions of a machine that nobody described: the load's memory, but for what a PC has below 1 MiB.
+ * Checks a machine's memory as the caller describes it.
+ *
+ * @param regions The option's value.
+ * @throws {TypeError} If it is not an array, or a kind does not exist.
+ * @throws {RangeError} If a region is empty, does not lie above the one before, or ends above 2^52.
+ */
+export function checkMachineRegions(regions: readonly MachineRegion[]): void {
+  if (!Array.isArray(regions)) throw wrongKind("memoryMap", regions, "pass an array of regions");
+  let last = 0;
+  for (const [index, { start, end, kind, tag = 0 }] of regions.entries()) {
+    const option = `memoryMap[${index}]`;
+    if (!REGION_KINDS.includes(kind)) {
+      throw wrongKind(`${option}.kind`, kind, `it must be one of ${REGION_KINDS.join(", ")}`);
+    }
+    if (!Number.isSafeInteger(start) || start < last) {
+      throw outOfBounds(`${option}.start`, start, "regions must be ascending, without overlaps");
+    }
+    if (!Number.isSafeInteger(end) || end <= start || end > PHYSICAL_END) {
+      throw outOfBounds(`${option}.end`, end, "it must lie above the start and not above 2^52");
+    }
+    if (!Number.isInteger(tag) || tag < 0 || tag >= 2 ** 32) {
+      throw outOfBounds(`${option}.tag`, tag, "it must be a number of 32 bits");
+    }
+    last = end;
+  }
+}
+
+/**
+ * The regions of a machine that the caller did not describe: the load's memory, but for what a PC has below 1 MiB.
  *
  * @param memory The memory.
  * @returns The regions, ascending.
  */
-export function defaultRegions({ base, size }: PhysicalMemory): readonly MachineRegion[] {
+export function defaultRegions({ base, size }: Pick<PhysicalMemory, "base" | "size">): readonly MachineRegion[] {
   const end = base + size;
   const cut = (from: number, to: number) => ({ start: Math.max(base, from), end: Math.min(end, to) });
   const regions: readonly MachineRegion[] = [
@@ -65,7 +99,7 @@ export function defaultRegions({ base, size }: PhysicalMemory): readonly Machine
  * Lays what is in use over the machine's regions.
  *
  * @param machine The machine's regions, ascending, none of which overlap.
- * @param used What is in use. Frames of the load are listed even where the machine describes no memory.
+ * @param used What is in use. Frames of the load are listed even if the machine describes no memory there.
  * @returns The regions, ascending; neighbours of equal kind and owner are one.
  */
 export function ownedRegions(machine: readonly MachineRegion[], used: readonly UsedRange[]): readonly OwnedRegion[] {
@@ -80,7 +114,7 @@ export function ownedRegions(machine: readonly MachineRegion[], used: readonly U
   };
   let next = 0;
   let at = 0;
-  /** Adds what lies between `at` and `end`: what is in use, and the machine's region around it, where there is one. */
+  /** Adds what lies between `at` and `end`: what is in use, and the machine's region around it, if any. */
   const fill = (end: number, around?: MachineRegion): void => {
     const rest = (to: number) => around && add({ ...around, start: at, end: to, owner: ownerOf(around) });
     while (next < ascending.length && ascending[next].phys < end) {

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { encodeRamfb, type Screen } from "./ramfb.ts";
+
 /** Selector of the 64-bit code segment. */
 export const CODE_SELECTOR = 0x08;
 
@@ -61,6 +63,8 @@ export interface Handover {
   readonly rsp: bigint;
   /** RDI. */
   readonly rdi: bigint;
+  /** A framebuffer in memory that QEMU's device ramfb is to show. */
+  readonly ramfb?: Screen;
 }
 
 /** The page's content, and where its parts lie. */
@@ -79,10 +83,11 @@ export interface Trampoline {
  * @param handover What goes into the registers.
  * @returns Descriptors and code.
  */
-export function encodeTrampoline({ page, cr3, rip, rsp, rdi }: Handover): Trampoline {
+export function encodeTrampoline({ page, cr3, rip, rsp, rdi, ramfb }: Handover): Trampoline {
   const protectedMode = (longMode: number): readonly number[] => [
     ...[0xfa], //                                                   cli
     ...[0xfc], //                                                   cld
+    ...(ramfb ? encodeRamfb(page + CODE_OFFSET + 2, ramfb) : []),
     ...[0x0f, 0x20, 0xe0], //                                       mov  eax, cr4
     ...[0x0d, ...u32(CR4_SET)], //                                  or   eax, PAE|OSFXSR|OSXMMEXCPT
     ...[0x0f, 0x22, 0xe0], //                                       mov  cr4, eax

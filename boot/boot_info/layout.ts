@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { MachineRegion, RegionKind } from "./memory_map.ts";
+import type { FramebufferInfo, PixelFormat } from "../framebuffer.ts";
+import { E820_RESERVED, type MachineRegion, REGION_KINDS } from "./memory_map.ts";
 
 /** Offsets in bytes of the fields of `BootInfo`, in version 0.11.16. Versions from 0.11.5 on have the same up to 208. */
 export const BOOT_INFO = {
@@ -35,31 +36,9 @@ export const MEMORY_REGION_SIZE = 24;
 const SOME = 0;
 const NONE = 1;
 
-// `MemoryRegionKind`, in its order; the last two have a tag of 32 bits right behind.
-const KINDS: readonly RegionKind[] = ["usable", "bootloader", "unknown-uefi", "unknown-bios"];
-const E820_RESERVED = 2;
-
-// `PixelFormat`, in its order; `Unknown` has three bytes right behind.
+// `PixelFormat`, in its order; `Unknown` has three bytes right after.
 const PIXEL_FORMATS: readonly unknown[] = ["rgb", "bgr", "u8"];
 const PIXEL_FORMAT_UNKNOWN = 3;
-
-/** `FrameBufferInfo`, whose `byte_len` is the framebuffer's size. */
-export interface PixelLayout {
-  /** Pixels in a line. */
-  readonly width: number;
-  /** Number of lines. */
-  readonly height: number;
-  /** What the bytes of a pixel are. */
-  readonly pixelFormat: "rgb" | "bgr" | "u8" | {
-    readonly redPosition: number;
-    readonly greenPosition: number;
-    readonly bluePosition: number;
-  };
-  /** Number of bytes of a pixel. */
-  readonly bytesPerPixel: number;
-  /** Pixels from the start of a line to the start of the next. */
-  readonly stride: number;
-}
 
 /** The fields of `BootInfo`; those left out are `None`, or 0. */
 export interface BootInfoFields {
@@ -68,7 +47,7 @@ export interface BootInfoFields {
   /** Virtual address of the memory map, and its number of regions. */
   readonly memoryRegions: { readonly address: bigint; readonly count: number };
   /** The framebuffer. */
-  readonly framebuffer?: { readonly virt: bigint; readonly size: number; readonly info: PixelLayout };
+  readonly framebuffer?: { readonly virt: bigint; readonly size: number; readonly info: FramebufferInfo };
   /** Virtual address of physical address 0. */
   readonly physicalMemoryOffset?: bigint;
   /** Index of the level-4 entry that points to its own table. */
@@ -148,16 +127,17 @@ export function encodeRegions(regions: readonly MachineRegion[]): Uint8Array {
   const view = new DataView(bytes.buffer);
   regions.forEach(({ start, end, kind, tag }, index) => {
     const at = index * MEMORY_REGION_SIZE;
+    // The last two kinds have a tag of 32 bits right after.
     const unknown = kind === "unknown-uefi" || kind === "unknown-bios";
     view.setBigUint64(at, BigInt(start), true);
     view.setBigUint64(at + 8, BigInt(end), true);
-    view.setUint32(at + 16, KINDS.indexOf(kind), true);
+    view.setUint32(at + 16, REGION_KINDS.indexOf(kind), true);
     view.setUint32(at + 20, unknown ? tag ?? E820_RESERVED : 0, true);
   });
   return bytes;
 }
 
-function encodePixelFormat(format: PixelLayout["pixelFormat"]): readonly number[] {
+function encodePixelFormat(format: PixelFormat): readonly number[] {
   if (typeof format !== "object") return [PIXEL_FORMATS.indexOf(format)];
   return [PIXEL_FORMAT_UNKNOWN, 0, 0, 0, format.redPosition, format.greenPosition, format.bluePosition];
 }
