@@ -1,19 +1,21 @@
 /** The boot information as a C compiler reads it, and the memory map with its owners. */
 
-import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { LoadError, loadKernel, physicalMemory as memoryOver } from "../../mod.ts";
-import { bootInfo, type BootInfoOptions, type MachineRegion } from "../../plugins/boot_info.ts";
-import { BOOT_INFO, BOOT_INFO_SIZE, MEMORY_REGION_SIZE } from "../../plugins/boot_info/layout.ts";
-import { ownedRegions, type UsedRange } from "../../plugins/boot_info/memory_map.ts";
-import { contextSwitch } from "../../plugins/context_switch.ts";
-import { framebuffer } from "../../plugins/framebuffer.ts";
-import { kernelStack } from "../../plugins/kernel_stack.ts";
-import { physicalMemory } from "../../plugins/physical_memory.ts";
-import { ramdisk } from "../../plugins/ramdisk.ts";
-import { recursive } from "../../plugins/recursive.ts";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { type BootInfo, bootInfoBytes, type BootInfoOptions, type MachineRegion } from "../../boot/boot_info.ts";
+import { writeBootInfo } from "../../boot/boot_info.ts";
+import { BOOT_INFO, BOOT_INFO_SIZE, MEMORY_REGION_SIZE } from "../../boot/boot_info/layout.ts";
+import { ownedRegions, type UsedRange } from "../../boot/boot_info/memory_map.ts";
+import { addContextSwitch } from "../../boot/context_switch.ts";
+import { addDirectMap } from "../../boot/direct_map.ts";
+import { addFramebuffer } from "../../boot/framebuffer.ts";
+import { addKernelStack } from "../../boot/kernel_stack.ts";
+import { addRamdisk } from "../../boot/ramdisk.ts";
+import { addRecursiveEntry } from "../../boot/recursive_entry.ts";
+import { type LoadedKernel, LoadError, loadKernel, physicalMemory } from "../../mod.ts";
 import { relocate } from "../../plugins/relocate.ts";
 import { buildElf } from "../elf_builder.ts";
 import { runTool, testWithTools } from "../tools.ts";
+import { snapshotOf } from "./snapshot.ts";
 
 const DOCS = await Deno.readTextFile(new URL("../../docs/boot_info.md", import.meta.url));
 const HELLO = await Deno.readFile(new URL("../../examples/hello/hello.elf", import.meta.url));
@@ -88,13 +90,6 @@ ${fields.map((field) => `    OFFSET(${field});`).join("\n")}
 `;
 }
 
-interface Loaded {
-  readonly read: (virt: bigint, length: number) => Uint8Array;
-  readonly results: {
-    readonly "boot-info": { readonly bootInfo: { readonly address: bigint; readonly size: number } };
-  };
-}
-
 let compiled: Promise<Uint8Array<ArrayBuffer>> | undefined;
 
 async function compile(): Promise<Uint8Array<ArrayBuffer>> {
@@ -109,8 +104,7 @@ async function compile(): Promise<Uint8Array<ArrayBuffer>> {
 }
 
 /** What the C program says of a kernel's boot information: its lines by name, and the regions. */
-async function readByC({ read, results }: Loaded) {
-  const { address, size } = results["boot-info"].bootInfo;
+async function readByC({ read }: Pick<LoadedKernel, "read">, { address, size }: BootInfo) {
   const folder = await Deno.makeTempDir();
   try {
     await Deno.writeFile(`${folder}/read`, await (compiled ??= compile()), { mode: 0o755 });
@@ -126,7 +120,8 @@ async function readByC({ read, results }: Loaded) {
 }
 
 testWithTools(["gcc"], "a C compiler lays the documented structure out as it is written and documented", async () => {
-  const { values } = await readByC(await loadKernel(FILE, { plugins: [bootInfo()] }));
+  const kernel = await loadKernel(FILE);
+  const { values } = await readByC(kernel, writeBootInfo(kernel));
   for (const [field, offset] of Object.entries(BOOT_INFO)) {
     assertEquals(values[`offset ${field}`], BigInt(offset), field);
     assert(new RegExp(`\\| ${offset} +\\| \\d+ +\\| \`${field}\``).test(DOCS), `${field} is not documented`);
@@ -134,9 +129,9 @@ testWithTools(["gcc"], "a C compiler lays the documented structure out as it is 
   assertEquals([values.size, values["region size"]], [BigInt(BOOT_INFO_SIZE), BigInt(MEMORY_REGION_SIZE)]);
 });
 
-testWithTools(["gcc"], "without other plugins nothing but the kernel and the memory map is told", async () => {
-  const kernel = await loadKernel(FILE, { plugins: [bootInfo()] });
-  const { values } = await readByC(kernel);
+testWithTools(["gcc"], "without options it has nothing but the kernel and the memory map", async () => {
+  const kernel = await loadKernel(FILE);
+  const { values } = await readByC(kernel, writeBootInfo(kernel));
   assertEquals(values["api_version.version_major"], 0n);
   assertEquals(values["api_version.version_minor"], 11n);
   assertEquals(values["api_version.version_patch"], 16n);
@@ -154,7 +149,7 @@ testWithTools(["gcc"], "without other plugins nothing but the kernel and the mem
   for (const field of zero) assertEquals(values[field], 0n, field);
 });
 
-testWithTools(["gcc"], "all that other plugins have found is told", async () => {
+testWithTools(["gcc"], "it has all that was added to the kernel", async () => {
   const info = {
     width: 800,
     height: 600,
@@ -162,18 +157,24 @@ testWithTools(["gcc"], "all that other plugins have found is told", async () => 
     bytesPerPixel: 4,
     stride: 832,
   };
-  const plugins = [
-    relocate(),
-    kernelStack({ address: 0xffff_9000_0000_0000n, size: 0x8000 }),
-    physicalMemory({ address: 0xffff_9100_0000_0000n }),
-    recursive({ index: 300 }),
-    framebuffer({ phys: 0xfd00_0100, size: 0x20_0000, address: 0xffff_9200_0000_0000n, info }),
-    ramdisk({ bytes: new Uint8Array(5000), address: 0xffff_9300_0000_0000n }),
-    bootInfo({ rsdp: 0xf_52d0, apiVersion: [0, 11, 7], address: 0xffff_9400_0000_0000n }),
-  ] as const;
-  const kernel = await loadKernel(HELLO_PIE, { kernelBase: 0xffff_a000_0000_0000n, plugins });
-  assertEquals(kernel.results["boot-info"].bootInfo.address, 0xffff_9400_0000_0000n);
-  const { values } = await readByC(kernel);
+  const kernel = await loadKernel(HELLO_PIE, { kernelBase: 0xffff_a000_0000_0000n, plugins: [relocate()] });
+  const written = writeBootInfo(kernel, {
+    stack: addKernelStack(kernel, { address: 0xffff_9000_0000_0000n, size: 0x8000 }),
+    directMap: addDirectMap(kernel, { address: 0xffff_9100_0000_0000n }),
+    recursive: addRecursiveEntry(kernel, { index: 300 }),
+    framebuffer: addFramebuffer(kernel, {
+      phys: 0xfd00_0100,
+      size: 0x20_0000,
+      address: 0xffff_9200_0000_0000n,
+      info,
+    }),
+    ramdisk: addRamdisk(kernel, { bytes: new Uint8Array(5000), address: 0xffff_9300_0000_0000n }),
+    rsdp: 0xf_52d0,
+    apiVersion: [0, 11, 7],
+    address: 0xffff_9400_0000_0000n,
+  });
+  assertEquals(written.address, 0xffff_9400_0000_0000n);
+  const { values } = await readByC(kernel, written);
   const tls = kernel.tlsTemplate;
   assert(tls);
   const expected = {
@@ -208,8 +209,9 @@ testWithTools(["gcc"], "all that other plugins have found is told", async () => 
 for (const [index, pixelFormat] of (["rgb", "bgr", "u8"] as const).entries()) {
   testWithTools(["gcc"], `the pixel format ${pixelFormat} is ${index}`, async () => {
     const info = { width: 8, height: 8, pixelFormat, bytesPerPixel: 4, stride: 8 };
-    const screen = framebuffer({ phys: 0xfd00_0000, size: 0x1000, info });
-    const { values } = await readByC(await loadKernel(FILE, { plugins: [screen, bootInfo()] }));
+    const kernel = await loadKernel(FILE);
+    const framebuffer = addFramebuffer(kernel, { phys: 0xfd00_0000, size: 0x1000, info });
+    const { values } = await readByC(kernel, writeBootInfo(kernel, { framebuffer }));
     assertEquals(values["framebuffer.value.pixel_format"], BigInt(index));
   });
 }
@@ -222,16 +224,21 @@ const PC: readonly MachineRegion[] = [
   { start: 0x3fe_0000, end: 0x400_0000, kind: "unknown-uefi", tag: 9 },
 ];
 
+testWithTools(["gcc"], "a framebuffer of unknown pixels is left out", async () => {
+  const kernel = await loadKernel(FILE);
+  const framebuffer = addFramebuffer(kernel, { phys: 0xfd00_0000, size: 0x1000 });
+  const { values } = await readByC(kernel, writeBootInfo(kernel, { framebuffer }));
+  assertEquals(values["framebuffer none"], 1n);
+});
+
 testWithTools(["gcc"], "the memory map has the machine's regions, and what is in use in them", async () => {
-  const plugins = [
-    kernelStack(),
-    ramdisk({ phys: 0x200_0000, size: 0x1_0000 }),
-    framebuffer({ phys: 0xfd00_0000, size: 0x1000 }),
-    bootInfo({ memoryMap: PC }),
-    contextSwitch(),
-  ] as const;
-  const kernel = await loadKernel(HELLO, { plugins });
-  const { regions } = await readByC(kernel);
+  const kernel = await loadKernel(HELLO);
+  const stack = addKernelStack(kernel);
+  const ramdisk = addRamdisk(kernel, { phys: 0x200_0000, size: 0x1_0000 });
+  const framebuffer = addFramebuffer(kernel, { phys: 0xfd00_0000, size: 0x1000 });
+  const info = writeBootInfo(kernel, { stack, ramdisk, framebuffer, memoryMap: PC });
+  addContextSwitch(kernel, { stack, info });
+  const { regions } = await readByC(kernel, info);
   assertEquals(regions, [
     [0, 0x9_fc00, 0, 0],
     [0x9_fc00, 0x10_0000, 3, 2],
@@ -245,9 +252,12 @@ testWithTools(["gcc"], "the memory map has the machine's regions, and what is in
 });
 
 Deno.test("every frame of the load is in the typed memory map under its owner", async () => {
-  const plugins = [kernelStack(), ramdisk({ bytes: new Uint8Array(9000) }), bootInfo(), contextSwitch()] as const;
-  const kernel = await loadKernel(HELLO, { plugins });
-  const { regions } = kernel.results["boot-info"].bootInfo;
+  const kernel = await loadKernel(HELLO);
+  const stack = addKernelStack(kernel);
+  const ramdisk = addRamdisk(kernel, { bytes: new Uint8Array(9000) });
+  const info = writeBootInfo(kernel, { stack, ramdisk });
+  addContextSwitch(kernel, { stack, info });
+  const { regions } = info;
   for (const { phys, size, owner } of kernel.frameRuns()) {
     for (let at = phys; at < phys + size; at += 4096) {
       const found = regions.find(({ start, end }) => start <= at && at < end);
@@ -265,23 +275,22 @@ Deno.test("every frame of the load is in the typed memory map under its owner", 
 });
 
 Deno.test("without a description the machine has the load's memory, but for what a PC has below 1 MiB", async () => {
-  const plugins = [bootInfo()] as const;
-  const low = (await loadKernel(FILE, { plugins })).results["boot-info"].bootInfo.regions.slice(0, 3);
+  const low = writeBootInfo(await loadKernel(FILE)).regions.slice(0, 3);
   assertEquals(low, [
     { start: 0, end: 0xa_0000, kind: "usable", owner: "free" },
     { start: 0xa_0000, end: 0x10_0000, kind: "unknown-bios", tag: 2, owner: "firmware" },
     { start: 0x10_0000, end: 0x20_0000, kind: "usable", owner: "free" },
   ]);
-  const memory = memoryOver({ base: 0x100_0000, buffer: new ArrayBuffer(0x40_0000) });
-  const high = (await loadKernel(FILE, { memory, plugins })).results["boot-info"].bootInfo.regions;
+  const memory = physicalMemory({ base: 0x100_0000, buffer: new ArrayBuffer(0x40_0000) });
+  const high = writeBootInfo(await loadKernel(FILE, { memory })).regions;
   assertEquals(high[0], { start: 0x100_0000, end: 0x120_0000, kind: "usable", owner: "free" });
   assertEquals(high.at(-1)?.end, 0x140_0000);
 });
 
-testWithTools(["gcc"], "update() tells of frames that were taken since", async () => {
-  const kernel = await loadKernel(FILE, { plugins: [bootInfo({ memoryMap: PC })] });
-  const used = async () => (await readByC(kernel)).regions.find(([start]) => start === 0x20_0000)?.[1];
-  const { bootInfo: info } = kernel.results["boot-info"];
+testWithTools(["gcc"], "update() writes frames that were taken since", async () => {
+  const kernel = await loadKernel(FILE);
+  const info = writeBootInfo(kernel, { memoryMap: PC });
+  const used = async () => (await readByC(kernel, info)).regions.find(([start]) => start === 0x20_0000)?.[1];
   const before = kernel.nextFrame;
   kernel.pageTable.mapTo(0x1234_5678_9000n, 0x20_0000, 1n);
   assertEquals(await used(), before);
@@ -289,6 +298,53 @@ testWithTools(["gcc"], "update() tells of frames that were taken since", async (
   assertEquals(info.regions.find(({ start, end }) => start <= before && before < end)?.owner, "table");
   info.update();
   assertEquals(await used(), after);
+});
+
+Deno.test("update() refuses a memory map that has outgrown its pages", async () => {
+  let next = 0x30_0000;
+  const frames = {
+    allocateFrame: () => (next += 0x2000) - 0x2000,
+    get nextFrame() {
+      return next;
+    },
+    framesAllocated: 0,
+  };
+  const kernel = await loadKernel(FILE, { memory: { size: 0x200_0000 }, frames });
+  const info = writeBootInfo(kernel);
+  info.update();
+  addRamdisk(kernel, { bytes: new Uint8Array(0x10_0000) });
+  assertEquals(assertThrows(() => info.update(), LoadError).code, "memory-too-small");
+});
+
+// Each region of a machine whose memory has gaps takes 24 bytes; 2000 of them take 12 pages.
+const GAPS = Array.from({ length: 2000 }, (_, index): MachineRegion => {
+  return { start: index * 0x2000, end: index * 0x2000 + 0x1000, kind: "usable" };
+});
+
+for (const options of [{}, { memoryMap: PC }, { memoryMap: GAPS }, { address: 0xffff_ffff_ffff_f000n }]) {
+  Deno.test(`boot information with ${Object.keys(options)} fits into as many bytes as is said`, async () => {
+    const kernel = await loadKernel(FILE, { reserve: bootInfoBytes(options), memory: { base: 0x10_0000 } });
+    const info = writeBootInfo(kernel, options);
+    assert(info.size >= 232 + 24 * info.regions.length);
+  });
+}
+
+Deno.test("boot information that does not fit above its address is refused, and nothing is changed", async () => {
+  const kernel = await loadKernel(FILE);
+  const before = snapshotOf(kernel);
+  const high = { memoryMap: GAPS, address: 0xffff_ffff_ffff_f000n };
+  const error = assertThrows(() => writeBootInfo(kernel, high), LoadError, "the end of the boot information");
+  assertEquals(error.code, "address-overflow");
+  const low = { memoryMap: GAPS, address: 0x7fff_ffff_f000n };
+  assertEquals(assertThrows(() => writeBootInfo(kernel, low), LoadError).code, "address-not-canonical");
+  assertEquals(snapshotOf(kernel), before);
+});
+
+Deno.test("boot information that there are no frames for is refused before one is taken", async () => {
+  const kernel = await loadKernel(FILE, { reserve: 0x3000 });
+  const before = snapshotOf(kernel);
+  assertEquals(assertThrows(() => writeBootInfo(kernel), LoadError).code, "frames-exhausted");
+  assertEquals(snapshotOf(kernel), before);
 });
 
 interface Overlay {
@@ -368,29 +424,43 @@ for (const { name, machine, used, regions } of OVERLAYS) {
 }
 
 Deno.test("boot information that would cover the kernel is refused by name", async () => {
-  const error = await assertRejects(
-    () => loadKernel(FILE, { plugins: [bootInfo({ address: 0x40_1000n })] }),
-    LoadError,
-  );
+  const kernel = await loadKernel(FILE);
+  const before = snapshotOf(kernel);
+  const error = assertThrows(() => writeBootInfo(kernel, { address: 0x40_1000n }), LoadError);
   assertEquals(error.code, "page-already-mapped");
   assertStringIncludes(error.message, "the boot information's page 0x401000");
   assertStringIncludes(error.message, "program header 0, which covers 0x400000..0x401800");
+  assertEquals(snapshotOf(kernel), before);
 });
 
 const BAD: readonly [unknown, typeof RangeError | typeof TypeError, string][] = [
-  [{ address: 0x8n }, RangeError, "not a multiple of 4096"],
-  [{ address: 8 }, TypeError, "not a bigint"],
-  [{ rsdp: -1 }, RangeError, "-1 as the address of the RSDP"],
-  [{ apiVersion: [0, 11] }, RangeError, "0.11 as version"],
-  [{ apiVersion: [0, 11, 65536] }, RangeError, "0.11.65536 as version"],
-  [{ memoryMap: [USABLE, USABLE] }, RangeError, "does not lie behind the one before"],
-  [{ memoryMap: [{ ...USABLE, end: 0x1000 }] }, RangeError, "region 4096 to 4096"],
-  [{ memoryMap: [{ ...USABLE, kind: "free" }] }, RangeError, `"free" as a kind`],
-  [{ memoryMap: [{ ...USABLE, tag: 2 ** 32 }] }, RangeError, "region 4096 to 20480"],
+  [{ address: 0x8n }, RangeError, "it must be a multiple of 4096"],
+  [{ address: 8 }, TypeError, "it must be a bigint"],
+  [{ rsdp: -1 }, RangeError, "-0x1 as rsdp"],
+  [{ rsdp: 1n }, TypeError, "0x1 as rsdp"],
+  [{ apiVersion: [0, 11] }, RangeError, "0.11 as apiVersion"],
+  [{ apiVersion: [0, 11, 65536] }, RangeError, "0.11.65536 as apiVersion"],
+  [{ apiVersion: "0.11.16" }, TypeError, "0.11.16 as apiVersion"],
+  [{ memoryMap: [USABLE, USABLE] }, RangeError, "0x1000 as memoryMap[1].start: regions must be ascending"],
+  [{ memoryMap: [{ ...USABLE, end: 0x1000 }] }, RangeError, "0x1000 as memoryMap[0].end"],
+  [{ memoryMap: [{ ...USABLE, kind: "free" }] }, TypeError, "free as memoryMap[0].kind"],
+  [{ memoryMap: [{ ...USABLE, tag: 2 ** 32 }] }, RangeError, "0x100000000 as memoryMap[0].tag"],
+  [{ memoryMap: USABLE }, TypeError, "an object as memoryMap"],
+  [{ stack: true }, TypeError, "true as stack: pass what addKernelStack() returns"],
+  [{ stack: {} }, TypeError, "pass what addKernelStack() returns"],
+  [{ directMap: 0n }, TypeError, "pass what addDirectMap() returns"],
+  [{ recursive: 510 }, TypeError, "pass what addRecursiveEntry() returns"],
+  [{ framebuffer: null }, TypeError, "pass what addFramebuffer() returns"],
+  [{ ramdisk: new Uint8Array(1) }, TypeError, "pass what addRamdisk() returns"],
+  [{ kernelStack: undefined }, TypeError, 'the option "kernelStack"'],
 ];
 
 for (const [options, kind, message] of BAD) {
-  Deno.test(`options that tell what cannot be are refused: ${message}`, () => {
-    assertThrows(() => bootInfo(options as BootInfoOptions), kind, message);
+  Deno.test(`options that say what cannot be are refused: ${message}`, async () => {
+    const kernel = await loadKernel(FILE);
+    const before = snapshotOf(kernel);
+    assertThrows(() => writeBootInfo(kernel, options as BootInfoOptions), kind, message);
+    assertThrows(() => bootInfoBytes(options as BootInfoOptions), kind, message);
+    assertEquals(snapshotOf(kernel), before);
   });
 }

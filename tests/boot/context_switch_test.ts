@@ -1,19 +1,22 @@
 /** The trampoline as GNU binutils disassembles it and as QEMU runs it, and where its page can lie. */
 
-import { assert, assertEquals, assertObjectMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertObjectMatch, assertStringIncludes, assertThrows } from "@std/assert";
+import { bootInfoBytes, writeBootInfo } from "../../boot/boot_info.ts";
+import { addContextSwitch, contextSwitchBytes } from "../../boot/context_switch.ts";
+import { encodeTrampoline } from "../../boot/context_switch/trampoline.ts";
 import { cpuState } from "../../boot/cpu_state.ts";
-import { LoadError, loadKernel, physicalMemory as memoryOver } from "../../mod.ts";
-import { bootInfo } from "../../plugins/boot_info.ts";
-import { contextSwitch } from "../../plugins/context_switch.ts";
-import { encodeTrampoline } from "../../plugins/context_switch/trampoline.ts";
-import { framebuffer } from "../../plugins/framebuffer.ts";
-import { kernelStack } from "../../plugins/kernel_stack.ts";
-import { physicalMemory } from "../../plugins/physical_memory.ts";
-import { ramdisk } from "../../plugins/ramdisk.ts";
-import { recursive } from "../../plugins/recursive.ts";
+import { addDirectMap, directMapBytes } from "../../boot/direct_map.ts";
+import { addFramebuffer, framebufferBytes } from "../../boot/framebuffer.ts";
+import { addIdentityMap, identityMapBytes } from "../../boot/identity_map.ts";
+import { bootImage } from "../../boot/image.ts";
+import { addKernelStack, kernelStackBytes } from "../../boot/kernel_stack.ts";
+import { addRamdisk, ramdiskBytes } from "../../boot/ramdisk.ts";
+import { addRecursiveEntry } from "../../boot/recursive_entry.ts";
+import { type LoadedKernel, LoadError, loadKernel, physicalMemory } from "../../mod.ts";
 import { relocate } from "../../plugins/relocate.ts";
 import { buildElf } from "../elf_builder.ts";
 import { runTool, testWithTools } from "../tools.ts";
+import { snapshotOf } from "./snapshot.ts";
 
 const HELLO = await Deno.readFile(new URL("../../examples/hello/hello.elf", import.meta.url));
 const HELLO_PIE = await Deno.readFile(new URL("../../examples/hello/hello-pie.elf", import.meta.url));
@@ -85,8 +88,8 @@ Deno.test("the descriptors lie at the page's start, and LGDT reads their limit a
 });
 
 Deno.test("the page is a frame of its own, executable and not writable at its physical address", async () => {
-  const kernel = await loadKernel(HELLO, { plugins: [contextSwitch()] });
-  const { page, entry32, gdt, codeSelector, dataSelector } = kernel.results["context-switch"].contextSwitch;
+  const kernel = await loadKernel(HELLO, { reserve: contextSwitchBytes() });
+  const { page, entry32, gdt, codeSelector, dataSelector } = addContextSwitch(kernel);
   assertEquals(kernel.pageTable.translate(BigInt(page)), { mapped: true, phys: page, pageSize: 4096, flags: 1n });
   const mapping = [...kernel.mappings()].find(({ virt }) => virt === BigInt(page));
   assertObjectMatch({ ...mapping }, { size: 4096, writable: false, executable: true, user: false });
@@ -98,58 +101,56 @@ Deno.test("the page is a frame of its own, executable and not writable at its ph
 
 Deno.test("a kernel that is mapped where the page lies, with no frame below its file, is refused by name", async () => {
   const file = buildElf({ segments: [{ p_vaddr: 0x21_0000n, filesz: 0x1000, p_memsz: 0x1_0000n }] });
-  const options = { memory: { base: 0x20_0000 }, kernelOffset: 0x20_0000, plugins: [contextSwitch()] } as const;
-  const error = await assertRejects(() => loadKernel(file, options), LoadError);
+  const kernel = await loadKernel(file, { memory: { base: 0x20_0000 }, kernelOffset: 0x20_0000 });
+  const error = assertThrows(() => addContextSwitch(kernel), LoadError);
   assertObjectMatch(error, { code: "page-already-mapped", detail: { otherIndex: 0 } });
   assertStringIncludes(error.message, "context switch's page");
   assertStringIncludes(error.message, "program header 0, which covers 0x210000..0x220000");
 });
 
-Deno.test("a page or a level-4 table above 4 GiB is refused", async () => {
+Deno.test("a page or a level-4 table above 4 GiB is refused before a frame is taken", async () => {
   const base = 2 ** 32 - 0x1000;
-  const above = memoryOver({ base: base + 0x1000, buffer: new ArrayBuffer(0x40_0000) });
-  const load = () => loadKernel(HELLO, { memory: above, plugins: [contextSwitch()] });
-  assertStringIncludes(await causeOf(load), "the level-4 table is at 0x1");
-  const across = memoryOver({ base, buffer: new ArrayBuffer(0x40_0000) });
-  const options = { memory: across, level4Frame: base, kernelOffset: base + 0x1000 };
-  const page = () => loadKernel(HELLO, { ...options, plugins: [contextSwitch()] });
-  assertStringIncludes(await causeOf(page), "the context switch's page is at 0x1");
+  const above = physicalMemory({ base: base + 0x1000, buffer: new ArrayBuffer(0x40_0000) });
+  const high = await loadKernel(HELLO, { memory: above });
+  const before = snapshotOf(high);
+  const table = assertThrows(() => addContextSwitch(high), LoadError);
+  assertEquals(table.code, "not-bootable");
+  assertStringIncludes(table.message, "Cannot boot the kernel: the level-4 table is at 0x1");
+  assertStringIncludes(table.message, "not below 0x100000000");
+  assertEquals(snapshotOf(high), before);
+  const across = physicalMemory({ base, buffer: new ArrayBuffer(0x40_0000) });
+  const kernel = await loadKernel(HELLO, { memory: across, level4Frame: base, kernelOffset: base + 0x1000 });
+  const page = assertThrows(() => addContextSwitch(kernel), LoadError);
+  assertEquals(page.code, "not-bootable");
+  assertStringIncludes(page.message, "the context switch's page is at 0x1");
 });
 
-async function causeOf(load: () => Promise<unknown>): Promise<string> {
-  const { code, cause } = await assertRejects(load, LoadError);
-  assertEquals(code, "plugin-failed");
-  assert(cause instanceof RangeError);
-  return cause.message;
-}
+Deno.test("without a frame for the page nothing is changed", async () => {
+  const kernel = await loadKernel(HELLO, { reserve: 0x1000 }); // tables of levels 3, 2 and 1 are needed too
+  const before = snapshotOf(kernel);
+  const error = assertThrows(() => addContextSwitch(kernel), LoadError);
+  assertEquals(error.code, "frames-exhausted");
+  assertStringIncludes(error.message, "the context switch's page");
+  assertEquals(snapshotOf(kernel), before);
+});
 
-interface Bootable {
-  readonly memory: { readonly bytes: (address: number, length: number) => Uint8Array };
-  readonly frameRuns: () => readonly { readonly phys: number; readonly size: number }[];
-}
-
-/** A 32-bit ELF file with a Multiboot header that puts every frame of a load at its place. */
-function image({ memory, frameRuns }: Bootable, entry: number): Uint8Array {
-  const runs = frameRuns();
-  const headers = 52 + 32 * runs.length;
-  const multiboot = headers + (-headers & 3);
-  const start = (multiboot + 12 + 4095) & ~4095;
-  const file = new Uint8Array(start + runs.reduce((sum, { size }) => sum + size, 0));
-  const view = new DataView(file.buffer);
-  file.set([0x7f, 0x45, 0x4c, 0x46, 1, 1, 1]);
-  const words = (at: number, values: readonly number[]) => {
-    values.forEach((value, index) => view.setUint32(at + index * 4, value, true));
-  };
-  words(16, [3 << 16 | 2, 1, entry, 52, 0, 0, 32 << 16 | 52, runs.length]);
-  words(multiboot, [0x1bad_b002, 0, -0x1bad_b002]);
-  let offset = start;
-  runs.forEach(({ phys, size }, index) => {
-    words(52 + index * 32, [1, offset, phys, phys, size, size, 7, 4096]);
-    file.set(memory.bytes(phys, size), offset);
-    offset += size;
-  });
-  return file;
-}
+Deno.test("what was not added to the kernel is refused", async () => {
+  const kernel = await loadKernel(HELLO);
+  const framebuffer = addFramebuffer(kernel, { phys: 0xfd00_0000, size: 0x1000 });
+  const before = snapshotOf(kernel);
+  for (
+    const [options, message] of [
+      [{ stack: 8n }, "pass what addKernelStack() returns"],
+      [{ info: 8n }, "pass what writeBootInfo() returns"],
+      [{ ramfb: 8 }, "pass what addFramebuffer() returns"],
+      [{ ramfb: framebuffer }, 'its info must say 4 bytes a pixel, in the format "bgr"'],
+      [{ bootInfo: 8n }, 'the option "bootInfo"'],
+    ] as const
+  ) {
+    assertThrows(() => addContextSwitch(kernel, options as never), TypeError, message);
+  }
+  assertEquals(snapshotOf(kernel), before);
+});
 
 /** Boots an image; what it prints on its serial port, its exit code, and the registers when it first is at `watch`. */
 async function boot(bytes: Uint8Array, watch: bigint) {
@@ -173,7 +174,7 @@ async function boot(bytes: Uint8Array, watch: bigint) {
   }
 }
 
-/** QEMU's words for the registers, such as "RIP=ffffffff80000000" and "GDT=     0000000000203000 00000017". */
+/** QEMU's names for the registers, such as "RIP=ffffffff80000000" and "GDT=     0000000000203000 00000017". */
 function registersOf(log: string): Readonly<Record<string, readonly bigint[]>> {
   const pairs = log.split("\n").slice(0, 30).join("\n").matchAll(/([A-Z0-9]+) ?= *((?:[0-9a-f]{4,16} ?)+)/g);
   return Object.fromEntries([...pairs].map(([, name, words]) => [
@@ -182,17 +183,26 @@ function registersOf(log: string): Readonly<Record<string, readonly bigint[]>> {
   ]));
 }
 
-const EVERYTHING = () =>
-  [
-    relocate(),
-    kernelStack(),
-    physicalMemory({ size: 64 * 2 ** 20 }),
-    recursive(),
-    framebuffer({ phys: 0xfd00_0000, size: 0x30_0000 }),
-    ramdisk({ bytes: new Uint8Array(5000).fill(7) }),
-    bootInfo(),
-    contextSwitch(),
-  ] as const;
+const RAMDISK = { bytes: new Uint8Array(5000).fill(7) };
+const SCREEN = { phys: 0xfd00_0000, size: 0x30_0000 };
+const GIB = 2 ** 30;
+
+/** Everything that can be added, and the very bytes of memory that it takes. */
+const RESERVE = kernelStackBytes() + directMapBytes({ size: GIB }) + framebufferBytes(SCREEN) + ramdiskBytes(RAMDISK) +
+  bootInfoBytes() + contextSwitchBytes() + identityMapBytes({ size: 4 * GIB });
+
+function addEverything(kernel: LoadedKernel) {
+  const stack = addKernelStack(kernel);
+  const directMap = addDirectMap(kernel, { size: GIB });
+  const recursive = addRecursiveEntry(kernel);
+  const framebuffer = addFramebuffer(kernel, SCREEN);
+  const ramdisk = addRamdisk(kernel, RAMDISK);
+  const info = writeBootInfo(kernel, { stack, directMap, recursive, framebuffer, ramdisk });
+  const entry = addContextSwitch(kernel, { stack, info });
+  addIdentityMap(kernel, { size: 4 * GIB });
+  info.update();
+  return { stack, info, entry };
+}
 
 const KERNELS = [
   { name: "hello", file: HELLO, options: {} },
@@ -202,15 +212,16 @@ const KERNELS = [
 for (const { name, file, options } of KERNELS) {
   testWithTools(
     ["qemu-system-x86_64"],
-    `${name} boots with every plugin, and cpuState() says how it is entered`,
+    `${name} boots with everything in a reserve of its size, and cpuState() says how it is entered`,
     async () => {
-      const kernel = await loadKernel(file, { ...options, plugins: EVERYTHING() });
-      const bytes = image(kernel, kernel.results["context-switch"].contextSwitch.entry32);
-      const { code, serial, registers } = await boot(bytes, kernel.entryPoint);
+      const kernel = await loadKernel(file, { ...options, plugins: [relocate()], reserve: RESERVE });
+      const added = addEverything(kernel);
+      const image = await new Response(ReadableStream.from(bootImage(kernel, { entry: added.entry }))).bytes();
+      const { code, serial, registers } = await boot(image, kernel.entryPoint);
       assertStringIncludes(serial, "all checks passed");
       assertEquals(code, 33);
 
-      const { cr0, cr3, cr4, efer, rip, rsp, rdi, gdt, cs, ds } = cpuState(kernel);
+      const { cr0, cr3, cr4, efer, rip, rsp, rdi, gdt, cs, ds } = cpuState(kernel, added);
       const { RIP, RSP, RDI, CR0, CR3, CR4, EFER, GDT, CS, DS, SS } = registers;
       assertEquals([RIP[0], RSP[0], RDI[0]], [rip, rsp, rdi]);
       assertEquals([CR0[0], CR3[0], CR4[0], EFER[0]], [cr0, cr3, cr4, efer]);
@@ -220,16 +231,31 @@ for (const { name, file, options } of KERNELS) {
   );
 }
 
-Deno.test("a kernel that is linked where the next frame lies gets the lowest page below its file", async () => {
-  const file = buildElf({ segments: [{ filesz: 0x100, p_vaddr: 0x40_0000n, p_memsz: 0x10_0000n, p_flags: 7 }] });
-  const load = (base: number) => loadKernel(file, { memory: { base }, plugins: [contextSwitch()] });
-  const kernel = await load(0x10_0000);
-  assertEquals(kernel.results["context-switch"].contextSwitch.page, 0x10_0000);
-  const leaf = kernel.pageTable.translate(0x10_0000n);
-  assertEquals(leaf, { mapped: true, phys: 0x10_0000, pageSize: 4096, flags: 1n });
-  const owned = kernel.frameRuns().filter(({ owner }) => owner === "context-switch");
-  assertEquals(owned, [{ phys: 0x10_0000, size: 4096, owner: "context-switch" }]);
-  // Elsewhere the next frame's own address is free.
-  const { page } = (await load(0x100_0000)).results["context-switch"].contextSwitch;
-  assert(page > 0x120_0000);
+Deno.test("everything fits into a reserve of its size, beside a kernel at low addresses too", async () => {
+  for (const p_vaddr of [0x40_0000n, 0xffff_ffff_8000_0000n]) {
+    const file = buildElf({ segments: [{ p_vaddr, filesz: 0x1800 }] });
+    addEverything(await loadKernel(file, { reserve: RESERVE }));
+  }
+});
+
+const LOW_KERNEL = buildElf({
+  segments: [{ filesz: 0x100, p_vaddr: 0x40_0000n, p_memsz: 0x10_0000n, p_flags: 7 }],
+});
+
+for (const [base, page] of [[0x10_0000, 0x10_0000], [0x1_0000, 0x10_0000], [0, 0x10_0000]] as const) {
+  Deno.test(`a kernel that is linked where the next frame lies gets a page below its file, memory at ${base}`, async () => {
+    const kernel = await loadKernel(LOW_KERNEL, { memory: { base }, kernelOffset: 0x30_0000 });
+    assert(kernel.pageTable.translate(BigInt(kernel.nextFrame)).mapped);
+    assertEquals(addContextSwitch(kernel).page, page); // above what a PC's firmware has
+    const leaf = kernel.pageTable.translate(BigInt(page));
+    assertEquals(leaf, { mapped: true, phys: page, pageSize: 4096, flags: 1n });
+    const owned = kernel.frameRuns().filter(({ owner }) => owner === "context-switch");
+    assertEquals(owned, [{ phys: page, size: 4096, owner: "context-switch" }]);
+  });
+}
+
+Deno.test("a kernel that is linked elsewhere gets the next frame", async () => {
+  const kernel = await loadKernel(LOW_KERNEL, { memory: { base: 0x100_0000 } });
+  const next = kernel.nextFrame;
+  assertEquals(addContextSwitch(kernel).page, next);
 });
