@@ -55,13 +55,14 @@ export type { FileHeader } from "./core/elf/file_header.ts";
 export type { HeaderClaim, LoadRange, ProgramHeader, Segment } from "./core/elf/program_header.ts";
 export { segmentTypeName } from "./core/elf/constants.ts";
 
-export type { ByteReader, KernelSource } from "./core/intake/source.ts";
+export type { ByteReader, KernelSource, NodeFileHandle } from "./core/intake/source.ts";
 export type { Progress } from "./core/intake/intake.ts";
 
 export { type PhysicalMemory, physicalMemory } from "./core/memory/physical_memory.ts";
 export { ascendingFrames, type FrameAllocator, type FrameOwner, type FrameRun } from "./core/memory/frame_allocator.ts";
 export type { FrameLedger } from "./core/memory/frame_ledger.ts";
-export type { AddressSpace, Described, FileRange } from "./core/address_space/address_space.ts";
+export type { AddressSpace, Described } from "./core/address_space/address_space.ts";
+export type { FileRange } from "./core/address_space/parts.ts";
 export type { MemoryWindow } from "./core/pipeline/settings.ts";
 export type { TlsTemplate } from "./core/pipeline/context.ts";
 

@@ -1,4 +1,4 @@
-import { PRESENT, WRITABLE } from "../mod.ts";
+import { PRESENT, WRITABLE } from "../core/paging/mod.ts";
 import { emptyTables, KERNEL_START, MAPPED, MIB, tableMemory, writeEntries } from "./workloads.ts";
 
 const flags = PRESENT | WRITABLE;

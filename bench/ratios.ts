@@ -5,7 +5,8 @@
  * does at the time is in both.
  */
 
-import { loadKernel, PRESENT, WRITABLE } from "../mod.ts";
+import { loadKernel } from "../mod.ts";
+import { PRESENT, WRITABLE } from "../core/paging/mod.ts";
 import {
   bssKernel,
   emptyTables,

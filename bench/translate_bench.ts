@@ -1,4 +1,4 @@
-import { PRESENT, WRITABLE } from "../mod.ts";
+import { PRESENT, WRITABLE } from "../core/paging/mod.ts";
 import { emptyTables, KERNEL_START, MAPPED, tableMemory } from "./workloads.ts";
 
 const mapper = emptyTables(tableMemory());

@@ -1,6 +1,7 @@
 /** What the benchmarks load and map, and the floors that they are held against. */
 
-import { ascendingFrames, frameLedger } from "../core/memory/frame_allocator.ts";
+import { ascendingFrames } from "../core/memory/frame_allocator.ts";
+import { frameLedger } from "../core/memory/frame_ledger.ts";
 import { freshMemory, type PhysicalMemory } from "../core/memory/physical_memory.ts";
 import { createMapper, type Mapper } from "../core/paging/mapper.ts";
 import { buildElf } from "../tests/elf_builder.ts";

@@ -1,44 +1,56 @@
 /**
- * From the arguments to the exit status: finds the command, runs it, and tells of what went wrong.
+ * From the arguments to the exit status: finds the command, runs it, and reports what went wrong.
+ *
+ * A command's modules are imported when it is run, so that help and refused arguments cost little.
  *
  * @module
  */
 
 import config from "../deno.json" with { type: "json" };
-import { type Arguments, parseArguments } from "./arguments/parse_arguments.ts";
-import { type Command, type CommandName, COMMANDS } from "./arguments/command_table.ts";
-import { dumpCore } from "./commands/dump.ts";
-import { problemOf } from "./output/cli_error.ts";
-import { tell } from "./report/print_error.ts";
+import { chooseCommand, type CommandName, COMMANDS } from "./arguments/command_table.ts";
 import { commandHelp, generalHelp, helpOn } from "./arguments/help.ts";
-import { image } from "./commands/image.ts";
-import { inspect } from "./commands/inspect.ts";
+import { outputFlags } from "./arguments/output_flags.ts";
+import { type Arguments, parseArguments } from "./arguments/parse_arguments.ts";
 import { untilInterrupted } from "./output/interrupt.ts";
-import { load } from "./commands/load.ts";
-import { plugins } from "./commands/plugins.ts";
 import { openOutput, type Output } from "./output/output.ts";
-import { run } from "./commands/run.ts";
 
 const WRONG_USAGE = 2;
 
 type Work = (args: Arguments, output: Output, signal: AbortSignal) => Promise<number>;
 
 /** What each command does. */
-const WORK: Readonly<Record<CommandName, Work>> = { load, inspect, plugins, image, run, dump: dumpCore };
+const WORK: Readonly<Record<CommandName, () => Promise<Work>>> = {
+  load: async () => (await import("./commands/load.ts")).load,
+  inspect: async () => (await import("./commands/inspect.ts")).inspect,
+  plugins: async () => (await import("./commands/plugins.ts")).plugins,
+  image: async () => (await import("./commands/image.ts")).image,
+  run: async () => (await import("./commands/run.ts")).run,
+  dump: async () => (await import("./commands/dump.ts")).dumpCore,
+};
 
 /**
  * Runs the command line once.
  *
  * @param args The arguments, without the program's name.
- * @returns The exit status: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted; those of `kload run` beside.
+ * @returns The exit status: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted; `kload run` has more.
  */
 export async function main(args: readonly string[]): Promise<number> {
-  const output = openOutput(args);
+  const { name, own } = chooseCommand(args);
+  const output = openOutput(outputFlags(COMMANDS[name], own));
   try {
     return await untilInterrupted((signal) => dispatch(args, output, signal));
   } catch (error) {
-    return await tell(problemOf(error), output);
+    const { printError } = await import("./report/print_error.ts");
+    const { problemOf } = await import("./report/problem.ts");
+    const problem = problemOf(error);
+    return await printError({ ...problem, hint: await hintOn(error) ?? problem.hint }, output);
   }
+}
+
+/** Plugins that clash are an error of the loader's, which does not know how a plugin is left out. */
+async function hintOn(error: unknown): Promise<string | undefined> {
+  if (!(error instanceof TypeError) || error.cause === undefined) return undefined;
+  return (await import("./arguments/plugin_choice.ts")).clashHint(error);
 }
 
 async function dispatch(args: readonly string[], output: Output, signal: AbortSignal): Promise<number> {
@@ -60,13 +72,11 @@ async function dispatch(args: readonly string[], output: Output, signal: AbortSi
     case "-V":
       return print(`kload ${config.version}\n`);
   }
-  const named = Object.hasOwn(COMMANDS, first);
-  const name = named ? first as CommandName : "load";
-  const command: Command = COMMANDS[name];
-  const own = named ? rest : args;
-  if (asksForHelp(own)) return print(commandHelp(command));
-  const parsed = parseArguments(command, own);
-  return await WORK[name](parsed, output, signal);
+  const { name, own } = chooseCommand(args);
+  if (asksForHelp(own)) return print(commandHelp(COMMANDS[name]));
+  const parsed = parseArguments(COMMANDS[name], own);
+  const work = await WORK[name]();
+  return await work(parsed, output, signal);
 }
 
 function asksForHelp(args: readonly string[]): boolean {

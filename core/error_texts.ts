@@ -4,6 +4,7 @@
  * @module
  */
 
+import { hexRange } from "./memory/addresses.ts";
 import type { ErrorCode, ErrorPlace, LimitPlace, LoadErrorDetails } from "./error_details.ts";
 
 /** The text of one code. */
@@ -159,7 +160,7 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
   "page-already-mapped": {
     message: (place) => {
       const owner = place.otherIndex === undefined ? "" : ` by program header ${place.otherIndex}`;
-      const range = place.otherRange ? `, which covers ${hex(place.otherRange[0])}..${hex(place.otherRange[1])}` : "";
+      const range = place.otherRange ? `, which covers ${hexRange(place.otherRange[0], place.otherRange[1] - place.otherRange[0])}` : "";
       const asker = place.index === undefined ? "" : ` for ${header(place)}`;
       return `Cannot map ${place.field} ${hex(place.value)}${asker}: it is mapped already${owner}${range}`;
     },
@@ -226,7 +227,7 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
     hint: "The cause says what went wrong in the plugin; leave it out to load without it.",
   },
   "source-failed": {
-    message: ({ field, value }) => `Cannot read the source: it failed; ${field} is ${value}`,
+    message: ({ field, value }) => `Cannot read the source: it failed when ${field} was ${value}`,
     hint: "The cause says what went wrong: see the error's cause.",
   },
   "response-not-ok": {

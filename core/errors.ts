@@ -25,10 +25,10 @@ export const ERROR_CODES: readonly ErrorCode[] = Object.freeze(Object.keys(ERROR
  * ```
  *
  * @param code A code of a {@linkcode LoadError}.
- * @returns The hint.
+ * @returns The hint; empty for a code of another version of this module.
  */
 export function errorHint(code: ErrorCode): string {
-  return ERROR_TEXTS[code].hint;
+  return ERROR_TEXTS[code]?.hint ?? "";
 }
 
 /** What a {@linkcode LoadError} carries besides its code and detail. */
@@ -104,6 +104,7 @@ export function amended(
   },
 ): LoadError {
   const { code, cause } = error;
+  if (!Object.hasOwn(ERROR_TEXTS, code)) return error; // of another version of this module
   const merged = { ...error.detail, ...detail } as LoadErrorDetails[ErrorCode];
   const amended = new LoadError(code, merged, { cause, diagnostics });
   const frames = error.stack?.slice(error.stack.indexOf("\n    at "));

@@ -123,10 +123,11 @@ export async function loadKernel<
     await intake.close();
     const kernel = loadedKernel(outcome.context, diagnostics, resultsOf(outcome, stages, list, handlers));
     return kernel as unknown as LoadedKernel<P, S>; // the types of results are the compiler's alone
-  } catch (error) {
+  } catch (cause) {
+    const error = cause instanceof LoadError ? amended(cause, { diagnostics: Object.freeze([...diagnostics]) }) : cause;
     await intake.close(error).catch(() => {});
     signal?.throwIfAborted();
-    throw error instanceof LoadError ? amended(error, { diagnostics: Object.freeze([...diagnostics]) }) : error;
+    throw error;
   }
 }
 

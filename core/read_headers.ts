@@ -1,5 +1,5 @@
 /**
- * Reads a file's headers alone, and no byte more.
+ * Reads a file's headers alone.
  *
  * @module
  */
@@ -23,7 +23,8 @@ export interface Headers {
 }
 
 /**
- * Reads the ELF file header and the program headers of a file of any machine and class, and lets go of the source.
+ * Reads the ELF file header and the program headers of a file of any machine and class, and lets go of the source. Of a
+ * source with `read(buffer)` nothing past the headers is read, of a stream nothing past the chunk that holds their end.
  *
  * @example
  * ```ts

@@ -9,7 +9,8 @@ import { ELFCLASS64, PT_GNU_EH_FRAME } from "../core/elf/constants.ts";
 import type { Segment } from "../core/elf/program_header.ts";
 import { LoadError } from "../core/errors.ts";
 import { hexAddr } from "../core/memory/addresses.ts";
-import type { Plugin, PluginContext } from "../core/plugin/plugin.ts";
+import type { Plugin } from "../core/plugin/plugin.ts";
+import type { PluginContext } from "../core/plugin/plugin_context.ts";
 import { readFde, type UnwindEntry } from "./eh_frame/fde.ts";
 import { readHeader, type SearchTable } from "./eh_frame/header.ts";
 import { memoryReader, type ReadMemory } from "./eh_frame/memory.ts";
@@ -63,7 +64,7 @@ function handle(phdr: Segment, context: PluginContext, found: EhFrame | undefine
     reportEncoding(phdr, address, "it is that of a 32-bit file", context);
     return { address, size };
   }
-  const memory = memoryReader(context.read);
+  const memory = memoryReader(context.addressSpace.read);
   try {
     const { ehFrame, table, unsupported, faults } = readHeader(address, size, memory);
     for (const problem of faults) reportMalformed(phdr, address, problem, context);

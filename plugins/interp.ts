@@ -7,7 +7,8 @@
 
 import { PT_INTERP } from "../core/elf/constants.ts";
 import type { Segment } from "../core/elf/program_header.ts";
-import type { Plugin, PluginContext } from "../core/plugin/plugin.ts";
+import type { Plugin } from "../core/plugin/plugin.ts";
+import type { PluginContext } from "../core/plugin/plugin_context.ts";
 
 /** What the plugin interp found. */
 export interface Interpreter {

@@ -15,7 +15,8 @@ import {
   readNotes,
 } from "../core/elf/notes.ts";
 import type { Segment } from "../core/elf/program_header.ts";
-import type { Plugin, PluginContext } from "../core/plugin/plugin.ts";
+import type { Plugin } from "../core/plugin/plugin.ts";
+import type { PluginContext } from "../core/plugin/plugin_context.ts";
 import { GNU_READERS } from "./notes/gnu.ts";
 import type { NotePlace, NoteReader } from "./notes/reader.ts";
 import { reportMalformed } from "./notes/report.ts";

@@ -14,7 +14,8 @@ import {
 } from "../core/elf/constants.ts";
 import type { Segment } from "../core/elf/program_header.ts";
 import { canonical, hexAddr, low48, LOW48_END } from "../core/memory/addresses.ts";
-import type { Handler, Plugin, PluginContext } from "../core/plugin/plugin.ts";
+import type { Handler, Plugin } from "../core/plugin/plugin.ts";
+import type { PluginContext } from "../core/plugin/plugin_context.ts";
 import { fillFromSeed, fillFromSystem } from "./openbsd/random_bytes.ts";
 
 /** A range of virtual addresses. */
@@ -148,7 +149,7 @@ function isLoaded(phdr: Segment, context: PluginContext): boolean {
   const { index, p_type, p_vaddr, p_memsz } = phdr;
   if (p_memsz === 0n) return false;
   const end = p_vaddr + p_memsz;
-  const inside = context.programHeaders.some((other) => {
+  const inside = context.segments.some((other) => {
     return other.load && p_vaddr >= other.p_vaddr && end <= other.p_vaddr + other.p_memsz;
   });
   if (inside) return true;
@@ -174,7 +175,7 @@ function fill(phdr: Segment, context: PluginContext, seed: bigint | undefined): 
     const low = (start + done) % LOW48_END;
     const bytes = buffer.subarray(0, Math.min(size - done, CHUNK - low % CHUNK));
     random(bytes);
-    context.write(canonical(low), bytes);
+    context.addressSpace.write(canonical(low), bytes);
     done += bytes.length;
   }
 }

@@ -7,7 +7,8 @@
 import { PT_LOAD, PT_PHDR } from "../core/elf/constants.ts";
 import type { Segment } from "../core/elf/program_header.ts";
 import { hexAddr } from "../core/memory/addresses.ts";
-import type { Plugin, PluginContext } from "../core/plugin/plugin.ts";
+import type { Plugin } from "../core/plugin/plugin.ts";
+import type { PluginContext } from "../core/plugin/plugin_context.ts";
 
 /** What the plugin phdr found. */
 export interface ProgramHeaderTable {
@@ -39,14 +40,14 @@ export function phdr(): Plugin<"phdr", ProgramHeaderTable> {
 
 function handle(
   header: Segment,
-  { fileHeader, programHeaders, virtualAddressOffset, report }: PluginContext,
+  { fileHeader, segments, virtualAddressOffset, report }: PluginContext,
   found: ProgramHeaderTable | undefined,
 ): ProgramHeaderTable {
   if (found) return found;
   const { index, p_offset, p_vaddr, p_filesz } = header;
   const { e_phoff, e_phentsize } = fileHeader;
   const address = BigInt.asUintN(64, p_vaddr + virtualAddressOffset);
-  const size = BigInt(programHeaders.length * e_phentsize);
+  const size = BigInt(segments.length * e_phentsize);
   if (p_offset !== e_phoff || p_filesz !== size) {
     report({
       code: "phdr-mismatch",
@@ -58,7 +59,7 @@ function handle(
       hint: "Say PHDR PHDRS in the linker script's PHDRS command, and change no headers after linking.",
     });
   }
-  const covered = programHeaders.some((other) => other.p_type === PT_LOAD && covers(other, header));
+  const covered = segments.some((other) => other.p_type === PT_LOAD && covers(other, header));
   if (!covered) {
     report({
       code: "phdr-outside-load",

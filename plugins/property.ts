@@ -10,7 +10,8 @@ import { type GnuProperties, type GnuProperty, type IsaLevel, readGnuProperties 
 import { type NoteFault, NT_GNU_PROPERTY_TYPE_0, readNotes } from "../core/elf/notes.ts";
 import type { Segment } from "../core/elf/program_header.ts";
 import { hexAddr } from "../core/memory/addresses.ts";
-import type { Plugin, PluginContext } from "../core/plugin/plugin.ts";
+import type { Plugin } from "../core/plugin/plugin.ts";
+import type { PluginContext } from "../core/plugin/plugin_context.ts";
 
 export type { GnuProperties, GnuProperty, IsaLevel };
 

@@ -8,8 +8,10 @@
 import { ELFCLASS64, ET_DYN, PT_DYNAMIC } from "../core/elf/constants.ts";
 import type { Segment } from "../core/elf/program_header.ts";
 import { LoadError } from "../core/errors.ts";
-import type { Plugin, PluginContext } from "../core/plugin/plugin.ts";
-import type { Base, ImageStage, Parsed, Placed } from "../core/pipeline/stage.ts";
+import type { Plugin } from "../core/plugin/plugin.ts";
+import type { PluginContext } from "../core/plugin/plugin_context.ts";
+import type { Placed } from "../core/pipeline/context.ts";
+import type { ImageStage, Reads } from "../core/pipeline/stage.ts";
 import { applyRela } from "./relocate/apply_rela.ts";
 import { applyRelr } from "./relocate/apply_relr.ts";
 import { type DynamicTable, readDynamicTable } from "./relocate/dynamic_table.ts";
@@ -37,7 +39,12 @@ export interface RelocateOptions {
 export type RelocatePlugin = Plugin<
   "relocate",
   Relocations,
-  readonly [{ readonly before: "sanity-check"; readonly stage: ImageStage<Base & Parsed, Placed, "place"> }]
+  readonly [
+    {
+      readonly before: "sanity-check";
+      readonly stage: ImageStage<"place", Reads<"rules" | "settings" | "fileHeader" | "programHeaders">, Placed>;
+    },
+  ]
 >;
 
 /**

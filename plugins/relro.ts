@@ -17,7 +17,8 @@ import {
   pageStart,
 } from "../core/memory/addresses.ts";
 import { WRITABLE } from "../core/paging/entry.ts";
-import type { Plugin, PluginContext } from "../core/plugin/plugin.ts";
+import type { Plugin } from "../core/plugin/plugin.ts";
+import type { PluginContext } from "../core/plugin/plugin_context.ts";
 
 /** What the plugin relro did. */
 export interface Relro {
@@ -56,14 +57,14 @@ function handle(phdr: Segment, context: PluginContext, found: Relro | undefined)
   const kept = [...found?.keptPages ?? []];
   for (let page = first; page < end; page += PAGE_SIZE) {
     const virt = canonical(page);
-    const leaf = context.pageTable.translate(virt);
+    const leaf = context.addressSpace.pageTable.translate(virt);
     if (!leaf.mapped) throw new LoadError("page-not-mapped", { index: phdr.index, field: "address", value: virt });
     if (context.rules.relocation === "default" && isWrittenElsewhere(page, phdr, context)) {
       kept.push(virt);
       reportKept(phdr, virt, context);
       continue;
     }
-    context.pageTable.updateFlags(virt, leaf.flags & ~WRITABLE);
+    context.addressSpace.pageTable.updateFlags(virt, leaf.flags & ~WRITABLE);
     sealed++;
   }
   return { sealedPages: sealed, keptPages: kept };
@@ -103,7 +104,7 @@ function originalRange({ index, p_vaddr, p_memsz }: Segment, { signedOffset }: P
 function isWrittenElsewhere(page: number, { p_vaddr, p_memsz }: Segment, context: PluginContext): boolean {
   const start = low48(p_vaddr + context.signedOffset);
   const end = start + Number(p_memsz);
-  return context.programHeaders.some(({ load, p_flags }) => {
+  return context.segments.some(({ load, p_flags }) => {
     if (!load || (p_flags & PF_W) === 0) return false;
     const from = Math.max(load.start, page);
     const to = Math.min(load.start + load.memSize, page + PAGE_SIZE);

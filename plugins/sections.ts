@@ -9,8 +9,8 @@
  */
 
 import type { Plugin } from "../core/plugin/plugin.ts";
-import { type Choice, findStage } from "./sections/find_stage.ts";
-import { type MappedSection, mapSections, type SectionPages, type Sections } from "./sections/map_stage.ts";
+import { type Choice, type FindStage, findStage } from "./sections/find_stage.ts";
+import { type MappedSection, type MapStage, mapStage, type SectionPages, type Sections } from "./sections/map_stage.ts";
 import type { SectionHeader } from "./sections/section_header.ts";
 
 export type { MappedSection, SectionHeader, SectionPages, Sections };
@@ -23,6 +23,16 @@ export type SectionsOptions = {
   /** Says whether a section is to be mapped. */
   readonly select: (section: SectionHeader) => boolean;
 };
+
+/** The plugin sections. */
+export type SectionsPlugin = Plugin<
+  "sections",
+  never,
+  readonly [
+    { readonly after: "sanity-check"; readonly stage: FindStage },
+    { readonly after: "l4-usage"; readonly stage: MapStage },
+  ]
+>;
 
 type Select = (section: SectionHeader) => boolean;
 
@@ -48,12 +58,13 @@ const DEFAULT_NAMES: readonly string[] = [".symtab", ".strtab"];
  * @returns The plugin. Its result says where each section is; sections that cannot be mapped are reported.
  * @throws {TypeError} Where the options are of the wrong kind, or both names and a function are given.
  */
-export function sections(options: SectionsOptions = {}): Plugin<"sections", Sections> {
+export function sections(options: SectionsOptions = {}): SectionsPlugin {
+  const find = findStage(choiceOf(options));
   return {
     name: "sections",
     stages: [
-      { after: "sanity-check", stage: findStage(choiceOf(options)) },
-      { after: "l4-usage", stage: mapSections },
+      { after: "sanity-check", stage: find },
+      { after: "l4-usage", stage: mapStage(find) },
     ],
   };
 }

@@ -6,7 +6,8 @@
 
 import { PF_X, PT_GNU_STACK } from "../core/elf/constants.ts";
 import type { Segment } from "../core/elf/program_header.ts";
-import type { Plugin, PluginContext } from "../core/plugin/plugin.ts";
+import type { Plugin } from "../core/plugin/plugin.ts";
+import type { PluginContext } from "../core/plugin/plugin_context.ts";
 
 /** What a kernel asks of its stack. */
 export interface StackRequest {

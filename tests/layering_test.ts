@@ -94,7 +94,7 @@ Deno.test("core and plugins import no package but @std/bytes and @std/streams", 
 
 Deno.test("only the command line touches Deno", () => {
   const faults = FILES.filter((path) => !path.startsWith("cli")).filter((path) => {
-    return /\bDeno\./.test(codeOf(path));
+    return /\bDeno\./.test(codeOf(path).replace(/"[^"\n]*"/g, '""')); // a text may speak of it
   });
   assertEquals(faults, []);
 });

@@ -1,24 +1,21 @@
-/** What stands for the standard library where JSR cannot be reached is listed the same way twice. */
+/** The import map for `deno install` from a checkout says what deno.json and the linked packages say. */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import { importMap } from "../tools/import_map.ts";
 
 const LINKS = new URL("../links/", import.meta.url);
+const MAP = new URL("import_map.json", LINKS);
 
 Deno.test({
-  name: "links/import_map.json has every module of the linked packages",
+  name: "links/import_map.json has every module of kload and of the linked packages",
   ignore: await Deno.stat(LINKS).then(() => false, () => true), // a release has none
   fn: async () => {
-    const expected: Record<string, string> = {};
-    for await (const { name: folder } of Deno.readDir(new URL("std/", LINKS))) {
-      const config = JSON.parse(await Deno.readTextFile(new URL(`std/${folder}/deno.json`, LINKS)));
-      const exported: Record<string, string> = typeof config.exports === "string"
-        ? { ".": config.exports }
-        : config.exports;
-      for (const [path, file] of Object.entries(exported)) {
-        expected[config.name + path.slice(1)] = `./std/${folder}${file.slice(1)}`;
-      }
+    const { imports } = JSON.parse(await Deno.readTextFile(MAP));
+    assertEquals(imports, (await importMap()).imports, "deno run -A tools/import_map.ts writes it anew");
+    const { name, exports } = JSON.parse(await Deno.readTextFile(new URL("../deno.json", import.meta.url)));
+    for (const [path, file] of Object.entries<string>(exports)) {
+      assertEquals(new URL(imports[name + path.slice(1)], MAP), new URL(file, new URL("../", LINKS)));
     }
-    const map = JSON.parse(await Deno.readTextFile(new URL("import_map.json", LINKS)));
-    assertEquals(map.imports, expected);
+    for (const target of Object.values<string>(imports)) assert((await Deno.stat(new URL(target, MAP))).isFile, target);
   },
 });

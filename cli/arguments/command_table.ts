@@ -4,77 +4,42 @@
  * @module
  */
 
-import { RULES } from "../../mod.ts";
-
-/** One flag of a command. */
-export interface Flag {
-  /** Its name, without the dashes. */
-  readonly name: string;
-  /** What its value is, in capitals; a switch has none. */
-  readonly value?: string;
-  /** What it does, in one line. */
-  readonly text: string;
-  /** Whether it may be given more than once. */
-  readonly repeats?: true;
-  /** Whether what follows is its value even where it looks like a flag. */
-  readonly verbatim?: true;
-  /** Its other name, one letter, where it has one. */
-  readonly short?: string;
-}
-
-/** One command. */
-export interface Command {
-  /** What the user types. */
-  readonly name: string;
-  /** What it does, in one line. */
-  readonly summary: string;
-  /** What there is to know before using it. */
-  readonly about: string;
-  /** Its flags, in the order of the help. */
-  readonly flags: readonly Flag[];
-  /** Whether there is a FILE, - or URL behind it; there is, where it is left out. */
-  readonly takesSource?: false;
-  /** Ways to use it: what to type, and what that does. */
-  readonly examples: readonly (readonly [string, string])[];
-}
-
-const NO_COLOR: Flag = { name: "no-color", text: "Print no colours; they go to a terminal only" };
-
-const RULES_FLAG: Flag = { name: "rules", value: "NAME", text: `What is accepted: ${Object.keys(RULES).join(", ")}` };
-
-const PLUGIN_FLAGS: readonly Flag[] = [
-  {
-    name: "plugin",
-    value: "MODULE",
-    text: "Use the plugin that MODULE exports too; may be given again",
-    repeats: true,
-  },
-  { name: "no-plugin", value: "NAME", text: "Leave a built-in plugin out; may be given again", repeats: true },
-];
+import type { Command } from "./flag.ts";
+import {
+  BOOT_FLAGS,
+  COLOR_FLAGS,
+  JSON_FLAG,
+  KERNEL_FLAGS,
+  OUTPUT,
+  PLUGIN_FLAGS,
+  QUIET,
+  RULES_FLAG,
+  STRICT,
+  VERBOSE,
+} from "./shared_flags.ts";
 
 /** `kload load` and its flags. */
 export const LOAD: Command = {
   name: "load",
-  summary: "Load a kernel into memory, build its page tables, and tell what became of it",
-  about: `Loads an ELF kernel as a boot loader does and prints a report. FILE is a path, - is standard input,
-and a URL is http or https. Gzip is inflated on the way. Only the bytes that are needed are read.`,
+  summary: "Load a kernel into memory, build its page tables, and print a report",
+  about: `Loads an ELF kernel as a boot loader does. FILE is a path, - is standard input, and a URL is http or https.
+Gzip is inflated on the way. Only the bytes that are needed are read.`,
   flags: [
-    RULES_FLAG,
-    { name: "memory-base", value: "ADDRESS", text: "Physical address where memory starts; 0" },
-    { name: "memory-size", value: "BYTES", text: "Size of memory; as much as the kernel needs" },
-    { name: "kernel-offset", value: "ADDRESS", text: "Physical address of the file's first byte; 2M above the base" },
+    ...KERNEL_FLAGS,
+    { name: "memory-base", value: "ADDRESS", text: "Physical address where memory starts", fallback: "0" },
+    { name: "memory-size", value: "BYTES", text: "Size of memory", fallback: "as much as the kernel needs" },
     {
       name: "level4-frame",
       value: "ADDRESS",
-      text: "Physical address of the level-4 table; the first frame allocated",
+      text: "Physical address of the level-4 table",
+      fallback: "the first frame allocated",
     },
-    { name: "kernel-base", value: "ADDRESS", text: "Added to every address of a position-independent kernel" },
-    { name: "max-memory", value: "BYTES", text: "The most memory that is allocated; 4G" },
-    ...PLUGIN_FLAGS,
-    { name: "dump", value: "FILE", text: "Write the memory from its base to the next free frame to FILE" },
-    { name: "json", text: "Print one JSON object instead of the report" },
-    { name: "quiet", text: "Print no report and no progress; a JSON object is still printed" },
-    NO_COLOR,
+    { name: "dump", value: "FILE", text: "Write memory, from its base to the next free frame, to FILE" },
+    STRICT,
+    JSON_FLAG,
+    { ...QUIET, text: "Print no report and no progress; a JSON object is still printed" },
+    VERBOSE,
+    ...COLOR_FLAGS,
   ],
   examples: [
     ["kload kernel.elf", "load is the default command"],
@@ -82,7 +47,7 @@ and a URL is http or https. Gzip is inflated on the way. Only the bytes that are
     ["kload load pie.elf --kernel-base 0xffffffff80000000", "move a position-independent kernel"],
     ["kload load kernel.elf --rules bootloader-0.10 --json", "as that boot loader does, as JSON"],
     ["zstdcat kernel.elf.zst | kload load -", "from another program"],
-    ["kload load https://example.com/kernel.elf.gz --quiet", "just ask whether it loads"],
+    ["kload load https://example.com/kernel.elf.gz -q --strict", "just ask whether it loads, without a warning"],
   ],
 };
 
@@ -91,11 +56,12 @@ export const INSPECT: Command = {
   name: "inspect",
   summary: "Show the headers of an ELF file of any machine, and what the default rules object to",
   about: `Reads the ELF file header and the program headers, and no byte more. The file may be for another
-machine or class; what the default rules would object to is told where it shows in the headers.`,
+machine or class; an objection of the default rules is reported if it shows in the headers.`,
   flags: [
-    { name: "json", text: "Print one JSON object instead of the report" },
-    { name: "quiet", text: "Print no report: only the exit status says whether there are headers" },
-    NO_COLOR,
+    JSON_FLAG,
+    { ...QUIET, text: "Print no report: only the exit status says whether there are headers" },
+    VERBOSE,
+    ...COLOR_FLAGS,
   ],
   examples: [
     ["kload inspect kernel.elf", "the headers of a kernel"],
@@ -107,31 +73,23 @@ machine or class; what the default rules would object to is told where it shows 
 /** `kload plugins` and its flags. */
 export const PLUGINS: Command = {
   name: "plugins",
-  summary: "List the plugins that a load has, with what they claim",
+  summary: "List the plugins that take part in a load, with what they claim",
   about: `A plugin handles program headers of some types, in one of the phases load, relocate and seal, or adds stages.
 Every built-in one is used; a module of your own that exports plugin joins them with --plugin.`,
   flags: [
     RULES_FLAG,
     ...PLUGIN_FLAGS,
-    { name: "json", text: "Print one JSON object instead of the table" },
-    NO_COLOR,
+    { ...JSON_FLAG, text: "Print one JSON object instead of the table" },
+    { ...QUIET, text: "Print no table: only the exit status says whether the plugins can be used" },
+    { ...VERBOSE, text: "Print the stack of an error in a plugin too" },
+    ...COLOR_FLAGS,
   ],
   takesSource: false,
   examples: [
     ["kload plugins", "those of the default rules"],
-    ["kload plugins --plugin ./mine.ts", "with one's own"],
+    ["kload plugins --plugin ./mine.ts", "with one of your own"],
   ],
 };
-
-/** The flags of all commands that boot a kernel, or get it ready to be booted. */
-const BOOT_FLAGS: readonly Flag[] = [
-  ...LOAD.flags.filter(({ name }) => ["rules", "kernel-offset", "kernel-base", "max-memory"].includes(name)),
-  ...PLUGIN_FLAGS,
-];
-
-const OUTPUT: Flag = { name: "output", short: "o", value: "FILE", text: "The file to write" };
-const QUIET: Flag = { name: "quiet", text: "Print no report" };
-const JSON_REPORT: Flag = { name: "json", text: "Print one JSON object instead of the report" };
 
 /** `kload image` and its flags. */
 export const IMAGE: Command = {
@@ -139,22 +97,23 @@ export const IMAGE: Command = {
   summary: "Write a file that QEMU and GRUB boot as it is",
   about: `Loads a kernel with a stack, boot information and a page that leads into it, and writes all of that as a
 32-bit ELF file with a Multiboot header and a PVH note. The report says how to boot it.`,
-  flags: [OUTPUT, ...BOOT_FLAGS, JSON_REPORT, QUIET, NO_COLOR],
+  flags: [OUTPUT, ...KERNEL_FLAGS, ...BOOT_FLAGS, STRICT, JSON_FLAG, QUIET, VERBOSE, ...COLOR_FLAGS],
   examples: [
     ["kload image kernel.elf -o boot.elf", "for QEMU and for GRUB"],
     ["kload image pie.elf --kernel-base 0xffffffff80000000 -o boot.elf", "a position-independent kernel"],
+    ["kload image kernel.elf --stack-size 256K --physical-memory -o boot.elf", "with more in its address space"],
   ],
 };
 
 /** `kload run` and its flags. */
 export const RUN: Command = {
   name: "run",
-  summary: "Boot a kernel in QEMU, and tell what happened to it",
+  summary: "Boot a kernel in QEMU, and report what happened",
   about: `Boots the kernel on the page tables that kload builds; its first serial port is standard output. Exit status:
-0 if it writes 0x10 to port 0xf4, 3 if it faults for good or resets, 124 at the timeout, else QEMU's own.`,
+0 if it writes 0x10 to port 0xf4, 3 if it triple faults or resets, 124 at the timeout, else QEMU's own.`,
   flags: [
-    { name: "timeout", value: "SECONDS", text: "How long it may run; 60, or for ever with --gdb" },
-    { name: "memory", value: "BYTES", text: "The machine's memory; as much as the kernel needs" },
+    { name: "timeout", value: "SECONDS", text: "How long it may run", fallback: "60; without limit under --gdb" },
+    { name: "memory", value: "BYTES", text: "The machine's memory", fallback: "as much as the kernel needs" },
     {
       name: "qemu-arg",
       value: "ARG",
@@ -163,14 +122,18 @@ export const RUN: Command = {
       verbatim: true,
     },
     { name: "gdb", text: "Wait for a debugger before the first instruction, and print how to start it" },
+    ...KERNEL_FLAGS,
     ...BOOT_FLAGS,
-    { name: "quiet", text: "Print no report, just what the kernel writes" },
-    NO_COLOR,
+    STRICT,
+    { ...QUIET, text: "Print no report, just what the kernel writes" },
+    VERBOSE,
+    ...COLOR_FLAGS,
   ],
   examples: [
     ["kload run kernel.elf", "boot it"],
     ["kload run kernel.elf --timeout 5 --memory 512M", "with a limit, and more memory"],
     ["kload run kernel.elf --qemu-arg -smp --qemu-arg 4", "with four processors"],
+    ["kload run kernel.elf --identity --framebuffer 1024x768", "for a kernel that draws, or prints at 0xb8000"],
     ["kload run kernel.elf --gdb", "step through it"],
   ],
 };
@@ -182,12 +145,15 @@ export const DUMP: Command = {
   about: `Loads a kernel with a stack and boot information, and writes what a debugger wants to see of it: memory by its
 virtual addresses, and the registers at the entry point.`,
   flags: [
-    { name: "core", text: "Write an ELF core file; there is no other kind so far" },
+    { name: "core", text: "Write an ELF core file; required, as there is no other format" },
     OUTPUT,
+    ...KERNEL_FLAGS,
     ...BOOT_FLAGS,
-    JSON_REPORT,
+    STRICT,
+    JSON_FLAG,
     QUIET,
-    NO_COLOR,
+    VERBOSE,
+    ...COLOR_FLAGS,
   ],
   examples: [["kload dump --core kernel.elf -o kernel.core", "for gdb kernel.elf kernel.core"]],
 };
@@ -204,3 +170,17 @@ export const COMMANDS = {
 
 /** The name of a command. */
 export type CommandName = keyof typeof COMMANDS;
+
+/**
+ * Which command the arguments ask for.
+ *
+ * @param args All the arguments.
+ * @returns The command's name, `load` if none is given, and the arguments after it.
+ */
+export function chooseCommand(
+  args: readonly string[],
+): { readonly name: CommandName; readonly own: readonly string[] } {
+  const [first, ...rest] = args;
+  const isNamed = first !== undefined && Object.hasOwn(COMMANDS, first);
+  return isNamed ? { name: first as CommandName, own: rest } : { name: "load", own: args };
+}

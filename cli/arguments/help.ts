@@ -5,11 +5,17 @@
  */
 
 import { closestString } from "@std/text/closest-string";
-import { type Command, type CommandName, COMMANDS, type Flag } from "./command_table.ts";
+import { type CommandName, COMMANDS } from "./command_table.ts";
+import type { Command, Flag } from "./flag.ts";
 import { usageError } from "../output/cli_error.ts";
-import { printable } from "../output/text.ts";
+import { printable, wrap } from "../output/text.ts";
 
-const NUMBERS = `Numbers are decimal or hex (0x200000); K, M and G after them stand for 1024, 1024² and 1024³ (2M).\n`;
+/** The most characters in a line of help. */
+const WIDTH = 110;
+
+const NUMBERS =
+  `Numbers are decimal or hex (0x200000). K, M and G, or KiB, MiB and GiB, stand for 1024, 1024² and 1024³ (2M,
+"2 MiB"). Thousands may be set apart as in 12,328, and digits as in 0xffff_8000.\n`;
 const STATUS = `Exit status: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted.\n`;
 
 /**
@@ -18,19 +24,16 @@ const STATUS = `Exit status: 0 done, 1 refused or failed, 2 wrong usage, 130 int
  * @returns Lines of text.
  */
 export function generalHelp(): string {
-  const commands = Object.values(COMMANDS).map(({ name, summary }) => `  ${name.padEnd(9)}${summary}\n`);
+  const commands = Object.values(COMMANDS).map(({ name, summary }): [string, string] => [name, summary]);
   return `kload loads 64-bit ELF kernels into memory and builds their x86-64 page tables.
 
 Usage: kload [load] FILE|-|URL [FLAGS]
        kload COMMAND FILE|-|URL [FLAGS]
 
 Commands:
-${commands.join("")}  ${"help".padEnd(9)}Show this, or the help of a command
-
+${columns([...commands, ["help", "Show this, or the help of a command"]])}
 Flags:
-  --help     Show this, or the help of a command
-  --version  Show the version
-
+${columns([["-h, --help", "Show this, or the help of a command"], ["-V, --version", "Show the version"]])}
 Examples:
   kload kernel.elf
   kload load kernel.elf --json
@@ -55,18 +58,18 @@ Usage: kload ${name}${takesSource === false ? "" : " FILE|-|URL"} [FLAGS]
 ${about}
 
 Flags:
-${columns(flags.map((flag) => [spelling(flag), flag.text]))}
+${columns(flags.map((flag) => [spelling(flag), description(flag)]))}
 Examples:
-${columns(examples, "# ")}
+${columns(examples.map(([line, text]) => [line, `# ${text}`]))}
 ${takesNumbers ? NUMBERS : ""}${STATUS}`;
 }
 
 /**
  * What `kload help …` prints.
  *
- * @param topics The arguments behind `help`: nothing, or the name of a command.
+ * @param topics The arguments after `help`: nothing, or the name of a command.
  * @returns Lines of text.
- * @throws {CliError} "usage" where there is no such command, or more than one is asked for.
+ * @throws {CliError} "usage" if there is no such command, or more than one is given.
  */
 export function helpOn(topics: readonly string[]): string {
   const [topic, extra] = topics.filter((argument) => !argument.startsWith("-"));
@@ -77,12 +80,20 @@ export function helpOn(topics: readonly string[]): string {
   throw usageError(`Cannot help with ${printable(topic)}: there is no such command`, hint);
 }
 
-function spelling({ name, value, short }: Flag): string {
-  const names = short === undefined ? `--${name}` : `-${short}, --${name}`;
-  return value === undefined ? names : `${names} ${value}`;
+function spelling({ name, value, short, optional }: Flag): string {
+  const names = short === undefined ? `    --${name}` : `-${short}, --${name}`;
+  if (value === undefined) return names;
+  return optional ? `${names}[=${value}]` : `${names} ${value}`;
 }
 
-function columns(rows: readonly (readonly [string, string])[], mark = ""): string {
-  const width = Math.max(...rows.map(([left]) => left.length));
-  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${mark}${right}\n`).join("");
+function description({ text, fallback }: Flag): string {
+  return fallback === undefined ? text : `${text} (default: ${fallback})`;
+}
+
+function columns(rows: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...rows.map(([left]) => left.length)) + 4;
+  return rows.map(([left, right]) => {
+    const [first, ...more] = wrap(right, WIDTH - width);
+    return `  ${left.padEnd(width - 2)}${first}\n` + more.map((line) => `${" ".repeat(width)}${line}\n`).join("");
+  }).join("");
 }

@@ -1,5 +1,5 @@
 /**
- * Numbers on the command line.
+ * Numbers on the command line, as people type them and as reports print them.
  *
  * @module
  */
@@ -7,24 +7,28 @@
 import { usageError } from "../output/cli_error.ts";
 import { printable } from "../output/text.ts";
 
-const FORM = /^(0x[0-9a-f]+|[0-9]+)([kmg]?)$/i;
-const SHIFT: Readonly<Record<string, bigint>> = { "": 0n, k: 10n, m: 20n, g: 30n };
+const HEX = "0x[0-9a-f]+(?:_[0-9a-f]+)*";
+const DECIMAL = "[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+(?:_[0-9]+)*";
+const FORM = new RegExp(`^(${HEX}|${DECIMAL})(?: ?(?:([kmg])(?:ib)?|bytes?))?$`, "i");
+const SHIFT: Readonly<Record<string, bigint>> = { k: 10n, m: 20n, g: 30n };
+
 const PAGE_SIZE = 4096n;
+const PHYSICAL_END = 1n << 52n;
 
 /**
  * Reads a number of any size.
  *
  * @param flag The flag's name, without the dashes.
- * @param text Its value: decimal or hex, and K, M or G where it is meant 1024-fold.
+ * @param text Its value: decimal or hex, and K, KiB, M, MiB, G or GiB if 1024-fold is meant.
  * @returns The number.
- * @throws {CliError} "usage" where it is no such number.
+ * @throws {CliError} "usage" if it is no such number.
  */
 export function parseInteger(flag: string, text: string): bigint {
-  const [, digits, suffix] = FORM.exec(text) ?? [];
+  const [, digits, unit] = FORM.exec(text) ?? [];
   if (digits === undefined) {
-    throw refusal(flag, text, "it is no number in decimal or hex (0x200000), with or without K, M or G (2M)");
+    throw valueError(flag, text, "must be decimal or hex (0x200000), with or without a unit (2M, 2 MiB)");
   }
-  return BigInt(digits) << SHIFT[suffix.toLowerCase()];
+  return BigInt(digits.replaceAll(/[_,]/g, "")) << (unit === undefined ? 0n : SHIFT[unit.toLowerCase()]);
 }
 
 /**
@@ -32,12 +36,14 @@ export function parseInteger(flag: string, text: string): bigint {
  *
  * @param flag The flag's name, without the dashes.
  * @param text Its value.
+ * @param least The smallest number that fits.
  * @returns The number.
- * @throws {CliError} "usage" where it is no number, or larger than 2^52, where physical memory ends.
+ * @throws {CliError} "usage" if it is not a number, too small, or larger than 2^52, where physical memory ends.
  */
-export function parseBytes(flag: string, text: string): number {
+export function parseBytes(flag: string, text: string, least = 0): number {
   const value = parseInteger(flag, text);
-  if (value > 1n << 52n) throw refusal(flag, text, "physical memory ends at 2^52");
+  if (value < least) throw valueError(flag, text, `must be at least ${least}`);
+  if (value > PHYSICAL_END) throw valueError(flag, text, "must be at most 2^52 (0x10000000000000)");
   return Number(value);
 }
 
@@ -46,15 +52,61 @@ export function parseBytes(flag: string, text: string): number {
  *
  * @param flag The flag's name, without the dashes.
  * @param text Its value.
+ * @param least The smallest number that fits.
  * @returns The number.
- * @throws {CliError} "usage" where it is no number, no multiple of 4096, or larger than 2^52.
+ * @throws {CliError} "usage" if it is not a number, not a multiple of 4096, too small, or larger than 2^52.
  */
-export function parsePages(flag: string, text: string): number {
-  const value = parseBytes(flag, text);
-  if (BigInt(value) % PAGE_SIZE !== 0n) throw refusal(flag, text, "it is no multiple of 4096 (0x1000)");
+export function parsePages(flag: string, text: string, least = 0): number {
+  const value = parseBytes(flag, text, least);
+  checkPages(flag, text, BigInt(value));
   return value;
 }
 
-function refusal(flag: string, text: string, why: string): Error {
-  return usageError(`Cannot use --${flag} ${printable(text)}: ${why}`, undefined, { flag, value: text });
+/**
+ * Reads a virtual address, or what is added to one.
+ *
+ * @param flag The flag's name, without the dashes.
+ * @param text Its value.
+ * @returns The number.
+ * @throws {CliError} "usage" if it is not a number below 2^64.
+ */
+export function parseAddress(flag: string, text: string): bigint {
+  const value = parseInteger(flag, text);
+  if (value < 1n << 64n) return value;
+  throw valueError(flag, text, "must have at most 64 bits (0xffffffffffffffff)");
+}
+
+/**
+ * Reads the virtual address of a page.
+ *
+ * @param flag The flag's name, without the dashes.
+ * @param text Its value.
+ * @returns The address.
+ * @throws {CliError} "usage" if it is not a number, not a multiple of 4096, or not canonical.
+ */
+export function parsePageAddress(flag: string, text: string): bigint {
+  const value = parseAddress(flag, text);
+  checkPages(flag, text, value);
+  if (BigInt.asUintN(64, BigInt.asIntN(48, value)) === value) return value;
+  throw valueError(flag, text, "must be canonical: below 0x800000000000, or 0xffff800000000000 and above");
+}
+
+/**
+ * The error of a value that does not fit its flag.
+ *
+ * @param flag The flag's name, without the dashes.
+ * @param text Its value as it was typed.
+ * @param rule What would fit, such as "must be at most 5".
+ * @param hint What to do about it, if that is more.
+ * @returns The error.
+ */
+export function valueError(flag: string, text: string, rule: string, hint?: string): Error {
+  return usageError(`Cannot use --${flag} ${printable(text)}: it ${rule}`, hint, { flag, value: text });
+}
+
+function checkPages(flag: string, text: string, value: bigint): void {
+  const below = value - value % PAGE_SIZE;
+  if (below === value) return;
+  const nearest = `0x${below.toString(16)} or 0x${(below + PAGE_SIZE).toString(16)}`;
+  throw valueError(flag, text, `must be a multiple of 4096 (0x1000), such as ${nearest}`);
 }

@@ -4,10 +4,12 @@
  * @module
  */
 
-import { parseArgs } from "@std/cli/parse-args";
 import { closestString } from "@std/text/closest-string";
 import { levenshteinDistance } from "@std/text/levenshtein-distance";
-import { type Command, COMMANDS, type Flag } from "./command_table.ts";
+import { parseChoice } from "./choice.ts";
+import { COMMANDS } from "./command_table.ts";
+import type { Command, Flag } from "./flag.ts";
+import { type Token, tokens } from "./tokens.ts";
 import { usageError } from "../output/cli_error.ts";
 import { printable } from "../output/text.ts";
 
@@ -19,7 +21,7 @@ export interface Arguments {
   readonly values: ReadonlyMap<string, string>;
   /** The values of the flags that may be given more than once, by their names. */
   readonly lists: ReadonlyMap<string, readonly string[]>;
-  /** The names of the switches that are given. */
+  /** The names of the switches that are given, and of flags whose value may be left out. */
   readonly switches: ReadonlySet<string>;
 }
 
@@ -27,88 +29,57 @@ export interface Arguments {
  * Sorts the arguments of a command.
  *
  * @param command The command, whose flags are known.
- * @param args The arguments behind its name.
+ * @param args The arguments after its name.
  * @returns The source, the values of flags, and the switches.
- * @throws {CliError} "usage" where a flag is unknown, repeated, without its value or with one too many, and where there
- * is not exactly one source.
+ * @throws {CliError} "usage" if a flag is unknown, repeated, without its value or with one too many, and if there is not
+ * exactly one source.
  */
 export function parseArguments(command: Command, args: readonly string[]): Arguments {
-  const { flags } = command;
-  const names = (kind: (flag: Flag) => boolean) => flags.filter(kind).map(({ name }) => name);
-  const withValue = names(({ value }) => value !== undefined);
-  const switches = names(({ value }) => value === undefined);
-  const unknown: string[] = [];
-  const parsed = parseArgs(unambiguous(args, flags, withValue, switches), {
-    string: [...withValue, "_"],
-    boolean: switches,
-    collect: [...withValue, ...switches],
-    alias: Object.fromEntries(flags.flatMap(({ name, short }) => short === undefined ? [] : [[name, short]])),
-    unknown: (argument, key) => {
-      if (key === undefined) return true;
-      unknown.push(argument);
-      return false;
-    },
-  });
-  if (unknown.length > 0) refuseUnknown(unknown[0], command);
+  const found = tokens(args, command.flags);
+  for (const token of found) {
+    if (token.kind === "unknown") refuseUnknown(token.spelled, command);
+    if (token.kind === "flag") checkValue(token, command);
+  }
   const values = new Map<string, string>();
   const lists = new Map<string, readonly string[]>();
-  const found = new Set<string>();
-  for (const flag of flags) {
-    const given = parsed[flag.name] as readonly unknown[];
+  const switches = new Set<string>();
+  for (const flag of command.flags) {
+    const given = found.filter((token) => token.kind === "flag").filter((token) => token.flag === flag);
+    if (given.length === 0) continue;
     if (given.length > 1 && !flag.repeats) {
-      throw wrong(command, `Cannot use --${flag.name}: it is given ${given.length} times`, flag);
+      const [{ spelled }, again] = given;
+      const why = spelled === again.spelled ? `it is given ${given.length} times` : `${spelled} is given already`;
+      throw wrong(command, `Cannot use ${again.spelled}: ${why}`, flag);
     }
-    if (given.length > 0 && flag.value === undefined) found.add(flag.name);
-    if (given.length === 0 || flag.value === undefined) continue;
-    if (given.includes("")) throw wrong(command, `Cannot use --${flag.name}: its value ${flag.value} is missing`, flag);
-    if (flag.repeats) lists.set(flag.name, given.map(String));
-    else values.set(flag.name, String(given[0]));
+    const texts = given.map(({ value }) => value).filter((value) => value !== undefined);
+    if (flag.value === undefined || flag.optional) switches.add(flag.name);
+    if (flag.repeats) lists.set(flag.name, texts);
+    else if (texts.length > 0) values.set(flag.name, texts[0]);
   }
-  return { source: onlySource(parsed._.map(String), command), values, lists, switches: found };
+  return { source: onlySource(found, command), values, lists, switches };
 }
 
-/**
- * The same arguments, where parseArgs would guess: a value that starts with a dash is tied to its flag, and a file named
- * "true" or "false" is kept from being taken for the value of a switch.
- */
-function unambiguous(
-  args: readonly string[],
-  flags: readonly Flag[],
-  withValue: readonly string[],
-  switches: readonly string[],
-): string[] {
-  const end = args.includes("--") ? args.indexOf("--") : args.length;
-  const clear: string[] = [];
-  for (let at = 0; at < end; at++) {
-    const name = args[at].slice(2);
-    const next = args[at + 1];
-    const isFlag = args[at].startsWith("--");
-    const given = switches.find((known) => args[at].startsWith(`--${known}=`));
-    if (given) {
-      throw usageError(`Cannot use ${printable(args[at])}: --${given} takes no value`, undefined, { flag: given });
-    }
-    if (
-      isFlag && withValue.includes(name) && at + 1 < end &&
-      (/^-($|\d)/.test(next) || flags.find((flag) => flag.name === name)?.verbatim)
-    ) {
-      clear.push(`${args[at++]}=${next}`);
-    } else {
-      clear.push(args[at]);
-      if (isFlag && switches.includes(name) && (next === "true" || next === "false")) clear.push(`./${args[++at]}`);
-    }
+function checkValue({ flag, spelled, value }: Token & { readonly kind: "flag" }, command: Command): void {
+  if (flag.value === undefined) {
+    if (value === undefined) return;
+    const message = `Cannot use ${spelled}=${printable(value)}: ${spelled} takes no value`;
+    throw usageError(message, undefined, { flag: flag.name });
   }
-  return [...clear, ...args.slice(end)];
+  if (value === "" || (value === undefined && !flag.optional)) {
+    throw wrong(command, `Cannot use ${spelled}: its value ${flag.value} is missing`, flag);
+  }
+  if (flag.choices && value !== undefined) parseChoice(flag.name, value, flag.choices);
 }
 
-function refuseUnknown(argument: string, { name, flags }: Command): never {
-  const spelled = argument.split("=")[0];
+function refuseUnknown(spelled: string, { name, flags }: Command): never {
   const known = flags.map((flag) => `--${flag.name}`);
   const guess = spelled.length > 3 ? `Did you mean ${closestString(spelled, [...known, "--help"])}? ` : "";
   const hint = `${guess}kload ${name} --help lists the flags.`;
   throw usageError(`Cannot use ${printable(spelled)}: kload ${name} has no such flag`, hint, { flag: spelled });
 }
 
-function onlySource([source, extra]: readonly string[], { name, takesSource }: Command): string {
+function onlySource(found: readonly Token[], { name, takesSource }: Command): string {
+  const [source, extra] = found.filter((token) => token.kind === "source").map(({ text }) => text);
   if (takesSource === false) {
     if (source === undefined) return "";
     throw usageError(`Cannot use ${printable(source)}: kload ${name} takes no file`, `kload ${name} --help shows how.`);
@@ -117,13 +88,31 @@ function onlySource([source, extra]: readonly string[], { name, takesSource }: C
     throw usageError(`Cannot ${name} anything: there is no FILE, - or URL`, `kload ${name} --help shows examples.`);
   }
   if (extra === undefined) return source;
-  const names = Object.keys(COMMANDS);
-  const hint = names.includes(source)
-    ? `The command comes first: kload ${source} ${printable(extra)}`
-    : names.some((known) => levenshteinDistance(known, source) <= 2)
-    ? `Did you mean kload ${closestString(source, names)} ${printable(extra)}?`
-    : `kload ${name} takes one FILE, - or URL. The commands are ${names.join(", ")} and help.`;
+  const hint = valueHint(found) ?? commandHint(source, extra, name);
   throw usageError(`Cannot use ${printable(extra)}: ${printable(source)} is the source already`, hint, { extra });
+}
+
+/** For two sources of which one was meant as a value, or as the rest of one. */
+function valueHint(found: readonly Token[]): string | undefined {
+  for (const [at, token] of found.entries()) {
+    const before = found[at - 1];
+    if (token.kind !== "source" || before?.kind !== "flag") continue;
+    if (before.flag.optional && before.value === undefined) {
+      return `A value of ${before.spelled} follows an equals sign: ${before.spelled}=${printable(token.text)}`;
+    }
+    if (before.value !== undefined && /^([kmg]ib|bytes?)$/i.test(token.text)) {
+      return `Write the number and its unit as one argument: ${before.spelled} ${before.value}${token.text}`;
+    }
+  }
+}
+
+function commandHint(source: string, extra: string, name: string): string {
+  const names = Object.keys(COMMANDS);
+  if (names.includes(source)) return `The command comes first: kload ${source} ${printable(extra)}`;
+  if (names.some((known) => levenshteinDistance(known, source) <= 2)) {
+    return `Did you mean kload ${closestString(source, names)} ${printable(extra)}?`;
+  }
+  return `kload ${name} takes one FILE, - or URL. The commands are ${names.join(", ")} and help.`;
 }
 
 function wrong({ name }: Command, message: string, flag: Flag): Error {

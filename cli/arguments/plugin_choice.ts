@@ -1,15 +1,14 @@
 /**
- * Which plugins a load has: those of its rule set's preset, those of the user's files, less those that are left out.
+ * Which plugins a load has: those of its rule set's preset, those of the user's modules, less those that are left out.
  *
  * @module
  */
 
-import { resolve } from "@std/path/resolve";
-import { toFileUrl } from "@std/path/to-file-url";
 import { closestString } from "@std/text/closest-string";
 import type { AnyPlugin, RuleSetName } from "../../mod.ts";
 import { presets } from "../../plugins/presets.ts";
-import { CliError, messageOf, usageError } from "../output/cli_error.ts";
+import type { ImportedPlugin } from "./import_plugin.ts";
+import { usageError } from "../output/cli_error.ts";
 import { printable } from "../output/text.ts";
 
 /** Gives the plugins for a rule set. */
@@ -18,37 +17,64 @@ export type PluginChoice = (rules: RuleSetName) => readonly AnyPlugin[];
 /** The plugins of the presets alone. */
 export const PRESET_PLUGINS: PluginChoice = (rules) => presets[rules].plugins;
 
+/** The names of the built-in plugins, which are those that `--no-plugin` takes. */
+const BUILT_IN: readonly string[] = presets.default.plugins.map(({ name }) => name);
+
 /**
  * Reads the flags about plugins.
  *
- * @param files The values of `--plugin`: modules that export `plugin`.
+ * @param modules The values of `--plugin`: modules that export `plugin`.
  * @param leftOut The values of `--no-plugin`: names of built-in plugins.
- * @returns The choice.
- * @throws {CliError} "usage" where a name is unknown or a module exports no plugin, "source-failed" where it cannot be
- * loaded.
+ * @returns The choice; it throws a `CliError` "usage" for a rule set that has a plugin of the same name as a module's.
+ * @throws {CliError} "usage" if a name is unknown or taken, or a module exports no plugin, "plugin-failed" if it cannot
+ * be imported.
  */
-export async function choosePlugins(files: readonly string[], leftOut: readonly string[]): Promise<PluginChoice> {
-  const known = presets.default.plugins.map(({ name }) => name as string);
+export async function choosePlugins(modules: readonly string[], leftOut: readonly string[]): Promise<PluginChoice> {
   for (const name of leftOut) {
-    if (known.includes(name)) continue;
-    const hint = `Did you mean ${closestString(name, known)}? kload plugins lists them.`;
+    if (BUILT_IN.includes(name)) continue;
+    const hint = `Did you mean ${closestString(name, BUILT_IN)}? kload plugins lists them.`;
     throw usageError(`Cannot leave out ${printable(name)}: there is no such built-in plugin`, hint, { plugin: name });
   }
-  const own = await Promise.all(files.map(importPlugin));
-  return (rules) => [...PRESET_PLUGINS(rules).filter(({ name }) => !leftOut.includes(name)), ...own];
+  const own = await importAll(modules);
+  for (const [at, { module, plugin }] of own.entries()) {
+    const first = own.findIndex(({ plugin: { name } }) => name === plugin.name);
+    if (first === at) continue;
+    throw usageError(
+      `Cannot use the plugin ${printable(module)}: ${printable(own[first].module)} has a plugin of that name too`,
+      `Rename one of them: both are called ${plugin.name}.`,
+      { plugin: module },
+    );
+  }
+  return (rules) => {
+    const builtIn = PRESET_PLUGINS(rules).filter(({ name }) => !leftOut.includes(name));
+    const taken = own.find(({ plugin }) => builtIn.some(({ name }) => name === plugin.name));
+    if (taken) throw nameTaken(taken);
+    return [...builtIn, ...own.map(({ plugin }) => plugin)];
+  };
 }
 
-async function importPlugin(path: string): Promise<AnyPlugin> {
-  const url = /^[a-z]{2,}:/.test(path) ? path : toFileUrl(resolve(path)).href;
-  const found: Readonly<Record<string, unknown>> = await import(url).catch((cause) => {
-    const hint = "A plugin is a module that exports a plugin under the name plugin; see the guide Writing a plugin.";
-    const message = `Cannot load the plugin ${printable(path)}: ${printable(messageOf(cause))}`;
-    throw new CliError("source-failed", message, { hint, cause });
-  });
-  const { plugin } = found;
-  if (typeof plugin === "object" && plugin !== null) return plugin as AnyPlugin;
-  const hint = "Write: export const plugin = { name: …, handlers: […] };";
-  throw usageError(`Cannot use the plugin ${printable(path)}: it does not export an object named plugin`, hint, {
-    plugin: path,
-  });
+async function importAll(modules: readonly string[]): Promise<readonly ImportedPlugin[]> {
+  if (modules.length === 0) return [];
+  const { importPlugin } = await import("./import_plugin.ts");
+  return await Promise.all(modules.map(importPlugin));
+}
+
+function nameTaken({ module, plugin: { name } }: ImportedPlugin): Error {
+  const message = `Cannot use the plugin ${printable(module)}: a built-in plugin is called ${name} too`;
+  return usageError(message, `Rename yours, or leave the other out: --no-plugin ${name}`, { plugin: module });
+}
+
+/**
+ * What to do about two plugins that claim the same program headers.
+ *
+ * @param error What the loader threw; its cause names the two.
+ * @returns The hint, or `undefined` if the error is about something else.
+ */
+export function clashHint(error: unknown): string | undefined {
+  if (!(error instanceof TypeError)) return undefined;
+  const { plugins } = (error.cause ?? {}) as { readonly plugins?: unknown };
+  if (!Array.isArray(plugins)) return undefined;
+  const builtIn = plugins.filter((name) => BUILT_IN.includes(name));
+  if (builtIn.length === 0) return "Use one of them at a time, or let one claim another type or phase.";
+  return `Leave a built-in one out: ${builtIn.map((name) => `--no-plugin ${name}`).join(", or ")}`;
 }

@@ -4,14 +4,18 @@
  * @module
  */
 
-import { type ByteReader, defaultPipeline, type Diagnostic, type Headers } from "../../mod.ts";
-import { LoadError, readHeaders, sanityCheck } from "../../mod.ts";
+import { type ByteReader, type Diagnostic, type Headers } from "../../mod.ts";
+import { defaultPipeline } from "../../core/stages/mod.ts";
+import { LoadError, readHeaders } from "../../mod.ts";
+import { sanityCheck } from "../../core/stages/mod.ts";
 import type { Arguments } from "../arguments/parse_arguments.ts";
-import { type Findings, headersJson } from "../report/json.ts";
-import { loadByPreset } from "./load_by_preset.ts";
-import { headersReport } from "../report/inspect_report.ts";
+import { openSource, type Source } from "../input/source.ts";
 import type { Output } from "../output/output.ts";
-import { openSource } from "../input/source.ts";
+import { headersReport } from "../report/inspect_report.ts";
+import { type Findings, headersJson } from "../report/json.ts";
+import { printError } from "../report/print_error.ts";
+import { problemOf } from "../report/problem.ts";
+import { loadByPreset } from "./load_by_preset.ts";
 
 /**
  * Reads the headers of a file and prints the report or the JSON object.
@@ -21,21 +25,32 @@ import { openSource } from "../input/source.ts";
  * @param signal Ends the reading.
  * @returns The exit status.
  */
-export async function inspect({ source: name }: Arguments, output: Output, signal: AbortSignal): Promise<number> {
-  const source = await openSource(name, signal);
+export async function inspect(args: Arguments, output: Output, signal: AbortSignal): Promise<number> {
+  let source: Source | undefined;
   try {
+    source = await openSource(args.source, signal);
     const headers = await readHeaders(source.reader, { signal });
     const again = await source.again().catch(() => undefined);
     const findings = again && await askDefaultRules(again.reader, headers, signal).finally(again.close);
-    if (output.json) await output.print(headersJson(headers, findings));
-    else if (!output.quiet) await output.print(headersReport(source.name, headers, findings, output.paint));
-    return 0;
+    const { paint, verbose } = output;
+    if (output.json) await output.print(headersJson(source.name, headers, findings));
+    else if (!output.quiet) await output.print(headersReport(source.name, headers, findings, paint, verbose));
+    return args.switches.has("strict") && isRemarkable(findings) ? 1 : 0;
+  } catch (error) {
+    if (!(error instanceof LoadError)) throw error;
+    const circumstances = { name: source?.name ?? args.source, verdict: "headers not read" };
+    return await printError(problemOf(error, circumstances), output);
   } finally {
-    source.close();
+    source?.close();
   }
 }
 
-/** Loads by the default rules as far as the headers alone let it come. */
+function isRemarkable(findings: Findings | undefined): boolean {
+  const { objection, diagnostics = [] } = findings ?? {};
+  return objection !== undefined || diagnostics.some(({ severity }) => severity === "warning");
+}
+
+/** Loads by the default rules as far as the headers alone allow. */
 async function askDefaultRules(reader: ByteReader, headers: Headers, signal: AbortSignal): Promise<Findings> {
   const diagnostics: Diagnostic[] = [];
   const listening: typeof sanityCheck = {
@@ -52,7 +67,7 @@ async function askDefaultRules(reader: ByteReader, headers: Headers, signal: Abo
   return { diagnostics };
 }
 
-/** Reads up to a point, and fails there rather than end: what is behind it is unknown, not missing. */
+/** Reads up to a point, and fails there rather than end: what follows is unknown, not missing. */
 function upTo(reader: ByteReader, end: number): ByteReader {
   let left = end;
   return {

@@ -1,71 +1,120 @@
 /**
- * `kload load`: loads a kernel and tells of it.
+ * `kload load`: loads a kernel and reports the result.
  *
  * @module
  */
 
-import type { Progress } from "../../mod.ts";
+import { type Diagnostic, LoadError, type Progress } from "../../mod.ts";
+import { LOAD } from "../arguments/command_table.ts";
+import { type FlagOptions, loadOptions } from "../arguments/load_options.ts";
 import type { Arguments } from "../arguments/parse_arguments.ts";
+import { choosePlugins, type PluginChoice } from "../arguments/plugin_choice.ts";
+import { openSource, type Source } from "../input/source.ts";
+import { usageError } from "../output/cli_error.ts";
 import { writeDump } from "../output/memory_dump.ts";
-import { problemOf, usageError } from "../output/cli_error.ts";
-import { tell } from "../report/print_error.ts";
-import { kernelJson } from "../report/json.ts";
-import { loadByPreset } from "./load_by_preset.ts";
-import { loadOptions } from "../arguments/load_options.ts";
 import { usedMemory } from "../output/memory_pieces.ts";
-import { isRefusal, otherRulesFor } from "./other_rules.ts";
 import type { Output } from "../output/output.ts";
-import { choosePlugins } from "../arguments/plugin_choice.ts";
 import { type ProgressLine, startProgress } from "../output/progress.ts";
+import { kernelJson } from "../report/json.ts";
+import type { Kernel } from "../report/kernel.ts";
 import { loadReport } from "../report/load_report.ts";
-import { openSource } from "../input/source.ts";
+import { printError } from "../report/print_error.ts";
+import { problemOf } from "../report/problem.ts";
+import { loadByPreset } from "./load_by_preset.ts";
+import { isRefusal, otherRulesFor } from "./other_rules.ts";
+
+/** What the arguments ask for. */
+interface Request {
+  readonly options: FlagOptions;
+  readonly choice: PluginChoice;
+  /** Where to write the memory to. */
+  readonly dump?: string;
+  /** Whether a warning makes the exit status 1. */
+  readonly strict: boolean;
+}
 
 /**
- * Loads a kernel, writes the dump that was asked for, and prints the report or the JSON object.
+ * Loads a kernel, writes the dump if one was asked for, and prints the report or the JSON object.
  *
  * @param args The arguments.
  * @param output Where to print.
  * @param signal Ends the load.
  * @returns The exit status.
  */
-export async function load(
-  { source: name, values, lists }: Arguments,
-  output: Output,
-  signal: AbortSignal,
-): Promise<number> {
+export async function load(args: Arguments, output: Output, signal: AbortSignal): Promise<number> {
+  const request = await requestOf(args);
+  const line = progressLine(output);
+  signal.addEventListener("abort", line.stop, { once: true });
+  let source: Source | undefined;
+  try {
+    source = await openSource(args.source, signal);
+    const kernel = await loadFrom(source, request, line, signal);
+    if (request.dump !== undefined) await writeDump(kernel, request.dump, source.file, signal);
+    await printKernel(kernel, source.name, request, output, signal);
+    return statusOf(kernel.diagnostics, request.strict);
+  } catch (error) {
+    line.stop();
+    if (!(error instanceof LoadError)) throw error;
+    const problem = problemOf(error, {
+      name: source?.name ?? args.source,
+      flags: LOAD.flags.map(({ name }) => name),
+    });
+    const { options, choice } = request;
+    return await printError(problem, output, async () => {
+      return source && isRefusal(error) ? await otherRulesFor(error, source, options, choice, signal) : undefined;
+    });
+  } finally {
+    source?.close();
+  }
+}
+
+/**
+ * The exit status of a load.
+ *
+ * @param diagnostics What was reported about the file.
+ * @param strict Whether a warning makes it 1.
+ * @returns 0 or 1.
+ */
+export function statusOf(diagnostics: readonly Diagnostic[], strict: boolean): number {
+  return strict && diagnostics.some(({ severity }) => severity === "warning") ? 1 : 0;
+}
+
+async function requestOf({ values, lists, switches }: Arguments): Promise<Request> {
   const options = loadOptions(values);
-  const path = values.get("dump");
-  if (path === "-") {
+  const dump = values.get("dump");
+  if (dump === "-") {
     const hint = "Standard output has the report; give the path of a file.";
     throw usageError("Cannot use --dump -: a dump is not written to standard output", hint, { flag: "dump" });
   }
   const choice = await choosePlugins(lists.get("plugin") ?? [], lists.get("no-plugin") ?? []);
-  const line = progressLine(output);
-  signal.addEventListener("abort", line.stop, { once: true });
-  const source = await openSource(name, signal).catch((error) => {
-    line.stop();
-    throw error;
-  });
-  try {
-    const onProgress = (progress: Progress) => line.update(progress, source.size);
-    const kernel = await loadByPreset(source.reader, { ...options, signal, onProgress }, choice).finally(line.stop);
-    await source.check();
-    if (path !== undefined) await writeDump(kernel, path, source.file, signal);
-    if (output.json) {
-      await output.print(await kernelJson(kernel, signal));
-    } else if (!output.quiet) {
-      const dump = path === undefined ? undefined : { path, size: usedMemory(kernel) };
-      const { rules, kernelBase } = options;
-      const about = { name: source.name, rules, plugins: choice(rules), kernelBase, dump };
-      await output.print(loadReport(kernel, about, output.paint));
-    }
-    return 0;
-  } catch (error) {
-    if (!isRefusal(error)) throw error;
-    return await tell(problemOf(error), output, () => otherRulesFor(source, options, choice, signal));
-  } finally {
-    source.close();
-  }
+  return { options, choice, dump, strict: switches.has("strict") };
+}
+
+async function loadFrom(
+  source: Source,
+  { options, choice }: Request,
+  line: ProgressLine,
+  signal: AbortSignal,
+): Promise<Kernel> {
+  const onProgress = (progress: Progress) => line.update(progress, source.size);
+  const kernel = await loadByPreset(source.reader, { ...options, signal, onProgress }, choice).finally(line.stop);
+  await source.check();
+  return kernel;
+}
+
+async function printKernel(
+  kernel: Kernel,
+  name: string,
+  { options, choice, dump: path, strict }: Request,
+  output: Output,
+  signal: AbortSignal,
+): Promise<void> {
+  const { rules, kernelBase } = options;
+  if (output.json) return await output.print(await kernelJson(kernel, { name, rules }, signal));
+  if (output.quiet) return;
+  const dump = path === undefined ? undefined : { path, size: usedMemory(kernel) };
+  const about = { name, rules, plugins: choice(rules), kernelBase, dump, verbose: output.verbose, strict };
+  await output.print(loadReport(kernel, about, output.paint));
 }
 
 function progressLine({ quiet }: Output): ProgressLine {

@@ -1,15 +1,15 @@
 /**
- * Loading as the command line does it: by a rule set's preset, whose plugins may grow in number.
+ * Loading as the command line does it: by a rule set's preset, with plugins of the user's choice.
  *
  * @module
  */
 
-import { type AnyPlugin, type ByteReader, type LoadedKernel, loadKernel, type LoadOptions } from "../../mod.ts";
-import type { Pipeline, RuleSetName } from "../../mod.ts";
+import { type AnyPlugin, type ByteReader, loadKernel, type LoadOptions } from "../../mod.ts";
+import type { Pipeline } from "../../core/stages/mod.ts";
+import type { RuleSetName } from "../../mod.ts";
 import { type PluginChoice, PRESET_PLUGINS } from "../arguments/plugin_choice.ts";
-
-/** A kernel that was loaded with whatever plugins there are. */
-export type Kernel = LoadedKernel<readonly AnyPlugin[]>;
+import { usageError } from "../output/cli_error.ts";
+import type { Kernel } from "../report/kernel.ts";
 
 /** How to load, with the rule set named. */
 export type KernelOptions =
@@ -21,14 +21,29 @@ export type KernelOptions =
  *
  * @param reader The source.
  * @param options The rule set, and the loader's other options.
- * @param choice The plugins; those of the preset where it is left out.
+ * @param choice The plugins; those of the preset if left out.
  * @returns The kernel.
  * @throws {LoadError} As the loader does.
+ * @throws {CliError} "usage" if the plugins of the choice do not fit together.
  */
-export function loadByPreset(
+export async function loadByPreset(
   reader: ByteReader,
   options: KernelOptions,
   choice: PluginChoice = PRESET_PLUGINS,
 ): Promise<Kernel> {
-  return loadKernel(reader, { ...options, plugins: choice(options.rules) });
+  const plugins = choice(options.rules);
+  try {
+    return await loadKernel(reader, { ...options, plugins });
+  } catch (error) {
+    // What a plugin throws at work is the cause of a LoadError: a bare TypeError is about the list of plugins.
+    throw error instanceof TypeError && error.cause === undefined && isChosen(plugins, options.rules)
+      ? usageError(error.message)
+      : error;
+  }
+}
+
+/** Whether the plugins are not those of the preset, which fit together. */
+function isChosen(plugins: readonly AnyPlugin[], rules: RuleSetName): boolean {
+  const preset = PRESET_PLUGINS(rules);
+  return plugins.length !== preset.length || plugins.some((plugin, at) => plugin !== preset[at]);
 }

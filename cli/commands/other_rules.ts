@@ -1,68 +1,92 @@
 /**
- * Which other rule sets would accept a file that was refused.
+ * Which other rule sets would load a file that was refused.
  *
  * @module
  */
 
-import { LoadError, RULES, type RuleSetName } from "../../mod.ts";
-import { loadByPreset } from "./load_by_preset.ts";
+import { type ErrorCode, LoadError, type RuleSetName } from "../../mod.ts";
+import { RULES } from "../../core/rules.ts";
 import type { FlagOptions } from "../arguments/load_options.ts";
 import type { PluginChoice } from "../arguments/plugin_choice.ts";
 import type { Source } from "../input/source.ts";
+import type { OtherRules } from "../report/print_error.ts";
+import { loadByPreset } from "./load_by_preset.ts";
+import { recordReader } from "./record_reader.ts";
+import { isLoadedAsAsked, VERIFIED_MAX } from "./verify_load.ts";
 
-/** How long a source that somebody sends may keep the answer waiting, in milliseconds. */
+/** How long a source that arrives live may keep the answer waiting, in milliseconds. */
 const PATIENCE = 3000;
 
+/** The codes of errors that say nothing about the file. */
+const NOT_THE_FILE: readonly ErrorCode[] = ["source-failed", "response-not-ok", "plugin-failed"];
+
+/** What the file is, whatever rules accept it: no rule set loads it rightly. */
+const NOT_FOR_US: readonly ErrorCode[] = [
+  "class-unsupported",
+  "data-encoding-unsupported",
+  "machine-unsupported",
+  "type-unsupported",
+];
+
 /**
- * Whether an error is about the file, rather than about the way to it.
+ * Whether an error is about the file, rather than about the way to it or a plugin.
  *
  * @param error What was thrown.
- * @returns True where other rules might think otherwise.
+ * @returns True if other rules might decide otherwise.
  */
 export function isRefusal(error: unknown): error is LoadError {
-  return error instanceof LoadError && error.code !== "source-failed" && error.code !== "response-not-ok";
+  return error instanceof LoadError && !NOT_THE_FILE.includes(error.code);
 }
 
 /**
- * Tries the other rule sets.
+ * Tries the other rule sets, and compares what they load with the file: some accept what they load wrongly.
  *
- * @param source The source, whose bytes may be read up to some point already.
+ * @param refusal Why the file was refused.
+ * @param source The source, of which any part may have been read.
  * @param options How it was loaded.
  * @param choice The plugins of each rule set.
  * @param signal Ends the trials with its reason.
- * @returns The names of those that accept the file, or `undefined` where that cannot be found out.
+ * @returns What they do with the file; `undefined` if that cannot be found out.
  */
 export async function otherRulesFor(
+  refusal: LoadError,
   source: Source,
   options: FlagOptions,
   choice: PluginChoice,
   signal: AbortSignal,
-): Promise<readonly RuleSetName[] | undefined> {
+): Promise<OtherRules | undefined> {
+  if (NOT_FOR_US.includes(refusal.code)) return { accepting: [], allRefuse: false };
   const limit = source.live ? AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]) : signal;
+  const others = (Object.keys(RULES) as RuleSetName[]).filter((rules) => rules !== options.rules);
   const accepting: RuleSetName[] = [];
-  for (const rules of Object.keys(RULES) as RuleSetName[]) {
-    if (rules === options.rules) continue;
-    const verdict = await tryRules(source, { ...options, rules }, choice, limit);
+  let refusing = 0;
+  for (const rules of others) {
+    const outcome = await tryRules(source, { ...options, rules }, choice, limit);
     signal.throwIfAborted();
-    if (verdict === undefined) return undefined;
-    if (verdict) accepting.push(rules);
+    if (outcome === undefined) return undefined;
+    if (outcome === "loads") accepting.push(rules);
+    if (outcome === "refuses") refusing++;
   }
-  return accepting;
+  return { accepting, allRefuse: refusing === others.length };
 }
+
+/** "accepts": it does not refuse the file, but what it loads is not what the file asks for, or was not compared. */
+type Outcome = "loads" | "accepts" | "refuses";
 
 async function tryRules(
   source: Source,
   options: FlagOptions,
   choice: PluginChoice,
   signal: AbortSignal,
-): Promise<boolean | undefined> {
+): Promise<Outcome | undefined> {
   const again = await source.again().catch(() => undefined);
   if (!again) return undefined;
+  const { reader, bytes } = recordReader(again.reader, VERIFIED_MAX);
   try {
-    await loadByPreset(again.reader, { ...options, signal }, choice);
-    return true;
+    const kernel = await loadByPreset(reader, { ...options, signal }, choice);
+    return await isLoadedAsAsked(kernel, bytes(), signal) ? "loads" : "accepts";
   } catch (error) {
-    return signal.aborted || (error instanceof LoadError && !isRefusal(error)) ? undefined : false;
+    return signal.aborted || (error instanceof LoadError && !isRefusal(error)) ? undefined : "refuses";
   } finally {
     again.close();
   }

@@ -5,14 +5,16 @@
  */
 
 import { type AnyPlugin, type RuleSetName, segmentTypeName } from "../../mod.ts";
-import type { Arguments } from "../arguments/parse_arguments.ts";
-import { stringify } from "../report/json.ts";
+import { checkPlugins } from "../../core/plugin/check_plugins.ts";
 import { parseRules } from "../arguments/load_options.ts";
-import type { Output } from "../output/output.ts";
+import type { Arguments } from "../arguments/parse_arguments.ts";
 import { choosePlugins, PRESET_PLUGINS } from "../arguments/plugin_choice.ts";
-import { sections } from "../report/report_parts.ts";
+import { usageError } from "../output/cli_error.ts";
+import type { Output } from "../output/output.ts";
 import { table } from "../output/table.ts";
 import { printable } from "../output/text.ts";
+import { versionedJson } from "../report/json.ts";
+import { sections } from "../report/report_parts.ts";
 
 /** One plugin, as it is listed. */
 interface Listed {
@@ -36,13 +38,23 @@ export async function plugins({ values, lists }: Arguments, output: Output): Pro
   const rules: RuleSetName = named === undefined ? "default" : parseRules("rules", named);
   const choice = await choosePlugins(lists.get("plugin") ?? [], lists.get("no-plugin") ?? []);
   const builtIn = PRESET_PLUGINS(rules);
-  const listed = choice(rules).map((plugin) => describe(plugin, builtIn.includes(plugin)));
-  if (output.json) await output.print(stringify({ rules, plugins: listed }));
-  else await output.print(report(rules, listed, output));
+  const listed = checked(choice(rules)).map((plugin) => listedPlugin(plugin, builtIn.includes(plugin)));
+  if (output.json) await output.print(versionedJson({ rules, plugins: listed }));
+  else if (!output.quiet) await output.print(report(rules, listed, output));
   return 0;
 }
 
-function describe({ name, handlers = [], stages = [], dependsOn = [] }: AnyPlugin, builtIn: boolean): Listed {
+/** The same plugins, if a load would take them. */
+function checked(list: readonly AnyPlugin[]): readonly AnyPlugin[] {
+  try {
+    checkPlugins(list);
+    return list;
+  } catch (error) {
+    throw error instanceof TypeError ? usageError(error.message) : error;
+  }
+}
+
+function listedPlugin({ name, handlers = [], stages = [], dependsOn = [] }: AnyPlugin, builtIn: boolean): Listed {
   return {
     name,
     builtIn,

@@ -10,13 +10,15 @@ import { contextSwitch, type ContextSwitchPlugin } from "../../plugins/context_s
 import { kernelStack, type KernelStackPlugin } from "../../plugins/kernel_stack.ts";
 import type { AnyPlugin, ErrorCode, LoadedKernel, LoadError } from "../../mod.ts";
 import type { Arguments } from "../arguments/parse_arguments.ts";
-import { CliError, problemOf } from "../output/cli_error.ts";
+import { IMAGE } from "../arguments/command_table.ts";
+import { CliError } from "../output/cli_error.ts";
 import { type FlagOptions, loadOptions } from "../arguments/load_options.ts";
 import { isRefusal, otherRulesFor } from "./other_rules.ts";
 import { choosePlugins, type PluginChoice } from "../arguments/plugin_choice.ts";
 import type { Output } from "../output/output.ts";
 import { openSource, type Source } from "../input/source.ts";
-import { tell } from "../report/print_error.ts";
+import { printError } from "../report/print_error.ts";
+import { problemOf } from "../report/problem.ts";
 
 /** A kernel that can be booted. */
 export type BootedKernel = LoadedKernel<
@@ -57,7 +59,9 @@ export async function withBootable(
       return error;
     });
     if (kernel instanceof Error) {
-      return await tell(problemOf(kernel), output, () => otherRulesFor(source, options, choice, signal));
+      const flags = IMAGE.flags.map(({ name }) => name); // run and dump have those that hints name, too
+      const problem = problemOf(kernel, { name: source.name, flags });
+      return await printError(problem, output, () => otherRulesFor(kernel, source, options, choice, signal));
     }
     await source.check();
     return await work(kernel, source);

@@ -1,59 +1,60 @@
 /**
- * A tape: remembers what was read from a source that can be read only once, so that it can be read again.
+ * Reading again what comes from a source that can be read only once.
  *
  * @module
  */
 
 import type { ByteReader } from "../../mod.ts";
 
-/** A recorded reader. */
-export interface Tape {
-  /** Reads the live source, and records. */
+/** A reader that keeps what it reads. */
+export interface RewindableReader {
+  /** Reads on. */
   readonly reader: ByteReader;
   /**
-   * Reads from the first byte again: what was recorded, then the live source, recording on. `undefined` where more went
-   * by than is kept; a reader that gets there later throws.
+   * Returns a reader from the first byte on: it reads what is kept, and then on. Returns `undefined` if more was read
+   * than may be kept; a reader from before rejects once it gets there.
    */
   readonly rewind: () => ByteReader | undefined;
 }
 
+/** The most bytes that are kept. */
 const KEPT = 64 * 2 ** 20;
 
 /**
- * Records a reader.
+ * Makes a reader rewindable.
  *
- * @param live The reader. From now on only the tape may read it.
- * @param bound The most bytes that are kept; once more went by, none are.
- * @returns The tape.
+ * @param source The reader. From now on it may be read only here.
+ * @param bound The most bytes that are kept; once more are read, none are.
+ * @returns The reader and the way back.
  */
-export function tape(live: ByteReader, bound: number = KEPT): Tape {
-  let chunks: Uint8Array[] | undefined = [];
+export function rewindable(source: ByteReader, bound: number = KEPT): RewindableReader {
+  let kept: Uint8Array[] | undefined = [];
   let length = 0;
-  const record = async (buffer: Uint8Array): Promise<number | null> => {
-    const count = await live.read(buffer);
-    if (count === null || !chunks) return count;
+  const readOn = async (buffer: Uint8Array): Promise<number | null> => {
+    const count = await source.read(buffer);
+    if (count === null || !kept) return count;
     length += count;
-    if (length > bound) chunks = undefined;
-    else chunks.push(buffer.slice(0, count));
+    if (length > bound) kept = undefined;
+    else kept.push(buffer.slice(0, count));
     return count;
   };
   const rewind = (): ByteReader | undefined => {
     let index = 0;
     let offset = 0;
     const read = async (buffer: Uint8Array): Promise<number | null> => {
-      if (!chunks) throw new Error(`more than ${bound} bytes cannot be read twice`);
-      if (index === chunks.length) {
-        const count = await record(buffer);
-        index = chunks?.length ?? 0;
+      if (!kept) throw new Error(`more than ${bound} bytes cannot be read twice`);
+      if (index === kept.length) {
+        const count = await readOn(buffer);
+        index = kept?.length ?? 0;
         return count;
       }
-      const piece = chunks[index].subarray(offset, offset + buffer.length);
+      const piece = kept[index].subarray(offset, offset + buffer.length);
       buffer.set(piece);
       offset += piece.length;
-      if (offset === chunks[index].length) [index, offset] = [index + 1, 0];
+      if (offset === kept[index].length) [index, offset] = [index + 1, 0];
       return piece.length;
     };
-    return chunks ? { read } : undefined;
+    return kept ? { read } : undefined;
   };
-  return { reader: { read: record }, rewind };
+  return { reader: { read: readOn }, rewind };
 }

@@ -6,27 +6,28 @@
 
 import { type ByteReader, LoadError } from "../../mod.ts";
 import { CliError, messageOf } from "../output/cli_error.ts";
-import { contentOf, HEAD_SIZE, type Opened, readHead } from "./streams.ts";
-import { tape } from "./rewindable_reader.ts";
+import { streamReader } from "./chunk_reader.ts";
+import { type Content, contentOf } from "./content.ts";
+import { rewindable } from "./rewindable_reader.ts";
 
-/** How long bytes that somebody sends are waited for once they are no longer needed, in milliseconds. */
+/** How long a live source may take to send bytes that only the check of gzip data needs, in milliseconds. */
 const PATIENCE = 1000;
 
-/** A source that was opened. */
+/** An open source. */
 export interface Source {
   /** What to call it. */
   readonly name: string;
-  /** Reads it, inflated where it is gzip. */
+  /** Reads it, inflated if it is gzip. */
   readonly reader: ByteReader;
-  /** Number of bytes that there are to read, where that is known. */
+  /** Number of bytes to read, if it is known. */
   readonly size?: number;
-  /** The file that it is, where it is one. */
+  /** What the system says of it, if it is a regular file. */
   readonly file?: Deno.FileInfo;
-  /** Whether its bytes come as somebody sends them. */
+  /** Whether its bytes arrive as they are sent, and only once. */
   readonly live: boolean;
-  /** Opens it from its first byte again; `undefined` where those bytes are gone. */
+  /** Opens it from its first byte again. Resolves to `undefined` if those bytes are gone. */
   readonly again: () => Promise<Pick<Source, "reader" | "close"> | undefined>;
-  /** Where it is gzip, reads on to its checksum, unless that is far. Throws where the data is damaged. */
+  /** If it is gzip, reads on to its last checksum, unless that is far. Rejects if the data is damaged. */
   readonly check: () => Promise<void>;
   /** Lets go of it. */
   readonly close: () => void;
@@ -37,19 +38,19 @@ export interface Source {
  *
  * @param name A path, "-" for standard input, or an http, https or file URL.
  * @param signal Ends a request.
- * @returns The source, which is to be closed.
- * @throws {CliError} "source-failed" where it cannot be opened.
- * @throws {LoadError} "response-not-ok" where a server has another answer than the file.
+ * @returns The source, to be closed.
+ * @throws {CliError} "source-failed" if it cannot be opened.
+ * @throws {LoadError} "response-not-ok" if a server answers with anything but the file.
  */
 export async function openSource(name: string, signal: AbortSignal): Promise<Source> {
-  if (name === "-") return liveSource("standard input", await openStdin());
+  if (name === "-") return await openStdin();
   if (/^https?:\/\//i.test(name)) return await openUrl(name, signal);
   return await openFile(name);
 }
 
-async function openStdin(): Promise<Opened> {
-  const head = await attempt("standard input", () => readHead(Deno.stdin));
-  return { head, rest: () => Deno.stdin.readable, reader: Deno.stdin };
+async function openStdin(): Promise<Source> {
+  const name = "standard input";
+  return liveSource(name, await attempt(name, () => contentOf(Deno.stdin)));
 }
 
 async function openFile(name: string): Promise<Source> {
@@ -60,20 +61,18 @@ async function openFile(name: string): Promise<Source> {
   try {
     const info = await attempt(name, () => file.stat().catch(unlessNotCapable));
     if (info?.isDirectory) throw failed(name, "it is a directory", "Give the path of the ELF file itself.");
-    const head = await attempt(name, () => readHead(file));
-    const opened: Opened = { head, rest: () => file.readable, reader: file };
-    if (!info?.isFile) return liveSource(name, opened, dispose);
-    const { reader, inflated, check, close } = contentOf(opened);
+    const content = await attempt(name, () => contentOf(file));
+    if (!info?.isFile) return liveSource(name, content, { dispose });
     return {
       name,
-      reader,
-      ...(inflated || info.size === 0 ? {} : { size: info.size }),
+      reader: content.reader,
+      ...(content.inflated || info.size === 0 ? {} : { size: info.size }),
       file: info,
       live: false,
       again: () => openFile(name),
-      check: () => checkGzip(name, check),
+      check: () => checkGzip(name, content.check()),
       close: () => {
-        close();
+        content.close();
         dispose();
       },
     };
@@ -83,7 +82,7 @@ async function openFile(name: string): Promise<Source> {
   }
 }
 
-/** Behind a link, only the link's own path may be permitted: what is there is then read, and not asked about. */
+/** The permission may be for a link alone: its target can be read then, but not asked about. */
 function unlessNotCapable(error: unknown): undefined {
   if (error instanceof Deno.errors.NotCapable) return undefined;
   throw error;
@@ -98,54 +97,52 @@ async function openUrl(name: string, signal: AbortSignal): Promise<Source> {
     response.body?.cancel().catch(() => {});
     throw new LoadError("response-not-ok", { field: "its status", value: `${status} ${statusText}`.trim() });
   }
-  const body = response.body ?? ReadableStream.from<Uint8Array<ArrayBuffer>>([]);
-  const head = await attempt(name, () => readChunks(body));
+  const body = streamReader(response.body ?? ReadableStream.from([]));
   const length = headers.has("content-encoding") ? 0 : Number(headers.get("content-length") ?? 0);
-  return liveSource(name, { head, rest: () => body }, undefined, length > 0 ? length : undefined);
+  const content = await attempt(name, () => contentOf(body));
+  return liveSource(name, content, { dispose: body.close, ...(length > 0 ? { size: length } : {}) });
 }
 
-/** The first chunks of a stream, up to one that brings enough bytes. */
-async function readChunks(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
-  const reader = stream.getReader();
-  let head: Uint8Array = new Uint8Array();
-  while (head.length < HEAD_SIZE) {
-    const { value } = await reader.read();
-    if (!value) break;
-    head = head.length === 0 ? value : new Uint8Array([...head, ...value]);
-  }
-  reader.releaseLock();
-  return head;
+/** A source whose bytes arrive only once; what was read is kept. */
+function liveSource(
+  name: string,
+  content: Content,
+  { dispose, size }: { readonly dispose?: () => void; readonly size?: number } = {},
+): Source {
+  const { reader, rewind } = rewindable(content.reader);
+  return {
+    name,
+    reader,
+    ...(content.inflated || size === undefined ? {} : { size }),
+    live: true,
+    again: () => {
+      const rewound = rewind();
+      return Promise.resolve(rewound && { reader: rewound, close: () => {} });
+    },
+    check: () => checkGzip(name, settledWithin(content.check(), PATIENCE)),
+    close: () => {
+      content.close();
+      dispose?.();
+    },
+  };
 }
 
-/** A source whose bytes go by once. */
-function liveSource(name: string, opened: Opened, dispose?: () => void, size?: number): Source {
-  const content = contentOf(opened);
-  const { reader, rewind } = tape(content.reader);
-  const again = (): ReturnType<Source["again"]> => {
-    const rewound = rewind();
-    return Promise.resolve(rewound && { reader: rewound, close: () => {} });
-  };
-  const check = async (): Promise<void> => {
-    if (!content.inflated) return;
-    const patience = new Promise<void>((resolve) => setTimeout(resolve, PATIENCE));
-    await checkGzip(name, () => Promise.race([content.check(), patience]));
-  };
-  const close = (): void => {
-    content.close();
-    dispose?.();
-  };
-  return { name, reader, ...(content.inflated ? {} : { size }), live: true, again, check, close };
+/** Waits for work, but no longer than `patience` milliseconds. */
+async function settledWithin(work: Promise<void>, patience: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const enough = new Promise<void>((resolve) => timer = setTimeout(resolve, patience));
+  await Promise.race([work, enough]).finally(() => clearTimeout(timer));
 }
 
 function parseUrl(name: string): URL {
   try {
     return new URL(name);
   } catch {
-    throw failed(name, "it is no valid URL");
+    throw failed(name, "it is not a valid URL");
   }
 }
 
-/** Does something with a source, and says what to do where it fails: most often Deno was not given the permission. */
+/** Does something with a source. If it fails, says what to do: most often Deno was not given the permission. */
 async function attempt<T>(name: string, work: () => Promise<T>, permission?: string): Promise<T> {
   try {
     return await work();
@@ -155,16 +152,11 @@ async function attempt<T>(name: string, work: () => Promise<T>, permission?: str
   }
 }
 
-async function checkGzip(name: string, check: () => Promise<void>): Promise<void> {
+async function checkGzip(name: string, check: Promise<void>): Promise<void> {
   try {
-    await check();
+    await check;
   } catch (cause) {
-    throw failed(
-      name,
-      messageOf(cause),
-      "Compare it with where it came from; gzip -t tells whether it is whole.",
-      cause,
-    );
+    throw failed(name, messageOf(cause), "Compare it with the original; gzip -t says whether it is whole.", cause);
   }
 }
 

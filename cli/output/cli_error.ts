@@ -1,21 +1,31 @@
 /**
- * What goes wrong, in one shape.
+ * The command line's own errors.
  *
  * @module
  */
-
-import { errorHint, LoadError } from "../../mod.ts";
-import { spellFlags } from "./flag_names.ts";
 
 /** What can go wrong outside of the loader. */
 export type CliErrorCode =
   | "usage"
   | "source-failed"
+  | "plugin-failed"
   | "dump-failed"
   | "image-failed"
   | "qemu-failed"
   | "output-failed"
   | "interrupted";
+
+/** What a {@linkcode CliError} carries besides its code and message. */
+export interface CliErrorOptions {
+  /** What to do about it. */
+  readonly hint?: string;
+  /** What follows the hint, to be copied: a command or a flag. It is printed whole, on a line of its own. */
+  readonly command?: string;
+  /** Where it went wrong, for programs. Values that the message quotes are never broken across lines. */
+  readonly detail?: Readonly<Record<string, unknown>>;
+  /** The error that led to this one. */
+  readonly cause?: unknown;
+}
 
 /** Something went wrong outside of the loader. */
 export class CliError extends Error {
@@ -25,31 +35,29 @@ export class CliError extends Error {
   readonly code: CliErrorCode;
   /** What to do about it. */
   readonly hint?: string;
+  /** What follows the hint, to be copied. */
+  readonly command?: string;
   /** Where it went wrong, for programs. */
   readonly detail: Readonly<Record<string, unknown>>;
 
   /**
-   * Makes an error.
+   * Creates an error.
    *
    * @param code What went wrong.
    * @param message The same in words.
-   * @param about Hint and detail, where there are any, and the error behind it.
+   * @param options Hint, command, detail and cause, if any.
    */
-  constructor(
-    code: CliErrorCode,
-    message: string,
-    about: { readonly hint?: string; readonly detail?: Readonly<Record<string, unknown>>; readonly cause?: unknown } =
-      {},
-  ) {
-    super(message, about.cause === undefined ? {} : { cause: about.cause });
+  constructor(code: CliErrorCode, message: string, { hint, command, detail = {}, cause }: CliErrorOptions = {}) {
+    super(message, cause === undefined ? {} : { cause });
     this.code = code;
-    this.hint = about.hint;
-    this.detail = about.detail ?? {};
+    this.hint = hint;
+    this.command = command;
+    this.detail = detail;
   }
 }
 
 /**
- * Makes the error of a wrong usage.
+ * The error of a wrong usage.
  *
  * @param message What is wrong.
  * @param hint What to do about it.
@@ -60,51 +68,8 @@ export function usageError(message: string, hint?: string, detail?: Readonly<Rec
   return new CliError("usage", message, { hint, detail });
 }
 
-/** What went wrong, ready to be told. */
-export interface Problem {
-  /** The code of a `LoadError` or a {@linkcode CliError}, or "internal". */
-  readonly code: string;
-  /** What went wrong, in words. */
-  readonly message: string;
-  /** Where, for programs. */
-  readonly detail: Readonly<Record<string, unknown>>;
-  /** The message of the error behind it, where that says more. */
-  readonly cause?: string;
-  /** What to do about it. */
-  readonly hint?: string;
-  /** The exit status. */
-  readonly status: number;
-}
-
-const REPORT_IT = "This is a fault of kload itself: please report it with the file, or its output of kload inspect.";
-
 /**
- * Finds what there is to tell about an error.
- *
- * @param error Whatever was thrown.
- * @returns The problem.
- */
-export function problemOf(error: unknown): Problem {
-  if (error instanceof LoadError) {
-    const { code, message, cause } = error;
-    const detail: Readonly<Record<string, unknown>> = { ...error.detail };
-    if (cause === undefined) return { code, message, detail, hint: errorHint(code), status: 1 };
-    return { code, message, detail, cause: messageOf(cause), status: 1 };
-  }
-  if (error instanceof CliError) {
-    const { code, message, detail, hint } = error;
-    return { code, message, detail, hint, status: code === "usage" ? 2 : code === "interrupted" ? 130 : 1 };
-  }
-  const isOurs = error instanceof RangeError ||
-    (error instanceof TypeError && /^Cannot (use|place)/.test(error.message));
-  if (isOurs && error.message.startsWith("Cannot ")) {
-    return { code: "usage", message: spellFlags(error.message), detail: {}, status: 2 };
-  }
-  return { code: "internal", message: messageOf(error), detail: {}, hint: REPORT_IT, status: 1 };
-}
-
-/**
- * What an error says, and the one behind it, without the system's number for it and the path, which whoever asks knows.
+ * The message of an error and of its causes, without the error number and the path that the system appends.
  *
  * @param error Whatever was thrown.
  * @returns Such as "Permission denied".

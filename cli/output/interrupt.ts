@@ -1,19 +1,19 @@
 /**
- * Ctrl-C: the work is told to stop, and gets a moment to do so.
+ * Ctrl-C: asks the work to stop, and gives it a moment to do so.
  *
  * @module
  */
 
 import { CliError } from "./cli_error.ts";
 
-/** How long work that was told to stop may go on, in milliseconds; a wait for the terminal never ends by itself. */
+/** How long work that was asked to stop may go on, in milliseconds; a read from a terminal never ends by itself. */
 const GRACE = 250;
 
 /**
  * Does work until Ctrl-C. A second Ctrl-C ends the process at once.
  *
  * @param work The work; its signal aborts on Ctrl-C.
- * @returns What the work gives.
+ * @returns What the work returns.
  * @throws {CliError} "interrupted" after Ctrl-C, else what the work throws.
  */
 export async function untilInterrupted<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {

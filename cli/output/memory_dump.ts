@@ -4,21 +4,20 @@
  * @module
  */
 
-import type { Kernel } from "../commands/load_by_preset.ts";
-import { memoryPieces } from "./memory_pieces.ts";
+import { memoryPieces, type UsedMemory } from "./memory_pieces.ts";
 import { placedPieces, writeOutputFile } from "./output_file.ts";
 
 /**
- * Writes the memory from its base to the next free frame. A dump that cannot be finished leaves no half of it behind.
+ * Writes the memory from its base to the next free frame. A dump that cannot be finished leaves no half of it on disk.
  *
  * @param kernel The kernel.
- * @param path Where to; a file that is there is overwritten.
- * @param source The file that the kernel came from, which is not.
+ * @param path Where to; an existing file is overwritten.
+ * @param source The file that the kernel came from, which is never overwritten.
  * @param signal Ends the writing with its reason.
- * @throws {CliError} "dump-failed" where the file cannot be written.
+ * @throws {CliError} "dump-failed" if the file cannot be written.
  */
 export async function writeDump(
-  kernel: Kernel,
+  kernel: UsedMemory,
   path: string,
   source: Deno.FileInfo | undefined,
   signal: AbortSignal,

@@ -1,43 +1,52 @@
 /**
- * Standard output and standard error, and how they are wanted.
+ * Standard output and standard error, and what the switches ask of them.
  *
  * @module
  */
 
 import { CliError, messageOf } from "./cli_error.ts";
+import { type ColorChoice, colorEnvironment, usesColor } from "./color.ts";
+import { pageOf } from "./page.ts";
 import { type Paint, paintFor } from "./paint.ts";
 
 /** Where a command prints, and how. */
 export interface Output {
-  /** Standard output gets one JSON object and nothing else. */
+  /** Whether standard output gets one JSON object and nothing else. */
   readonly json: boolean;
-  /** There is to be no report and no progress. */
+  /** Whether to leave out the report and the progress line. */
   readonly quiet: boolean;
-  /** The colours of standard output. */
+  /** Whether there is to be more: remarks of severity "info", and the stack of a plugin's error. */
+  readonly verbose: boolean;
+  /** Colors and width of standard output. */
   readonly paint: Paint;
-  /** The colours of standard error. */
+  /** Colours and width of standard error. */
   readonly paintError: Paint;
   /** Prints to standard output. A reader that went away is no error; anything else is a `CliError` "output-failed". */
   readonly print: (text: string) => Promise<void>;
-  /** Prints to standard error, if it can. */
+  /** Prints to standard error, if possible. */
   readonly printError: (text: string) => Promise<void>;
 }
 
+/** The flags about output. */
+export interface OutputFlags extends Pick<Output, "json" | "quiet" | "verbose"> {
+  /** When to print colors. */
+  readonly color: ColorChoice;
+}
+
 /**
- * Opens the output as the switches ask, which have to be known before the arguments are checked: a wrong flag is told
- * of in JSON too.
+ * Opens the output as the flags ask.
  *
- * @param args All the arguments.
+ * @param flags The flags.
  * @returns The output.
  */
-export function openOutput(args: readonly string[]): Output {
-  const flags = args.slice(0, args.includes("--") ? args.indexOf("--") : args.length);
-  const coloured = !flags.includes("--no-color");
+export function openOutput({ json, quiet, verbose, color }: OutputFlags): Output {
+  const environment = colorEnvironment();
   return {
-    json: flags.includes("--json"),
-    quiet: flags.includes("--quiet"),
-    paint: paintFor(coloured && Deno.stdout.isTerminal()),
-    paintError: paintFor(coloured && Deno.stderr.isTerminal()),
+    json,
+    quiet,
+    verbose,
+    paint: paintFor(usesColor(color, environment, Deno.stdout.isTerminal()), pageOf(Deno.stdout)),
+    paintError: paintFor(usesColor(color, environment, Deno.stderr.isTerminal()), pageOf(Deno.stderr)),
     print: async (text) => {
       try {
         await writeAll(Deno.stdout, text);

@@ -5,18 +5,19 @@
  */
 
 import { CliError, messageOf } from "./cli_error.ts";
+import { quoted } from "./shell_quote.ts";
 import { printable } from "./text.ts";
 
-/** A piece of a file; what lies between two of them is zero. */
+/** A piece of a file; the bytes between two pieces are zero. */
 export interface FilePiece {
-  /** Where in the file it starts; behind all pieces before. */
+  /** Where in the file it starts, at or after the end of the piece before. */
   readonly offset: number;
   /** Its bytes. */
   readonly bytes: Uint8Array;
 }
 
 /**
- * Gives pieces that lie one behind the other their offsets.
+ * Gives consecutive pieces their offsets.
  *
  * @param pieces The pieces, in order.
  */
@@ -30,27 +31,27 @@ export async function* placedPieces(
   }
 }
 
-/** A file that is to be written. */
+/** A file to write. */
 export interface OutputFile {
-  /** Its path; a file that is there is overwritten. */
+  /** Its path; an existing file is overwritten. */
   readonly path: string;
   /** The flag that named it, without the dashes. */
   readonly flag: string;
   /** What it is, such as "the image". */
   readonly what: string;
-  /** The code of the error where it cannot be written. */
+  /** The code of the error if it cannot be written. */
   readonly code: "dump-failed" | "image-failed";
 }
 
 /**
- * Writes a file. One that cannot be finished leaves no half of it behind; one that can seek has holes for zeros.
+ * Writes a file. If it cannot be finished, no half of it stays on disk; a regular file gets holes for zeros.
  *
  * @param target The file.
  * @param pieces Its pieces, in order.
- * @param size Its size in bytes, where it ends with zeros behind the last piece; 0 else.
- * @param source The file that the kernel came from, which is not overwritten.
+ * @param size Its size in bytes if zeros follow the last piece, else 0.
+ * @param source The file that the kernel came from, which is never overwritten.
  * @param signal Ends the writing with its reason.
- * @throws {CliError} The target's code where the file cannot be written.
+ * @throws {CliError} The target's code if the file cannot be written.
  */
 export async function writeOutputFile(
   target: OutputFile,
@@ -64,7 +65,7 @@ export async function writeOutputFile(
     const { file, created } = await open(path);
     using _closing = file;
     if (await isSame(file, source)) throw new Error("it is the kernel itself");
-    const empty = (): Promise<void> => file.truncate().catch(() => {}); // a device or a pipe cannot be
+    const empty = (): Promise<void> => file.truncate().catch(() => {}); // fails for a device or a pipe
     try {
       await writePieces(file, pieces, size, signal);
     } catch (error) {
@@ -86,13 +87,13 @@ async function open(path: string): Promise<{ file: Deno.FsFile; created: boolean
   }
 }
 
-/** Whether a file is the other one. Without permission to read it that cannot be seen; the other one was read. */
+/** Whether a file is the other one; unknown, and so false, without permission to read it: the other one was read. */
 async function isSame(file: Deno.FsFile, other: Deno.FileInfo | undefined): Promise<boolean> {
   const info = await file.stat().catch(() => undefined);
   return Boolean(info?.ino) && info?.ino === other?.ino && info?.dev === other?.dev;
 }
 
-/** The most bytes that are written before other work gets its turn. */
+/** The most bytes written before other work gets its turn. */
 const PORTION = 32 * 2 ** 20;
 
 async function writePieces(
@@ -101,7 +102,7 @@ async function writePieces(
   size: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const regular = await file.truncate().then(() => true, () => false); // a device or a pipe cannot be
+  const regular = await file.truncate().then(() => true, () => false); // fails for a device or a pipe
   let at = 0;
   const skip = async (to: number): Promise<void> => {
     if (regular) await file.seek(to, Deno.SeekMode.Start);
@@ -124,9 +125,13 @@ async function writeAll(file: Deno.FsFile, piece: Uint8Array, signal: AbortSigna
 }
 
 function failed({ path, flag, what, code }: OutputFile, cause: unknown): CliError {
-  const name = printable(path);
-  const [why, hint] = cause instanceof Deno.errors.NotCapable
-    ? ["Deno lacks the permission", `Give Deno the permission: --allow-write=${name}`]
-    : [messageOf(cause), `The kernel was loaded; give --${flag} a path that can be written.`];
-  return new CliError(code, `Cannot write ${what} ${name}: ${why}`, { hint, detail: { [flag]: path }, cause });
+  const message = (why: string): string => `Cannot write ${what} ${printable(path)}: ${why}`;
+  const detail = { [flag]: path };
+  if (!(cause instanceof Deno.errors.NotCapable)) {
+    const hint = `The kernel was loaded; give --${flag} a path that can be written.`;
+    return new CliError(code, message(messageOf(cause)), { hint, detail, cause });
+  }
+  const hint = "Give Deno the permission:";
+  const command = `--allow-write=${quoted(path)}`;
+  return new CliError(code, message("Deno lacks the permission"), { hint, command, detail, cause });
 }

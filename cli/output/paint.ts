@@ -1,13 +1,13 @@
 /**
- * Colours by their meaning.
+ * Colors by their meaning, for a page of some width.
  *
  * @module
  */
 
-import { bold, cyan, dim, red, yellow } from "@std/fmt/colors";
+import { type Page, UNBOUNDED } from "./page.ts";
 
-/** Colours what it is given, by what it means. */
-export interface Paint {
+/** How text is laid out and colored for one stream. */
+export interface Paint extends Page {
   /** What went wrong. */
   readonly error: (text: string) => string;
   /** What may be wrong. */
@@ -20,16 +20,27 @@ export interface Paint {
   readonly faint: (text: string) => string;
 }
 
+type Colors = Omit<Paint, keyof Page>;
+
+// ECMA-48 "SGR"; the colors of the standard library stay off under NO_COLOR, before which --color goes.
+const style = (on: string, off: number) => (text: string): string => `\x1b[${on}m${text}\x1b[${off}m`;
 const plain = (text: string): string => text;
-const PLAIN: Paint = { error: plain, warning: plain, title: plain, label: plain, faint: plain };
-const COLOURED: Paint = { error: (text) => bold(red(text)), warning: yellow, title: bold, label: cyan, faint: dim };
+const PLAIN: Colors = { error: plain, warning: plain, title: plain, label: plain, faint: plain };
+const COLORED: Colors = {
+  error: style("1;31", 0),
+  warning: style("33", 39),
+  title: style("1", 22),
+  label: style("36", 39),
+  faint: style("2", 22),
+};
 
 /**
- * Chooses the colours for a stream.
+ * Chooses the colors for a stream.
  *
- * @param coloured Whether it gets any; the environment's `NO_COLOR` has the last word.
- * @returns The colours.
+ * @param colored Whether it gets any.
+ * @param page The stream's page.
+ * @returns The colors, and the page.
  */
-export function paintFor(coloured: boolean): Paint {
-  return coloured ? COLOURED : PLAIN;
+export function paintFor(colored: boolean, page: Page = UNBOUNDED): Paint {
+  return { ...(colored ? COLORED : PLAIN), ...page };
 }

@@ -1,5 +1,5 @@
 /**
- * The progress line on standard error: how far a load is that takes its time.
+ * The progress line on standard error: how far a slow load has come.
  *
  * @module
  */
@@ -9,9 +9,9 @@ import type { Progress } from "../../mod.ts";
 
 /** A progress line. */
 export interface ProgressLine {
-  /** Takes how far the load is, and how many bytes the source has where that is known. */
+  /** Notes how far the load has come, and how many bytes the source has, if known. */
   readonly update: (progress: Progress, size?: number) => void;
-  /** Takes the line away. */
+  /** Erases the line. */
   readonly stop: () => void;
 }
 
@@ -20,10 +20,10 @@ const INTERVAL = 100;
 const CLEAR = "\r\x1b[K";
 
 /**
- * Starts a progress line: it shows once half a second has passed.
+ * Starts a progress line, which appears after half a second.
  *
- * @param write Puts text on the terminal.
- * @returns The line, which is to be stopped.
+ * @param write Writes text to the terminal.
+ * @returns The line, which the caller stops.
  */
 export function startProgress(write: (text: string) => void): ProgressLine {
   const start = performance.now();
@@ -53,8 +53,8 @@ export function startProgress(write: (text: string) => void): ProgressLine {
  * The text of the line.
  *
  * @param loaded Number of bytes read.
- * @param total Number of bytes that there are, where it is known.
- * @param seconds How long it took so far.
+ * @param total Number of bytes of the source, if known.
+ * @param seconds Time since the start, in seconds.
  * @returns Such as "12.3 MiB of 64 MiB, 19%, 4.1 MiB/s".
  */
 export function progressText(loaded: number, total: number | undefined, seconds: number): string {

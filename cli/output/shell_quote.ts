@@ -10,8 +10,10 @@ import { printable } from "./text.ts";
  * A word as a shell takes it.
  *
  * @param word Such as a path.
- * @returns The word, in quotes where it needs them; control characters are written as escapes.
+ * @returns The word, in quotes if it needs them; one with control characters in the form `$'…'` of bash and zsh.
  */
 export function quoted(word: string): string {
-  return /^[\w./:+-]+$/.test(word) ? word : `'${printable(word).replaceAll("'", "'\\''")}'`;
+  if (/^[\w./:+-]+$/.test(word)) return word;
+  if (printable(word) === word) return `'${word.replaceAll("'", "'\\''")}'`;
+  return `$'${printable(word.replaceAll(/['\\]/g, "\\$&"))}'`;
 }

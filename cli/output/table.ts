@@ -1,5 +1,5 @@
 /**
- * Tables of text: columns as wide as they have to be, a remark behind or under each row.
+ * Tables of text: columns as wide as they have to be, and a remark next to or under each row.
  *
  * @module
  */
@@ -7,34 +7,41 @@
 import type { Paint } from "./paint.ts";
 import { grouped, wrap } from "./text.ts";
 
-/** The widest line of a report. */
-export const WIDTH = 100;
-
-/** The most rows that are shown; a program reads them all in JSON. */
+/** The most rows that are shown; `--json` lists them all. */
 const MOST_ROWS = 40;
 
-/** The titles of columns whose numbers stand to the right. */
+/** The titles of columns whose numbers are aligned to the right. */
 const NUMERIC = ["#", "pages"];
 
-const MARGIN = "  ";
-const REMARK_MARGIN = " ".repeat(7);
+const GAP = "  ";
+const INDENT = "  ";
+/** What continues a row. */
+const MORE_INDENT = " ".repeat(7);
 
 /** One row of a table. */
 export interface Row {
   /** The text in each column. */
   readonly cells: readonly string[];
-  /** What there is to say beside. */
+  /** What there is to say about the row. */
   readonly remark?: string;
 }
 
+/** The columns that share one line of a row. */
+interface Line {
+  readonly indent: string;
+  readonly columns: readonly number[];
+  /** Number of characters of indentation and columns. */
+  readonly length: number;
+}
+
 /**
- * Lays out a table.
+ * Lays out a table. A remark stands next to its row if all of them fit there, else under it.
  *
- * @param titles The titles of the columns; numbers stand to the right.
- * @param items What there is a row for each.
- * @param toRow Makes an item's row.
- * @param paint The colours.
- * @returns The lines, titles first. Where a row is wider than {@linkcode WIDTH}, its last columns go to a second line.
+ * @param titles The titles of the columns.
+ * @param items The items, a row for each.
+ * @param toRow Returns an item's row.
+ * @param paint The colours and the width. On a page that folds, the columns that do not fit go to further lines.
+ * @returns The lines, titles first.
  */
 export function table<T>(
   titles: readonly string[],
@@ -45,28 +52,53 @@ export function table<T>(
   const rows = items.slice(0, MOST_ROWS).map(toRow);
   const left = items.length - rows.length;
   const widths = titles.map((title, at) => Math.max(title.length, ...rows.map(({ cells }) => cells[at].length)));
-  const total = widths.reduce((sum, width) => sum + MARGIN.length + width, 0);
-  const firstLine = total <= WIDTH ? titles.length : Math.ceil(titles.length / 2) + 1;
-  const line = (cells: readonly string[], from: number, to: number): string => {
-    const padded = cells.slice(from, to).map((cell, at) => {
-      return NUMERIC.includes(titles[from + at]) ? cell.padStart(widths[from + at]) : cell.padEnd(widths[from + at]);
-    });
-    return padded.join(MARGIN).trimEnd();
+  const lines = fold(widths, paint);
+  const texts = (cells: readonly string[]): readonly string[] => {
+    return lines.flatMap((line) => lineTexts(line, cells, titles, widths, paint));
   };
-  const lines = (cells: readonly string[]): string[] => {
-    const first = MARGIN + line(cells, 0, firstLine);
-    return firstLine === titles.length ? [first] : [first, REMARK_MARGIN + line(cells, firstLine, titles.length)];
-  };
+  const end = lines[lines.length - 1].length;
   const longest = Math.max(0, ...rows.map(({ remark = "" }) => remark.length));
-  const behind = total + MARGIN.length + longest <= WIDTH;
+  const fits = end + GAP.length + longest <= paint.width;
   return [
-    ...lines(titles).map(paint.faint),
+    ...texts(titles).map(paint.faint),
     ...rows.flatMap(({ cells, remark = "" }) => {
-      if (remark === "") return lines(cells);
-      if (behind) return [lines(cells)[0].padEnd(total) + MARGIN + paint.faint(remark)];
-      const under = wrap(remark, WIDTH - REMARK_MARGIN.length).map((text) => REMARK_MARGIN + paint.faint(text));
-      return [...lines(cells), ...under];
+      const shown = texts(cells);
+      if (remark === "") return shown;
+      if (fits) return [...shown.slice(0, -1), shown[shown.length - 1].padEnd(end) + GAP + paint.faint(remark)];
+      const under = wrap(remark, paint.width - MORE_INDENT.length);
+      return [...shown, ...under.map((text) => MORE_INDENT + paint.faint(text))];
     }),
-    ...(left > 0 ? [paint.faint(`${MARGIN}... and ${grouped(left)} more, which --json lists`)] : []),
+    ...(left > 0 ? [paint.faint(`${INDENT}... and ${grouped(left)} more, which --json lists`)] : []),
   ];
+}
+
+/** Distributes columns over lines; a line holds at least one. */
+function fold(widths: readonly number[], { width: most, folds }: Paint): readonly Line[] {
+  const lines: Line[] = [];
+  widths.forEach((width, column) => {
+    const line = lines.at(-1);
+    if (line && (!folds || line.length + GAP.length + width <= most)) {
+      const columns = [...line.columns, column];
+      lines[lines.length - 1] = { ...line, columns, length: line.length + GAP.length + width };
+    } else {
+      const indent = line ? MORE_INDENT : INDENT;
+      lines.push({ indent, columns: [column], length: indent.length + width });
+    }
+  });
+  return lines;
+}
+
+/** One line of a row; several if it is one cell that is too wide and has spaces, such as a list of ranges. */
+function lineTexts(
+  { indent, columns, length }: Line,
+  cells: readonly string[],
+  titles: readonly string[],
+  widths: readonly number[],
+  { width, folds }: Paint,
+): readonly string[] {
+  if (folds && length > width) return wrap(cells[columns[0]], width - indent.length).map((text) => indent + text);
+  const padded = columns.map((at) => {
+    return NUMERIC.includes(titles[at]) ? cells[at].padStart(widths[at]) : cells[at].padEnd(widths[at]);
+  });
+  return [(indent + padded.join(GAP)).trimEnd()];
 }

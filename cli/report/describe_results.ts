@@ -1,53 +1,56 @@
 /**
- * What plugins found, in words: whatever shape it has.
+ * What plugins found, in words: the built-in ones in words of their own, others by the shape of their result.
  *
  * @module
  */
 
 import { encodeHex } from "@std/encoding/hex";
 import { count, grouped, hex, printable } from "../output/text.ts";
+import { describeBuiltIn } from "./built_in_results.ts";
 
-/** The most items of a list, and the most bytes, that a person wants to see. */
+/** The most items of a list, bytes, and characters that are shown; `--json` has the rest. */
 const MOST_ITEMS = 8;
 const MOST_BYTES = 32;
 const MOST_CHARACTERS = 500;
 
 /**
- * Says what is in a value, as far as a person wants to read it.
+ * Describes results, as far as a person wants to read them.
  *
- * @param value What a plugin returned.
- * @returns Such as "counts (R_X86_64_RELATIVE 5), needed none".
+ * @param results What plugins and stages returned, by their names.
+ * @returns Names and descriptions, such as ["stack", "not executable, asks for 64 KiB"]; empty results are left out.
  */
-export function describe(value: unknown): string {
-  const text = inWords(value);
-  return text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS)}... and more, which --json has` : text;
+export function describeResults(results: Readonly<Record<string, unknown>>): readonly (readonly [string, string])[] {
+  return Object.entries(results).filter(([, found]) => holdsSomething(found)).map(([name, found]) => {
+    const text = describeBuiltIn(name, found) ?? inWords(found);
+    return [name, text.length > MOST_CHARACTERS ? cut(printable(text)) : printable(text)] as const;
+  });
 }
 
-/**
- * Whether there is anything to say of a value.
- *
- * @param value What a plugin or a stage returned.
- * @returns False where it is nothing, or an object that has nothing in it.
- */
-export function holdsSomething(value: unknown): boolean {
+function cut(text: string): string {
+  const end = text.lastIndexOf(" ", MOST_CHARACTERS);
+  return `${text.slice(0, end > 0 ? end : MOST_CHARACTERS)} ... and more, which --json lists`;
+}
+
+/** Whether there is anything to say of a value: it is neither nothing nor an object without content. */
+function holdsSomething(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return value !== undefined && value !== null;
   return Symbol.iterator in value || Object.values(value).some((content) => content !== undefined);
 }
 
 function inWords(value: unknown): string {
-  if (typeof value === "bigint") return value < 0n ? `-${hex(-value)}` : hex(value);
-  if (typeof value === "number") return grouped(value);
+  if (typeof value === "bigint") return hex(value);
+  if (typeof value === "number") return Number.isInteger(value) ? grouped(value) : `${value}`;
   if (value === undefined || value === null) return "none";
-  if (typeof value !== "object") return printable(String(value));
+  if (typeof value !== "object") return String(value);
   if (value instanceof Uint8Array) return describeBytes(value);
-  if (Symbol.iterator in value && !(value instanceof Map)) return listed([...value as Iterable<unknown>], part);
+  if (Symbol.iterator in value && !(value instanceof Map)) return items([...value as Iterable<unknown>], part);
   const entries = (value instanceof Map ? [...value] : Object.entries(value)).filter(([, content]) => {
     return typeof content !== "function";
   });
-  return listed(entries, ([name, content]) => `${printable(String(name))} ${part(content)}`);
+  return items(entries, ([name, content]) => `${name} ${part(content)}`);
 }
 
-/** The same of what is inside of something: a list stands in brackets there, and one of records is only counted. */
+/** The same of what is inside of something: a list stands in brackets there, and records are only counted. */
 function part(value: unknown): string {
   if (Array.isArray(value) && value.some(isRecord)) return count(value.length, "item");
   const text = inWords(value);
@@ -58,10 +61,10 @@ function isRecord(value: unknown): boolean {
   return typeof value === "object" && value !== null && !(value instanceof Uint8Array) && !(Symbol.iterator in value);
 }
 
-function listed<T>(items: readonly T[], toText: (item: T) => string): string {
-  if (items.length === 0) return "none";
-  const more = items.length > MOST_ITEMS ? ` and ${grouped(items.length - MOST_ITEMS)} more` : "";
-  return items.slice(0, MOST_ITEMS).map(toText).join(", ") + more;
+function items<T>(list: readonly T[], toText: (item: T) => string): string {
+  if (list.length === 0) return "none";
+  const more = list.length > MOST_ITEMS ? ` and ${grouped(list.length - MOST_ITEMS)} more` : "";
+  return list.slice(0, MOST_ITEMS).map(toText).join(", ") + more;
 }
 
 function describeBytes(bytes: Uint8Array): string {

@@ -1,15 +1,17 @@
 /**
- * Names of the numbers in headers and tables, as `readelf` and page-table dumps have them.
+ * Names of the numbers in headers and tables, as `readelf` and page-table dumps print them.
  *
  * @module
  */
 
-import type { FileHeader, Mapping } from "../../mod.ts";
+import type { FileHeader } from "../../mod.ts";
+import type { Mapping } from "../../core/paging/mod.ts";
+import { hex } from "../output/text.ts";
 
 // gABI, "ELF Header": e_type, e_machine and e_ident
 const TYPES: Readonly<Record<number, string>> = { 0: "NONE", 1: "REL", 2: "EXEC", 3: "DYN", 4: "CORE" };
 const CLASSES: Readonly<Record<number, string>> = { 1: "ELF32", 2: "ELF64" };
-const ENCODINGS: Readonly<Record<number, string>> = { 1: "little-endian", 2: "big-endian" };
+const ENCODINGS: Readonly<Record<number, string>> = { 1: "little", 2: "big" };
 const MACHINES: Readonly<Record<number, string>> = {
   2: "SPARC",
   3: "i386",
@@ -33,17 +35,49 @@ const MACHINES: Readonly<Record<number, string>> = {
 };
 
 /**
- * What a file is, in four words.
+ * The class of a file.
  *
  * @param header Its file header.
- * @returns Class, data encoding where it is not little-endian, type and machine.
+ * @returns "ELF32" or "ELF64"; the number in hex if it is neither.
  */
-export function fileKind({ EI_CLASS, EI_DATA, e_type, e_machine }: FileHeader): string {
+export function className({ EI_CLASS }: FileHeader): string {
+  return CLASSES[EI_CLASS] ?? hex(EI_CLASS);
+}
+
+/**
+ * The byte order of a file.
+ *
+ * @param header Its file header.
+ * @returns "little" or "big"; the number in hex if it is neither.
+ */
+export function endianName({ EI_DATA }: FileHeader): string {
+  return ENCODINGS[EI_DATA] ?? hex(EI_DATA);
+}
+
+/**
+ * The machine that a file is for.
+ *
+ * @param header Its file header.
+ * @returns Such as "x86-64"; the number in hex if it has no name here.
+ */
+export function machineName({ e_machine }: FileHeader): string {
+  return MACHINES[e_machine] ?? hex(e_machine);
+}
+
+/**
+ * What a file is, in three or four words.
+ *
+ * @param header Its file header.
+ * @returns Class, byte order unless it is little-endian, type and machine.
+ */
+export function fileKind(header: FileHeader): string {
+  const { EI_CLASS, EI_DATA, e_type, e_machine } = header;
+  const encoding = EI_DATA in ENCODINGS ? `${ENCODINGS[EI_DATA]}-endian` : `data encoding ${EI_DATA}`;
   return [
-    CLASSES[EI_CLASS] ?? `class ${EI_CLASS}`,
-    ...(EI_DATA === 1 ? [] : [ENCODINGS[EI_DATA] ?? `data encoding ${EI_DATA}`]),
-    TYPES[e_type] ?? `type 0x${e_type.toString(16)}`,
-    MACHINES[e_machine] ?? `machine 0x${e_machine.toString(16)}`,
+    EI_CLASS in CLASSES ? className(header) : `class ${EI_CLASS}`,
+    ...(EI_DATA === 1 ? [] : [encoding]),
+    TYPES[e_type] ?? `type ${hex(e_type)}`,
+    e_machine in MACHINES ? machineName(header) : `machine ${hex(e_machine)}`,
   ].join(" ");
 }
 

@@ -4,11 +4,12 @@
  * @module
  */
 
-import { type ProgramHeader, segmentTypeName } from "../../mod.ts";
-import { flagLetters } from "./header_names.ts";
+import type { ProgramHeader } from "../../mod.ts";
+import { segmentTypeName } from "../../core/elf/constants.ts";
 import type { Paint } from "../output/paint.ts";
 import { type Row, table } from "../output/table.ts";
-import { hex, hexRange } from "../output/text.ts";
+import { hex, hexRange, wrapsAround } from "../output/text.ts";
+import { flagLetters } from "./header_names.ts";
 
 const TITLES = ["#", "type", "flags", "file range", "virtual range", "align"];
 
@@ -16,9 +17,9 @@ const TITLES = ["#", "type", "flags", "file range", "virtual range", "align"];
  * Lays out the program headers.
  *
  * @param programHeaders The headers.
- * @param offset What is added to their virtual addresses.
- * @param remarkOn What there is to say about a header; an empty remark takes no line.
- * @param paint The colours.
+ * @param offset What is added to their virtual addresses, modulo 2^64.
+ * @param remarkOn Returns what there is to say about a header; an empty remark takes no line.
+ * @param paint The colours and the width.
  * @returns The lines, titles first.
  */
 export function headersTable(
@@ -37,7 +38,11 @@ export function headersTable(
       p_memsz === 0n ? "-" : hexRange(p_vaddr + offset, p_memsz),
       hex(p_align),
     ];
-    return { cells, remark: remarkOn(phdr) };
+    const wrapping = [
+      ...(wrapsAround(p_offset, p_filesz) ? ["its file range wraps around 2^64"] : []),
+      ...(wrapsAround(p_vaddr + offset, p_memsz) ? ["its virtual range wraps around 2^64"] : []),
+    ];
+    return { cells, remark: [remarkOn(phdr), ...wrapping].filter((text) => text !== "").join("; ") };
   };
   return table(TITLES, programHeaders, toRow, paint);
 }

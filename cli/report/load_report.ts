@@ -4,20 +4,22 @@
  * @module
  */
 
-import type { AnyPlugin, FrameRun, Mapping, Placed, RuleSetName } from "../../mod.ts";
+import type { AnyPlugin, FrameRun, RuleSetName } from "../../mod.ts";
+import type { Mapping } from "../../core/paging/mod.ts";
 import { ET_DYN } from "../../core/elf/constants.ts";
 import { PAGE_SIZE } from "../../core/memory/addresses.ts";
-import { fates } from "./segment_outcomes.ts";
-import { headersTable } from "./headers_table.ts";
-import type { Kernel } from "../commands/load_by_preset.ts";
-import { fileKind, mappingLetters } from "./header_names.ts";
 import type { Paint } from "../output/paint.ts";
-import { diagnosticLines, headline, labelled, sections } from "./report_parts.ts";
-import { describe, holdsSomething } from "./describe_results.ts";
 import { type Row, table } from "../output/table.ts";
 import { count, exactSize, grouped, hex, hexRange, indexRanges, printable } from "../output/text.ts";
+import { describeResults } from "./describe_results.ts";
+import { diagnosticsSection, warningCount } from "./diagnostics.ts";
+import { fileKind, mappingLetters } from "./header_names.ts";
+import { headersTable } from "./headers_table.ts";
+import type { Kernel } from "./kernel.ts";
+import { headline, labelled, sections } from "./report_parts.ts";
+import { segmentOutcomes } from "./segment_outcomes.ts";
 
-/** What a report says beside what is in the kernel. */
+/** What a report says besides what is in the kernel. */
 export interface About {
   /** What to call the file. */
   readonly name: string;
@@ -25,10 +27,14 @@ export interface About {
   readonly rules: RuleSetName;
   /** The plugins that it was loaded with. */
   readonly plugins: readonly AnyPlugin[];
-  /** Where it was asked to be placed, where it was. */
+  /** Where it was asked to be placed, if it was. */
   readonly kernelBase?: bigint;
-  /** Where its memory was written to, and how many bytes. */
+  /** Where its memory was written to, and how many bytes, if it was. */
   readonly dump?: { readonly path: string; readonly size: number };
+  /** Whether to show diagnostics of severity "info" too. */
+  readonly verbose: boolean;
+  /** Whether a warning makes the exit status 1. */
+  readonly strict: boolean;
 }
 
 /** The most ranges that are listed in a cell. */
@@ -43,60 +49,63 @@ const OWNERS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * The report on a loaded kernel.
+ * The report on a loaded kernel: first the verdict, then facts, tables and remarks.
  *
  * @param kernel The kernel.
- * @param about What there is to say beside.
- * @param paint The colours.
- * @returns Lines of text, no wider than 100 columns unless a name is.
+ * @param about What there is to say besides.
+ * @param paint The colours and the width.
+ * @returns Lines of text.
  */
 export function loadReport(kernel: Kernel, about: About, paint: Paint): string {
   const { programHeaders, virtualAddressOffset, diagnostics } = kernel;
-  const results = Object.entries(kernel.results).filter(([, found]) => holdsSomething(found))
-    .map(([name, found]) => [name, describe(found)] as const);
+  const { rules, plugins, verbose } = about;
+  const results = describeResults(kernel.results);
   return sections([
-    [...titleLines(kernel, about, paint), ...factLines(kernel, about, paint)],
+    [...verdictLines(kernel, about, paint), ...factLines(kernel, about, paint)],
     [
       paint.title("Program headers"),
-      ...headersTable(programHeaders, virtualAddressOffset, fates(kernel, about.rules, about.plugins), paint),
+      ...headersTable(programHeaders, virtualAddressOffset, segmentOutcomes(kernel, rules, plugins), paint),
     ],
     [paint.title("Mappings"), ...mappingLines(kernel, paint)],
     [paint.title("Frames"), ...frameLines(kernel, paint)],
     results.length === 0 ? [] : [paint.title("Found by plugins"), ...labelled(results, paint)],
-    diagnostics.length === 0 ? [] : [paint.title("Diagnostics"), ...diagnosticLines(diagnostics, paint)],
+    diagnosticsSection(diagnostics, paint, verbose),
   ]);
 }
 
-function titleLines({ fileHeader, bytesRead }: Kernel, { name, rules }: About, paint: Paint): readonly string[] {
-  return headline(name, [fileKind(fileHeader), `${count(bytesRead, "byte")} read`, `${rules} rules`], paint);
+function verdictLines({ diagnostics }: Kernel, { name, strict }: About, paint: Paint): readonly string[] {
+  const warnings = warningCount(diagnostics);
+  const consequence = strict && warnings.length > 0 ? ["status 1 as --strict asks"] : [];
+  return headline(name, ["loads", ...warnings, ...consequence], paint);
 }
 
-function factLines(kernel: Kernel, { kernelBase, dump }: About, paint: Paint): readonly string[] {
-  const { entryPoint, memory, tlsTemplate, level4Frame, nextFrame, framesAllocated, pageTable } = kernel;
-  const entry = pageTable.translate(entryPoint);
+function factLines(kernel: Kernel, { rules, kernelBase, dump }: About, paint: Paint): readonly string[] {
+  const { fileHeader, bytesRead, entryPoint, memory, tlsTemplate, level4Frame, nextFrame, framesAllocated } = kernel;
+  const entry = kernel.pageTable.translate(entryPoint);
   const facts: [string, string][] = [
+    ["file", `${fileKind(fileHeader)}, ${count(bytesRead, "byte")} read`],
+    ["rules", rules],
     ["entry point", `${hex(entryPoint)}, ${entry.mapped ? `physical ${hex(entry.phys)}` : "not mapped"}`],
-    ["address offset", offsetFact(kernel, kernelBase)],
-    ["level-4 table", `${hex(level4Frame)}, entries in use: ${indexRanges(kernel.usedLevel4Entries)}`],
-    ["next free frame", `${hex(nextFrame)}, ${count(framesAllocated, "frame")} allocated`],
-    ["memory", `${hexRange(memory.base, memory.size)}, ${exactSize(memory.size)}`],
+    ["kernel base", baseFact(kernel, kernelBase)],
   ];
   if (tlsTemplate) {
     const { startAddr, fileSize, memSize, align } = tlsTemplate;
     const sizes = `${count(fileSize, "byte")}, ${grouped(memSize)} in memory, align ${hex(align)}`;
-    facts.splice(2, 0, ["TLS template", `${hex(startAddr)}: ${sizes}`]);
+    facts.push(["TLS template", `${hex(startAddr)}: ${sizes}`]);
   }
+  facts.push(
+    ["level-4 table", `${hex(level4Frame)}, entries in use: ${indexRanges(kernel.usedLevel4Entries).join(", ")}`],
+    ["next free frame", `${hex(nextFrame)}, ${count(framesAllocated, "frame")} allocated`],
+    ["memory", `${hexRange(memory.base, memory.size)}, ${exactSize(memory.size)}`],
+  );
   if (dump) facts.push(["dump", `${printable(dump.path)}, ${exactSize(dump.size)}`]);
-  return labelled(facts, paint);
+  return labelled(facts, paint, dump ? [printable(dump.path)] : []);
 }
 
-function offsetFact({ fileHeader, virtualAddressOffset, results }: Kernel, kernelBase: bigint | undefined): string {
-  const offset = hex(virtualAddressOffset);
-  const { placement } = (results as { readonly place?: Partial<Placed> }).place ?? {};
-  if (placement) return `${offset}, the first place that was free; --kernel-base sets another`;
-  if (kernelBase !== undefined) return `${offset}, as --kernel-base says`;
-  if (fileHeader.e_type === ET_DYN) return `${offset}, unless --kernel-base says otherwise`;
-  return `${offset}, its addresses are fixed`;
+function baseFact({ fileHeader, virtualAddressOffset }: Kernel, kernelBase: bigint | undefined): string {
+  if (kernelBase === undefined && fileHeader.e_type !== ET_DYN) return "none, the addresses of the file are fixed";
+  const source = kernelBase === undefined ? "chosen here, --kernel-base sets another" : "set by --kernel-base";
+  return `${hex(virtualAddressOffset)}, added to every p_vaddr: ${source}`;
 }
 
 function mappingLines(kernel: Kernel, paint: Paint): readonly string[] {

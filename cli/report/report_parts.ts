@@ -4,13 +4,11 @@
  * @module
  */
 
-import type { Diagnostic } from "../../mod.ts";
 import type { Paint } from "../output/paint.ts";
-import { WIDTH } from "../output/table.ts";
 import { printable, wrap } from "../output/text.ts";
 
 /**
- * Puts sections under each other.
+ * Joins the sections of a report.
  *
  * @param parts The lines of each; one without lines is left out.
  * @returns The text, with a blank line between two sections.
@@ -20,52 +18,62 @@ export function sections(parts: readonly (readonly string[])[]): string {
 }
 
 /**
- * The first line of a report: a file's name, and what it is.
+ * The first line of a report: a file's name, and the verdict on it.
  *
  * @param name What to call the file.
- * @param facts What there is to say of it.
- * @param paint The colours.
- * @returns One line, or two where the name is long.
+ * @param facts The verdict, or what the file is.
+ * @param paint The colours and the width.
+ * @returns One line, or more if the name is long; the name is never broken.
  */
 export function headline(name: string, facts: readonly string[], paint: Paint): readonly string[] {
   const title = printable(name);
   const rest = facts.join(", ");
-  return title.length + 2 + rest.length <= WIDTH ? [`${paint.title(title)}: ${rest}`] : [paint.title(title), rest];
+  if (title.length + 2 + rest.length <= paint.width) return [`${paint.title(title)}: ${rest}`];
+  return [`${paint.title(title)}:`, ...wrap(rest, paint.width - 2).map((line) => `  ${line}`)];
 }
 
 /**
- * Texts behind their labels.
+ * Texts next to their labels.
  *
  * @param facts Labels and texts.
- * @param paint The colours.
+ * @param paint The colours and the width.
+ * @param whole Parts of the texts that are not broken across lines, such as paths.
  * @returns The lines.
  */
-export function labelled(facts: readonly (readonly [string, string])[], paint: Paint): readonly string[] {
+export function labelled(
+  facts: readonly (readonly [string, string])[],
+  paint: Paint,
+  whole: readonly string[] = [],
+): readonly string[] {
   const width = Math.max(...facts.map(([label]) => label.length));
   return facts.flatMap(([label, text]) => {
-    const [first, ...more] = wrap(text, WIDTH - width - 4);
+    const [first, ...more] = wrap(text, paint.width - width - 4, whole);
     return [`  ${paint.faint(label.padEnd(width))}  ${first}`, ...more.map((line) => " ".repeat(width + 4) + line)];
   });
 }
 
 /**
- * Diagnostics, each with its hint.
+ * A remark next to its label, and its hint under it.
  *
- * @param diagnostics The diagnostics.
- * @param paint The colours.
+ * @param label Such as "warning[stack-executable]:".
+ * @param text The remark.
+ * @param hint What to do about it, if anything helps.
+ * @param paint The colours and the width.
+ * @param colour Colours the label.
  * @returns The lines.
  */
-export function diagnosticLines(diagnostics: readonly Diagnostic[], paint: Paint): readonly string[] {
-  return diagnostics.flatMap(({ code, severity, message, hint }) => {
-    const label = `${severity}[${code}]:`;
-    const [first, ...more] = wrap(`${label} ${printable(message)}`, WIDTH - 4);
-    const painted = (severity === "warning" ? paint.warning : paint.label)(label);
-    return [
-      `  ${painted}${first.slice(label.length)}`,
-      ...more.map((line) => `    ${line}`),
-      ...(hint === undefined ? [] : wrap(`hint: ${printable(hint)}`, WIDTH - 4)).map((line) =>
-        `    ${paint.faint(line)}`
-      ),
-    ];
-  });
+export function remarkLines(
+  label: string,
+  text: string,
+  hint: string | undefined,
+  paint: Paint,
+  colour: (text: string) => string,
+): readonly string[] {
+  const [first, ...more] = wrap(`${label} ${printable(text)}`, paint.width - 4);
+  const hints = hint === undefined ? [] : wrap(`hint: ${printable(hint)}`, paint.width - 4);
+  return [
+    `  ${colour(label)}${first.slice(label.length)}`,
+    ...more.map((line) => `    ${line}`),
+    ...hints.map((line) => `    ${paint.faint(line)}`),
+  ];
 }

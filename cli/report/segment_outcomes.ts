@@ -1,61 +1,63 @@
 /**
- * What became of each program header, in words.
+ * What was made of each program header, in words.
  *
  * @module
  */
 
-import { type AnyPlugin, type ProgramHeader, RULES, type Rules, type RuleSetName, segmentTypeName } from "../../mod.ts";
-import { PT_LOAD, PT_TLS } from "../../core/elf/constants.ts";
+import type { AnyPlugin, ProgramHeader, RuleSetName } from "../../mod.ts";
+import type { Rules } from "../../core/stages/mod.ts";
+import { PT_LOAD, PT_TLS, segmentTypeName } from "../../core/elf/constants.ts";
 import { low48, PAGE_SIZE } from "../../core/memory/addresses.ts";
-import type { Kernel } from "../commands/load_by_preset.ts";
+import { RULES } from "../../core/rules.ts";
 import { count, grouped } from "../output/text.ts";
+import type { Kernel } from "./kernel.ts";
 
-/** What is said of pages by the owner of their frames. */
+/** What was done for pages, by the owner of their frames. */
 const VERBS: ReadonlyMap<string, string> = new Map([
   ["file", "mapped from the file"],
   ["copy", "copied"],
   ["bss", "zeroed"],
 ]);
 
-/** A range of numbers: low 48 bits of virtual addresses. */
+/** A range of numbers. */
 interface Range {
   readonly start: number;
   readonly end: number;
 }
 
 /**
- * Prepares to say what became of the program headers.
+ * Prepares to say what was made of the program headers.
  *
  * @param kernel The loaded kernel.
  * @param rules The rule set that it was loaded by.
  * @param plugins The plugins that it was loaded with.
- * @returns Gives the fate of one of its headers.
+ * @returns A function that returns the outcome of one of its headers, such as "2 pages copied, 3 zeroed".
  */
-export function fates(
+export function segmentOutcomes(
   kernel: Kernel,
   rules: RuleSetName,
   plugins: readonly AnyPlugin[],
 ): (phdr: ProgramHeader) => string {
   const tallyOf = tallies(kernel);
   return (phdr) => {
-    if (phdr.p_type === PT_TLS) return tlsFate(phdr);
-    if (phdr.p_type !== PT_LOAD) return handledFate(phdr, kernel, plugins);
+    if (phdr.p_type === PT_TLS) return tlsOutcome(phdr);
+    if (phdr.p_type !== PT_LOAD) return handledOutcome(phdr, kernel, plugins);
     if (phdr.p_memsz === 0n && RULES[rules].checksSegmentSizes) return "ignored: it asks for no memory";
     const tally = tallyOf(pagesOf(phdr, kernel.virtualAddressOffset, RULES[rules]));
-    return tally.size === 0 ? "nothing mapped" : [...tally].map(pagesFate).join(", ");
+    return tally.size === 0 ? "nothing mapped" : [...tally].map(pagesOutcome).join(", ");
   };
 }
 
-function tlsFate({ p_filesz, p_memsz }: ProgramHeader): string {
+function tlsOutcome({ p_filesz, p_memsz }: ProgramHeader): string {
   const zeroed = p_memsz > p_filesz ? `, then ${grouped(p_memsz - p_filesz)} of zero` : "";
   return `TLS template: ${count(p_filesz, "byte")}${zeroed}`;
 }
 
-function pagesFate([owner, pages]: readonly [string, number], at: number): string {
+function pagesOutcome([owner, pages]: readonly [string, number], at: number): string {
   return `${at === 0 ? count(pages, "page") : grouped(pages)} ${VERBS.get(owner) ?? `for ${owner}`}`;
 }
 
-function handledFate({ p_type }: ProgramHeader, { fileHeader }: Kernel, given: readonly AnyPlugin[]): string {
+function handledOutcome({ p_type }: ProgramHeader, { fileHeader }: Kernel, given: readonly AnyPlugin[]): string {
   const { e_machine } = fileHeader;
   const plugins = given.filter(({ handlers = [] }) => {
     return handlers.some(({ type, machine = e_machine }) => type === p_type && machine === e_machine);
@@ -64,7 +66,7 @@ function handledFate({ p_type }: ProgramHeader, { fileHeader }: Kernel, given: r
   return segmentTypeName(p_type).startsWith("0x") ? "ignored: unknown type" : "ignored";
 }
 
-/** The pages that a segment may have mapped; where a rule set does not check sizes, its file part may be the longer one. */
+/** The pages that a segment may have mapped; if a rule set does not check sizes, its file part may be the longer one. */
 function pagesOf({ p_vaddr, p_offset, p_filesz, p_memsz }: ProgramHeader, offset: bigint, rules: Rules): Range {
   const start = low48(p_vaddr + offset);
   const first = start - start % PAGE_SIZE;
@@ -74,7 +76,7 @@ function pagesOf({ p_vaddr, p_offset, p_filesz, p_memsz }: ProgramHeader, offset
   return { start: first, end: Math.ceil(end / PAGE_SIZE) * PAGE_SIZE };
 }
 
-/** Prepares to count the pages in a range by the owner of their frames. */
+/** Prepares to count the pages in a range of low 48 bits of virtual addresses, by the owner of their frames. */
 function tallies(kernel: Kernel): (range: Range) => ReadonlyMap<string, number> {
   const mappings = Array.from(kernel.mappings(), ({ virt, phys, size }) => {
     const start = low48(virt);
@@ -101,9 +103,9 @@ function tallies(kernel: Kernel): (range: Range) => ReadonlyMap<string, number> 
 /** Those of ascending ranges that a range meets. */
 function within<R extends Range>(ranges: readonly R[], { start, end }: Range): readonly R[] {
   let at = 0;
-  for (let behind = ranges.length; at < behind;) {
-    const middle = Math.floor((at + behind) / 2);
-    if (ranges[middle].end > start) behind = middle;
+  for (let after = ranges.length; at < after;) {
+    const middle = Math.floor((at + after) / 2);
+    if (ranges[middle].end > start) after = middle;
     else at = middle + 1;
   }
   const met: R[] = [];

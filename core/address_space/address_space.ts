@@ -5,16 +5,15 @@
  * @module
  */
 
-import type { Segment } from "../elf/program_header.ts";
 import { amended, LoadError } from "../errors.ts";
 import { alignUp, hexAddr, level4Index, low48, LOW48_HIGHER_HALF, PAGE_SIZE, virtAddr } from "../memory/addresses.ts";
 import type { FrameOwner, FrameRun } from "../memory/frame_allocator.ts";
 import type { FrameLedger } from "../memory/frame_ledger.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
 import type { FreshRun } from "../paging/map_run.ts";
-import type { MapOptions, Mapper, PageTables } from "../paging/mapper.ts";
+import type { MapOptions, Mapper } from "../paging/mapper.ts";
 import type { UsedLevel4Entries } from "../paging/used_level4_entries.ts";
-import type { Rules } from "../rules.ts";
+import type { AddressSpaceParts, FileRange } from "./parts.ts";
 import { segmentOfPage } from "./segment_of_page.ts";
 import { unshare } from "./unshare.ts";
 import { readVirtual, writeVirtual } from "./virtual_memory.ts";
@@ -87,34 +86,6 @@ export interface AddressSpace {
 export interface Described {
   /** Such as "the kernel stack's page"; "page" if left out. */
   readonly what?: string;
-}
-
-/** Where the file's bytes lie. */
-export interface FileRange {
-  /** Physical address of the file's first byte, a multiple of 4096. */
-  readonly phys: number;
-  /** Number of bytes of the file that are kept. */
-  readonly size: number;
-}
-
-/** What an address space is made of. */
-export interface AddressSpaceParts {
-  /** The physical memory. */
-  readonly memory: PhysicalMemory;
-  /** Its frames. */
-  readonly frames: FrameLedger;
-  /** The page tables in it. */
-  readonly pageTable: PageTables;
-  /** Where the file's bytes lie. */
-  readonly file: FileRange;
-  /** Frames that are in use and did not come from `frames`, in addition to the file's. */
-  readonly given: readonly FrameRun[];
-  /** The segments, for errors. */
-  readonly segments: readonly Segment[];
-  /** How a page is known to have a frame of its own. */
-  readonly ownership: Rules["ownership"];
-  /** Finds the level-4 entries that the kernel uses; called once, when they are first asked for. */
-  readonly findUsedEntries: () => UsedLevel4Entries;
 }
 
 /**

@@ -10,7 +10,7 @@ import { alignUp, canonical, PAGE_SIZE, pageStart } from "../memory/addresses.ts
 import type { FrameLedger } from "../memory/frame_ledger.ts";
 import { BIT_9 } from "../paging/entry.ts";
 import type { Mapper } from "../paging/mapper.ts";
-import type { AddressSpaceParts, FileRange } from "./address_space.ts";
+import type { AddressSpaceParts, FileRange } from "./parts.ts";
 
 /** The mark that v0.11 of the original sets, while it loads, on leaves whose frame is a copy. */
 export const COPIED: bigint = BIT_9;

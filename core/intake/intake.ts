@@ -1,8 +1,8 @@
 /**
  * The intake: a source's bytes on their way into physical memory.
  *
- * Bytes are taken in order and only as far as they are asked for. Until it is known where they belong they are staged
- * in blocks; from then on they are read straight to their place.
+ * Bytes are taken in order and only as far as they are needed. Until it is known where they belong they are staged in
+ * blocks; from then on they are read straight to their place.
  *
  * @module
  */
@@ -10,20 +10,21 @@
 import { concat } from "@std/bytes/concat";
 import { LoadError } from "../errors.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
-import type { ByteSource } from "./source.ts";
+import type { ByteSource } from "./byte_source.ts";
+import { eventLoopTurn } from "./event_loop_turn.ts";
 import { unlessAborted } from "./unless_aborted.ts";
 
 /** How far a load has come. */
 export interface Progress {
   /** Number of bytes taken from the source. */
   readonly loaded: number;
-  /** Number of bytes that will be read, where it is known. */
+  /** Number of bytes that will be read, once it is known. */
   readonly total?: number;
 }
 
 /** How an intake reads. */
 export interface IntakeOptions {
-  /** The most bytes that are staged. */
+  /** The most bytes that may be staged. */
   readonly maxMemory: number;
   /** Ends every wait with its reason. */
   readonly signal?: AbortSignal;
@@ -31,31 +32,33 @@ export interface IntakeOptions {
   readonly onProgress?: (progress: Progress) => void;
 }
 
-/** The file's bytes, as far as they have arrived. */
+/** The file's bytes as they arrive. */
 export interface Intake {
-  /** Number of bytes that have arrived, from the file's first on. */
+  /** Number of bytes that have arrived, counted from the start of the file. */
   readonly received: number;
   /** Number of bytes taken from the source. */
   readonly bytesRead: number;
   /**
-   * Waits until the first `end` bytes have arrived, or the source has ended, or all that is kept has arrived; gives the
-   * smaller of `end` and what has arrived.
+   * Waits until the first `end` bytes have arrived, or the source has ended, or all that is kept has arrived; resolves
+   * to the smaller of `end` and the number of bytes that have arrived.
    */
   readonly require: (end: number) => Promise<number>;
   /**
-   * The file's length; reads the whole source where that is the only way to know it. Throws `RangeError` where it is
-   * not known once the bytes have their place.
+   * The file's length; reads the whole source if that is the only way to know it. Throws `RangeError` if it is still
+   * unknown when the bytes have their place.
    */
   readonly length: () => Promise<number>;
-  /** A view of bytes that have arrived; a copy where they lie in several blocks. */
+  /** A view of bytes that have arrived; a copy if they lie in several blocks. */
   readonly bytes: (offset: number, length: number) => Uint8Array;
-  /** Moves what has arrived to its place in memory, and has the rest, up to `total` bytes, read straight there. */
+  /** Moves what has arrived to its place in memory; the rest, up to `total` bytes, is read straight there. */
   readonly place: (memory: PhysicalMemory, address: number, total: number) => void;
   /** Lets go of the source. */
   readonly close: (reason?: unknown) => Promise<void>;
 }
 
 const READ_SIZE = 2 ** 20;
+/** How long reads may go on without a turn of the event loop, in milliseconds. */
+const TURN_AFTER = 20;
 const BLOCK_MIN = 2 ** 16;
 const BLOCK_MAX = 2 ** 24;
 
@@ -69,17 +72,19 @@ interface Block {
  *
  * @param source The source.
  * @param options Bound, signal and progress.
- * @returns The intake. Its waits throw `LoadError` "source-failed" where the source fails, with its error as cause,
- * "memory-limit-exceeded" where more would have to be staged than allowed, and the signal's reason once it aborts.
+ * @returns The intake. Its waits reject with `LoadError` "source-failed" and the source's error as cause if the source
+ * fails, with "memory-limit-exceeded" if more would have to be staged than allowed, and with the signal's reason once
+ * it aborts.
  */
 export function openIntake(source: ByteSource, { maxMemory, signal, onProgress }: IntakeOptions): Intake {
   const blocks: Block[] = [];
   let received = 0;
   let ended = false;
+  let lastTurn = performance.now();
   let placed: { readonly memory: PhysicalMemory; readonly address: number; readonly total: number } | undefined;
 
-  /** The free bytes that the next read goes to: at its place, or at the end of the last block. */
-  const vacancy = (wanted: number): Uint8Array => {
+  /** Where the next read goes: to its place, or to the end of the last block. */
+  const destination = (wanted: number): Uint8Array => {
     if (placed) return placed.memory.bytes(placed.address + received, Math.min(wanted, READ_SIZE));
     const last = blocks.at(-1);
     const end = last ? last.start + last.bytes.length : 0;
@@ -91,6 +96,11 @@ export function openIntake(source: ByteSource, { maxMemory, signal, onProgress }
   };
 
   const readSome = async (wanted: number): Promise<void> => {
+    if (performance.now() - lastTurn > TURN_AFTER) {
+      // Reads that never wait for anything would let no abort in.
+      await eventLoopTurn();
+      lastTurn = performance.now();
+    }
     signal?.throwIfAborted();
     if (!placed && received >= maxMemory) {
       throw new LoadError("memory-limit-exceeded", {
@@ -101,7 +111,7 @@ export function openIntake(source: ByteSource, { maxMemory, signal, onProgress }
     }
     let count: number;
     try {
-      count = await unlessAborted(source.read(vacancy(wanted)), signal);
+      count = await unlessAborted(source.read(destination(wanted)), signal);
     } catch (cause) {
       signal?.throwIfAborted();
       throw new LoadError("source-failed", { field: "the number of bytes read", value: source.taken }, { cause });
@@ -109,7 +119,7 @@ export function openIntake(source: ByteSource, { maxMemory, signal, onProgress }
     if (count === 0) ended = true;
     received += count;
     const loaded = source.taken;
-    // The last chunk of a stream may bring more along than was asked for.
+    // The last chunk of a stream may hold more than was asked for.
     onProgress?.({ loaded, ...(placed ? { total: Math.max(placed.total, loaded) } : {}) });
   };
 
@@ -127,7 +137,7 @@ export function openIntake(source: ByteSource, { maxMemory, signal, onProgress }
     },
     length: async () => {
       if (source.length !== undefined) return source.length;
-      if (placed) throw new RangeError("Cannot find the file's length: no byte behind those that are kept is read");
+      if (placed) throw new RangeError("Cannot find the file's length: nothing past the bytes that are kept is read");
       while (!ended) await readSome(BLOCK_MAX);
       return received;
     },

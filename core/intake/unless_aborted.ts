@@ -4,21 +4,22 @@
  * @module
  */
 
+import { hasMethod } from "./value_kind.ts";
+
 /**
  * Waits for a promise, but rejects with the signal's reason as soon as it aborts.
  *
- * @param value What to wait for; a value that is no promise is there already.
- * @param signal The signal, where there is one.
- * @returns What the promise gives.
+ * @param value What to wait for; a value that is not a promise is there already.
+ * @param signal The signal, if there is one.
+ * @returns What the promise resolves to.
  */
-export function unlessAborted<T>(value: T | Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!(value instanceof Promise)) return Promise.resolve(value);
-  if (!signal) return value;
+export function unlessAborted<T>(value: T | PromiseLike<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal || !hasMethod(value, "then")) return Promise.resolve(value);
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason);
     const settle = () => signal.removeEventListener("abort", abort);
     signal.addEventListener("abort", abort, { once: true });
-    value.then(resolve, reject).finally(settle);
+    Promise.resolve(value).then(resolve, reject).finally(settle);
     if (signal.aborted) abort();
   });
 }

@@ -46,6 +46,8 @@ const DEFAULT_RESERVE = 256 * 2 ** 10;
 export interface OptionCause {
   /** The option's name. */
   readonly option: string;
+  /** Its value. */
+  readonly value: unknown;
   /** Why its value is refused, such as "it must be a multiple of 4096". */
   readonly why: string;
 }
@@ -59,7 +61,7 @@ export interface OptionCause {
  * @returns The error; its cause is an {@linkcode OptionCause}.
  */
 export function wrongKind(option: string, value: unknown, why: string): TypeError {
-  const cause: OptionCause = { option, why };
+  const cause: OptionCause = { option, value, why };
   return new TypeError(`Cannot use ${describe(value)} as ${option}: ${why}`, { cause });
 }
 
@@ -72,7 +74,7 @@ export function wrongKind(option: string, value: unknown, why: string): TypeErro
  * @returns The error; its cause is an {@linkcode OptionCause}.
  */
 export function outOfBounds(option: string, value: unknown, why: string): RangeError {
-  const cause: OptionCause = { option, why };
+  const cause: OptionCause = { option, value, why };
   return new RangeError(`Cannot use ${describe(value)} as ${option}: ${why}`, { cause });
 }
 
@@ -127,10 +129,15 @@ export function checkSettings(options: {
   const base = pages("memory.base", options.memory?.base ?? 0);
   const size = memory ? undefined : options.memory?.size;
   if (size !== undefined && pages("memory.size", size) > maxMemory) {
-    throw outOfBounds("memory.size", size, `maxMemory is ${hexAddr(maxMemory)}`);
+    throw outOfBounds("memory.size", size, `it must be at most maxMemory, ${hexAddr(maxMemory)}`);
+  }
+  if (options.kernelOffset === undefined && base > PHYSICAL_END - DEFAULT_KERNEL_OFFSET) {
+    throw outOfBounds("memory.base", base, "the file's first byte goes 2 MiB above it, and that is above 2^52");
   }
   const kernelOffset = pages("kernelOffset", options.kernelOffset ?? base + DEFAULT_KERNEL_OFFSET);
-  if (kernelOffset < base) throw outOfBounds("kernelOffset", kernelOffset, `memory starts at ${hexAddr(base)}`);
+  if (kernelOffset < base) {
+    throw outOfBounds("kernelOffset", kernelOffset, `it must not be below memory, which starts at ${hexAddr(base)}`);
+  }
   if (level4Frame !== undefined && pages("level4Frame", level4Frame) > PHYSICAL_END - PAGE_SIZE) {
     throw outOfBounds("level4Frame", level4Frame, "it ends above 2^52");
   }

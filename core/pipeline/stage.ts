@@ -43,9 +43,10 @@ export type Stage = ImageStage | SegmentStage;
 
 /**
  * What a stage can need: the name of something in the context, the same with "?" if it may be missing, or another stage,
- * which stands for all that it adds.
+ * which stands for all that it adds. Other names with "?", such as of what the stage itself has added for earlier
+ * headers, are `unknown` to the compiler.
  */
-export type Need = keyof Context | `${keyof Context}?` | Stage;
+export type Need = keyof Context | `${string}?` | Stage;
 
 /** What a stage adds to the context. */
 export type AddsOf<T> = T extends { readonly segment: (segment: never, context: never) => infer A } ? Awaited<A>
@@ -60,8 +61,14 @@ export type NeedsOf<T> = T extends { readonly segment: (segment: never, context:
 /** The part of the context that a stage with these needs reads. */
 export type Reads<N extends Need> =
   & { readonly [K in Extract<N, keyof Context>]: Context[K] }
-  & { readonly [K in keyof Context as `${K}?` extends N ? K : never]?: Context[K] }
+  & {
+    readonly [Q in Extract<N, `${string}?`> as NameOf<Q>]?: NameOf<Q> extends keyof Context ? Context[NameOf<Q>]
+      : unknown;
+  }
   & ([Extract<N, Stage>] extends [never] ? unknown : AllOf<AddsOf<Extract<N, Stage>>>);
+
+/** A name without its "?". */
+export type NameOf<Q extends string> = Q extends `${infer K}?` ? K : Q;
 
 /** The intersection of the members of a union. */
 export type AllOf<U> = (U extends unknown ? (member: U) => void : never) extends (all: infer I) => void ? I : never;

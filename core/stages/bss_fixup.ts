@@ -10,15 +10,17 @@ import type { LoadRange } from "../elf/program_header.ts";
 import { LoadError } from "../errors.ts";
 import { alignUp, canonical, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
 import { bssPages } from "../pipeline/bss_pages.ts";
-import { type Reads, type SegmentStage, segmentStage } from "../pipeline/stage.ts";
-
-type Needs = Reads<"rules" | "settings" | "intake" | "sharedPages" | "addressSpace" | "keptBytes">;
+import { type NeedsOf, type Reads, type SegmentStage, segmentStage } from "../pipeline/stage.ts";
 
 /**
  * Replaces the page where the file part ends by a copy whose rest is zero, and maps fresh frames for the pages after it
  * (gABI, "Program Header": the bytes past `p_filesz` are zero). The file's bytes themselves stay as they are.
  */
-export const bssFixup: SegmentStage<"bss-fixup", Needs, Record<never, never>> = segmentStage(
+export const bssFixup: SegmentStage<
+  "bss-fixup",
+  Reads<"rules" | "settings" | "intake" | "sharedPages" | "addressSpace" | "keptBytes">,
+  Record<never, never>
+> = segmentStage(
   "bss-fixup",
   { needs: ["rules", "settings", "intake", "sharedPages", "addressSpace", "keptBytes"] },
   async ({ load, p_flags }, context) => {
@@ -33,6 +35,8 @@ export const bssFixup: SegmentStage<"bss-fixup", Needs, Record<never, never>> = 
     return {};
   },
 );
+
+type Needs = NeedsOf<typeof bssFixup>;
 
 /** Maps zeroed pages; only the first and the last can be shared with another segment. */
 function mapZeroed(first: number, end: number, flags: bigint, { sharedPages, addressSpace }: Needs): void {

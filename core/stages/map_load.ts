@@ -9,27 +9,29 @@ import { PT_DYNAMIC } from "../elf/constants.ts";
 import { isMisaligned, type LoadRange } from "../elf/program_header.ts";
 import { LoadError } from "../errors.ts";
 import { alignUp, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
-import { type Reads, type SegmentStage, segmentStage } from "../pipeline/stage.ts";
+import { type NeedsOf, type Reads, type SegmentStage, segmentStage } from "../pipeline/stage.ts";
 import { reportRelocations } from "./map_load/report_relocations.ts";
-
-type Needs = Reads<
-  | "rules"
-  | "settings"
-  | "report"
-  | "fileHeader"
-  | "virtualAddressOffset"
-  | "sharedPages"
-  | "unsharedPages"
-  | "addressSpace"
-  | "keptBytes"
-  | "fileBytes"
->;
 
 /**
  * Maps pages onto the frames that the file's bytes lie in: nothing is copied, except pages that several segments share,
  * pages that a writable segment must not share, and segments whose address and offset differ modulo 4 KiB.
  */
-export const mapLoad: SegmentStage<"map-load", Needs, Record<never, never>> = segmentStage(
+export const mapLoad: SegmentStage<
+  "map-load",
+  Reads<
+    | "rules"
+    | "settings"
+    | "report"
+    | "fileHeader"
+    | "virtualAddressOffset"
+    | "sharedPages"
+    | "unsharedPages"
+    | "addressSpace"
+    | "keptBytes"
+    | "fileBytes"
+  >,
+  Record<never, never>
+> = segmentStage(
   "map-load",
   {
     needs: [
@@ -69,6 +71,8 @@ export const mapLoad: SegmentStage<"map-load", Needs, Record<never, never>> = se
     return {};
   },
 );
+
+type Needs = NeedsOf<typeof mapLoad>;
 
 /** Neighbouring pages of a file part. */
 interface Piece {

@@ -34,6 +34,7 @@ export {
   type AllOf,
   type ImageStage,
   imageStage,
+  type NameOf,
   type Need,
   type NeedsOf,
   type Reads,

@@ -8,22 +8,24 @@ import { ET_DYN, isKnownSegmentType, PT_LOAD, PT_SHLIB, PT_TLS, segmentTypeName 
 import { checkExtent, extentOf } from "../elf/extent.ts";
 import { isMisaligned, type LoadRange, type ProgramHeader, type Segment } from "../elf/program_header.ts";
 import { LoadError } from "../errors.ts";
-import { canonical, hexAddr, isCanonical, isPowerOfTwo, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
+import { canonical, hexAddr, hexRange, isCanonical, isPowerOfTwo, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
 import { signExtendBit47 } from "../memory/sign_extend.ts";
 import type { Report } from "../diagnostics.ts";
 import type { Checked, FilePages } from "../pipeline/context.ts";
-import { type ImageStage, imageStage, type Reads } from "../pipeline/stage.ts";
+import { type ImageStage, imageStage, type NeedsOf, type Reads } from "../pipeline/stage.ts";
 import { loadDiagnostic } from "./load_diagnostics.ts";
 import { ADDRESS_RULES } from "./sanity_check/address_ranges.ts";
 import { type Loaded, reportAddresses } from "./sanity_check/report_addresses.ts";
 import { findUnsharedPages } from "./sanity_check/unshared_pages.ts";
 
-type Needs = Reads<
-  "rules" | "settings" | "intake" | "report" | "claimOn" | "fileHeader" | "programHeaders" | "placement?"
->;
-
 /** Refuses headers that cannot be loaded, reports those that may not mean what they say, and fixes the offset. */
-export const sanityCheck: ImageStage<"sanity-check", Needs, Checked> = imageStage(
+export const sanityCheck: ImageStage<
+  "sanity-check",
+  Reads<
+    "rules" | "settings" | "intake" | "report" | "claimOn" | "fileHeader" | "programHeaders" | "placement?"
+  >,
+  Checked
+> = imageStage(
   "sanity-check",
   {
     needs: ["rules", "settings", "intake", "report", "claimOn", "fileHeader", "programHeaders", "placement?"],
@@ -50,6 +52,8 @@ export const sanityCheck: ImageStage<"sanity-check", Needs, Checked> = imageStag
     return { segments, virtualAddressOffset, signedOffset: offset, entryPoint, sharedPages, unsharedPages };
   },
 );
+
+type Needs = NeedsOf<typeof sanityCheck>;
 
 /** `kernelBase` for a position-independent kernel, else the place that was chosen for it, else 0. */
 function chooseOffset({ rules, settings: { kernelBase }, placement, fileHeader, programHeaders }: Needs): bigint {
@@ -178,8 +182,8 @@ function findSharedPages(loads: readonly Loaded[], { report }: Needs): ReadonlyS
     report(loadDiagnostic("pages-merged", {
       index: other.index,
       addresses: [canonical(page)],
-      message: `Program headers ${one.index} (${rangeOf(one)}) and ${other.index} (${rangeOf(other)}) share the page ` +
-        `at ${hexAddr(canonical(page))}; it was merged, with the permissions of both.`,
+      message: `The page at ${hexAddr(canonical(page))} is also part of program header ${one.index}, which covers ` +
+        `${rangeOf(one)}; merged, with the permissions of both.`,
     }));
   }
   return shared;
@@ -200,7 +204,7 @@ function refuseOverlap(one: Loaded, other: Loaded): never {
 }
 
 function rangeOf({ load }: Loaded): string {
-  return `${hexAddr(canonical(load.start))}..${hexAddr(canonical(load.start) + BigInt(load.memSize))}`;
+  return hexRange(canonical(load.start), load.memSize);
 }
 
 function checkEntry(offset: bigint, { rules, fileHeader }: Needs): bigint {

@@ -9,10 +9,12 @@ import { LoadError } from "../errors.ts";
 import type { TlsExtracted } from "../pipeline/context.ts";
 import { type Reads, type SegmentStage, segmentStage } from "../pipeline/stage.ts";
 
-type Needs = Reads<"segments" | "virtualAddressOffset" | "tlsTemplate?">;
-
 /** Finds the one `PT_TLS` segment (gABI, "Thread-Local Storage"). */
-export const tlsExtract: SegmentStage<"tls-extract", Needs, Partial<TlsExtracted>> = segmentStage(
+export const tlsExtract: SegmentStage<
+  "tls-extract",
+  Reads<"segments" | "virtualAddressOffset" | "tlsTemplate?">,
+  Partial<TlsExtracted>
+> = segmentStage(
   "tls-extract",
   { needs: ["segments", "virtualAddressOffset", "tlsTemplate?"], adds: ["tlsTemplate"] },
   (segment, { segments, tlsTemplate, virtualAddressOffset }) => {

@@ -5,7 +5,7 @@
  */
 
 import type { RawNote } from "../../core/elf/notes.ts";
-import type { PluginContext } from "../../core/plugin/plugin.ts";
+import type { PluginContext } from "../../core/plugin/plugin_context.ts";
 
 /** Where a note stands, and how it was read. */
 export interface NotePlace extends RawNote {

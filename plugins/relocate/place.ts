@@ -10,7 +10,8 @@ import { canonical, isPowerOfTwo } from "../../core/memory/addresses.ts";
 import { LEVEL_SPAN, TABLE_ENTRIES } from "../../core/paging/entry.ts";
 import { usedLevel4Entries } from "../../core/paging/used_level4_entries.ts";
 import { type Extent, extentOf } from "../../core/elf/extent.ts";
-import type { Base, ImageStage, Parsed, Placed, Placement } from "../../core/pipeline/stage.ts";
+import type { Placed, Placement } from "../../core/pipeline/context.ts";
+import { type ImageStage, imageStage, type Reads } from "../../core/pipeline/stage.ts";
 import { randomBelow } from "../../core/random.ts";
 
 const ENTRY = BigInt(LEVEL_SPAN[4]);
@@ -25,19 +26,20 @@ const FOUR_GIB = 2 ** 32;
  * @param seed What a random place follows from; none, and the first free one is taken.
  * @returns The stage.
  */
-export function placeStage(seed: bigint | undefined): ImageStage<Base & Parsed, Placed, "place"> {
-  return {
-    name: "place",
-    needs: ["rules", "settings", "fileHeader", "programHeaders"],
-    adds: ["placement"],
-    run: (context) => {
+export function placeStage(
+  seed: bigint | undefined,
+): ImageStage<"place", Reads<"rules" | "settings" | "fileHeader" | "programHeaders">, Placed> {
+  return imageStage(
+    "place",
+    { needs: ["rules", "settings", "fileHeader", "programHeaders"], adds: ["placement"] },
+    (context) => {
       const { rules, settings, fileHeader, programHeaders } = context;
       if (fileHeader.e_type !== ET_DYN || settings.kernelBase !== undefined) return { placement: undefined };
       if (rules.relocation === "bootloader-0.11") return { placement: placeAsOriginal(context) };
       const extent = extentOf(programHeaders.filter(({ p_memsz }) => p_memsz > 0n));
       return { placement: placeExtent(extent, seed) };
     },
-  };
+  );
 }
 
 /** The default rules: the lowest address is rounded down to the alignment, and the hole is never crossed. */
@@ -77,7 +79,7 @@ function entryOf(address: bigint): number {
 }
 
 /** v0.11 of the original: the lowest address is not rounded, and free entries may span the hole. */
-function placeAsOriginal({ settings, programHeaders }: Base & Parsed): Placement {
+function placeAsOriginal({ settings, programHeaders }: Reads<"settings" | "programHeaders">): Placement {
   const { low, size, align } = extentOf(programHeaders);
   if (!isPowerOfTwo(align)) {
     throw new LoadError("alignment-invalid", { field: "the largest p_align", value: align });

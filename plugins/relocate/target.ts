@@ -7,7 +7,7 @@
 import { PT_LOAD } from "../../core/elf/constants.ts";
 import { LoadError } from "../../core/errors.ts";
 import { isCanonical } from "../../core/memory/addresses.ts";
-import type { PluginContext } from "../../core/plugin/plugin.ts";
+import type { PluginContext } from "../../core/plugin/plugin_context.ts";
 
 /** Memory by linked addresses. */
 export interface RelocationTarget {
@@ -37,9 +37,9 @@ const HIGHER_HALF = 0xffff_8000_0000_0000n;
  * @returns The target.
  */
 export function relocationTarget(index: number, context: PluginContext): RelocationTarget {
-  const { rules, signedOffset: offset, programHeaders } = context;
+  const { rules, signedOffset: offset, segments } = context;
   const original = rules.relocation === "bootloader-0.11";
-  const loads = programHeaders.filter(({ p_type }) => p_type === PT_LOAD);
+  const loads = segments.filter(({ p_type }) => p_type === PT_LOAD);
   const word = new Uint8Array(8);
   const wordView = new DataView(word.buffer);
 
@@ -63,11 +63,11 @@ export function relocationTarget(index: number, context: PluginContext): Relocat
     read: (linked, length, field) => {
       const virt = addressOf(linked, field);
       const below = belowHole(virt, length);
-      const bytes = context.read(virt, below);
+      const bytes = context.addressSpace.read(virt, below);
       if (below === length) return new DataView(bytes.buffer);
       const whole = new Uint8Array(length);
       whole.set(bytes);
-      whole.set(context.read(HIGHER_HALF, length - below), below);
+      whole.set(context.addressSpace.read(HIGHER_HALF, length - below), below);
       return new DataView(whole.buffer);
     },
     write64: (linked, value) => {
@@ -78,8 +78,8 @@ export function relocationTarget(index: number, context: PluginContext): Relocat
       const virt = addressOf(linked, "r_offset + virtualAddressOffset");
       const below = belowHole(virt, word.length);
       wordView.setBigUint64(0, value, true);
-      context.write(virt, word.subarray(0, below));
-      if (below < word.length) context.write(HIGHER_HALF, word.subarray(below));
+      context.addressSpace.write(virt, word.subarray(0, below));
+      if (below < word.length) context.addressSpace.write(HIGHER_HALF, word.subarray(below));
     },
   };
 }

@@ -6,7 +6,8 @@
 
 import { LoadError } from "../../core/errors.ts";
 import { hexAddr } from "../../core/memory/addresses.ts";
-import type { Base, Checked, ImageStage, Kept, Parsed } from "../../core/pipeline/stage.ts";
+import type { Kept } from "../../core/pipeline/context.ts";
+import { type ImageStage, imageStage, type Reads } from "../../core/pipeline/stage.ts";
 import { type SectionHeader, SHF_ALLOC } from "./section_header.ts";
 import { arrived, hasBytes, readSections, remark } from "./section_table.ts";
 
@@ -19,7 +20,15 @@ export interface Chosen {
 /** Which sections are chosen: those of these names, or those that this function says true of. */
 export type Choice = readonly string[] | ((section: SectionHeader) => boolean);
 
-type Needs = Base & Parsed & Checked & Partial<Kept>;
+/** What find-sections reads of the context. */
+export type FindNeeds = Reads<
+  "settings" | "intake" | "report" | "fileHeader" | "virtualAddressOffset" | "keepUntil?"
+>;
+
+type Needs = FindNeeds;
+
+/** The stage find-sections. */
+export type FindStage = ImageStage<"find-sections", FindNeeds, Kept & Chosen>;
 
 /**
  * Makes the stage that finds sections.
@@ -27,12 +36,14 @@ type Needs = Base & Parsed & Checked & Partial<Kept>;
  * @param choice Which ones.
  * @returns The stage.
  */
-export function findStage(choice: Choice): ImageStage<Needs, Kept & Chosen, "find-sections"> {
-  return {
-    name: "find-sections",
-    needs: ["settings", "intake", "report", "fileHeader", "virtualAddressOffset"],
-    adds: ["keepUntil", "chosenSections"],
-    run: async (context) => {
+export function findStage(choice: Choice): FindStage {
+  return imageStage(
+    "find-sections",
+    {
+      needs: ["settings", "intake", "report", "fileHeader", "virtualAddressOffset", "keepUntil?"],
+      adds: ["keepUntil", "chosenSections"],
+    },
+    async (context) => {
       const chosen = choose(await readSections(context), choice, context);
       const chosenSections: SectionHeader[] = [];
       for (const section of chosen) if (await isUsable(section, context)) chosenSections.push(section);
@@ -42,7 +53,7 @@ export function findStage(choice: Choice): ImageStage<Needs, Kept & Chosen, "fin
       const keepUntil = ends.reduce((a, b) => Math.max(a, b), context.keepUntil ?? 0);
       return { keepUntil, chosenSections };
     },
-  };
+  );
 }
 
 function choose(sections: readonly SectionHeader[], choice: Choice, { report }: Needs): readonly SectionHeader[] {

@@ -6,8 +6,8 @@
 
 import { alignUp, pageStart } from "../../core/memory/addresses.ts";
 import { NO_EXECUTE, PRESENT } from "../../core/paging/entry.ts";
-import type { Base, ImageStage, Level4Used, Loading } from "../../core/pipeline/stage.ts";
-import type { Chosen } from "./find_stage.ts";
+import { type ImageStage, imageStage, type Reads } from "../../core/pipeline/stage.ts";
+import type { Chosen, FindStage } from "./find_stage.ts";
 import type { SectionHeader } from "./section_header.ts";
 
 /** A section of the file that is mapped. */
@@ -57,28 +57,40 @@ interface Range {
   readonly end: number;
 }
 
+/** The stage sections. */
+export type MapStage = ImageStage<"sections", Reads<"settings" | "addressSpace"> & Chosen, Sections>;
+
 /** Maps the chosen sections read-only at a free level-4 entry; the frames are those that the file's bytes lie in. */
-export const mapSections: ImageStage<Base & Loading & Level4Used & Chosen, Sections, "sections"> = {
-  name: "sections",
-  needs: ["settings", "pageTable", "usedLevel4Entries", "chosenSections"],
-  adds: ["mappedSections", "sectionPages", "neighbourBytes"],
-  run: ({ settings, pageTable, usedLevel4Entries, chosenSections }) => {
-    const bytes = chosenSections.map(rangeOf);
-    const pages = merged(bytes.map(({ start, end }) => ({ start: pageStart(start), end: alignUp(end) })));
-    const first = pages.at(0)?.start ?? 0;
-    const end = pages.at(-1)?.end ?? 0;
-    if (end === 0) return { mappedSections: [], sectionPages: [], neighbourBytes: 0 };
-    const window = usedLevel4Entries.getFreeAddress(BigInt(end - first));
-    const addressOf = (fileOffset: number): bigint => window + BigInt(fileOffset - first);
-    const sectionPages = pages.map(({ start, end }) => {
-      const page = { virt: addressOf(start), size: end - start, fileOffset: start };
-      pageTable.mapTo(page.virt, settings.kernelOffset + start, PRESENT | NO_EXECUTE, { size: page.size });
-      return page;
-    });
-    const mappedSections = chosenSections.map((section) => describe(section, addressOf(rangeOf(section).start)));
-    return { mappedSections, sectionPages, neighbourBytes: total(pages) - total(merged(bytes)) };
-  },
-};
+function mapChosen({ settings, addressSpace, chosenSections }: Reads<"settings" | "addressSpace"> & Chosen): Sections {
+  const bytes = chosenSections.map(rangeOf);
+  const pages = merged(bytes.map(({ start, end }) => ({ start: pageStart(start), end: alignUp(end) })));
+  const first = pages.at(0)?.start ?? 0;
+  const end = pages.at(-1)?.end ?? 0;
+  if (end === 0) return { mappedSections: [], sectionPages: [], neighbourBytes: 0 };
+  const window = addressSpace.reserve(end - first);
+  const addressOf = (fileOffset: number): bigint => window + BigInt(fileOffset - first);
+  const sectionPages = pages.map(({ start, end }) => {
+    const page = { virt: addressOf(start), size: end - start, fileOffset: start };
+    addressSpace.map(page.virt, settings.kernelOffset + start, PRESENT | NO_EXECUTE, { size: page.size });
+    return page;
+  });
+  const mappedSections = chosenSections.map((section) => describe(section, addressOf(rangeOf(section).start)));
+  return { mappedSections, sectionPages, neighbourBytes: total(pages) - total(merged(bytes)) };
+}
+
+/**
+ * Makes the stage that maps sections.
+ *
+ * @param find The stage that chooses them.
+ * @returns The stage.
+ */
+export function mapStage(find: FindStage): MapStage {
+  return imageStage(
+    "sections",
+    { needs: ["settings", "addressSpace", find], adds: ["mappedSections", "sectionPages", "neighbourBytes"] },
+    mapChosen,
+  ) as MapStage;
+}
 
 function rangeOf({ sh_offset, sh_size }: SectionHeader): Range {
   return { start: Number(sh_offset), end: Number(sh_offset + sh_size) };

@@ -7,7 +7,8 @@
 import type { Diagnostic } from "../../core/diagnostics.ts";
 import { elfReader } from "../../core/elf/reader.ts";
 import { hexAddr } from "../../core/memory/addresses.ts";
-import type { Base, LoadSettings, Parsed } from "../../core/pipeline/stage.ts";
+import type { LoadSettings } from "../../core/pipeline/settings.ts";
+import type { Reads } from "../../core/pipeline/stage.ts";
 import {
   readSectionHeader,
   SECTION_HEADER_SIZES,
@@ -18,7 +19,7 @@ import {
   SHT_STRTAB,
 } from "./section_header.ts";
 
-type Needs = Base & Parsed;
+type Needs = Reads<"settings" | "intake" | "report" | "fileHeader">;
 
 /** The most sections that are read: more than fit the file header, fewer than cost memory. */
 const MAX_SECTIONS = 2 ** 17;

@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { coreDump, type CoreDumpOptions } from "../../boot/core_dump.ts";
-import { PRESENT, WRITABLE } from "../../core/paging/entry.ts";
-import type { Mapping } from "../../core/paging/listing.ts";
+import { type Mapping, PRESENT, WRITABLE } from "../../core/paging/mod.ts";
 import { type LoadedKernel, loadKernel, physicalMemory } from "../../mod.ts";
 import { buildElf } from "../elf_builder.ts";
 import { runTool, testWithTools } from "../tools.ts";

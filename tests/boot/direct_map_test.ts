@@ -1,6 +1,6 @@
 import { assertEquals, assertObjectMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { addDirectMap, directMapBytes, type DirectMapOptions } from "../../boot/direct_map.ts";
-import { NO_EXECUTE, PRESENT, WRITABLE } from "../../core/paging/entry.ts";
+import { NO_EXECUTE, PRESENT, WRITABLE } from "../../core/paging/mod.ts";
 import { LoadError, loadKernel } from "../../mod.ts";
 import { buildElf } from "../elf_builder.ts";
 import { snapshotOf } from "./snapshot.ts";

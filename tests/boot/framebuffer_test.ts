@@ -1,7 +1,7 @@
 import { assertEquals, assertObjectMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { addFramebuffer, framebufferBytes } from "../../boot/framebuffer.ts";
 import type { FramebufferInfo, FramebufferOptions } from "../../boot/framebuffer.ts";
-import { NO_EXECUTE, PRESENT, WRITABLE } from "../../core/paging/entry.ts";
+import { NO_EXECUTE, PRESENT, WRITABLE } from "../../core/paging/mod.ts";
 import { LoadError, loadKernel } from "../../mod.ts";
 import { buildElf } from "../elf_builder.ts";
 import { snapshotOf } from "./snapshot.ts";

@@ -2,7 +2,7 @@ import { assertEquals, assertObjectMatch, assertThrows } from "@std/assert";
 import { addContextSwitch } from "../../boot/context_switch.ts";
 import { addIdentityMap, identityMapBytes, type IdentityMapOptions } from "../../boot/identity_map.ts";
 import { addRecursiveEntry } from "../../boot/recursive_entry.ts";
-import { NO_EXECUTE, PRESENT, WRITABLE } from "../../core/paging/entry.ts";
+import { NO_EXECUTE, PRESENT, WRITABLE } from "../../core/paging/mod.ts";
 import { LoadError, loadKernel, physicalMemory } from "../../mod.ts";
 import { buildElf } from "../elf_builder.ts";
 import { snapshotOf } from "./snapshot.ts";

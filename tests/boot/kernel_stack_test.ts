@@ -1,7 +1,7 @@
 import { assertEquals, assertObjectMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { addKernelStack, DEFAULT_STACK_SIZE, kernelStackBytes } from "../../boot/kernel_stack.ts";
 import type { KernelStackOptions } from "../../boot/kernel_stack.ts";
-import { NO_EXECUTE, PRESENT, WRITABLE } from "../../core/paging/entry.ts";
+import { NO_EXECUTE, PRESENT, WRITABLE } from "../../core/paging/mod.ts";
 import { LoadError, loadKernel } from "../../mod.ts";
 import { buildElf } from "../elf_builder.ts";
 import { snapshotOf } from "./snapshot.ts";

@@ -1,14 +1,17 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { parseArguments } from "../../cli/arguments/parse_arguments.ts";
-import { INSPECT, LOAD } from "../../cli/arguments/command_table.ts";
+import { bootFlags } from "../../cli/arguments/boot_options.ts";
+import { chooseCommand, DUMP, IMAGE, INSPECT, LOAD, RUN } from "../../cli/arguments/command_table.ts";
 import { CliError } from "../../cli/output/cli_error.ts";
 import { loadOptions } from "../../cli/arguments/load_options.ts";
+import { outputFlags } from "../../cli/arguments/output_flags.ts";
 
 const SORTED: readonly (readonly [string, string, Record<string, string>])[] = [
   ["a.elf", "a.elf", {}],
   ["-", "-", {}],
   ["--json a.elf", "a.elf", {}],
-  ["a.elf --json --quiet --no-color", "a.elf", {}],
+  ["a.elf --json --quiet --no-color", "a.elf", { color: "never" }],
+  ["a.elf --color always", "a.elf", { color: "always" }],
   ["--rules default a.elf", "a.elf", { rules: "default" }],
   ["--rules=default a.elf", "a.elf", { rules: "default" }],
   ["a.elf --dump=x=y", "a.elf", { dump: "x=y" }],
@@ -19,7 +22,8 @@ const SORTED: readonly (readonly [string, string, Record<string, string>])[] = [
   ["--json 12", "12", {}],
   ["-- --json", "--json", {}],
   ["--quiet -- -", "-", {}],
-  ["--json true", "./true", {}],
+  ["--json true", "true", {}],
+  ["-qj a.elf", "a.elf", {}],
   ["true --json", "true", {}],
   ["--dump true a.elf", "a.elf", { dump: "true" }],
 ];
@@ -38,8 +42,16 @@ const REFUSED: readonly (readonly [string, string])[] = [
   ["a b", "Cannot use b: a is the source already"],
   ["a --jsno", "Cannot use --jsno: kload load has no such flag"],
   ["a --jsno=1", "Cannot use --jsno: kload load has no such flag"],
-  ["a -j", "Cannot use -j"],
-  ["a -jq", "Cannot use -jq"],
+  ["a -x", "Cannot use -x: kload load has no such flag"],
+  ["a -jx", "Cannot use -jx: kload load has no such flag"],
+  ["a -q=1", "Cannot use -q=1: -q takes no value"],
+  ["a -qj=1", "Cannot use -j=1: -j takes no value"],
+  ["a -q --quiet", "Cannot use --quiet: -q is given already"],
+  ["a -qq", "Cannot use -q: it is given 2 times"],
+  ["a --color never --no-color", "Cannot use --no-color: --color is given already"],
+  ["a --color", "--color: its value WHEN is missing"],
+  ["a --color sometimes", "Cannot use --color sometimes: it must be one of auto, always, never"],
+  ["a --rules defualt", "Cannot use --rules defualt: it must be one of default, bootloader-0.10, bootloader-0.11"],
   ["a --no-json", "Cannot use --no-json"],
   ["a --__proto__=1", "Cannot use --__proto__"],
   ["a --kernel.offset 1", "Cannot use --kernel.offset"],
@@ -65,12 +77,104 @@ const GUESSES: readonly (readonly [string, string])[] = [
   ["a --jsno", "--json"],
   ["a --kernel-ofset 1", "--kernel-offset"],
   ["a --memory-sise 1M", "--memory-size"],
+  ["a --color alwys", "--color always"],
+  ["a --rules defualt", "--rules default"],
+  ["a --rules bootlaoder-0.10", "--rules bootloader-0.10"],
   ["inspect a", "The command comes first: kload inspect a"],
+  ["inspct a", "Did you mean kload inspect a?"],
+  ["--memory-size 4 KiB a", "as one argument: --memory-size 4KiB"],
 ];
 
 for (const [line, guess] of GUESSES) {
   Deno.test(`load ${line}: the hint is ${guess}`, () => {
     assertStringIncludes(assertThrows(() => parseArguments(LOAD, line.split(" ")), CliError).hint ?? "", guess);
+  });
+}
+
+Deno.test("switches are known by their short names, joined or not", () => {
+  const { source, switches } = parseArguments(LOAD, ["-q", "a.elf", "-jv", "--strict"]);
+  assertEquals([source, [...switches].toSorted()], ["a.elf", ["json", "quiet", "strict", "verbose"]]);
+});
+
+for (const args of [["-o", "b"], ["-ob"], ["-o=b"], ["--output", "b"], ["-qo", "b"], ["-qob"]]) {
+  Deno.test(`image ${args.join(" ")}: the output is b`, () => {
+    assertEquals(parseArguments(IMAGE, ["a.elf", ...args]).values.get("output"), "b");
+  });
+}
+
+Deno.test("the flags of run, image and dump say what a kernel gets besides its segments", () => {
+  const line = "a.elf --stack-size 64K --physical-memory --identity --framebuffer 1024x768 --ramdisk initrd.img";
+  for (const command of [RUN, IMAGE, DUMP]) {
+    assertEquals(bootFlags(parseArguments(command, line.split(" "))), {
+      stackSize: 0x1_0000,
+      physicalMemory: { address: undefined },
+      identity: true,
+      framebuffer: { width: 1024, height: 768 },
+      ramdisk: "initrd.img",
+    });
+    assertEquals(bootFlags(parseArguments(command, ["a.elf"])), {
+      stackSize: undefined,
+      physicalMemory: undefined,
+      identity: false,
+      framebuffer: undefined,
+      ramdisk: undefined,
+    });
+  }
+  const placed = parseArguments(RUN, ["--physical-memory=0xffff_8000_0000_0000", "a.elf"]);
+  assertEquals(bootFlags(placed).physicalMemory, { address: 0xffff_8000_0000_0000n });
+});
+
+const UNFIT: readonly (readonly [string, string])[] = [
+  ["--stack-size 0", "must be at least 4096"],
+  ["--stack-size 5000", "must be a multiple of 4096 (0x1000), such as 0x1000 or 0x2000"],
+  ["--physical-memory=0x1001", "must be a multiple of 4096 (0x1000), such as 0x1000 or 0x2000"],
+  ["--physical-memory=0x800000000000", "must be canonical"],
+  ["--physical-memory=here", "must be decimal or hex"],
+  ["--physical-memory=", "its value ADDRESS is missing"],
+  ["--framebuffer 1024", "must be WIDTHxHEIGHT in pixels, such as 1024x768"],
+  ["--framebuffer 0x768", "each 1 to 16384"],
+  ["--framebuffer 1024x99999", "each 1 to 16384"],
+  ["--framebuffer -1x5", "must be WIDTHxHEIGHT"],
+];
+
+for (const [line, message] of UNFIT) {
+  Deno.test(`run ${line}: the error names the flag, the value and what fits`, () => {
+    const error = assertThrows(() => bootFlags(parseArguments(RUN, ["a.elf", ...line.split(" ")])), CliError);
+    assertStringIncludes(error.message, message);
+    const [flag, value] = line.split(/[ =]/);
+    assertStringIncludes(error.message, `Cannot use ${flag}${value === "" ? ":" : ` ${value}: `}`);
+  });
+}
+
+Deno.test("an address that does not follow --physical-memory= is taken for the source, and the hint says so", () => {
+  const args = ["--physical-memory", "0xffff800000000000", "a.elf"];
+  const { hint } = assertThrows(() => parseArguments(RUN, args), CliError);
+  assertStringIncludes(hint ?? "", "--physical-memory=0xffff800000000000");
+});
+
+Deno.test("the first argument is a command, or what load is to load", () => {
+  assertEquals(chooseCommand(["inspect", "a"]), { name: "inspect", own: ["a"] });
+  assertEquals(chooseCommand(["a", "inspect"]), { name: "load", own: ["a", "inspect"] });
+  assertEquals(chooseCommand(["constructor"]), { name: "load", own: ["constructor"] });
+  assertEquals(chooseCommand([]), { name: "load", own: [] });
+});
+
+const OUTPUT_FLAGS: readonly (readonly [string, string])[] = [
+  ["a.elf", "auto"],
+  ["a.elf --jsno -qj", "json quiet auto"],
+  ["a.elf -v --color always", "verbose always"],
+  ["a.elf --no-color", "never"],
+  ["a.elf --color sometimes", "auto"],
+  ["a.elf --dump -j", "json auto"],
+  ["-- --json --quiet", "auto"],
+  ["--plugin=--json", "auto"],
+];
+
+for (const [line, expected] of OUTPUT_FLAGS) {
+  Deno.test(`load ${line}: output is ${expected}, whatever else is wrong`, () => {
+    const { json, quiet, verbose, color } = outputFlags(LOAD, line.split(" "));
+    const words = [json ? "json" : "", quiet ? "quiet" : "", verbose ? "verbose" : "", color];
+    assertEquals(words.filter(Boolean).join(" "), expected);
   });
 }
 
@@ -103,6 +207,13 @@ Deno.test("an unknown rule set is refused with a guess", () => {
   assertStringIncludes(error.hint ?? "", "bootloader-0.10");
 });
 
+for (const [flag, least] of [["memory-size", 4096], ["max-memory", 1]] as const) {
+  Deno.test(`--${flag} 0 is refused with the least that fits`, () => {
+    const message = `Cannot use --${flag} 0: it must be at least ${least}`;
+    assertThrows(() => loadOptions(new Map([[flag, "0"]])), CliError, message);
+  });
+}
+
 Deno.test("a kernel base has no more than 64 bits", () => {
-  assertThrows(() => loadOptions(new Map([["kernel-base", "0x10000000000000000"]])), CliError, "more than 64 bits");
+  assertThrows(() => loadOptions(new Map([["kernel-base", "0x10000000000000000"]])), CliError, "at most 64 bits");
 });

@@ -1,11 +1,10 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { writeDump } from "../../cli/output/memory_dump.ts";
 import { CliError } from "../../cli/output/cli_error.ts";
-import type { Kernel } from "../../cli/commands/load_by_preset.ts";
 import { loadKernel } from "../../mod.ts";
 import { HELLO, withFile, withFolder } from "./kload.ts";
 
-const kernel = await loadKernel(await Deno.readFile(HELLO)) as Kernel;
+const kernel = await loadKernel(await Deno.readFile(HELLO));
 const never = new AbortController().signal;
 
 Deno.test("a dump that is no longer wanted leaves no file behind", async () => {

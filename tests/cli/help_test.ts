@@ -3,27 +3,81 @@ import { parseArguments } from "../../cli/arguments/parse_arguments.ts";
 import { COMMANDS } from "../../cli/arguments/command_table.ts";
 import { CliError } from "../../cli/output/cli_error.ts";
 import { commandHelp, generalHelp, helpOn } from "../../cli/arguments/help.ts";
+import { bootFlags } from "../../cli/arguments/boot_options.ts";
 import { loadOptions } from "../../cli/arguments/load_options.ts";
-import { HELLO, kload } from "./kload.ts";
+import { gzip, HELLO, kload, pathOf, withFolder } from "./kload.ts";
 
 for (const command of Object.values(COMMANDS)) {
-  Deno.test(`the help of ${command.name} names every flag and stays within 110 columns`, () => {
+  Deno.test(`the help of ${command.name} has every flag with its default, and stays within 110 columns`, () => {
     const help = commandHelp(command);
-    for (const { name, text } of command.flags) {
-      assertStringIncludes(help, `--${name}`);
-      assertStringIncludes(help, text);
+    const text = help.replaceAll(/\s+/g, " ");
+    for (const { name, short, value, optional, text: what, fallback } of command.flags) {
+      const names = short === undefined ? `--${name}` : `-${short}, --${name}`;
+      const spelled = value === undefined ? names : optional ? `${names}[=${value}]` : `${names} ${value}`;
+      assertStringIncludes(text, ` ${spelled} ${what}${fallback === undefined ? "" : ` (default: ${fallback})`}`);
     }
     for (const line of help.split("\n")) assert(line.length <= 110, line);
+  });
+
+  Deno.test(`no two flags of ${command.name} share a name`, () => {
+    const names = command.flags.flatMap(({ name, short }) => short === undefined ? [name] : [name, short]);
+    assertEquals(names.filter((name, at) => names.indexOf(name) < at), []);
   });
 
   Deno.test(`the examples of ${command.name} are right`, () => {
     for (const [line] of command.examples) {
       const [, after] = line.split("kload ");
       const args = after.split(" ").filter((word, at) => at > 0 || word !== command.name);
-      loadOptions(parseArguments(command, args).values);
+      const parsed = parseArguments(command, args);
+      loadOptions(parsed.values);
+      bootFlags(parsed);
     }
   });
 }
+
+Deno.test("the help of --kernel-base says that it is added", () => {
+  assertStringIncludes(commandHelp(COMMANDS.load), "Added to every p_vaddr");
+});
+
+Deno.test("the examples of load, inspect, plugins and dump work", async () => {
+  await withFolder(async (folder) => {
+    const hello = await Deno.readFile(HELLO);
+    await Deno.writeFile(`${folder}/kernel.elf`, hello);
+    await Deno.writeFile(`${folder}/vmlinux.gz`, await gzip(hello));
+    await Deno.copyFile(pathOf("examples/hello/hello-pie.elf"), `${folder}/pie.elf`);
+    await Deno.copyFile(pathOf("examples/custom_handler.ts"), `${folder}/mine.ts`);
+    for (const { name, examples } of [COMMANDS.load, COMMANDS.inspect, COMMANDS.plugins, COMMANDS.dump]) {
+      for (const [line] of examples.filter(([line]) => !/https?:|\|/.test(line))) {
+        const { status, stderr } = await kload(line.split(" ").slice(1), { cwd: folder });
+        assertEquals([status, stderr], [0, ""], `${name}: ${line}`);
+      }
+    }
+  });
+});
+
+interface Graph {
+  readonly roots: readonly string[];
+  readonly modules: readonly {
+    readonly specifier: string;
+    readonly dependencies?: readonly { readonly isDynamic?: true; readonly code?: { readonly specifier: string } }[];
+  }[];
+}
+
+Deno.test("help loads neither a command nor the loader", async () => {
+  const args = ["info", "--json", "--config", pathOf("deno.json"), pathOf("cli.ts")];
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args, stderr: "null" }).output();
+  const { roots, modules }: Graph = JSON.parse(new TextDecoder().decode(stdout));
+  const loaded = new Set(roots);
+  for (const specifier of loaded) { // a set that grows while it is gone through
+    const { dependencies = [] } = modules.find((module) => module.specifier === specifier) ?? {};
+    for (const { isDynamic, code } of dependencies) if (!isDynamic && code) loaded.add(code.specifier);
+  }
+  const own = [...loaded].filter((specifier) => !specifier.includes("/std/")).join("\n");
+  assertStringIncludes(own, "cli/arguments/help.ts");
+  for (const absent of ["/mod.ts", "core/load_kernel.ts", "plugins/", "boot/", "cli/commands/", "cli/report/"]) {
+    assertEquals(own.includes(absent), false, absent);
+  }
+});
 
 Deno.test("help with a command's name is that command's help", () => {
   assertEquals(helpOn([]), generalHelp());
@@ -44,6 +98,8 @@ const RUNS: readonly (readonly [readonly string[], number, string, string])[] = 
   [["help", "load"], 0, "Usage: kload load", ""],
   [["load", "--help"], 0, "Usage: kload load", ""],
   [["inspect", HELLO, "-h"], 0, "Usage: kload inspect", ""],
+  [["plugins", "--help"], 0, "Usage: kload plugins [FLAGS]", ""],
+  [["run", "--help"], 0, "--physical-memory[=ADDRESS]", ""],
   [["help", "nothing"], 2, "", "error[usage]: Cannot help with nothing"],
 ];
 
@@ -59,9 +115,8 @@ for (const [args, status, stdout, stderr] of RUNS) {
 
 Deno.test("kload --version prints the version of the package", async () => {
   const { version } = JSON.parse(await Deno.readTextFile(new URL("../../deno.json", import.meta.url)));
-  assertEquals(await kload(["--version"], { permissions: [] }), {
-    status: 0,
-    stdout: `kload ${version}\n`,
-    stderr: "",
-  });
+  for (const flag of ["--version", "-V"]) {
+    const expected = { status: 0, stdout: `kload ${version}\n`, stderr: "" };
+    assertEquals(await kload([flag], { permissions: [] }), expected);
+  }
 });

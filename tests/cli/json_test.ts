@@ -1,17 +1,19 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
-import { problemOf } from "../../cli/output/cli_error.ts";
-import type { Kernel } from "../../cli/commands/load_by_preset.ts";
+import type { Kernel } from "../../cli/report/kernel.ts";
 import { errorJson, headersJson, kernelJson } from "../../cli/report/json.ts";
-import { defaultPipeline, LoadError, loadKernel, readHeaders } from "../../mod.ts";
+import { problemOf } from "../../cli/report/problem.ts";
+import { LoadError, loadKernel, readHeaders } from "../../mod.ts";
+import { defaultPipeline } from "../../core/stages/mod.ts";
 import { HELLO } from "./kload.ts";
 
 const file = await Deno.readFile(HELLO);
 const never = new AbortController().signal;
+const ABOUT = { name: "hello.elf", rules: "default" } as const;
 
 Deno.test("a kernel's JSON has addresses as hex strings, sizes and counts as numbers", async () => {
   const kernel = await loadKernel(file);
-  const text = await kernelJson(kernel, never);
+  const text = await kernelJson(kernel, ABOUT, never);
   assert(text.endsWith("}\n") && !text.slice(0, -1).includes("\n"));
   const json = JSON.parse(text);
   const used = kernel.memory.bytes(kernel.memory.base, kernel.nextFrame - kernel.memory.base);
@@ -33,11 +35,19 @@ Deno.test("a kernel's JSON has addresses as hex strings, sizes and counts as num
   assertEquals(json.mappings[0], { virt: "0xffffffff80000000", phys: "0x201000", size: 4096, flags: "R-X" });
   assertEquals(json.diagnostics[0].addresses, ["0xffffffff80000000"]);
   assertEquals(json.results, {});
+  assertEquals([json.version, json.name, json.rules], [1, "hello.elf", "default"]);
+  // readelf -hlW examples/hello/hello.elf
+  assertEquals([json.fileHeader.e_type, json.fileHeader.e_phnum, json.fileHeader.e_phoff], [2, 5, "0x40"]);
+  const { p_type, type, flags, p_offset, p_filesz } = json.programHeaders[4];
+  assertEquals([p_type, type, flags, p_offset, p_filesz], [0x6474e551, "GNU_STACK", "RW-", "0x0", "0x0"]);
+  assertEquals(json.frames[0], { owner: "file", phys: "0x200000", size: 0x4000 });
+  const owned = json.frames.slice(1).reduce((sum: number, { size }: { size: number }) => sum + size, 0);
+  assertEquals(owned, json.framesAllocated * 4096);
 });
 
 Deno.test("a kernel without TLS has null in its place", async () => {
   const { tlsTemplate: _, ...kernel } = await loadKernel(file);
-  assertEquals(JSON.parse(await kernelJson(kernel as Kernel, never)).tlsTemplate, null);
+  assertEquals(JSON.parse(await kernelJson(kernel as Kernel, ABOUT, never)).tlsTemplate, null);
 });
 
 Deno.test("results come out as plain values, whatever a stage found", async () => {
@@ -56,7 +66,7 @@ Deno.test("results come out as plain values, whatever a stage found", async () =
       },
     }),
   });
-  const text = await kernelJson(await loadKernel(file, { pipeline }) as unknown as Kernel, never);
+  const text = await kernelJson(await loadKernel(file, { pipeline }) as unknown as Kernel, ABOUT, never);
   assertEquals(JSON.parse(text).results["finds-all-sorts"].found, {
     big: "0xffffffff80000000",
     count: 3,
@@ -69,15 +79,22 @@ Deno.test("results come out as plain values, whatever a stage found", async () =
 });
 
 Deno.test("a digest that is no longer wanted is not finished", async () => {
-  await assertRejects(async () => kernelJson(await loadKernel(file), AbortSignal.abort()), DOMException);
+  await assertRejects(async () => kernelJson(await loadKernel(file), ABOUT, AbortSignal.abort()), DOMException);
 });
 
 Deno.test("headers come out with the specification's names", async () => {
-  const json = JSON.parse(headersJson(await readHeaders(file), { diagnostics: [] }));
+  const json = JSON.parse(headersJson("hello.elf", await readHeaders(file), { diagnostics: [] }));
   assertEquals([json.fileHeader.e_type, json.fileHeader.e_entry], [2, "0xffffffff80000000"]);
   const { p_type, type, flags, p_vaddr, p_memsz } = json.programHeaders[2];
   assertEquals([p_type, type, flags, p_vaddr, p_memsz], [1, "LOAD", "RW-", "0xffffffff80002000", "0x3640"]);
   assertEquals([json.bytesRead, json.objection], [64 + 5 * 56, null]);
+  assertEquals([json.version, json.name, json.machine, json.class, json.endian], [
+    1,
+    "hello.elf",
+    "x86-64",
+    "ELF64",
+    "little",
+  ]);
 });
 
 Deno.test("an error's JSON keeps numbers and writes bigints in hex", () => {
@@ -93,7 +110,11 @@ Deno.test("an error's JSON keeps numbers and writes bigints in hex", () => {
   assertEquals(error.acceptedBy, []);
 });
 
-Deno.test("an error that nobody expected is told of as a fault, without its stack", () => {
-  const problem = problemOf(new TypeError("x is not a function"));
-  assertEquals([problem.code, problem.message, problem.status], ["internal", "x is not a function", 1]);
+Deno.test("headers of no known class, byte order or machine come out with the numbers", async () => {
+  const odd = file.slice();
+  odd.set([0x34, 0x12], 18); // e_machine
+  const headers = await readHeaders(odd);
+  const fileHeader = { ...headers.fileHeader, EI_CLASS: 3, EI_DATA: 2 };
+  const json = JSON.parse(headersJson("odd.elf", { ...headers, fileHeader }));
+  assertEquals([json.machine, json.class, json.endian], ["0x1234", "0x3", "big"]);
 });

@@ -28,12 +28,14 @@ export interface RunOptions {
   readonly permissions?: readonly string[];
   /** The folder to run in. */
   readonly cwd?: string;
+  /** Variables of the environment; NO_COLOR. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Starts it. */
 export function start(
   args: readonly string[],
-  { stdin, permissions = ["-A"], cwd }: RunOptions = {},
+  { stdin, permissions = ["-A"], cwd, env = { NO_COLOR: "1" } }: RunOptions = {},
 ): Deno.ChildProcess {
   const flags = ["run", "--no-prompt", "--quiet", "--config", pathOf("deno.json"), ...permissions, pathOf("cli.ts")];
   return new Deno.Command(Deno.execPath(), {
@@ -41,7 +43,7 @@ export function start(
     stdin: stdin ? "piped" : "null",
     stdout: "piped",
     stderr: "piped",
-    env: { NO_COLOR: "1" },
+    env: { ...env },
     cwd,
   }).spawn();
 }

@@ -7,8 +7,9 @@ import { gzip, HELLO, kload, kloadJson, pathOf, start, withFile, withFolder } fr
 const hello = await Deno.readFile(HELLO);
 const POSIX = Deno.build.os !== "windows";
 
-/** Refused by the default rules, accepted by the original's. */
+/** Refused by the default rules, loaded rightly by the original's. */
 const ODDLY_ALIGNED = buildElf({
+  header: { e_entry: 0x40_3800n },
   segments: [{ offset: 0x1800, filesz: 0x100, p_align: 3n, p_vaddr: 0x40_3800n }],
   length: 0x2000,
 });
@@ -56,10 +57,11 @@ Deno.test("the same kernel comes out of a file, standard input and gzip, and no 
   const { json } = await kloadJson([HELLO]);
   assertEquals(json.bytesRead, 0x3028);
   await withFile("kernel", packed, async (path) => {
-    assertEquals((await kloadJson([path])).json, json);
+    assertEquals((await kloadJson([path])).json, { ...json, name: path });
   });
-  assertEquals((await kloadJson(["-"], { stdin: hello })).json, json);
-  assertEquals((await kloadJson(["-"], { stdin: packed })).json, json);
+  const fromStdin = { ...json, name: "standard input" };
+  assertEquals((await kloadJson(["-"], { stdin: hello })).json, fromStdin);
+  assertEquals((await kloadJson(["-"], { stdin: packed })).json, fromStdin);
 });
 
 Deno.test("--quiet prints nothing, and leaves JSON as it is", async () => {
@@ -132,7 +134,7 @@ for (const [args, name] of USAGE) {
     assert(stderr.split("\n")[0].includes(name), stderr);
     const asked = await kloadJson(args);
     assertEquals([asked.status, asked.json.error.code], [2, "usage"]);
-    assertEquals(Object.keys(asked.json), ["error"]);
+    assertEquals(Object.keys(asked.json), ["version", "error"]);
   });
 }
 
@@ -140,7 +142,8 @@ Deno.test("a refusal names code, hint, and the rule set that would accept the fi
   await withFile("odd.elf", ODDLY_ALIGNED, async (path) => {
     const { status, stdout, stderr } = await kload([path]);
     assertEquals([status, stdout], [1, ""]);
-    const [error, hint, ...notes] = stderr.trimEnd().split("\n");
+    const [verdict, error, , hint, ...notes] = stderr.trimEnd().split("\n");
+    assertEquals(verdict, `${path}: not loaded`);
     assertMatch(error, /^error\[alignment-invalid\]: Cannot load program header 0: p_align is 0x3, /);
     assertMatch(hint, /^hint: /);
     assert(notes.includes("note: --rules bootloader-0.10 would accept this file"), stderr);
@@ -154,10 +157,10 @@ Deno.test("a refusal names code, hint, and the rule set that would accept the fi
   });
 });
 
-Deno.test("a file that no rule set accepts is said to be one", async () => {
+Deno.test("a file that no rule set accepts is reported as such", async () => {
   const { status, stderr } = await kload([pathOf("deno.json")]);
   assertEquals(status, 1);
-  assertStringIncludes(stderr, "error[not-elf]");
+  assertStringIncludes(stderr, "deno.json: not loaded\nerror[not-elf]");
   assertStringIncludes(stderr, "note: no other rule set accepts it");
   const { json } = await kloadJson([pathOf("deno.json"), "--rules", "bootloader-0.10"]);
   assertEquals(json.error.acceptedBy, []);
@@ -171,7 +174,7 @@ const UNREADABLE: readonly (readonly [string, string, readonly string[], string]
 ];
 
 for (const [what, name, permissions, text] of UNREADABLE) {
-  Deno.test(`a file ${what} cannot be read, which is no word about rule sets`, async () => {
+  Deno.test(`a file ${what} cannot be read, and rule sets are not mentioned`, async () => {
     await withFolder(async (cwd) => {
       const { status, stdout, stderr } = await kload([name], { permissions, cwd });
       assertEquals([status, stdout], [1, ""]);

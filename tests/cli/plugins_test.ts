@@ -1,4 +1,8 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { importPlugin } from "../../cli/arguments/import_plugin.ts";
+import { clashHint } from "../../cli/arguments/plugin_choice.ts";
+import { unresolvedImport } from "../../cli/arguments/unresolved_import.ts";
+import { CliError } from "../../cli/output/cli_error.ts";
 import { buildElf } from "../elf_builder.ts";
 import { HELLO, kload, kloadJson, pathOf, withFolder } from "./kload.ts";
 
@@ -51,10 +55,10 @@ Deno.test("a plugin that cannot be used is wrong usage or a failed source, and s
     await Deno.writeTextFile(`${folder}/broken.ts`, "throw new Error('half done');\n");
     const cases: readonly [readonly string[], number, string][] = [
       [["--no-plugin", "relocat"], 2, "relocate"],
-      [["--plugin", "./empty.ts"], 2, "does not export an object named plugin"],
+      [["--plugin", "./empty.ts"], 2, "it does not export plugin"],
       [["--plugin", "./broken.ts"], 1, "half done"],
       [["--plugin", "./missing.ts"], 1, "missing.ts"],
-      [["--plugin", "./mine.ts", "--plugin", "./mine.ts"], 2, "boot-options"],
+      [["--plugin", "./mine.ts", "--plugin", "mine.ts"], 2, "mine.ts: ./mine.ts has a plugin of that name too"],
       [["--plugin", ""], 2, "--plugin"],
     ];
     for (const [flags, status, text] of cases) {
@@ -79,5 +83,197 @@ Deno.test("kload plugins lists the plugins of a rule set with what they claim", 
   const report = await kload(["plugins", "--no-plugin", "relro"]);
   assertStringIncludes(report.stdout, "place before sanity-check");
   assertEquals(report.stdout.includes("relro"), false);
+  assertEquals(await kload(["plugins", "-q"]), { status: 0, stdout: "", stderr: "" });
   assertEquals((await kload(["plugins", HELLO])).status, 2);
+});
+
+const FAULTS: readonly (readonly [what: string, source: string, message: string, hint: string])[] = [
+  ["no exports", "export {};", "it does not export plugin", "Write: export const plugin = {"],
+  ["a default export", "export default { name: 'a' };", "it does not export plugin", "in place of default"],
+  [
+    "a plugin of another name",
+    "export const mine = { name: 'a', handlers: [] };",
+    "it does not export plugin",
+    "export { mine as plugin };",
+  ],
+  [
+    "a factory",
+    "const mine = () => ({ name: 'a' }); export { mine as plugin };",
+    "plugin is a function, not a plugin",
+    "export const plugin = mine();",
+  ],
+  [
+    "a factory that is called plugin",
+    "export function plugin() { return { name: 'a' }; }",
+    "plugin is a function, not a plugin",
+    "export const plugin = mine();",
+  ],
+  [
+    "a promise",
+    "export const plugin = Promise.resolve({ name: 'a' });",
+    "plugin is a promise, not a plugin",
+    "export const plugin = await …;",
+  ],
+  ["an array", "export const plugin = [{ name: 'a' }];", "plugin is an array", "--plugin can be repeated"],
+  ["null", "export const plugin = null;", "plugin is null, not an object", "Write: export const plugin = {"],
+  ["a number", "export const plugin = 5;", "plugin is a number, not an object", "Write: export const plugin = {"],
+  ["no name", "export const plugin = { handlers: [] };", "it has no name", '{ name: "my-first", … };'],
+  [
+    "a name that is not in kebab-case",
+    "export const plugin = { name: 'Boot Options' };",
+    'its name "Boot Options" is not in kebab-case',
+    '{ name: "boot-options", … };',
+  ],
+];
+
+for (const [what, source, message, hint] of FAULTS) {
+  Deno.test(`a plugin's module with ${what} is refused with what to write`, async () => {
+    await withFolder(async (folder) => {
+      const path = `${folder}/MyFirst.ts`;
+      await Deno.writeTextFile(path, source);
+      const error = await assertRejects(() => importPlugin(path), CliError);
+      assertEquals([error.code, error.message], ["usage", `Cannot use the plugin ${path}: ${message}`]);
+      assertStringIncludes(error.hint ?? "", hint);
+    });
+  });
+}
+
+const BROKEN: readonly (readonly [what: string, source: string, message: RegExp])[] = [
+  ["a missing import", 'import "./missing.ts";', /Module not found "\S+missing\.ts", at \S+broken\.ts:1:8$/],
+  ["a missing export", 'import { b } from "./other.ts"; b;', /export named 'b' at \S+broken\.ts:1:10$/],
+  ["a syntax error", "const a b;", /SyntaxError: Expected a semicolon, at \S+broken\.ts:1:9$/],
+];
+
+for (const [what, source, message] of BROKEN) {
+  Deno.test(`a plugin's module with ${what} is refused with the place`, async () => {
+    await withFolder(async (folder) => {
+      await Deno.writeTextFile(`${folder}/other.ts`, "export const a = 1;");
+      await Deno.writeTextFile(`${folder}/broken.ts`, source);
+      const { status, stderr } = await kload(["plugins", "--plugin", "broken.ts"], { cwd: folder });
+      assertEquals(status, 1);
+      assertMatch(stderr.trimEnd(), message);
+      assertStringIncludes(stderr, "error[plugin-failed]: Cannot load the plugin broken.ts: ");
+    });
+  });
+}
+
+Deno.test("a plugin with the name of a built-in one is refused, until that is left out", async () => {
+  await withFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/mine.ts`, "export const plugin = { name: 'relro', handlers: [] };");
+    const args = ["load", HELLO, "--plugin", "mine.ts"];
+    const { status, stderr } = await kload(args, { cwd: folder });
+    assertEquals(status, 2);
+    assertStringIncludes(stderr, "Cannot use the plugin mine.ts: a built-in plugin is called relro too");
+    assertStringIncludes(stderr, "--no-plugin relro");
+    assertEquals((await kload([...args, "--no-plugin", "relro"], { cwd: folder })).status, 0);
+    assertEquals((await kload([...args, "--rules", "bootloader-0.10"], { cwd: folder })).status, 0);
+  });
+});
+
+Deno.test("two plugins that claim the same headers are told apart by --no-plugin", () => {
+  const clash = (...plugins: string[]) => clashHint(new TypeError("Cannot use plugins", { cause: { plugins } }));
+  assertEquals(clash("relro", "mine"), "Leave a built-in one out: --no-plugin relro");
+  assertEquals(clash("mine", "relro"), "Leave a built-in one out: --no-plugin relro");
+  assert(!clash("mine", "yours")?.includes("--no-plugin"));
+  assertEquals(
+    [clashHint(new TypeError("a")), clashHint(new Error("a")), clashHint(undefined)],
+    Array(3).fill(undefined),
+  );
+});
+
+const THROWS = `export const plugin = { name: "mine", handlers: [{ type: 0x60000001, handle: () => count(null) }] };
+function count(list: null): never {
+  throw new RangeError("no room for three");
+}
+`;
+
+Deno.test("a throw in a plugin is reported with its name and message, and with --verbose with its stack", async () => {
+  await withFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/mine.ts`, THROWS);
+    await Deno.writeFile(`${folder}/kernel.elf`, buildElf({ segments: [{ filesz: 0x100 }, OPTIONS] }));
+    const args = ["kernel.elf", "--plugin", "mine.ts"];
+    const brief = await kload(args, { cwd: folder });
+    assertEquals([brief.status, brief.stdout], [1, ""]);
+    assertStringIncludes(brief.stderr, "error[plugin-failed]:");
+    assertStringIncludes(brief.stderr, '"mine"');
+    assertStringIncludes(brief.stderr, "\ncause: no room for three\n");
+    assertEquals(brief.stderr.trimEnd().split("\n").at(-1), "hint: --verbose shows the stack of the error.");
+    assertEquals(brief.stderr.includes("mine.ts:3"), false);
+    const verbose = await kload([...args, "-v"], { cwd: folder });
+    assertMatch(verbose.stderr, /\n {2}at count \(file:\/\/\S+\/mine\.ts:3:9\)\n/);
+    assertEquals(verbose.stderr.includes("--verbose"), false);
+    const json = await kloadJson([...args, "--verbose"], { cwd: folder });
+    assertMatch(json.json.error.stack, /^at count \(file:\/\/\S+\/mine\.ts:3:9\)\n/);
+    assertEquals((await kloadJson(args, { cwd: folder })).json.error.stack, undefined);
+  });
+});
+
+Deno.test("a plugin's module that throws is reported in the same way", async () => {
+  await withFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/mine.ts`, "\nthrow new Error('half done');\n");
+    const args = ["plugins", "--plugin", "mine.ts"];
+    const { stderr } = await kload(args, { cwd: folder });
+    const lines = [
+      "error[plugin-failed]: Cannot load the plugin mine.ts: half done",
+      "hint: --verbose shows the stack of the error.\n",
+    ];
+    assertEquals(stderr, lines.join("\n"));
+    assertMatch((await kload([...args, "--verbose"], { cwd: folder })).stderr, /\n {2}at \S+\/mine\.ts:2:7\n/);
+  });
+});
+
+Deno.test("a LoadError of another copy of kload refuses the file as one of its own does", async () => {
+  await withFolder(async (folder) => {
+    const copy = `${new URL("../../core/errors.ts", import.meta.url)}?copy=1`;
+    await Deno.writeTextFile(
+      `${folder}/mine.ts`,
+      `import { LoadError } from "${copy}";
+       export const plugin = { name: "mine", handlers: [{ type: 0x60000001, handle: ({ p_type }) => {
+         throw new LoadError("segment-type-refused", { field: "p_type", value: p_type });
+       } }] };`,
+    );
+    await Deno.writeFile(`${folder}/kernel.elf`, buildElf({ segments: [{ filesz: 0x100 }, OPTIONS] }));
+    const { status, json } = await kloadJson(["kernel.elf", "--plugin", "mine.ts"], { cwd: folder });
+    const { code, detail } = json.error;
+    assertEquals([status, code, detail], [1, "segment-type-refused", {
+      field: "p_type",
+      value: 0x6000_0001,
+      index: 1,
+    }]);
+  });
+});
+
+const CHECKOUT = "file:///src/kload/";
+const RELEASE = "https://registry.example/@kload/kload/1.0.0/";
+
+// What Deno 2.9.6 says of an import by a bare name, and of a subpath that a package does not export
+const UNRESOLVED: readonly (readonly [message: string, home: string, specifier: string, hint: string])[] = [
+  [
+    'Import "@kload/kload" not a dependency and not in import map from "file:///a/mine.ts"',
+    CHECKOUT,
+    "@kload/kload",
+    'Import "file:///src/kload/mod.ts" instead, or install kload with --import-map links/import_map.json.',
+  ],
+  [
+    'Import "@kload/kload/stages" not a dependency',
+    RELEASE,
+    "@kload/kload/stages",
+    '"jsr:@kload/kload/stages" instead',
+  ],
+  ['Import "@kload/kload/stage" not a dependency', CHECKOUT, "@kload/kload/stage", '"@kload/kload/stages"?'],
+  ["Unknown export './stage' for '@kload/kload@1.0.0'.", RELEASE, "@kload/kload/stage", '"@kload/kload/stages"?'],
+  ['Import "@std/assert" not a dependency', CHECKOUT, "@std/assert", 'Import "jsr:@std/assert" instead'],
+  ['Import "lodash" not a dependency', RELEASE, "lodash", '"npm:lodash" or "jsr:lodash"'],
+];
+
+for (const [message, home, specifier, hint] of UNRESOLVED) {
+  Deno.test(`of ${message} the hint is ${hint}`, () => {
+    const found = unresolvedImport(message, home);
+    assertEquals(found?.specifier, specifier);
+    assertStringIncludes(found?.hint ?? "", hint);
+  });
+}
+
+Deno.test("an error that is not about an import by a bare name is left alone", () => {
+  assertEquals(unresolvedImport('Module not found "file:///a/mine.ts".', CHECKOUT), undefined);
 });

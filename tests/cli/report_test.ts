@@ -1,16 +1,27 @@
-import { assert, assertEquals, assertLessOrEqual, assertStringIncludes } from "@std/assert";
-import { fates } from "../../cli/report/segment_outcomes.ts";
-import { paintFor } from "../../cli/output/paint.ts";
-import { loadReport } from "../../cli/report/load_report.ts";
-import { WIDTH } from "../../cli/output/table.ts";
-import { type Kernel, loadByPreset } from "../../cli/commands/load_by_preset.ts";
+import { assert, assertEquals, assertGreater, assertLessOrEqual, assertMatch, assertStringIncludes } from "@std/assert";
 import { PRESET_PLUGINS } from "../../cli/arguments/plugin_choice.ts";
-import { type ByteReader, loadKernel, type RuleSetName } from "../../mod.ts";
+import { loadByPreset } from "../../cli/commands/load_by_preset.ts";
+import { terminalPage } from "../../cli/output/page.ts";
+import { paintFor } from "../../cli/output/paint.ts";
+import { quoted } from "../../cli/output/shell_quote.ts";
+import { headersReport } from "../../cli/report/inspect_report.ts";
+import type { Kernel } from "../../cli/report/kernel.ts";
+import { type About, loadReport } from "../../cli/report/load_report.ts";
+import { segmentOutcomes } from "../../cli/report/segment_outcomes.ts";
+import { type ByteReader, loadKernel, readHeaders, type RuleSetName } from "../../mod.ts";
 import { buildElf, type SegmentSpec } from "../elf_builder.ts";
 import { type Answer, answeredFiles, readOriginal } from "../original.ts";
-import { HELLO } from "./kload.ts";
+import { runTool, testWithTools } from "../tools.ts";
+import { HELLO, pathOf, withFile } from "./kload.ts";
 
 const PLAIN = paintFor(false);
+const ABOUT: About = {
+  name: "kernel.elf",
+  rules: "default",
+  plugins: PRESET_PLUGINS("default"),
+  verbose: false,
+  strict: false,
+};
 const [PT_NULL, PT_NOTE, PT_TLS, PT_GNU_STACK, PT_GNU_RELRO] = [0, 4, 7, 0x6474e551, 0x6474e552];
 
 function readerOf(bytes: Uint8Array): ByteReader {
@@ -74,7 +85,7 @@ const LOADS: readonly (readonly [string, RuleSetName, readonly SegmentSpec[], re
     ["1 page mapped from the file", "TLS template: 16 bytes, then 40 of zero", "ignored", "ignored", "ignored"],
   ],
   [
-    "types that plugins handle, and one that nobody knows",
+    "types that plugins handle, and an unknown one",
     "default",
     [
       { filesz: 0x100 },
@@ -86,45 +97,91 @@ const LOADS: readonly (readonly [string, RuleSetName, readonly SegmentSpec[], re
 ];
 
 for (const [what, rules, segments, words] of LOADS) {
-  Deno.test(`the fate of ${what}`, async () => {
+  Deno.test(`the outcome of ${what}`, async () => {
     const kernel = await loadSegments(segments, rules);
-    assertEquals(kernel.programHeaders.map(fates(kernel, rules, PRESET_PLUGINS(rules))), words);
+    assertEquals(kernel.programHeaders.map(segmentOutcomes(kernel, rules, PRESET_PLUGINS(rules))), words);
   });
 }
 
-Deno.test("the fates of segments count every mapped page of a file, in lines of 100 columns", async () => {
+/** What is printed, word by word, to compare layouts. */
+function words(text: string): readonly string[] {
+  return text.split(/\s+/).filter((word) => word !== "").sort();
+}
+
+Deno.test("the outcomes of segments count every mapped page of a file", async () => {
   for (const { name, "bootloader-0.10": answer } of answeredFiles()) {
     if (!(answer as Answer | undefined)?.ok) continue;
     const kernel = await loadByPreset(readerOf(readOriginal(name)), { rules: "default" }).catch(() => undefined);
     if (!kernel) continue;
     const merged = kernel.diagnostics.filter(({ code }) => code === "pages-merged").length;
-    const told = kernel.programHeaders.map(fates(kernel, "default", PRESET_PLUGINS("default")))
+    const counted = kernel.programHeaders.map(segmentOutcomes(kernel, "default", PRESET_PLUGINS("default")))
       .filter((words) => words.includes("page"))
       .flatMap((words) => words.match(/[\d,]+(?= )/g) ?? [])
       .reduce((sum, number) => sum + Number(number.replaceAll(",", "")), 0);
     const mapped = [...kernel.mappings()].reduce((sum, { size }) => sum + size, 0) / 4096;
-    assertEquals(told, mapped + merged, name);
-    for (
-      const line of loadReport(kernel, { name, rules: "default", plugins: PRESET_PLUGINS("default") }, PLAIN).split(
-        "\n",
-      )
-    ) {
-      assertLessOrEqual(line.length, WIDTH, `${name}: ${line}`);
+    assertEquals(counted, mapped + merged, name);
+  }
+});
+
+Deno.test("reports fit a terminal of 60, 80 or 200 columns, and break no word, number or range", async () => {
+  for (const { name } of answeredFiles()) {
+    const file = readOriginal(name);
+    const headers = await readHeaders(file).catch(() => undefined);
+    const kernel = await loadByPreset(readerOf(file), { rules: "default" }).catch(() => undefined);
+    const reports = [
+      ...(headers ? [(width: number) => headersReport(name, headers, undefined, pageOf(width), true)] : []),
+      ...(kernel ? [(width: number) => loadReport(kernel, { ...ABOUT, verbose: true }, pageOf(width))] : []),
+    ];
+    for (const report of reports) {
+      for (const width of [60, 80, 200]) {
+        const text = report(width);
+        const lines = text.split("\n").filter((line) => line.trim().includes(" ")); // one word may be longer
+        for (const line of lines) assertLessOrEqual(line.length, width, `${name}: ${line}`);
+        assertEquals(words(text), words(report(1000)), name);
+      }
     }
+  }
+});
+
+function pageOf(width: number) {
+  return paintFor(false, terminalPage(width));
+}
+
+Deno.test("a report that goes to a pipe has each row of a table on one line, and prose of 100 columns", async () => {
+  const base = 0xffff_ffff_8000_0000n;
+  const segments = Array.from({ length: 3 }, (_, at): SegmentSpec => {
+    const p_vaddr = base + BigInt(at) * 0x10_0000n;
+    return { offset: 0x10_0000 * at, filesz: 0x9_9999, p_vaddr, p_memsz: 0xf_0000n, p_paddr: 0x10_0000n, p_flags: 7 };
+  });
+  const kernel = await loadKernel(buildElf({ header: { e_entry: base }, segments }));
+  const report = loadReport(kernel, { ...ABOUT, verbose: true }, PLAIN);
+  const row = "2  LOAD  RWX    0x200000..0x299999  0xffffffff80200000..0xffffffff802f0000  0x1000\n";
+  assertStringIncludes(report, row);
+  for (const line of report.split("\n")) assertLessOrEqual(line.length, 100);
+});
+
+testWithTools(["script"], "kload asks the terminal that it prints to for its width", async () => {
+  const words = ["run", "--no-prompt", "-A", "--config", pathOf("deno.json"), pathOf("cli.ts"), HELLO];
+  const run = [Deno.execPath(), ...words].map(quoted).join(" ");
+  for (const width of [60, 200]) {
+    const text = await runTool("script", ["-qc", `stty cols ${width}; NO_COLOR=1 ${run}`, "/dev/null"]);
+    const lines = text.trimEnd().split("\r\n");
+    const longest = Math.max(...lines.slice(1).map(({ length }) => length));
+    assertLessOrEqual(longest, width);
+    assertGreater(longest, width / 2);
+    const range = "0x3000..0x3028  0xffffffff80002000..0xffffffff80005640  0x1000  1 page copied, 3 zeroed";
+    assertEquals(text.includes(range), width === 200, text);
   }
 });
 
 Deno.test("the report on the example says what readelf says, and what was made of it", async () => {
   const kernel = await loadKernel(await Deno.readFile(HELLO));
-  const report = loadReport(kernel, {
-    name: "hello.elf",
-    rules: "default",
-    plugins: PRESET_PLUGINS("default"),
-    dump: { path: "m", size: 8192 },
-  }, PLAIN);
+  const report = loadReport(kernel, { ...ABOUT, name: "hello.elf", dump: { path: "m", size: 8192 } }, PLAIN);
   const expected = [
-    "hello.elf: ELF64 EXEC x86-64",
+    "file             ELF64 EXEC x86-64, 12,328 bytes read",
+    "rules            default",
     "entry point      0xffffffff80000000, physical 0x201000",
+    "kernel base      none, the addresses of the file are fixed",
     "TLS template     0xffffffff80002000: 16 bytes, 56 in memory, align 0x40",
     "entries in use: 0, 511",
     "2  LOAD       RW-    0x3000..0x3028  0xffffffff80002000..0xffffffff80005640  0x1000",
@@ -135,52 +192,87 @@ Deno.test("the report on the example says what readelf says, and what was made o
   for (const text of expected) assertStringIncludes(report, text);
 });
 
-Deno.test("the report escapes what a file's name could do to a terminal", async () => {
-  const kernel = await loadSegments([{ filesz: 0x100 }]);
-  const report = loadReport(kernel, {
-    name: "\x1b]0;title\x07.elf\n",
-    rules: "default",
-    plugins: PRESET_PLUGINS("default"),
-  }, PLAIN);
-  assert(report.startsWith("\\u001b]0;title\\u0007.elf\\u000a: "));
+const STACK: SegmentSpec = { p_type: PT_GNU_STACK, filesz: 0, p_flags: 7, p_vaddr: 0n };
+const VERDICTS: readonly (readonly [string, readonly SegmentSpec[], boolean, string])[] = [
+  ["nothing to say of", [{ filesz: 0x100 }], true, "loads"],
+  ["a remark of severity info", [{ filesz: 0x100, p_paddr: 0x20_0000n }], true, "loads"],
+  ["a warning", [{ filesz: 0x100 }, STACK], false, "loads, 1 warning"],
+  ["a warning, and --strict", [{ filesz: 0x100 }, STACK], true, "loads, 1 warning, status 1 as --strict asks"],
+  ["two warnings", [{ filesz: 0x100, p_vaddr: 0x50_0000n }, STACK], false, "loads, 2 warnings"],
+];
+
+for (const [what, segments, strict, verdict] of VERDICTS) {
+  Deno.test(`the report on a kernel with ${what} starts with "${verdict}"`, async () => {
+    const report = loadReport(await loadSegments(segments), { ...ABOUT, strict }, PLAIN);
+    assertEquals(report.split("\n")[0], `kernel.elf: ${verdict}`);
+  });
+}
+
+Deno.test("remarks of severity info are counted, and shown with -v", async () => {
+  const kernel = await loadSegments([{ filesz: 0x100, p_paddr: 0x20_0000n }]);
+  const hidden = loadReport(kernel, ABOUT, PLAIN);
+  assert(hidden.endsWith("\n\n  1 remark of severity info not shown; -v shows it\n"), hidden);
+  const shown = loadReport(kernel, { ...ABOUT, verbose: true }, PLAIN);
+  assertStringIncludes(shown, "\nDiagnostics\n  info[physical-address-ignored]: Program header 0: p_paddr 0x200000 ");
+  assert(!shown.includes("not shown"));
 });
 
-Deno.test("the report tells what plugins found, whatever it is", async () => {
+Deno.test("the report says that a kernel base is added, and names one that --kernel-base takes", async () => {
+  const file = await Deno.readFile(pathOf("examples/hello/hello-pie.elf"));
+  const kernel = await loadByPreset(readerOf(file), { rules: "default" });
+  const report = loadReport(kernel, ABOUT, PLAIN);
+  const [, base] = /kernel base +(0x[0-9a-f]+), added to every p_vaddr: chosen here, --kernel-base sets another\n/
+    .exec(report) ?? [];
+  const again = await loadByPreset(readerOf(file), { rules: "default", kernelBase: BigInt(base) });
+  assertEquals(again.entryPoint, kernel.entryPoint);
+  const about = { ...ABOUT, kernelBase: BigInt(base) };
+  assertMatch(
+    loadReport(again, about, PLAIN),
+    /kernel base +0x[0-9a-f]+, added to every p_vaddr: set by --kernel-base\n/,
+  );
+});
+
+Deno.test("ranges end at most at the last byte of the address space, and addresses have 64 bits", async () => {
+  const top = 0xffff_ffff_ffff_f000n;
+  const last = { filesz: 0x1000, p_vaddr: top };
+  const report = loadReport(await loadSegments([{ ...last, offset: 0x1000 }]), ABOUT, PLAIN);
+  assertStringIncludes(report, "0x1000..0x2000  0xfffffffffffff000..=0xffffffffffffffff  0x1000");
+  assertStringIncludes(report, "0xfffffffffffff000..=0xffffffffffffffff  0x201000");
+  const moved = { ...await loadSegments([{ filesz: 0x1000 }]), virtualAddressOffset: top } as Kernel;
+  assertStringIncludes(loadReport(moved, ABOUT, PLAIN), "  0x3ff000..0x400000  ");
+  const wrapping = await readHeaders(buildElf({ segments: [{ ...last, p_memsz: 0x3000n }] }));
+  const text = headersReport("a", wrapping, undefined, PLAIN, false);
+  assertStringIncludes(text, "0xfffffffffffff000..0x2000  0x1000\n       its virtual range wraps around 2^64\n");
+});
+
+Deno.test("the report escapes what a file's name could do to a terminal, and breaks no name", async () => {
   const kernel = await loadSegments([{ filesz: 0x100 }]);
-  const results = {
-    relocate: { counts: { R_X86_64_RELATIVE: 5 }, needed: [], at: 0x80_0000_0000n },
-    "kernel-stack": { size: 65536, executable: false },
-    notes: [{ owner: "GNU\x1b", desc: new Uint8Array([1, 0xab]) }, { owner: "Xen", desc: new Uint8Array(40) }],
-    many: { pages: Array.from({ length: 100 }, (_, at) => at), find: () => 1 },
-    long: "word ".repeat(1000),
-    nothing: { placement: undefined },
-  };
-  const report = loadReport({ ...kernel, results } as unknown as Kernel, {
-    name: "a",
-    rules: "default",
-    plugins: PRESET_PLUGINS("default"),
-  }, PLAIN);
-  const expected = [
-    "relocate      counts (R_X86_64_RELATIVE 5), needed none, at 0x8000000000",
-    "kernel-stack  size 65,536, executable false",
-    "(owner GNU\\u001b, desc 01ab), (owner Xen, desc",
-    "... of 40 bytes",
-    "many          pages (0, 1, 2, 3, 4, 5, 6, 7 and 92 more)\n",
-    "which --json has",
-  ];
-  for (const text of expected) assertStringIncludes(report, text);
-  assert(!report.includes("nothing"));
+  const report = loadReport(kernel, { ...ABOUT, name: "\x1b]0;title\x07.elf\n" }, PLAIN);
+  assert(report.startsWith("\\u001b]0;title\\u0007.elf\\u000a: loads\n"));
+  const name = `${"a folder/".repeat(12)}kernel.elf`;
+  const dump = { path: `${"a folder/".repeat(12)}memory.bin`, size: 4096 };
+  const long = loadReport(kernel, { ...ABOUT, name, dump }, PLAIN);
+  assert(long.startsWith(`${name}:\n  loads\n`), long);
+  assertStringIncludes(long, `dump             ${dump.path},\n`);
 });
 
 Deno.test("the report stays short for a file with thousands of segments, and quick", async () => {
   const segments = Array.from({ length: 20_000 }, (_, at): SegmentSpec => {
-    return { offset: 0, filesz: 1, p_vaddr: 0x40_0000n + BigInt(at) * 0x2000n };
+    const p_vaddr = 0x40_0000n + BigInt(at) * 0x2000n;
+    return { offset: 0, filesz: 1, p_vaddr, p_paddr: p_vaddr + 1n, p_flags: 7 };
   });
   const kernel = await loadKernel(buildElf({ segments }));
   const started = performance.now();
-  const lines = loadReport(kernel, { name: "many", rules: "default", plugins: PRESET_PLUGINS("default") }, PLAIN).split(
-    "\n",
-  );
-  assertLessOrEqual(lines.length, 110);
+  const lines = loadReport(kernel, { ...ABOUT, verbose: true }, PLAIN).split("\n");
+  assertLessOrEqual(lines.length, 250);
   assertLessOrEqual(performance.now() - started, 2000);
+});
+
+Deno.test("a dumped file with spaces in its name can be found in the report", async () => {
+  await withFile("a kernel.elf", await Deno.readFile(HELLO), async (path) => {
+    const headers = await readHeaders(await Deno.readFile(path));
+    const report = headersReport(path, headers, { diagnostics: [] }, paintFor(false, terminalPage(60)), false);
+    assertStringIncludes(report, path);
+    assertStringIncludes(report, "ELF64 EXEC x86-64, nothing to refuse in its headers");
+  });
 });

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { concat } from "@std/bytes/concat";
-import { tape } from "../../cli/input/rewindable_reader.ts";
+import { rewindable } from "../../cli/input/rewindable_reader.ts";
 import type { ByteReader } from "../../mod.ts";
 import { fileByte } from "../elf_builder.ts";
 
@@ -33,26 +33,26 @@ async function readAll(reader: ByteReader, step: number, most = Infinity): Promi
 }
 
 for (const [first, second] of [[64, 100], [100, 7], [1, 1000], [1000, 1]]) {
-  Deno.test(`a tape read in steps of ${first} gives the same again in steps of ${second}`, async () => {
+  Deno.test(`a rewindable reader read in steps of ${first} gives the same again in steps of ${second}`, async () => {
     const source = live();
-    const { reader, rewind } = tape(source);
+    const { reader, rewind } = rewindable(source);
     assertEquals(await readAll(reader, first, 300), BYTES.subarray(0, 300));
     assertEquals(source.taken(), 300);
     assertEquals(await readAll(rewind()!, second, 200), BYTES.subarray(0, 200));
-    assertEquals(source.taken(), 300, "nothing more is read for what is on tape");
+    assertEquals(source.taken(), 300, "nothing more is read for what is kept");
     assertEquals(await readAll(rewind()!, second), BYTES);
     assertEquals(await readAll(rewind()!, first), BYTES);
   });
 }
 
-Deno.test("a tape hands on the end, and does not take it for a byte", async () => {
-  const { reader, rewind } = tape({ read: () => null });
+Deno.test("a rewindable reader hands on the end, and does not take it for a byte", async () => {
+  const { reader, rewind } = rewindable({ read: () => null });
   assertEquals(await reader.read(new Uint8Array(8)), null);
   assertEquals(await rewind()!.read(new Uint8Array(8)), null);
 });
 
-Deno.test("a tape keeps nothing once more went by than it may keep", async () => {
-  const { reader, rewind } = tape(live(), 500);
+Deno.test("a rewindable reader keeps nothing once more was read than it may keep", async () => {
+  const { reader, rewind } = rewindable(live(), 500);
   await readAll(reader, 100, 500);
   const early = rewind();
   assert(early);

@@ -5,6 +5,7 @@ import { gzip, HELLO, kload, kloadJson } from "./kload.ts";
 const hello = await Deno.readFile(HELLO);
 const packed = await gzip(hello);
 const odd = buildElf({
+  header: { e_entry: 0x40_3800n },
   segments: [{ offset: 0x1800, filesz: 0x100, p_align: 3n, p_vaddr: 0x40_3800n }],
   length: 0x2000,
 });
@@ -43,7 +44,10 @@ Deno.test("a kernel comes from a URL, plain and gzipped, with the permission for
   const { json } = await kloadJson([HELLO]);
   await withServer(async (origin, permissions) => {
     for (const path of ["/hello.elf", "/hello.elf.gz", "/encoded", "/bytes"]) {
-      assertEquals(await kloadJson([origin + path], { permissions }), { status: 0, json }, path);
+      assertEquals(await kloadJson([origin + path], { permissions }), {
+        status: 0,
+        json: { ...json, name: origin + path },
+      }, path);
     }
     const inspected = await kloadJson(["inspect", `${origin}/hello.elf`], { permissions });
     assertEquals(inspected.json.bytesRead, 344);
@@ -61,7 +65,7 @@ Deno.test("an HTTP error fails with its status", async () => {
   await withServer(async (origin, permissions) => {
     const { status, stdout, stderr } = await kload([`${origin}/nowhere`], { permissions });
     assertEquals([status, stdout], [1, ""]);
-    assertStringIncludes(stderr, "error[response-not-ok]");
+    assertStringIncludes(stderr, `${origin}/nowhere: not loaded\nerror[response-not-ok]`);
     assertStringIncludes(stderr, "404 Not Found");
     const { json } = await kloadJson([`${origin}/nowhere`], { permissions });
     assertEquals(json.error.detail, { field: "its status", value: "404 Not Found" });
@@ -77,7 +81,7 @@ Deno.test("a body that breaks off or is empty fails", async () => {
 
 const UNREACHABLE: readonly (readonly [string, string, readonly string[], string])[] = [
   ["of no host", "http://kernel.invalid/x", ["-A"], ""],
-  ["that is none", "http://%%/x", ["-A"], "it is no valid URL"],
+  ["that is none", "http://%%/x", ["-A"], "it is not a valid URL"],
   ["without the permission", "http://127.0.0.1:1234/x", [], "--allow-net=127.0.0.1:1234"],
 ];
 

@@ -1,7 +1,8 @@
 /** Each fault of the original beside what the default rules do instead, shown with the same file. */
 
 import { assert, assertEquals, assertObjectMatch, assertRejects, assertStringIncludes } from "@std/assert";
-import { type ErrorCode, type LoadedKernel, LoadError, loadKernel, type LoadOptions, WRITABLE } from "../../mod.ts";
+import { type ErrorCode, type LoadedKernel, LoadError, loadKernel, type LoadOptions } from "../../mod.ts";
+import { WRITABLE } from "../../core/paging/mod.ts";
 import {
   ET_DYN,
   PF_R,

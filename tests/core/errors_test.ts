@@ -4,15 +4,15 @@ import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert
 import {
   type AnyPlugin,
   ascendingFrames,
-  ERROR_CODES,
   type ErrorCode,
   errorHint,
   LoadError,
   loadKernel,
   type LoadOptions,
   physicalMemory,
-  usedLevel4Entries,
 } from "../../mod.ts";
+import { ERROR_CODES } from "../../core/errors.ts";
+import { usedLevel4Entries } from "../../core/paging/mod.ts";
 import { LOAD_DIAGNOSTICS } from "../../core/stages/load_diagnostics.ts";
 import { ET_DYN, PT_DYNAMIC, PT_SHLIB, PT_TLS } from "../../core/elf/constants.ts";
 import { relocate } from "../../plugins/relocate.ts";

@@ -1,6 +1,7 @@
 import { assertEquals, assertLess } from "@std/assert";
-import { defaultPipeline, type Loading, loadKernel, type SegmentStage } from "../../mod.ts";
-import type { Base, Checked } from "../../mod.ts";
+import { loadKernel } from "../../mod.ts";
+import { defaultPipeline, type Loading, type SegmentStage } from "../../core/stages/mod.ts";
+import type { Base, Checked } from "../../core/stages/mod.ts";
 import { PF_R, PF_W } from "../../core/elf/constants.ts";
 import { buildElf } from "../elf_builder.ts";
 

@@ -2,7 +2,8 @@
 
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { PF_R, PF_W, PF_X } from "../../core/elf/constants.ts";
-import { loadKernel, type LoadOptions, RULES, type RuleSetName } from "../../mod.ts";
+import { loadKernel, type LoadOptions, type RuleSetName } from "../../mod.ts";
+import { RULES } from "../../core/rules.ts";
 import { openbsd } from "../../plugins/openbsd.ts";
 import { buildElf, fileByte, type SegmentSpec } from "../elf_builder.ts";
 import { runTool, testWithTools } from "../tools.ts";

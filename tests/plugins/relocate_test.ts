@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertNotEquals, assertObjectMatch, assertRejects } from "@std/assert";
 import { fromFileUrl } from "@std/path/from-file-url";
-import { type ErrorCode, LoadError, loadKernel, WRITABLE } from "../../mod.ts";
+import { type ErrorCode, LoadError, loadKernel } from "../../mod.ts";
+import { WRITABLE } from "../../core/paging/mod.ts";
 import { relocate } from "../../plugins/relocate.ts";
 import { relro } from "../../plugins/relro.ts";
 import { ET_DYN, PF_R, PF_W, PT_DYNAMIC, PT_LOAD } from "../../core/elf/constants.ts";

@@ -1,5 +1,6 @@
 import { assertEquals, assertObjectMatch, assertRejects } from "@std/assert";
-import { LoadError, loadKernel, WRITABLE } from "../../mod.ts";
+import { LoadError, loadKernel } from "../../mod.ts";
+import { WRITABLE } from "../../core/paging/mod.ts";
 import { relro } from "../../plugins/relro.ts";
 import { PF_R, PF_W, PT_GNU_RELRO } from "../../core/elf/constants.ts";
 import { buildElf, type SegmentSpec } from "../elf_builder.ts";

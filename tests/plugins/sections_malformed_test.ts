@@ -1,7 +1,8 @@
 /** Section tables that are damaged or odd: reported, or refused, and never costly. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { LoadError, type LoadOptions, physicalMemory, RULES, type RuleSetName } from "../../mod.ts";
+import { LoadError, type LoadOptions, physicalMemory, type RuleSetName } from "../../mod.ts";
+import { RULES } from "../../core/rules.ts";
 import { writeFileHeader } from "../elf_builder.ts";
 import {
   type FileSpec,

@@ -6,12 +6,11 @@ import {
   type AnyPlugin,
   LoadError,
   loadKernel,
-  NO_EXECUTE,
   physicalMemory,
-  PRESENT,
-  RULES,
   type RuleSetName,
 } from "../../mod.ts";
+import { NO_EXECUTE, PRESENT } from "../../core/paging/mod.ts";
+import { RULES } from "../../core/rules.ts";
 import { runTool, testWithTools } from "../tools.ts";
 import { type SectionHeader, sections } from "../../plugins/sections.ts";
 import { fileWith, FRAME, load, SHDR, SHT, slice, STRTAB, SYMTAB, TABLE_AT, WINDOW } from "./section_file.ts";

@@ -14,7 +14,7 @@ import {
   USER_ACCESSIBLE,
   WRITABLE,
   WRITE_THROUGH,
-} from "../../mod.ts";
+} from "../../core/paging/mod.ts";
 import type { Oracle, Permissions } from "./oracle.ts";
 
 const PAGE = 0x1000;

@@ -2,18 +2,18 @@
 
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import fc from "fast-check";
-import { frameLedger } from "../../core/memory/frame_allocator.ts";
+import { frameLedger } from "../../core/memory/frame_ledger.ts";
 import { createMapper } from "../../core/paging/mapper.ts";
 import {
   type AnyPlugin,
   ascendingFrames,
-  type Leaf,
   type LoadedKernel,
   LoadError,
   loadKernel,
   type LoadOptions,
   physicalMemory,
 } from "../../mod.ts";
+import type { Leaf } from "../../core/paging/mod.ts";
 import { presets } from "../../plugins/presets.ts";
 import { type Answer, answeredFiles, readOriginal } from "../original.ts";
 import { hasTool, testWithTools } from "../tools.ts";

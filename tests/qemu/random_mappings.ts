@@ -2,7 +2,9 @@
 
 import { assertEquals, assertInstanceOf } from "@std/assert";
 import fc from "fast-check";
-import { HUGE_PAGE, HUGE_PAGE_PAT, type Leaf, LoadError, type Mapper, type PageSize, PRESENT } from "../../mod.ts";
+import { LoadError } from "../../mod.ts";
+import { HUGE_PAGE, type Leaf, type Mapper, type PageSize, PRESENT } from "../../core/paging/mod.ts";
+import { HUGE_PAGE_PAT } from "../../core/paging/entry.ts";
 
 const PAGE = 0x1000;
 const MIB2 = 0x20_0000;

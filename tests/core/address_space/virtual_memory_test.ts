@@ -1,7 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { LoadError } from "../../../core/errors.ts";
-import { ascendingFrames, frameLedger } from "../../../core/memory/frame_allocator.ts";
+import { ascendingFrames } from "../../../core/memory/frame_allocator.ts";
+import { frameLedger } from "../../../core/memory/frame_ledger.ts";
 import { freshMemory } from "../../../core/memory/physical_memory.ts";
 import { createMapper } from "../../../core/paging/mapper.ts";
 import { readVirtual } from "../../../core/address_space/virtual_memory.ts";

@@ -4,7 +4,8 @@ import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/as
 import { LoadError } from "../../../core/errors.ts";
 import { PF_R, PF_X } from "../../../core/elf/constants.ts";
 import type { KernelSource } from "../../../core/intake/source.ts";
-import { defaultPipeline, loadKernel, type LoadOptions } from "../../../core/load_kernel.ts";
+import { loadKernel, type LoadOptions } from "../../../core/load_kernel.ts";
+import { defaultPipeline } from "../../../core/stages/default_pipeline.ts";
 import { buildElf } from "../../elf_builder.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -199,6 +200,24 @@ for (const [rules, options] of OPTIONS) {
     }
   });
 }
+
+Deno.test("an abort is heard between reads that never wait for anything", async () => {
+  const header = buildElf({ segments: [{ filesz: 0x100 }] });
+  for (const wait of [(count: number) => count, (count: number) => Promise.resolve(count)]) {
+    let at = 0;
+    const read = (into: Uint8Array) => {
+      if (performance.now() - start > 5000) throw new Error("the abort was not heard");
+      into.set(header.subarray(at, at + into.length));
+      const count = Math.min(into.length, 100);
+      at += count;
+      return wait(count);
+    };
+    const start = performance.now();
+    const signal = AbortSignal.timeout(50);
+    const load = loadKernel({ read }, { rules: "bootloader-0.10", signal });
+    assertStrictEquals(await load.then(() => undefined, (error) => error), signal.reason);
+  }
+});
 
 Deno.test("an abort does not wait for a stream whose cancel() never ends", async () => {
   const controller = new AbortController();

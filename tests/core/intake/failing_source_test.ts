@@ -1,4 +1,4 @@
-/** Sources that end early, fail, or do not keep to what was agreed. */
+/** Sources that end early or fail, when they are read or when they are let go. */
 
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { PF_R, PF_W, PF_X, PT_NOTE } from "../../../core/elf/constants.ts";
@@ -194,84 +194,7 @@ Deno.test("damaged gzip is the cause of source-failed", async () => {
   await settled();
 });
 
-// Sources that do not keep to what was agreed
-
-const WRONG_CHUNKS: readonly (readonly [string, unknown])[] = [
-  ["a string", "\x7fELF"],
-  ["an ArrayBuffer", new ArrayBuffer(64)],
-  ["a DataView", new DataView(new ArrayBuffer(64))],
-  ["an array", [0x7f, 0x45, 0x4c, 0x46]],
-  ["a Uint16Array", new Uint16Array(64)],
-  ["null", null],
-  ["a number", 64],
-];
-
-for (const [what, chunk] of WRONG_CHUNKS) {
-  Deno.test(`a chunk that is ${what} gives source-failed, and the stream is cancelled with that error`, async () => {
-    for (const before of [[], [FILE.slice(0, 0x1100)]]) {
-      const { stream, cancels } = watched([...before, chunk, FILE.slice(0x1100)]);
-      const error = await assertRejects(() => loadKernel(stream), LoadError);
-      assertStrictEquals(error.code, "source-failed");
-      assert(error.cause instanceof TypeError);
-      assertEquals([stream.locked, cancels.length], [false, 1]);
-      assertStrictEquals(cancels[0], error);
-    }
-  });
-}
-
-const WRONG_COUNTS: readonly unknown[] = [-1, 0.5, NaN, Infinity, undefined, "64", 2 ** 32, 5n, {}];
-
-for (const count of WRONG_COUNTS) {
-  Deno.test(`a reader that gives ${String(count)} as its count gives source-failed`, async () => {
-    for (const length of [0, 100, 0x1100]) {
-      for (const after of [() => count as number, () => Promise.resolve(count as number)]) {
-        const source = readerOf(FILE.slice(0, length), after);
-        const error = await assertRejects(() => loadKernel(source), LoadError);
-        assertStrictEquals(error.code, "source-failed");
-        assert(error.cause instanceof TypeError);
-      }
-    }
-  });
-}
-
-Deno.test("a reader that gives one byte more than the buffer holds gives source-failed", async () => {
-  for (const length of [0, 100, 0x1100]) {
-    const source = readerOf(FILE.slice(0, length), (into) => into.length + 1);
-    const error = await assertRejects(() => loadKernel(source), LoadError);
-    assertStrictEquals(error.code, "source-failed");
-    assert(error.cause instanceof TypeError);
-  }
-});
-
-Deno.test("a reader that gives 0 bytes for ever gives source-failed after a bounded number of reads", async () => {
-  for (const length of [0, 100, 0x1100]) {
-    for (const zero of [() => 0, () => Promise.resolve(0)]) {
-      let reads = 0;
-      const source = readerOf(FILE.slice(0, length), () => (reads++, zero()));
-      const error = await assertRejects(() => loadKernel(source), LoadError);
-      assertStrictEquals(error.code, "source-failed");
-      assert(error.cause instanceof TypeError);
-      assert(reads <= 100_000, `${reads} reads`);
-    }
-  }
-});
-
-Deno.test("a stream that gives empty chunks for ever gives source-failed after a bounded number of chunks", async () => {
-  const most = 100_000;
-  for (const length of [0, 100, 0x1100]) {
-    let pulls = 0;
-    const chunks = length > 0 ? [FILE.slice(0, length)] : [];
-    const { stream, cancels } = watched(chunks, (controller) => {
-      if (++pulls <= most) controller.enqueue(new Uint8Array());
-      else controller.error(new Error("too many pulls"));
-    });
-    const error = await assertRejects(() => loadKernel(stream), LoadError);
-    assertStrictEquals(error.code, "source-failed");
-    assert(pulls <= most, "the stream was pulled on and on");
-    assert(error.cause instanceof TypeError);
-    assertEquals([stream.locked, cancels.length], [false, 1]);
-  }
-});
+// Letting go
 
 Deno.test("a stream whose cancel() fails does not hide why the file was refused, nor spoil a load", async () => {
   const failing = (file: Bytes) => {
@@ -289,6 +212,32 @@ Deno.test("a stream whose cancel() fails does not hide why the file was refused,
   const stream = failing(FILE);
   assertStrictEquals((await loadKernel(stream)).entryPoint, 0x40_0000n);
   assertStrictEquals(stream.locked, false);
+  await settled();
+});
+
+Deno.test("a stream of another make whose cancel() and releaseLock() throw spoils neither a load nor a refusal", async () => {
+  const throwing = (file: Bytes) => {
+    const fail = (): never => {
+      throw new Error("cannot let go");
+    };
+    let sent = false;
+    const read = () => Promise.resolve(sent ? { done: true } : (sent = true, { value: file.slice(), done: false }));
+    const stream = { locked: false, getReader: () => ({ read, cancel: fail, releaseLock: fail }) };
+    return stream as unknown as ReadableStream<Bytes>;
+  };
+  assertStrictEquals((await loadKernel(throwing(FILE))).entryPoint, 0x40_0000n);
+  assertStrictEquals((await assertRejects(() => loadKernel(throwing(new Uint8Array(64))), LoadError)).code, "not-elf");
+});
+
+Deno.test("a response that is refused and whose body cannot be cancelled is refused all the same", async () => {
+  const cancel = () => {
+    throw new Error("cannot cancel");
+  };
+  for (const body of [null, undefined, {}, { cancel }, { cancel: () => Promise.reject(new Error("later")) }]) {
+    const response = { ok: false, status: 500, statusText: "", body, arrayBuffer: () => {} };
+    const error = await assertRejects(() => loadKernel(response as unknown as Response), LoadError);
+    assertStrictEquals(error.code, "response-not-ok");
+  }
   await settled();
 });
 

@@ -5,8 +5,10 @@ import { equals } from "@std/bytes/equals";
 import { PF_R, PF_W, PF_X, PT_NOTE } from "../../../core/elf/constants.ts";
 import { type ErrorCode, LoadError } from "../../../core/errors.ts";
 import type { ByteReader } from "../../../core/intake/source.ts";
-import { type LoadedKernel, loadKernel, type LoadOptions } from "../../../core/load_kernel.ts";
+import { loadKernel, type LoadOptions } from "../../../core/load_kernel.ts";
+import type { LoadedKernel } from "../../../core/loaded_kernel.ts";
 import { physicalMemory } from "../../../core/memory/physical_memory.ts";
+import { readHeaders } from "../../../core/read_headers.ts";
 import type { RuleSetName } from "../../../core/rules.ts";
 import { buildElf, type ElfSpec, fileByte, writeFileHeader } from "../../elf_builder.ts";
 
@@ -55,17 +57,21 @@ function fileRecorder(file: Bytes, shortBy = Infinity): Recorder {
 /** A stream that counts its pulls and tells of being cancelled; `chunk(n)` is its nth chunk, `undefined` its end. */
 function countingStream(
   chunk: (pull: number) => Bytes | undefined,
+  type?: "bytes",
 ): { readonly stream: ReadableStream<Bytes>; readonly pulls: () => number; readonly cancels: unknown[] } {
   let pulls = 0;
   const cancels: unknown[] = [];
-  const stream = new ReadableStream<Bytes>({
-    pull: (controller) => {
+  const source = {
+    pull: (controller: { readonly enqueue: (chunk: Bytes) => void; readonly close: () => void }) => {
       const next = chunk(pulls++);
       if (next) controller.enqueue(next);
       else controller.close();
     },
-    cancel: (reason) => void cancels.push(reason),
-  }, { highWaterMark: 0 });
+    cancel: (reason: unknown) => void cancels.push(reason),
+  };
+  const stream = type
+    ? new ReadableStream({ type, ...source }) as ReadableStream<Bytes>
+    : new ReadableStream<Bytes>(source, { highWaterMark: 0 });
   return { stream, pulls: () => pulls, cancels };
 }
 
@@ -160,15 +166,27 @@ Deno.test("bootloader-0.10: a reader gives the whole file", async () => {
   assertEquals([kernel.bytesRead, source.given()], [FILE.length, FILE.length]);
 });
 
-Deno.test("default: no chunk is asked of a stream behind the one with the last byte that is needed", async () => {
-  for (const size of [1, 100, 0x1000, NEEDED - 1, NEEDED, NEEDED + 1, FILE.length]) {
-    const { stream, pulls, cancels } = countingStream(slices(FILE, size));
-    const kernel = await loadKernel(stream);
-    const chunks = Math.ceil(NEEDED / size);
-    assertEquals([pulls(), kernel.bytesRead], [chunks, Math.min(chunks * size, FILE.length)], `chunks of ${size}`);
-    assertEquals([cancels.length, stream.locked], [1, false]);
-  }
-});
+for (const type of [undefined, "bytes"] as const) {
+  const kind = type ? "byte stream" : "stream";
+  Deno.test(`default: no chunk is asked of a ${kind} after the one with the last byte that is needed`, async () => {
+    for (const size of [1, 100, 0x1000, NEEDED - 1, NEEDED, NEEDED + 1, FILE.length]) {
+      const { stream, pulls, cancels } = countingStream(slices(FILE, size), type);
+      const kernel = await loadKernel(stream);
+      const chunks = Math.ceil(NEEDED / size);
+      assertEquals([pulls(), kernel.bytesRead], [chunks, Math.min(chunks * size, FILE.length)], `chunks of ${size}`);
+      assertEquals([cancels.length, stream.locked], [1, false]);
+    }
+  });
+
+  Deno.test(`a ${kind} gives its headers in whole chunks, and is cancelled`, async () => {
+    for (const size of [1, 100, 0x1000, FILE.length]) {
+      const { stream, pulls, cancels } = countingStream(slices(FILE, size), type);
+      const chunks = Math.ceil((64 + 3 * 56) / size);
+      assertStrictEquals((await readHeaders(stream)).bytesRead, chunks * size);
+      assertEquals([pulls(), cancels.length, stream.locked], [chunks, 1, false]);
+    }
+  });
+}
 
 Deno.test("bootloader-0.10: a stream is read to its end", async () => {
   const { stream, pulls, cancels } = countingStream(slices(FILE, 0x1000));

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { equals } from "@std/bytes/equals";
 import fc from "fast-check";
-import { ascendingFrames, type FrameAllocator, frameLedger } from "../../../core/memory/frame_allocator.ts";
+import { ascendingFrames, type FrameAllocator } from "../../../core/memory/frame_allocator.ts";
+import { frameLedger } from "../../../core/memory/frame_ledger.ts";
 import { physicalMemory } from "../../../core/memory/physical_memory.ts";
 
 const PAGE = 0x1000;

@@ -4,10 +4,13 @@ import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/as
 import { equals } from "@std/bytes/equals";
 import { PF_R, PF_W, PF_X } from "../../../core/elf/constants.ts";
 import { LoadError } from "../../../core/errors.ts";
-import { defaultPipeline, type LoadedKernel, loadKernel, type LoadOptions } from "../../../core/load_kernel.ts";
+import { loadKernel, type LoadOptions } from "../../../core/load_kernel.ts";
+import { defaultPipeline } from "../../../core/stages/default_pipeline.ts";
+import type { LoadedKernel } from "../../../core/loaded_kernel.ts";
 import { ascendingFrames, type FrameAllocator, type FrameOwner } from "../../../core/memory/frame_allocator.ts";
 import { physicalMemory } from "../../../core/memory/physical_memory.ts";
-import type { Checked, Loading, SegmentStage } from "../../../core/pipeline/stage.ts";
+import type { SegmentStage } from "../../../core/pipeline/stage.ts";
+import type { Checked, Loading } from "../../../core/pipeline/context.ts";
 import type { RuleSetName } from "../../../core/rules.ts";
 import { buildElf } from "../../elf_builder.ts";
 

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { equals } from "@std/bytes/equals";
 import { PF_R, PF_W, PF_X } from "../../../core/elf/constants.ts";
-import { type LoadedKernel, loadKernel, type LoadOptions } from "../../../core/load_kernel.ts";
+import { loadKernel, type LoadOptions } from "../../../core/load_kernel.ts";
+import type { LoadedKernel } from "../../../core/loaded_kernel.ts";
 import {
   containsFrame,
   freshMemory,

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { ascendingFrames, frameLedger } from "../../../core/memory/frame_allocator.ts";
+import { ascendingFrames } from "../../../core/memory/frame_allocator.ts";
+import { frameLedger } from "../../../core/memory/frame_ledger.ts";
 import { freshMemory, type PhysicalMemory } from "../../../core/memory/physical_memory.ts";
 import { createMapper, type Mapper } from "../../../core/paging/mapper.ts";
 import { GIB, MIB2, NX, P, PAGE, PS, U, W } from "./bits.ts";

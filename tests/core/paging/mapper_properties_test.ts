@@ -1,7 +1,8 @@
 import { assertEquals, assertInstanceOf } from "@std/assert";
 import fc from "fast-check";
 import { LoadError } from "../../../core/errors.ts";
-import { ascendingFrames, frameLedger } from "../../../core/memory/frame_allocator.ts";
+import { ascendingFrames } from "../../../core/memory/frame_allocator.ts";
+import { frameLedger } from "../../../core/memory/frame_ledger.ts";
 import { freshMemory, type PhysicalMemory } from "../../../core/memory/physical_memory.ts";
 import type { Leaf } from "../../../core/paging/listing.ts";
 import { createMapper, type MapOptions, type Mapper, type WalkStep } from "../../../core/paging/mapper.ts";

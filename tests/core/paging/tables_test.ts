@@ -1,6 +1,7 @@
 import { assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
 import { LoadError } from "../../../core/errors.ts";
-import { ascendingFrames, frameLedger } from "../../../core/memory/frame_allocator.ts";
+import { ascendingFrames } from "../../../core/memory/frame_allocator.ts";
+import { frameLedger } from "../../../core/memory/frame_ledger.ts";
 import { freshMemory, type PhysicalMemory } from "../../../core/memory/physical_memory.ts";
 import { createMapper } from "../../../core/paging/mapper.ts";
 

@@ -1,10 +1,12 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { PF_R, PF_W, PF_X, PT_NOTE, PT_TLS } from "../../../core/elf/constants.ts";
 import { LoadError } from "../../../core/errors.ts";
-import { defaultPipeline, loadKernel } from "../../../core/load_kernel.ts";
+import { loadKernel } from "../../../core/load_kernel.ts";
+import { defaultPipeline } from "../../../core/stages/default_pipeline.ts";
 import { forEachProgramHeader } from "../../../core/pipeline/for_each_program_header.ts";
 import type { Pipeline } from "../../../core/pipeline/pipeline.ts";
-import type { Base, Checked, Loading, SegmentStage } from "../../../core/pipeline/stage.ts";
+import type { SegmentStage } from "../../../core/pipeline/stage.ts";
+import type { Base, Checked, Loading } from "../../../core/pipeline/context.ts";
 import { buildElf, type SegmentSpec } from "../../elf_builder.ts";
 
 const SEGMENTS: readonly SegmentSpec[] = [

@@ -1,7 +1,8 @@
 /** Pipelines as values, and the check of their order before a load. */
 
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
-import { defaultPipeline, loadKernel } from "../../../core/load_kernel.ts";
+import { loadKernel } from "../../../core/load_kernel.ts";
+import { defaultPipeline } from "../../../core/stages/default_pipeline.ts";
 import { buildElf } from "../../elf_builder.ts";
 import { type Pipeline, pipeline } from "../../../core/pipeline/pipeline.ts";
 import type { ImageStage, SegmentStage, Stage } from "../../../core/pipeline/stage.ts";

@@ -1,6 +1,7 @@
 /** What the compiler knows of pipelines: this file compiles only where it accepts the right ones and refuses the others. */
 
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { loadKernel } from "../../../mod.ts";
 import {
   type Base,
   bssFixup,
@@ -8,7 +9,6 @@ import {
   defaultPipeline,
   type ImageStage,
   l4Usage,
-  loadKernel,
   mapLoad,
   parse,
   pipeline,
@@ -16,8 +16,8 @@ import {
   type SegmentStage,
   type Stage,
   tlsExtract,
-  type UsedLevel4Entries,
-} from "../../../mod.ts";
+} from "../../../core/stages/mod.ts";
+import type { UsedLevel4Entries } from "../../../core/paging/mod.ts";
 import { buildElf } from "../../elf_builder.ts";
 
 /** Compiles only where the two types are one. */

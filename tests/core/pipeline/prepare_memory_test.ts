@@ -5,9 +5,10 @@ import { assertRejects, assertStrictEquals } from "@std/assert";
 import { equals } from "@std/bytes/equals";
 import { PF_R, PF_W, PF_X } from "../../../core/elf/constants.ts";
 import { LoadError } from "../../../core/errors.ts";
-import { type LoadedKernel, loadKernel, type LoadOptions } from "../../../core/load_kernel.ts";
+import { loadKernel, type LoadOptions } from "../../../core/load_kernel.ts";
+import type { LoadedKernel } from "../../../core/loaded_kernel.ts";
 import { physicalMemory } from "../../../core/memory/physical_memory.ts";
-import { isMisaligned } from "../../../core/pipeline/prepare_memory.ts";
+import { isMisaligned } from "../../../core/elf/program_header.ts";
 import type { RuleSetName } from "../../../core/rules.ts";
 import { buildElf } from "../../elf_builder.ts";
 

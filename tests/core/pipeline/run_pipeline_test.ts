@@ -5,20 +5,12 @@ import { equals } from "@std/bytes/equals";
 import { PF_R, PF_W, PF_X, PT_NOTE, PT_TLS } from "../../../core/elf/constants.ts";
 import type { ErrorPlace } from "../../../core/error_details.ts";
 import { LoadError } from "../../../core/errors.ts";
-import { defaultPipeline, type LoadedKernel, loadKernel } from "../../../core/load_kernel.ts";
+import { loadKernel } from "../../../core/load_kernel.ts";
+import { defaultPipeline } from "../../../core/stages/default_pipeline.ts";
+import type { LoadedKernel } from "../../../core/loaded_kernel.ts";
 import { type Pipeline, pipeline } from "../../../core/pipeline/pipeline.ts";
-import type {
-  AnyImageStage,
-  AnySegmentStage,
-  Base,
-  Checked,
-  ImageStage,
-  Loading,
-  Parsed,
-  SegmentStage,
-  Stage,
-  TlsExtracted,
-} from "../../../core/pipeline/stage.ts";
+import type { AnyImageStage, AnySegmentStage, ImageStage, SegmentStage, Stage } from "../../../core/pipeline/stage.ts";
+import type { Base, Checked, Loading, Parsed, TlsExtracted } from "../../../core/pipeline/context.ts";
 import type { RuleSetName } from "../../../core/rules.ts";
 import { buildElf } from "../../elf_builder.ts";
 

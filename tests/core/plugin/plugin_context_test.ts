@@ -3,17 +3,11 @@
 import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
 import { PF_R, PF_W, PF_X } from "../../../core/elf/constants.ts";
 import type { Segment } from "../../../core/elf/program_header.ts";
-import type { AnyPlugin, Phase, Plugin, PluginContext } from "../../../core/plugin/plugin.ts";
-import {
-  type LoadedKernel,
-  LoadError,
-  loadKernel,
-  type LoadOptions,
-  NO_EXECUTE,
-  PRESENT,
-  RULES,
-  type RuleSetName,
-} from "../../../mod.ts";
+import type { AnyPlugin, Phase, Plugin } from "../../../core/plugin/plugin.ts";
+import type { PluginContext } from "../../../core/plugin/plugin_context.ts";
+import { type LoadedKernel, LoadError, loadKernel, type LoadOptions, type RuleSetName } from "../../../mod.ts";
+import { NO_EXECUTE, PRESENT } from "../../../core/paging/mod.ts";
+import { RULES } from "../../../core/rules.ts";
 import { buildElf, fileByte } from "../../elf_builder.ts";
 
 const MINE = 0x6000_0001;

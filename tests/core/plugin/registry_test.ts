@@ -4,7 +4,8 @@ import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/as
 import { PT_NOTE } from "../../../core/elf/constants.ts";
 import type { FileHeader } from "../../../core/elf/file_header.ts";
 import type { AnyPlugin, Handler, Phase, Plugin, PluginEntry } from "../../../core/plugin/plugin.ts";
-import { type AnyImageStage, type ImageStage, LoadError, loadKernel, type RuleSetName } from "../../../mod.ts";
+import { type AnyImageStage, LoadError, loadKernel, type RuleSetName } from "../../../mod.ts";
+import type { ImageStage } from "../../../core/stages/mod.ts";
 import { buildElf, type SegmentSpec } from "../../elf_builder.ts";
 
 const A = 0x6000_0001;

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { LoadError } from "../../../core/errors.ts";
-import { ascendingFrames, type FrameAllocator, frameLedger } from "../../../core/memory/frame_allocator.ts";
+import { ascendingFrames, type FrameAllocator } from "../../../core/memory/frame_allocator.ts";
+import { frameLedger } from "../../../core/memory/frame_ledger.ts";
 import { physicalMemory } from "../../../core/memory/physical_memory.ts";
 import { createMapper } from "../../../core/paging/mapper.ts";
 import { leafFlags, mapFresh, mapPages, sharedFrame } from "../../../core/address_space/map_pages.ts";

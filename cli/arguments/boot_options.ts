@@ -1,0 +1,53 @@
+/**
+ * The flags of `run`, `image` and `dump` that give a kernel more than its segments.
+ *
+ * @module
+ */
+
+import type { Arguments } from "./parse_arguments.ts";
+import { parsePageAddress, parsePages, valueError } from "./numbers.ts";
+import { readValue } from "./read_value.ts";
+
+const PAGE_SIZE = 4096;
+
+/** The longest side of a framebuffer, in pixels. */
+const MAX_SIDE = 16384;
+
+/** What a kernel gets besides its segments. */
+export interface BootFlags {
+  /** Number of bytes of the stack, a multiple of 4096. */
+  readonly stackSize?: number;
+  /** Present if all of physical memory is to be mapped: at the virtual address, or in a free range without one. */
+  readonly physicalMemory?: { readonly address?: bigint };
+  /** Whether physical memory is to be mapped at its own addresses too. */
+  readonly identity: boolean;
+  /** The size of the framebuffer in pixels, if there is to be one. */
+  readonly framebuffer?: { readonly width: number; readonly height: number };
+  /** The path of the ramdisk's file, if there is to be one. */
+  readonly ramdisk?: string;
+}
+
+/**
+ * Reads the values of these flags.
+ *
+ * @param args The arguments of `run`, `image` or `dump`.
+ * @returns What the flags ask for.
+ * @throws {CliError} "usage" if a value is malformed or out of bounds.
+ */
+export function bootFlags({ values, switches }: Arguments): BootFlags {
+  const address = readValue(values, "physical-memory", parsePageAddress);
+  return {
+    stackSize: readValue(values, "stack-size", (flag, text) => parsePages(flag, text, PAGE_SIZE)),
+    physicalMemory: switches.has("physical-memory") ? { address } : undefined,
+    identity: switches.has("identity"),
+    framebuffer: readValue(values, "framebuffer", parseResolution),
+    ramdisk: values.get("ramdisk"),
+  };
+}
+
+function parseResolution(flag: string, text: string): { readonly width: number; readonly height: number } {
+  const [, width, height] = (/^([0-9]+)x([0-9]+)$/i.exec(text) ?? []).map(Number);
+  const fits = [width, height].every((side) => side >= 1 && side <= MAX_SIDE);
+  if (fits) return { width, height };
+  throw valueError(flag, text, `must be WIDTHxHEIGHT in pixels, such as 1024x768, each 1 to ${MAX_SIDE}`);
+}

@@ -1,0 +1,27 @@
+/**
+ * Values that are one of a few words.
+ *
+ * @module
+ */
+
+import { closestString } from "@std/text/closest-string";
+import { levenshteinDistance } from "@std/text/levenshtein-distance";
+import { valueError } from "./numbers.ts";
+
+/**
+ * Reads a value that is one of a few words.
+ *
+ * @param flag The flag's name, without the dashes.
+ * @param text Its value.
+ * @param choices The words.
+ * @returns The word.
+ * @throws {CliError} "usage" if it is none of them.
+ */
+export function parseChoice<T extends string>(flag: string, text: string, choices: readonly T[]): T {
+  const found = choices.find((choice) => choice === text);
+  if (found !== undefined) return found;
+  const guess = closestString(text, choices);
+  const isClose = levenshteinDistance(text, guess) < guess.length / 2;
+  const hint = isClose ? `Did you mean --${flag} ${guess}?` : undefined;
+  throw valueError(flag, text, `must be one of ${choices.join(", ")}`, hint);
+}

@@ -1,0 +1,50 @@
+/**
+ * What to write in place of an import that nothing resolves. Imports of a plugin are resolved by what kload was started
+ * with: an import map, or kload's own configuration. A configuration next to the plugin is not read.
+ *
+ * @module
+ */
+
+import { closestString } from "@std/text/closest-string";
+import config from "../../deno.json" with { type: "json" };
+
+/** An import that nothing resolves. */
+export interface UnresolvedImport {
+  /** The import's specifier. */
+  readonly specifier: string;
+  /** What to write in its place. */
+  readonly hint: string;
+}
+
+/**
+ * Recognises the error of an import by a bare name.
+ *
+ * @param message The first line of the error's message.
+ * @param home Where kload's own modules lie, its folder's URL.
+ * @returns The import, or `undefined` if the message is about something else.
+ */
+export function unresolvedImport(
+  message: string,
+  home: string = new URL("../../", import.meta.url).href,
+): UnresolvedImport | undefined {
+  const bare = /^Import "([^"]+)" not a dependency/.exec(message)?.[1];
+  if (bare !== undefined) return { specifier: bare, hint: hintFor(bare, home) };
+  const path = /^Unknown export '\.([^']*)' for '@kload\/kload[@']/.exec(message)?.[1];
+  return path === undefined ? undefined : { specifier: config.name + path, hint: hintFor(config.name + path, home) };
+}
+
+function hintFor(specifier: string, home: string): string {
+  if (specifier !== config.name && !specifier.startsWith(`${config.name}/`)) {
+    const guesses = specifier.startsWith("@std/") ? `"jsr:${specifier}"` : `"npm:${specifier}" or "jsr:${specifier}"`;
+    return `Import ${guesses} instead: a configuration next to the plugin is not read.`;
+  }
+  const modules: Readonly<Record<string, string>> = config.exports;
+  const file = modules[`.${specifier.slice(config.name.length)}`];
+  if (file === undefined) {
+    const names = Object.keys(modules).map((name) => config.name + name.slice(1));
+    return `kload has no such module. Did you mean "${closestString(specifier, names)}"?`;
+  }
+  return home.startsWith("file:")
+    ? `Import "${new URL(file, home)}" instead, or install kload with --import-map links/import_map.json.`
+    : `Import "jsr:${specifier}" instead, or install kload with the import map that docs/plugins.md gives.`;
+}

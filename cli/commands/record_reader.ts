@@ -1,0 +1,46 @@
+/**
+ * A reader that keeps what is read.
+ *
+ * @module
+ */
+
+import type { ByteReader } from "../../mod.ts";
+
+/** A reader, and a copy of what was read from it. */
+export interface Recording {
+  /** Reads the source. */
+  readonly reader: ByteReader;
+  /** The bytes that were read so far, up to the limit: a view that the next read may replace. */
+  readonly bytes: () => Uint8Array;
+}
+
+/**
+ * Wraps a reader to keep the first bytes that are read from it.
+ *
+ * @param source The reader.
+ * @param limit The most bytes to keep.
+ * @returns The reader in its place, and the bytes.
+ */
+export function recordReader(source: ByteReader, limit: number): Recording {
+  let kept = new Uint8Array(2 ** 16);
+  let length = 0;
+  const keep = (bytes: Uint8Array): void => {
+    if (length + bytes.length > kept.length) {
+      const grown = new Uint8Array(Math.min(limit, Math.max(2 * kept.length, length + bytes.length)));
+      grown.set(kept.subarray(0, length));
+      kept = grown;
+    }
+    kept.set(bytes, length);
+    length += bytes.length;
+  };
+  return {
+    reader: {
+      read: async (buffer) => {
+        const count = await source.read(buffer);
+        if (count !== null) keep(buffer.subarray(0, Math.min(count, limit - length)));
+        return count;
+      },
+    },
+    bytes: () => kept.subarray(0, length),
+  };
+}

@@ -1,0 +1,46 @@
+/**
+ * Reading chunks as if they were a file.
+ *
+ * @module
+ */
+
+import type { ByteReader } from "../../mod.ts";
+
+/** A reader that is to be closed. */
+export interface ClosableReader extends ByteReader {
+  /** Lets go of what is read. */
+  readonly close: () => void;
+}
+
+/**
+ * A reader over chunks.
+ *
+ * @param next Returns the next chunk, `undefined` at the end.
+ * @returns The reader.
+ */
+export function chunkReader(next: () => Promise<Uint8Array | undefined>): ByteReader {
+  let chunk: Uint8Array | undefined = new Uint8Array();
+  const read = async (buffer: Uint8Array): Promise<number | null> => {
+    while (chunk?.length === 0) chunk = await next();
+    if (!chunk) return null;
+    const piece = chunk.subarray(0, buffer.length);
+    buffer.set(piece);
+    chunk = chunk.subarray(piece.length);
+    return piece.length;
+  };
+  return { read };
+}
+
+/**
+ * A reader over a stream.
+ *
+ * @param stream The stream; it is locked from now on, and cancelled by `close()`.
+ * @returns The reader.
+ */
+export function streamReader(stream: ReadableStream<Uint8Array>): ClosableReader {
+  const chunks = stream.getReader();
+  return {
+    ...chunkReader(async () => (await chunks.read()).value),
+    close: () => void chunks.cancel().catch(() => {}),
+  };
+}

@@ -1,0 +1,92 @@
+/**
+ * gzip, inflated member by member as `gzip -d` does (RFC 1952, "GZIP file format specification").
+ *
+ * @module
+ */
+
+import { crc32, createInflateRaw, type InflateRaw } from "node:zlib";
+import type { ByteReader } from "../../mod.ts";
+import { chunkReader, type ClosableReader } from "./chunk_reader.ts";
+import { cutOff, damaged, takeAll, takeHeader } from "./gzip_header.ts";
+import { type PackedInput, packedInput } from "./packed_input.ts";
+
+/** The most bytes that the inflater hands out at a time. */
+const PIECE_SIZE = 2 ** 16;
+
+/**
+ * Inflates gzip data. Zero padding and other bytes after the last member are ignored. No more is inflated than what is
+ * read, and one piece.
+ *
+ * @param packed Reads the gzip data, which starts with a member.
+ * @returns Reads the bytes of all members; `close()` stops the inflating. A read rejects if the data is damaged: what
+ * was read before is not to be trusted then.
+ */
+export function inflate(packed: ByteReader): ClosableReader {
+  const pieces = members(packedInput(packed));
+  let failure: Promise<never> | undefined;
+  const next = async (): Promise<Uint8Array | undefined> => {
+    if (failure) return await failure;
+    try {
+      return (await pieces.next()).value;
+    } catch (error) {
+      failure = Promise.reject(error); // a generator that failed would only end when it is asked again
+      return await failure;
+    }
+  };
+  return { ...chunkReader(next), close: () => void pieces.return(undefined).catch(() => {}) };
+}
+
+async function* members(input: PackedInput): AsyncGenerator<Uint8Array, undefined> {
+  while (await takeHeader(input)) {
+    let checksum = 0;
+    let size = 0;
+    for await (const piece of inflateData(input)) {
+      checksum = crc32(piece, checksum);
+      size += piece.length;
+      yield piece;
+    }
+    await checkTrailer(input, checksum, size);
+  }
+}
+
+/** Inflates the compressed blocks of one member, up to the last of them. */
+async function* inflateData(input: PackedInput): AsyncGenerator<Uint8Array> {
+  const inflater = createInflateRaw({ chunkSize: PIECE_SIZE });
+  if (inflater.bytesWritten === undefined) throw new Error("gzip cannot be read by this version of Deno: update it");
+  const fed = feed(inflater, input).catch((error) => void inflater.destroy(error));
+  try {
+    for await (const piece of inflater) yield piece;
+  } catch (error) {
+    throw dataError(error) ?? error;
+  }
+  await fed;
+}
+
+/** Feeds the inflater until it has had the last block, and puts back what it left of the bytes after that. */
+async function feed(inflater: InflateRaw, input: PackedInput): Promise<void> {
+  const ended = new Promise((resolve) => inflater.once("end", resolve));
+  for (let given = 0;;) {
+    const bytes = await input.next();
+    if (bytes.length === 0) return void inflater.end();
+    const taken = new Promise((resolve) => inflater.write(bytes, resolve));
+    await Promise.race([taken, ended]);
+    given += bytes.length;
+    const left = given - inflater.bytesWritten;
+    if (left > 0) return input.putBack(bytes.subarray(bytes.length - left));
+  }
+}
+
+/** What zlib's errors say of the data; `undefined` for errors of another kind. */
+function dataError(error: unknown): Error | undefined {
+  if (!(error instanceof Error) || !("code" in error)) return undefined;
+  if (error.code === "Z_BUF_ERROR") return cutOff();
+  return error.code === "Z_DATA_ERROR" ? damaged(error.message) : undefined;
+}
+
+/** Compares a member's CRC32 and ISIZE ("Member header and trailer") with what was inflated. */
+async function checkTrailer(input: PackedInput, checksum: number, size: number): Promise<void> {
+  const { buffer, byteOffset } = await takeAll(input, 8);
+  const trailer = new DataView(buffer, byteOffset, 8);
+  if (trailer.getUint32(0, true) !== checksum) throw damaged("the checksum of its content differs");
+  if (trailer.getUint32(4, true) !== size % 2 ** 32) throw damaged("the size of its content differs");
+}

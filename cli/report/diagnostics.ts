@@ -1,0 +1,102 @@
+/**
+ * Diagnostics as remarks of a report: repeats of one become one remark that names all its program headers.
+ *
+ * @module
+ */
+
+import type { Diagnostic } from "../../mod.ts";
+import type { Paint } from "../output/paint.ts";
+import { count, grouped, indexRanges, listed } from "../output/text.ts";
+import { remarkLines } from "./report_parts.ts";
+
+/** The most remarks that are shown; `--json` lists them all. */
+const MOST_REMARKS = 20;
+
+/** Diagnostics that differ in their program header alone. */
+interface Remark extends Pick<Diagnostic, "code" | "severity" | "message" | "hint"> {
+  /** Indices of the program headers, ascending; none if it concerns none. */
+  readonly indices: readonly number[];
+}
+
+/**
+ * Summarises diagnostics for a verdict.
+ *
+ * @param diagnostics The diagnostics.
+ * @returns Such as ["2 warnings"]; nothing if there is no warning.
+ */
+export function warningCount(diagnostics: readonly Diagnostic[]): readonly string[] {
+  const warnings = remarksOf(diagnostics).filter(({ severity }) => severity === "warning");
+  return warnings.length === 0 ? [] : [count(warnings.length, "warning")];
+}
+
+/**
+ * Lays out the diagnostics that are to be shown, and says how many are not.
+ *
+ * @param diagnostics The diagnostics.
+ * @param paint The colours and the width.
+ * @param verbose Whether to show those of severity "info" too.
+ * @returns The lines; none without diagnostics.
+ */
+export function diagnosticLines(
+  diagnostics: readonly Diagnostic[],
+  paint: Paint,
+  verbose: boolean = true,
+): readonly string[] {
+  const remarks = remarksOf(diagnostics);
+  const wanted = remarks.filter(({ severity }) => verbose || severity === "warning");
+  const shown = wanted.slice(0, MOST_REMARKS);
+  const hidden = remarks.length - wanted.length;
+  return [
+    ...shown.flatMap((remark) => {
+      const { code, severity, hint } = remark;
+      const colour = severity === "warning" ? paint.warning : paint.label;
+      return remarkLines(`${severity}[${code}]:`, textOf(remark), hint, paint, colour);
+    }),
+    ...(wanted.length > shown.length
+      ? [paint.faint(`  ... and ${grouped(wanted.length - shown.length)} more, which --json lists`)]
+      : []),
+    ...(hidden === 0 ? [] : [
+      paint.faint(
+        `  ${count(hidden, "remark")} of severity info not shown; -v shows ${hidden === 1 ? "it" : "them"}`,
+      ),
+    ]),
+  ];
+}
+
+/**
+ * The section of a report that shows diagnostics.
+ *
+ * @param diagnostics The diagnostics.
+ * @param paint The colours and the width.
+ * @param verbose Whether to show those of severity "info" too.
+ * @returns The lines, under a title if diagnostics are shown; none without diagnostics.
+ */
+export function diagnosticsSection(
+  diagnostics: readonly Diagnostic[],
+  paint: Paint,
+  verbose: boolean,
+): readonly string[] {
+  const lines = diagnosticLines(diagnostics, paint, verbose);
+  const isShown = verbose || diagnostics.some(({ severity }) => severity === "warning");
+  return lines.length > 0 && isShown ? [paint.title("Diagnostics"), ...lines] : lines;
+}
+
+function remarksOf(diagnostics: readonly Diagnostic[]): readonly Remark[] {
+  const remarks = new Map<string, { readonly remark: Omit<Remark, "indices">; readonly indices: Set<number> }>();
+  for (const { code, severity, message, hint, index } of diagnostics) {
+    const remark = { code, severity, message, ...(hint === undefined ? {} : { hint }) };
+    const key = JSON.stringify(remark);
+    const known = remarks.get(key) ?? { remark, indices: new Set() };
+    if (index !== undefined) known.indices.add(index);
+    remarks.set(key, known);
+  }
+  return Array.from(remarks.values(), ({ remark, indices }) => {
+    return { ...remark, indices: [...indices].sort((one, other) => one - other) };
+  });
+}
+
+function textOf({ indices, message }: Remark): string {
+  if (indices.length === 0) return message;
+  const headers = listed(indices.length === 2 ? indices.map(String) : indexRanges(indices));
+  return `Program header${indices.length === 1 ? "" : "s"} ${headers}: ${message}`;
+}

@@ -1,0 +1,88 @@
+/**
+ * The loader's options and errors in terms of flags: the library names its options, the command line its flags.
+ *
+ * @module
+ */
+
+import type { ErrorCode, LimitPlace, LoadError } from "../../mod.ts";
+import type { OptionCause } from "../../core/pipeline/settings.ts";
+import { hex } from "../output/text.ts";
+
+/** A flag that helps with an error, and how. */
+interface FlagHint {
+  /** The flag's name, without the dashes. */
+  readonly flag: string;
+  /** Says what to do, in place of the loader's own hint; nothing if the flag does not help in this case. */
+  readonly hint: (error: LoadError) => string | undefined;
+}
+
+const MEMORY_SIZE: FlagHint = {
+  flag: "memory-size",
+  hint: () => "Give a larger --memory-size, or leave it out to have it computed.",
+};
+
+const FLAG_HINTS: { readonly [C in ErrorCode]?: FlagHint } = {
+  "kernel-base-refused": {
+    flag: "kernel-base",
+    hint: () => "Leave out --kernel-base, or link the kernel as position-independent (-static-pie).",
+  },
+  "kernel-base-misaligned": { flag: "kernel-base", hint: alignedBase },
+  "memory-limit-exceeded": {
+    flag: "max-memory",
+    hint: () => "If the kernel is meant to be that large, raise --max-memory; otherwise its headers are damaged.",
+  },
+  "memory-too-small": MEMORY_SIZE,
+  "frames-exhausted": MEMORY_SIZE,
+  "plugin-failed": { flag: "no-plugin", hint: () => "--no-plugin NAME leaves a built-in plugin out." },
+};
+
+/**
+ * How a flag helps with an error.
+ *
+ * @param error The error.
+ * @param flags Names of the flags that the command has.
+ * @returns A sentence; `undefined` if no flag helps.
+ */
+export function flagHint(error: LoadError, flags: readonly string[]): string | undefined {
+  const found = FLAG_HINTS[error.code];
+  return found && flags.includes(found.flag) ? found.hint(error) : undefined;
+}
+
+function alignedBase({ detail }: LoadError): string | undefined {
+  const { value, limit } = detail as LimitPlace;
+  if (typeof value !== "bigint" || !(limit > 0)) return undefined;
+  return `--kernel-base ${hex(value - value % BigInt(limit))} keeps the alignment of every segment.`;
+}
+
+/** The flags of options. */
+const FLAGS: ReadonlyMap<string, string> = new Map([
+  ["memory.base", "memory-base"],
+  ["memory.size", "memory-size"],
+  ["kernelOffset", "kernel-offset"],
+  ["level4Frame", "level4-frame"],
+  ["maxMemory", "max-memory"],
+  ["kernelBase", "kernel-base"],
+]);
+
+/** An option that the loader refused, in terms of flags. */
+export interface RefusedOption {
+  /** What is wrong, in words. */
+  readonly message: string;
+  /** The flag's name, for programs. */
+  readonly detail: { readonly flag: string };
+}
+
+/**
+ * Finds the flag of an option that the loader refused: its `TypeError` or `RangeError` names the option in its cause.
+ *
+ * @param error Whatever was thrown.
+ * @returns The refusal in terms of flags; `undefined` if the error is not of this kind.
+ */
+export function refusedOption(error: unknown): RefusedOption | undefined {
+  if (!(error instanceof TypeError) && !(error instanceof RangeError)) return undefined;
+  const { option, value, why } = (error.cause ?? {}) as Partial<OptionCause>;
+  const flag = FLAGS.get(option ?? "");
+  if (flag === undefined) return undefined;
+  const reason = option === "memory.size" ? "it must be a multiple of 4096, and at most --max-memory (4 GiB)" : why;
+  return { message: `Cannot use --${flag} ${hex(value as bigint | number)}: ${reason}`, detail: { flag } };
+}

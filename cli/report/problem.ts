@@ -1,0 +1,81 @@
+/**
+ * What went wrong, in one shape, whatever was thrown.
+ *
+ * @module
+ */
+
+import type { Diagnostic } from "../../mod.ts";
+import { errorHint, LoadError } from "../../core/errors.ts";
+import { CliError, type CliErrorCode, messageOf } from "../output/cli_error.ts";
+import { stackOf } from "../output/error_stack.ts";
+import { flagHint, refusedOption } from "./flag_hints.ts";
+
+/** What went wrong, ready to be printed. */
+export interface Problem {
+  /** What to call the file, if the problem is with one. */
+  readonly name?: string;
+  /** What that means for the file, such as "not loaded". */
+  readonly verdict?: string;
+  /** The code of a `LoadError` or a `CliError`, or "internal". */
+  readonly code: string;
+  /** What went wrong, in words. */
+  readonly message: string;
+  /** Where, for programs. */
+  readonly detail: Readonly<Record<string, unknown>>;
+  /** The message of the error that led to it, if that says more. */
+  readonly cause?: string;
+  /** What to do about it. */
+  readonly hint?: string;
+  /** What follows the hint, to be copied. */
+  readonly command?: string;
+  /** Where in the code it was thrown, line by line, if that is in a plugin or a bug of kload. */
+  readonly stack?: string;
+  /** What had been reported about the file by then. */
+  readonly diagnostics?: readonly Diagnostic[];
+  /** The exit status. */
+  readonly status: number;
+}
+
+/** What a command knows of a file that it failed with. */
+export interface Circumstances {
+  /** What to call the file. */
+  readonly name: string;
+  /** What became of it, "not loaded" unless given. */
+  readonly verdict?: string;
+  /** Names of the flags that the command has, which hints may speak of. */
+  readonly flags?: readonly string[];
+}
+
+/** Exit statuses other than 1. */
+const STATUS: { readonly [C in CliErrorCode]?: number } = { usage: 2, interrupted: 130 };
+
+const REPORT_IT = "This is a bug in kload: please report it, with the file or the output of kload inspect.";
+
+/**
+ * Finds out what to print about an error.
+ *
+ * @param error Whatever was thrown.
+ * @param circumstances What the command knows of the file, if it is about one.
+ * @returns The problem.
+ */
+export function problemOf(error: unknown, circumstances?: Circumstances): Problem {
+  if (error instanceof LoadError) return loadProblem(error, circumstances);
+  if (error instanceof CliError) {
+    const { code, message, detail, hint, command } = error;
+    const stack = code === "plugin-failed" ? stackOf(error) : undefined;
+    return { code, message, detail, hint, command, stack, status: STATUS[code] ?? 1 };
+  }
+  const refused = refusedOption(error);
+  if (refused) return { code: "usage", ...refused, status: 2 };
+  return { code: "internal", message: messageOf(error), detail: {}, hint: REPORT_IT, stack: stackOf(error), status: 1 };
+}
+
+function loadProblem(error: LoadError, circumstances?: Circumstances): Problem {
+  const { name, verdict = "not loaded", flags = [] } = circumstances ?? {};
+  const { code, message, diagnostics = [] } = error;
+  const cause = error.cause === undefined ? undefined : messageOf(error.cause);
+  const hint = flagHint(error, flags) ?? (cause === undefined ? errorHint(code) : undefined);
+  const detail = { ...error.detail };
+  const stack = code === "plugin-failed" ? stackOf(error) : undefined;
+  return { name, verdict, code, message, detail, cause, hint, stack, diagnostics, status: 1 };
+}

@@ -1,0 +1,78 @@
+/**
+ * Sources that are streams.
+ *
+ * @module
+ */
+
+import { type ByteSource, MAX_EMPTY_READS } from "./byte_source.ts";
+import { quietly } from "./quietly.ts";
+import { isBytes, isDetached, kindOf } from "./value_kind.ts";
+
+/** How long to wait for a cancelled stream to settle, in milliseconds. */
+const CANCEL_PATIENCE = 20;
+
+/**
+ * Opens a stream as a source. No chunk past the one that holds the last byte asked for is read.
+ *
+ * A byte stream is read like any other: many of them only enqueue and close, and would leave a BYOB read pending
+ * for ever.
+ *
+ * @param stream The stream; it is locked from now on until the source is closed.
+ * @returns The source.
+ * @throws {TypeError} If the stream is locked.
+ */
+export function streamSource(stream: ReadableStream<Uint8Array>): ByteSource {
+  if (stream.locked) throw new TypeError("Cannot read the stream: it is locked to another reader");
+  const reader = stream.getReader();
+  let taken = 0;
+  let chunk: Uint8Array = new Uint8Array();
+  let offset = 0;
+  let size = 0;
+  const deliver = (into: Uint8Array): number => {
+    if (chunk.length < size) {
+      throw new TypeError("the buffer of the stream's last chunk was transferred or resized before all of it was read");
+    }
+    const piece = chunk.subarray(offset, Math.min(size, offset + into.length));
+    into.set(piece);
+    offset += piece.length;
+    return piece.length;
+  };
+  return {
+    get taken() {
+      return taken;
+    },
+    read: (into) => {
+      if (offset < size) return deliver(into);
+      return (async () => {
+        for (let empty = 0; empty < MAX_EMPTY_READS; empty++) {
+          const { value, done } = await reader.read();
+          if (done) return 0;
+          chunk = checkChunk(value);
+          [offset, size] = [0, chunk.length];
+          taken += size;
+          if (size > 0) return deliver(into);
+        }
+        throw new TypeError(`the stream gave ${MAX_EMPTY_READS} empty chunks in a row`);
+      })();
+    },
+    close: (reason) => release(reader, reason),
+  };
+}
+
+function checkChunk(value: unknown): Uint8Array {
+  if (!isBytes(value)) throw new TypeError(`the stream gave ${kindOf(value)} as a chunk; expected a Uint8Array`);
+  if (isDetached(value.buffer)) {
+    throw new TypeError("the stream gave a chunk whose buffer was transferred; expected a Uint8Array with its bytes");
+  }
+  return value;
+}
+
+/** Cancels and unlocks. A stream that failed rejects here with the error that its read rejected with already. */
+async function release(reader: ReadableStreamDefaultReader, reason: unknown): Promise<void> {
+  const cancelled = quietly(() => reader.cancel(reason));
+  quietly(() => reader.releaseLock());
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const patience = new Promise<void>((resolve) => timer = setTimeout(resolve, CANCEL_PATIENCE));
+  await Promise.race([cancelled, patience]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,150 @@
+/** Every JSON object of the command line is one that docs/json.schema.json describes, and has no other fields. */
+
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { assert, assertEquals } from "@std/assert";
+import type { Arguments } from "../../cli/arguments/parse_arguments.ts";
+import { inspect } from "../../cli/commands/inspect.ts";
+import { load } from "../../cli/commands/load.ts";
+import type { Output } from "../../cli/output/output.ts";
+import { paintFor } from "../../cli/output/paint.ts";
+import { errorJson } from "../../cli/report/json.ts";
+import { problemOf } from "../../cli/report/problem.ts";
+import { ERROR_CODES } from "../../core/errors.ts";
+import { RULES } from "../../core/rules.ts";
+import { HELLO, kloadJson, pathOf, withFile, withFolder } from "./kload.ts";
+
+const DOCS = new URL("../../docs/", import.meta.url);
+const CORPUS = pathOf("tests/fixtures/original/corpus/");
+
+const schema = JSON.parse(await Deno.readTextFile(new URL("json.schema.json", DOCS)));
+const ajv = new Ajv2020({ allErrors: true, strict: true, allowUnionTypes: true });
+ajv.addSchema(schema, "kload");
+const isKnown = ajv.getSchema("kload")!;
+
+/** Fails unless an object is what its definition says, and the whole schema has it too. */
+function assertIs(definition: string, json: unknown, what: string): void {
+  const isDefined = ajv.getSchema(`kload#/$defs/${definition}`)!;
+  assert(isDefined(json), `${what}: ${ajv.errorsText(isDefined.errors)}`);
+  assert(isKnown(json), `${what}: ${ajv.errorsText(isKnown.errors)}`);
+}
+
+/** Runs a command in this process, and returns what it prints. */
+async function printed(command: typeof load, source: string, rules?: string): Promise<unknown> {
+  let text = "";
+  const paint = paintFor(false);
+  const output: Output = {
+    json: true,
+    quiet: false,
+    verbose: false,
+    paint,
+    paintError: paint,
+    print: (piece) => Promise.resolve(void (text += piece)),
+    printError: (piece) => Promise.reject(new Error(`on standard error: ${piece}`)),
+  };
+  const values = new Map(rules === undefined ? [] : [["rules", rules]]);
+  const args: Arguments = { source, values, lists: new Map(), switches: new Set(["json"]) };
+  await command(args, output, new AbortController().signal);
+  assertEquals(text.indexOf("\n"), text.length - 1);
+  return JSON.parse(text);
+}
+
+const FILES = [...Deno.readDirSync(CORPUS)].map(({ name }) => CORPUS + name)
+  .concat(HELLO, pathOf("examples/hello/hello-pie.elf"), pathOf("examples/custom_handler/kernel.elf"));
+
+for (const rules of Object.keys(RULES)) {
+  Deno.test(`load --json of every file of the corpus is in the schema, by the ${rules} rules`, async () => {
+    const codes = new Set<string>();
+    for (const file of FILES) {
+      const json = await printed(load, file, rules) as { readonly error?: { readonly code: string } };
+      assertIs(json.error ? "error" : "load", json, file);
+      codes.add(json.error?.code ?? "none");
+    }
+    assert(codes.has("none") && codes.size > 10, [...codes].join());
+  });
+}
+
+Deno.test("inspect --json of every file of the corpus is in the schema", async () => {
+  for (const file of FILES) {
+    const json = await printed(inspect, file) as object;
+    assertIs("error" in json ? "error" : "inspect", json, file);
+  }
+});
+
+Deno.test("plugins --json is in the schema, for each rule set and with a plugin of one's own", async () => {
+  for (const rules of Object.keys(RULES)) {
+    assertIs("plugins", (await kloadJson(["plugins", "--rules", rules])).json, rules);
+  }
+  const plugin = `export const plugin = {
+    name: "mine",
+    dependsOn: ["relocate"],
+    handlers: [{ type: 0x60000001, machine: 62, phase: "seal", handle: () => 1 }],
+    stages: [{ after: "parse", stage: { name: "mine", needs: [], adds: [], run: () => ({}) } }],
+  };`;
+  await withFile("mine.ts", new TextEncoder().encode(plugin), async (path) => {
+    const { json } = await kloadJson(["plugins", "--plugin", path]);
+    assertIs("plugins", json, "mine");
+    assertIs("load", (await kloadJson([HELLO, "--plugin", path])).json, "mine");
+  });
+});
+
+const FAILING: readonly (readonly [readonly string[], string])[] = [
+  [["load"], "usage"],
+  [[HELLO, "--frobnicate"], "usage"],
+  [[HELLO, "--kernel-offset", "12zz"], "usage"],
+  [[HELLO, "--kernel-offset", "1M", "--memory-base", "2M"], "usage"],
+  [[HELLO, "--level4-frame", "2M"], "usage"],
+  [[HELLO, "second"], "usage"],
+  [[HELLO, "--no-plugin", "none"], "usage"],
+  [["help", "nothing"], "usage"],
+  [["image", HELLO], "usage"],
+  [["dump", HELLO], "usage"],
+  [["nowhere.elf"], "source-failed"],
+  [["inspect", "nowhere.elf"], "source-failed"],
+  [[HELLO, "--plugin", "./nowhere.ts"], "source-failed"],
+  [[HELLO, "--dump", "/nowhere/memory.bin"], "dump-failed"],
+  [["image", HELLO, "-o", "/nowhere/boot.elf"], "image-failed"],
+  [["dump", "--core", HELLO, "-o", "/nowhere/core"], "dump-failed"],
+  [[HELLO, "--kernel-base", "0x1000"], "kernel-base-refused"],
+  [[pathOf("examples/hello/hello-pie.elf"), "--kernel-base", "0x1001"], "kernel-base-misaligned"],
+  [[HELLO, "--memory-size", "0x201000"], "memory-too-small"],
+  [[HELLO, "--max-memory", "0x100000"], "memory-limit-exceeded"],
+  [["image", pathOf("deno.json"), "-o", "x"], "not-elf"],
+  [["inspect", pathOf("deno.json")], "not-elf"],
+];
+
+for (const [args, code] of FAILING) {
+  Deno.test(`the JSON of ${args.join(" ").replaceAll(pathOf(""), "")} is in the schema`, async () => {
+    await withFolder(async (cwd) => {
+      const { json } = await kloadJson(args, { cwd });
+      assertEquals(json.error?.code, code, JSON.stringify(json));
+      assertIs("error", json, code);
+    });
+  });
+}
+
+Deno.test("a bug in kload is in the schema too", () => {
+  assertIs("error", JSON.parse(errorJson(problemOf(new TypeError("x is not a function")))), "internal");
+});
+
+Deno.test("the schema knows the codes of the loader and the rule sets, and no others", () => {
+  assertEquals([...schema.$defs.loadCode.enum].sort(), [...ERROR_CODES].sort());
+  assertEquals(schema.$defs.rules.enum, Object.keys(RULES));
+});
+
+Deno.test("the schema refuses fields that it does not describe, and lacks none", () => {
+  const example = { version: 1, name: "a", image: "b", size: 1, entry: "0x1", memory: 4096 };
+  assertIs("image", example, "image");
+  const isImage = ajv.getSchema("kload#/$defs/image")!;
+  for (const field of Object.keys(example)) assertEquals(isImage({ ...example, [field]: undefined }), false, field);
+  for (const wrong of [{ extra: 1 }, { version: 2 }, { entry: 1 }, { entry: "0xABC" }, { size: -1 }]) {
+    assertEquals(isImage({ ...example, ...wrong }), false, JSON.stringify(wrong));
+  }
+});
+
+Deno.test("the examples of docs/json.md are in the schema, one for each definition", async () => {
+  const text = await Deno.readTextFile(new URL("json.md", DOCS));
+  const examples = [...text.matchAll(/```json\n([\s\S]*?)```/g)].map(([, json]) => JSON.parse(json));
+  const order = ["load", "inspect", "plugins", "image", "dump", "error", "error"];
+  assertEquals(examples.length, order.length);
+  examples.forEach((example, at) => assertIs(order[at], example, `example ${at}`));
+});

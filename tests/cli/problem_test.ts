@@ -1,0 +1,145 @@
+import { assert, assertEquals } from "@std/assert";
+import { CliError } from "../../cli/output/cli_error.ts";
+import type { Output } from "../../cli/output/output.ts";
+import { type Page, terminalPage, UNBOUNDED } from "../../cli/output/page.ts";
+import { paintFor } from "../../cli/output/paint.ts";
+import { printError } from "../../cli/report/print_error.ts";
+import { problemOf } from "../../cli/report/problem.ts";
+import { type Diagnostic, errorHint, LoadError } from "../../mod.ts";
+
+const WARNING: Diagnostic = {
+  code: "stack-executable",
+  severity: "warning",
+  index: 4,
+  addresses: [],
+  message: "It asks for an executable stack.",
+  hint: "Link with -z noexecstack.",
+};
+const INFO: Diagnostic = { code: "quiet", severity: "info", addresses: [], message: "Not of interest." };
+const PLACE = { index: 0, field: "p_align", value: 3n };
+
+/** Prints an error, and returns what went where. */
+async function printed(
+  error: unknown,
+  { json = false, verbose = false, page = UNBOUNDED }: { json?: boolean; verbose?: boolean; page?: Page } = {},
+) {
+  const texts = { stdout: "", stderr: "" };
+  const paint = paintFor(false, page);
+  const output: Output = {
+    json,
+    verbose,
+    quiet: false,
+    paint,
+    paintError: paint,
+    print: (text) => Promise.resolve(void (texts.stdout += text)),
+    printError: (text) => Promise.resolve(void (texts.stderr += text)),
+  };
+  const problem = problemOf(error, { name: "a kernel.elf", flags: ["kernel-base", "max-memory"] });
+  return { status: await printError(problem, output), ...texts };
+}
+
+Deno.test("a refused file is named, with the error, its hint, and the remarks so far", async () => {
+  const error = new LoadError("alignment-invalid", PLACE, { diagnostics: [WARNING, INFO] });
+  const { status, stdout, stderr } = await printed(error);
+  assertEquals([status, stdout], [1, ""]);
+  assertEquals(stderr.split("\n"), [
+    "a kernel.elf: not loaded",
+    "error[alignment-invalid]: Cannot load program header 0: p_align is 0x3, neither 0 nor a power of",
+    "  two",
+    `hint: ${errorHint("alignment-invalid")}`,
+    "  warning[stack-executable]: Program header 4: It asks for an executable stack.",
+    "    hint: Link with -z noexecstack.",
+    "  1 remark of severity info not shown; -v shows it",
+    "",
+  ]);
+  assert((await printed(error, { verbose: true })).stderr.includes("info[quiet]: Not of interest.\n"));
+});
+
+Deno.test("a refused file's JSON has its name and the remarks so far", async () => {
+  const error = new LoadError("alignment-invalid", PLACE, { diagnostics: [WARNING, INFO] });
+  const { stdout, stderr } = await printed(error, { json: true });
+  const { version, name, error: { code, detail, diagnostics } } = JSON.parse(stdout);
+  assertEquals([stderr, version, name, code], ["", 1, "a kernel.elf", "alignment-invalid"]);
+  assertEquals([detail, diagnostics], [{ index: 0, field: "p_align", value: "0x3" }, [WARNING, INFO]]);
+});
+
+Deno.test("an error fits the terminal, and names and commands stay whole", async () => {
+  const path = `/home/a user/${"deep folder/".repeat(6)}memory.bin`;
+  const command = `--allow-write='${path}'`;
+  const message = `Cannot write the dump ${path}: Deno lacks the permission`;
+  const error = new CliError("dump-failed", message, { hint: "Give Deno the permission:", command, detail: { path } });
+  assertEquals((await printed(error, { page: terminalPage(60) })).stderr.split("\n"), [
+    "error[dump-failed]: Cannot write the dump",
+    `  ${path}:`,
+    "  Deno lacks the permission",
+    "hint: Give Deno the permission:",
+    `  ${command}`,
+    "",
+  ]);
+  assertEquals((await printed(error)).stderr.split("\n")[0], `error[dump-failed]: ${message}`);
+  assertEquals(
+    JSON.parse((await printed(error, { json: true })).stdout).error.hint,
+    `Give Deno the permission: ${command}`,
+  );
+  const refusal = new LoadError("alignment-invalid", PLACE, { diagnostics: [WARNING] });
+  for (const line of (await printed(refusal, { page: terminalPage(60) })).stderr.split("\n")) assert(line.length <= 60);
+});
+
+const HINTS: readonly (readonly [LoadError, string])[] = [
+  [
+    new LoadError("kernel-base-misaligned", { field: "kernelBase", value: 0x20_3000n, limit: 0x20_0000 }),
+    "--kernel-base 0x200000 keeps the alignment of every segment.",
+  ],
+  [
+    new LoadError("kernel-base-refused", { field: "e_type", value: 2 }),
+    "Leave out --kernel-base, or link the kernel as position-independent (-static-pie).",
+  ],
+  [
+    new LoadError("memory-limit-exceeded", { field: "p_memsz", value: 2n ** 40n, limit: 2 ** 32 }),
+    "If the kernel is meant to be that large, raise --max-memory; otherwise its headers are damaged.",
+  ],
+];
+
+for (const [error, hint] of HINTS) {
+  Deno.test(`the hint for ${error.code} speaks of the flag, if the command has it`, () => {
+    assertEquals(problemOf(error, { name: "a", flags: ["kernel-base", "max-memory"] }).hint, hint);
+    assertEquals(problemOf(error, { name: "a", flags: [] }).hint, errorHint(error.code));
+  });
+}
+
+Deno.test("an error with a cause has that in place of the general hint", () => {
+  const cause = new Error("no carrier");
+  const failed = problemOf(new LoadError("source-failed", { field: "byte", value: 3 }, { cause }));
+  assertEquals([failed.cause, failed.hint], ["no carrier", undefined]);
+});
+
+const OPTIONS: readonly (readonly [unknown, string, string])[] = [
+  [
+    { option: "kernelOffset", value: 0x10_0000 },
+    "Cannot use --kernel-offset 0x100000: it must be a multiple of 4096 at or above the start of memory",
+    "kernel-offset",
+  ],
+  [{ option: "level4Frame" }, "Cannot use --level4-frame: it must be a page of memory ", "level4-frame"],
+  [{ option: "maxMemory" }, "Cannot use --max-memory: ", "max-memory"],
+  [{ option: "kernelBase", value: 1n << 70n }, "Cannot use --kernel-base 0x400000000000000000: ", "kernel-base"],
+  [{ option: "memory" }, "Cannot use --memory-size: it and --memory-base must be multiples of 4096, ", "memory-size"],
+  [{ option: "reserve" }, "Cannot use --reserve: ", "reserve"],
+  [{ option: "plugins" }, "wrong in its own words", "plugin"],
+];
+
+for (const [cause, message, flag] of OPTIONS) {
+  Deno.test(`an option that the loader refuses is named by its flag: --${flag}`, () => {
+    for (const Kind of [TypeError, RangeError]) {
+      const problem = problemOf(new Kind("wrong in its own words", { cause }));
+      assert(problem.message.startsWith(message), problem.message);
+      assertEquals([problem.code, problem.status, problem.detail], ["usage", 2, { flag }]);
+    }
+  });
+}
+
+Deno.test("an unexpected error is reported as a bug, without its stack, whatever it says", () => {
+  for (const error of [new TypeError("x is not a function"), new RangeError("Cannot use 0x1: it is odd")]) {
+    const problem = problemOf(error);
+    assertEquals([problem.code, problem.message, problem.status], ["internal", error.message, 1]);
+  }
+});

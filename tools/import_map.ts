@@ -1,0 +1,36 @@
+/**
+ * Writes links/import_map.json, which `deno install` takes from a checkout: every module of kload and of the linked
+ * packages, by the name that an import gives it.
+ *
+ * Run it after a change to `exports` in deno.json, or to a linked package: `deno run -A tools/import_map.ts`.
+ */
+
+const ROOT = new URL("../", import.meta.url);
+
+interface Config {
+  readonly name: string;
+  readonly exports: string | Readonly<Record<string, string>>;
+}
+
+/** The import map, whose targets are relative to the folder links. */
+export async function importMap(): Promise<{ readonly imports: Readonly<Record<string, string>> }> {
+  const imports: Record<string, string> = {};
+  const root = await readJson("deno.json");
+  for (const folder of [".", ...root.links]) {
+    const { name, exports } = await readJson(`${folder}/deno.json`) as Config;
+    const modules = typeof exports === "string" ? { ".": exports } : exports;
+    for (const [path, file] of Object.entries(modules)) {
+      const { pathname } = new URL(`${folder}/${file}`, "file:///");
+      imports[name + path.slice(1)] = pathname.startsWith("/links/") ? `.${pathname.slice(6)}` : `..${pathname}`;
+    }
+  }
+  return { imports };
+}
+
+async function readJson(path: string) {
+  return JSON.parse(await Deno.readTextFile(new URL(path, ROOT)));
+}
+
+if (import.meta.main) {
+  await Deno.writeTextFile(new URL("links/import_map.json", ROOT), JSON.stringify(await importMap(), null, 2) + "\n");
+}
