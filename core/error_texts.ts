@@ -4,7 +4,7 @@
  * @module
  */
 
-import { hexRange } from "./memory/addresses.ts";
+import { hexRange } from "./hex.ts";
 import type { ErrorCode, ErrorPlace, LimitPlace, LoadErrorDetails } from "./error_details.ts";
 
 /** The text of one code. */
@@ -160,7 +160,9 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
   "page-already-mapped": {
     message: (place) => {
       const owner = place.otherIndex === undefined ? "" : ` by program header ${place.otherIndex}`;
-      const range = place.otherRange ? `, which covers ${hexRange(place.otherRange[0], place.otherRange[1] - place.otherRange[0])}` : "";
+      const range = place.otherRange
+        ? `, which covers ${hexRange(place.otherRange[0], place.otherRange[1] - place.otherRange[0])}`
+        : "";
       const asker = place.index === undefined ? "" : ` for ${header(place)}`;
       return `Cannot map ${place.field} ${hex(place.value)}${asker}: it is mapped already${owner}${range}`;
     },

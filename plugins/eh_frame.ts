@@ -8,12 +8,13 @@
 import { ELFCLASS64, PT_GNU_EH_FRAME } from "../core/elf/constants.ts";
 import type { Segment } from "../core/elf/program_header.ts";
 import { LoadError } from "../core/errors.ts";
-import { hexAddr } from "../core/memory/addresses.ts";
+import { hexAddr } from "../core/hex.ts";
 import type { Plugin } from "../core/plugin/plugin.ts";
 import type { PluginContext } from "../core/plugin/plugin_context.ts";
+import { diagnostic } from "./eh_frame/diagnostics.ts";
 import { readFde, type UnwindEntry } from "./eh_frame/fde.ts";
 import { readHeader, type SearchTable } from "./eh_frame/header.ts";
-import { memoryReader, type ReadMemory } from "./eh_frame/memory.ts";
+import { memoryReader, type ReadMemory } from "./eh_frame/memory_reader.ts";
 
 export type { UnwindEntry };
 
@@ -23,19 +24,19 @@ export interface EhFrame {
   readonly address: bigint;
   /** Number of bytes of .eh_frame_hdr. */
   readonly size: bigint;
-  /** Virtual address of .eh_frame, where the header says so. */
+  /** Virtual address of .eh_frame, if the header gives it. */
   readonly ehFrame?: bigint;
-  /** Number of frame description entries in the search table, where there is one. */
+  /** Number of frame description entries in the search table, if there is one. */
   readonly fdeCount?: number;
   /**
-   * Finds the frame description entry of an address of code, where there is a search table. It reads memory as it is when
-   * it is called, and gives `undefined` where no entry is for the address or what the table leads to cannot be read.
+   * Finds the frame description entry of an address of code, if there is a search table. It reads memory as it is when it
+   * is called, and returns `undefined` if no entry is for the address or what the table leads to cannot be read.
    */
   readonly lookup?: (address: bigint) => UnwindEntry | undefined;
 }
 
 /**
- * Makes the plugin eh-frame.
+ * Finds what is needed to unwind the kernel's stack.
  *
  * @example
  * ```ts
@@ -49,10 +50,10 @@ export interface EhFrame {
  * assertEquals(entry, undefined); // It was compiled with -fno-asynchronous-unwind-tables.
  * ```
  *
- * @returns The plugin; it finds nothing where the kernel has no unwind table.
+ * @returns The plugin; it finds nothing if the kernel has no unwind table.
  */
 export function ehFrame(): Plugin<"eh-frame", EhFrame> {
-  // Addresses in the table may be relocated: it is read behind that.
+  // Addresses in the table may be relocated: it is read after that.
   return { name: "eh-frame", handlers: [{ type: PT_GNU_EH_FRAME, phase: "seal", handle }] };
 }
 
@@ -93,35 +94,12 @@ function lookup(code: bigint, table: SearchTable, memory: ReadMemory): UnwindEnt
   }
 }
 
-function reportMalformed(
-  { index }: Segment,
-  address: bigint,
-  problem: string,
-  { report }: PluginContext,
-): void {
-  report({
-    code: "eh-frame-malformed",
-    severity: "warning",
-    index,
-    addresses: [address],
-    message: `Program header ${index}: the unwind table at ${hexAddr(address)} is malformed: ${problem}.`,
-    hint: "Keep .eh_frame_hdr and .eh_frame in a PT_LOAD segment, and let the linker write the first (--eh-frame-hdr).",
-  });
+function reportMalformed({ index }: Segment, address: bigint, problem: string, { report }: PluginContext): void {
+  const message = `The unwind table at ${hexAddr(address)} is malformed: ${problem}.`;
+  report(diagnostic("eh-frame-malformed", { index, addresses: [address], message }));
 }
 
-function reportEncoding(
-  { index }: Segment,
-  address: bigint,
-  problem: string,
-  { report }: PluginContext,
-): void {
-  report({
-    code: "eh-frame-encoding",
-    severity: "info",
-    index,
-    addresses: [address],
-    message: `Program header ${index}: the unwind table at ${hexAddr(address)} is not wholly read: ${problem}.`,
-    hint:
-      "ld writes 0x1b, 0x03 and 0x3b (--eh-frame-hdr); indirect, aligned, text- and function-relative are not read.",
-  });
+function reportEncoding({ index }: Segment, address: bigint, problem: string, { report }: PluginContext): void {
+  const message = `The unwind table at ${hexAddr(address)} was not read whole: ${problem}.`;
+  report(diagnostic("eh-frame-encoding", { index, addresses: [address], message }));
 }

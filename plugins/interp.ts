@@ -1,5 +1,5 @@
 /**
- * The plugin interp: tells of a file that is a user program rather than a kernel (`PT_INTERP`; gABI, "Program
+ * The plugin interp: finds out that a file is a user program rather than a kernel (`PT_INTERP`; gABI, "Program
  * Interpreter").
  *
  * @module
@@ -7,8 +7,10 @@
 
 import { PT_INTERP } from "../core/elf/constants.ts";
 import type { Segment } from "../core/elf/program_header.ts";
+import { readString } from "../core/elf/strings.ts";
 import type { Plugin } from "../core/plugin/plugin.ts";
 import type { PluginContext } from "../core/plugin/plugin_context.ts";
+import { diagnostic } from "./interp/diagnostics.ts";
 
 /** What the plugin interp found. */
 export interface Interpreter {
@@ -20,7 +22,7 @@ export interface Interpreter {
 const PATH_MAX = 4096;
 
 /**
- * Makes the plugin interp.
+ * Reads which dynamic linker a file asks for, and reports that it asks for one.
  *
  * @example
  * ```ts
@@ -33,7 +35,7 @@ const PATH_MAX = 4096;
  * assertEquals(kernel.results.interp, undefined); // A kernel has none.
  * ```
  *
- * @returns The plugin; it finds nothing where the file asks for no interpreter.
+ * @returns The plugin; it finds nothing if the file asks for no interpreter.
  */
 export function interp(): Plugin<"interp", Interpreter> {
   return { name: "interp", handlers: [{ type: PT_INTERP, readsFile: true, handle }] };
@@ -45,19 +47,14 @@ async function handle(
   found: Interpreter | undefined,
 ): Promise<Interpreter> {
   if (found) return found;
-  const bytes = (await context.fileBytes(phdr)).subarray(0, PATH_MAX);
-  const end = bytes.indexOf(0);
-  const path = new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
   const { index, p_vaddr } = phdr;
-  context.report({
-    code: "user-program",
-    severity: "warning",
+  const { text: path } = readString(await context.fileBytes(phdr), 0, PATH_MAX);
+  context.report(diagnostic("user-program", {
     index,
     addresses: [BigInt.asUintN(64, p_vaddr + context.virtualAddressOffset)],
-    message:
-      `Program header ${index} asks for the dynamic linker ${JSON.stringify(path)}: the file looks like a user ` +
-      "program, not a kernel.",
-    hint: "Check which file is loaded; link a kernel with -static or -static-pie, and with -nostdlib.",
-  });
+    message: `It asks for the dynamic linker ${
+      JSON.stringify(path)
+    }: the file looks like a user program, not a kernel.`,
+  }));
   return { path };
 }

@@ -17,10 +17,15 @@ import {
 import type { Segment } from "../core/elf/program_header.ts";
 import type { Plugin } from "../core/plugin/plugin.ts";
 import type { PluginContext } from "../core/plugin/plugin_context.ts";
-import { GNU_READERS } from "./notes/gnu.ts";
-import type { NotePlace, NoteReader } from "./notes/reader.ts";
-import { reportMalformed } from "./notes/report.ts";
-import { type Phys32Reloc, XEN_ELFNOTE_PHYS32_ENTRY, XEN_ELFNOTE_PHYS32_RELOC, XEN_READERS } from "./notes/xen.ts";
+import { diagnostic, reportMalformed } from "./notes/diagnostics.ts";
+import { GNU_READERS } from "./notes/gnu_readers.ts";
+import type { NotePlace, NoteReader } from "./notes/note_reader.ts";
+import {
+  type Phys32Reloc,
+  XEN_ELFNOTE_PHYS32_ENTRY,
+  XEN_ELFNOTE_PHYS32_RELOC,
+  XEN_READERS,
+} from "./notes/xen_readers.ts";
 
 export type { GnuProperties, GnuProperty, IsaLevel, NoteAlignment, NotePlace, NoteReader, Phys32Reloc, RawNote };
 
@@ -29,9 +34,9 @@ export type BuiltInValue = string | bigint | number | GnuProperties | Phys32Relo
 
 /** A note, with what its reader made of it. */
 export interface Note<Value = BuiltInValue> extends NotePlace {
-  /** Name of its type, where its reader gives one. */
+  /** Name of its type, if its reader has one. */
   readonly name?: string;
-  /** What its reader made of the descriptor, where there is one. */
+  /** What its reader made of the descriptor, if there is a reader for it. */
   readonly value?: Value;
 }
 
@@ -57,7 +62,7 @@ export interface NotesOptions<R extends readonly NoteReader[]> {
   readonly readers?: R;
 }
 
-/** What readers of a list make of descriptors. */
+/** What the readers of a list make of descriptors. */
 export type ValueOf<R extends readonly NoteReader[]> = R extends readonly NoteReader<infer Value>[] ? Value : never;
 
 /** The most bytes of notes that are read: far more than any kernel has. */
@@ -66,7 +71,7 @@ const BYTES_MAX = 2 ** 16;
 const BUILT_IN: readonly NoteReader<BuiltInValue>[] = [...GNU_READERS, ...XEN_READERS];
 
 /**
- * Makes the plugin notes.
+ * Reads the notes of a kernel, those of other owners by readers of the caller's.
  *
  * @example Read the build-id, and notes of one's own
  * ```ts
@@ -82,7 +87,7 @@ const BUILT_IN: readonly NoteReader<BuiltInValue>[] = [...GNU_READERS, ...XEN_RE
  *
  * @param options Readers of the caller's.
  * @returns The plugin.
- * @throws {TypeError} Where two readers are for the same notes.
+ * @throws {TypeError} If two readers are for the same notes, or one is malformed.
  */
 export function notes<const R extends readonly NoteReader[] = readonly []>(
   options: NotesOptions<R> = {},
@@ -163,25 +168,13 @@ function reportAlignment(
   const expected = p_align <= 4n ? 4n : p_align;
   const used = new Set(added.map(({ alignment }) => alignment).filter((alignment) => BigInt(alignment) !== expected));
   if (used.size === 0) return;
-  report({
-    code: "note-alignment",
-    severity: "info",
-    index,
-    addresses: [],
-    message:
-      `Program header ${index}: p_align is ${p_align}, but there are notes aligned to ${[...used].join(" and ")}` +
-      " bytes; they were read as they lie.",
-    hint: "Other readers go by p_align and may not find them: give notes of 4 and of 8 bytes segments of their own.",
-  });
+  const message = `p_align is ${p_align}, but there are notes aligned to ${
+    [...used].join(" and ")
+  } bytes; all were read.`;
+  report(diagnostic("note-alignment", { index, message }));
 }
 
 function reportRest({ index, p_filesz }: Segment, { report }: PluginContext): void {
-  report({
-    code: "notes-left-out",
-    severity: "warning",
-    index,
-    addresses: [],
-    message: `Program header ${index}: its ${p_filesz} bytes of notes are more than are read; the rest was left out.`,
-    hint: `Only the first ${BYTES_MAX} bytes of all notes are read: keep what the kernel does not need out of PT_NOTE.`,
-  });
+  const message = `It has ${p_filesz} bytes of notes; only the first ${BYTES_MAX} bytes of all notes were read.`;
+  report(diagnostic("notes-left-out", { index, message }));
 }

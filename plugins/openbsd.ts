@@ -1,6 +1,5 @@
 /**
- * The plugin openbsd: what the program header types of OpenBSD ask of whoever loads the file (OpenBSD,
- * sys/exec_elf.h).
+ * The plugin openbsd: what the program header types of OpenBSD ask of a loader (OpenBSD, sys/exec_elf.h).
  *
  * @module
  */
@@ -13,9 +12,11 @@ import {
   segmentTypeName,
 } from "../core/elf/constants.ts";
 import type { Segment } from "../core/elf/program_header.ts";
-import { canonical, hexAddr, low48, LOW48_END } from "../core/memory/addresses.ts";
+import { hexAddr } from "../core/hex.ts";
+import { canonical, low48, LOW48_END } from "../core/memory/addresses.ts";
 import type { Handler, Plugin } from "../core/plugin/plugin.ts";
 import type { PluginContext } from "../core/plugin/plugin_context.ts";
+import { diagnostic } from "./openbsd/diagnostics.ts";
 import { fillFromSeed, fillFromSystem } from "./openbsd/random_bytes.ts";
 
 /** A range of virtual addresses. */
@@ -30,7 +31,7 @@ export interface OpenBsdRange {
 export interface OpenBsd {
   /** Ranges that were filled with random bytes (`PT_OPENBSD_RANDOMIZE`). */
   readonly randomized: readonly OpenBsdRange[];
-  /** Ranges for whoever boots the kernel to write to (`PT_OPENBSD_BOOTDATA`). */
+  /** Ranges for a boot loader to write to (`PT_OPENBSD_BOOTDATA`). */
   readonly bootData: readonly OpenBsdRange[];
   /** Ranges whose mappings have to stay changeable (`PT_OPENBSD_MUTABLE`). */
   readonly mutable: readonly OpenBsdRange[];
@@ -40,7 +41,7 @@ export interface OpenBsd {
 
 /** Where random bytes come from. */
 export interface OpenBsdOptions {
-  /** The random bytes follow from this 64-bit number. The system's random numbers where it is left out. */
+  /** The random bytes follow from this 64-bit number. Without it they are the system's. */
   readonly seed?: bigint;
 }
 
@@ -48,11 +49,11 @@ type List = "randomized" | "bootData" | "mutable";
 
 const NOTHING: OpenBsd = { randomized: [], bootData: [], mutable: [], wxNeeded: false };
 
-/** Bytes that are made at once; 2^47, where the non-canonical hole begins, is a multiple. */
+/** Bytes that are written at once; 2^47, where the non-canonical hole begins, is a multiple. */
 const CHUNK = 65536;
 
 /**
- * Makes the plugin openbsd.
+ * Fills the ranges of a kernel that are to hold random bytes, and finds what else OpenBSD's headers ask for.
  *
  * @example
  * ```ts
@@ -68,19 +69,19 @@ const CHUNK = 65536;
  *
  * @param options Where random bytes come from.
  * @returns The plugin.
- * @throws {TypeError} Where the seed is no `bigint`.
- * @throws {RangeError} Where the seed does not fit 64 bits.
+ * @throws {TypeError} If the seed is not a `bigint`.
+ * @throws {RangeError} If the seed does not fit 64 bits.
  */
 export function openbsd({ seed }: OpenBsdOptions = {}): Plugin<"openbsd", OpenBsd> {
   if (seed !== undefined && typeof seed !== "bigint") {
-    throw new TypeError(`Cannot use ${seed} as seed: it is not a bigint`);
+    throw new TypeError(`Cannot use ${seed} as seed: it must be a bigint`);
   }
   if (seed !== undefined && BigInt.asUintN(64, seed) !== seed) {
-    throw new RangeError(`Cannot use ${seed} as seed: it does not fit 64 bits`);
+    throw new RangeError(`Cannot use ${seed} as seed: it must fit 64 bits`);
   }
   const randomize: Handler<OpenBsd> = {
     type: PT_OPENBSD_RANDOMIZE,
-    phase: "relocate", // behind every segment, and before anything is sealed
+    phase: "relocate", // after every segment, and before anything is sealed
     handle: (phdr, context, found) => {
       if (!isLoaded(phdr, context)) return found ?? NOTHING;
       fill(phdr, context, seed);
@@ -95,15 +96,8 @@ const BOOT_DATA: Handler<OpenBsd> = {
   handle: (phdr, context, found) => {
     if (!isLoaded(phdr, context)) return found ?? NOTHING;
     const { virt, size } = rangeOf(phdr, context);
-    context.report({
-      code: "openbsd-bootdata-empty",
-      severity: "info",
-      index: phdr.index,
-      addresses: [virt],
-      message: `Program header ${phdr.index} sets aside ${hexAddr(size)} bytes at ${hexAddr(virt)} for boot data; ` +
-        "nothing was written there.",
-      hint: "Write the boot data there before the kernel runs, if it expects any.",
-    });
+    const message = `It sets aside ${hexAddr(size)} bytes at ${hexAddr(virt)} for boot data; none was written.`;
+    context.report(diagnostic("openbsd-bootdata-empty", { index: phdr.index, addresses: [virt], message }));
     return add("bootData", phdr, context, found);
   },
 };
@@ -118,15 +112,10 @@ const MUTABLE: Handler<OpenBsd> = {
 const WX_NEEDED: Handler<OpenBsd> = {
   type: PT_OPENBSD_WXNEEDED,
   handle: ({ index }, { report }, found = NOTHING) => {
-    report({
-      code: "openbsd-wx-needed",
-      severity: "info",
-      index,
-      addresses: [],
-      message: `Program header ${index} says that the kernel needs memory that is both writable and executable; ` +
-        "its pages are mapped as its segments say.",
-      hint: "Link without -z wxneeded unless the kernel writes code at run time.",
-    });
+    const message =
+      "The kernel says that it needs memory that is both writable and executable; its pages are mapped as " +
+      "its segments say.";
+    report(diagnostic("openbsd-wx-needed", { index, message }));
     return { ...found, wxNeeded: true };
   },
 };
@@ -140,11 +129,12 @@ function add(
   return { ...found, [list]: [...found[list], rangeOf(phdr, context)] };
 }
 
+/** The range of a header that lies within one `PT_LOAD`. */
 function rangeOf({ p_vaddr, p_memsz }: Segment, { signedOffset }: PluginContext): OpenBsdRange {
   return { virt: canonical(low48(p_vaddr + signedOffset)), size: p_memsz };
 }
 
-/** Whether the range is not empty and lies within one `PT_LOAD`; it is reported where it lies elsewhere. */
+/** Whether the range is not empty and lies within one `PT_LOAD`; one that lies elsewhere is reported. */
 function isLoaded(phdr: Segment, context: PluginContext): boolean {
   const { index, p_type, p_vaddr, p_memsz } = phdr;
   if (p_memsz === 0n) return false;
@@ -153,16 +143,11 @@ function isLoaded(phdr: Segment, context: PluginContext): boolean {
     return other.load && p_vaddr >= other.p_vaddr && end <= other.p_vaddr + other.p_memsz;
   });
   if (inside) return true;
-  const { virt, size } = rangeOf(phdr, context);
-  context.report({
-    code: "openbsd-range-not-loaded",
-    severity: "warning",
-    index,
-    addresses: [virt],
-    message: `Program header ${index} (${segmentTypeName(p_type)}): the ${hexAddr(size)} bytes at ${hexAddr(virt)} ` +
-      "do not lie within one PT_LOAD segment; it was left out.",
-    hint: "Put the section into a PT_LOAD segment as well (PHDRS in the linker script).",
-  });
+  const virt = BigInt.asUintN(64, p_vaddr + context.virtualAddressOffset);
+  const message =
+    `The ${hexAddr(p_memsz)} bytes at ${hexAddr(virt)} (${segmentTypeName(p_type)}) do not lie within one ` +
+    "PT_LOAD segment; they were left out.";
+  context.report(diagnostic("openbsd-range-not-loaded", { index, addresses: [virt], message }));
   return false;
 }
 

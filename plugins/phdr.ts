@@ -6,9 +6,10 @@
 
 import { PT_LOAD, PT_PHDR } from "../core/elf/constants.ts";
 import type { Segment } from "../core/elf/program_header.ts";
-import { hexAddr } from "../core/memory/addresses.ts";
+import { hexAddr } from "../core/hex.ts";
 import type { Plugin } from "../core/plugin/plugin.ts";
 import type { PluginContext } from "../core/plugin/plugin_context.ts";
+import { diagnostic } from "./phdr/diagnostics.ts";
 
 /** What the plugin phdr found. */
 export interface ProgramHeaderTable {
@@ -19,7 +20,7 @@ export interface ProgramHeaderTable {
 }
 
 /**
- * Makes the plugin phdr.
+ * Finds where a kernel expects its own program headers in memory, and reports if they are not there.
  *
  * @example
  * ```ts
@@ -32,7 +33,7 @@ export interface ProgramHeaderTable {
  * assertEquals(kernel.results.phdr, undefined); // It has no use for them.
  * ```
  *
- * @returns The plugin; it finds nothing where the file has no such header.
+ * @returns The plugin; it finds nothing if the file has no such header.
  */
 export function phdr(): Plugin<"phdr", ProgramHeaderTable> {
   return { name: "phdr", handlers: [{ type: PT_PHDR, handle }] };
@@ -40,35 +41,23 @@ export function phdr(): Plugin<"phdr", ProgramHeaderTable> {
 
 function handle(
   header: Segment,
-  { fileHeader, segments, virtualAddressOffset, report }: PluginContext,
+  { fileHeader, programHeaders, virtualAddressOffset, report }: PluginContext,
   found: ProgramHeaderTable | undefined,
 ): ProgramHeaderTable {
   if (found) return found;
   const { index, p_offset, p_vaddr, p_filesz } = header;
   const { e_phoff, e_phentsize } = fileHeader;
   const address = BigInt.asUintN(64, p_vaddr + virtualAddressOffset);
-  const size = BigInt(segments.length * e_phentsize);
+  const size = BigInt(programHeaders.length * e_phentsize);
   if (p_offset !== e_phoff || p_filesz !== size) {
-    report({
-      code: "phdr-mismatch",
-      severity: "warning",
-      index,
-      addresses: [address],
-      message: `Program header ${index} gives the table as ${hexAddr(p_filesz)} bytes at file offset ` +
-        `${hexAddr(p_offset)}; it has ${hexAddr(size)} at ${hexAddr(e_phoff)}.`,
-      hint: "Say PHDR PHDRS in the linker script's PHDRS command, and change no headers after linking.",
-    });
+    const message = `It gives the program header table as ${hexAddr(p_filesz)} bytes at file offset ` +
+      `${hexAddr(p_offset)}; the table has ${hexAddr(size)} bytes at ${hexAddr(e_phoff)}.`;
+    report(diagnostic("phdr-mismatch", { index, addresses: [address], message }));
   }
-  const covered = segments.some((other) => other.p_type === PT_LOAD && covers(other, header));
+  const covered = programHeaders.some((other) => other.p_type === PT_LOAD && covers(other, header));
   if (!covered) {
-    report({
-      code: "phdr-outside-load",
-      severity: "warning",
-      index,
-      addresses: [address],
-      message: `Program header ${index}: no PT_LOAD segment brings the program headers to ${hexAddr(address)}.`,
-      hint: "Say FILEHDR PHDRS for the first PT_LOAD in the linker script, and leave room for them (SIZEOF_HEADERS).",
-    });
+    const message = `No PT_LOAD segment brings the program headers to ${hexAddr(address)}.`;
+    report(diagnostic("phdr-outside-load", { index, addresses: [address], message }));
   }
   return { address, covered };
 }

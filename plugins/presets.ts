@@ -1,18 +1,32 @@
 /**
- * Presets: rules and plugins that go together, to be spread into the options of a load.
+ * Presets: rules and plugins that go together, to be spread into the options of a load; and what the built-in plugins
+ * report.
  *
  * @module
  */
 
+import type { DiagnosticKind } from "../core/diagnostics.ts";
 import { ehFrame } from "./eh_frame.ts";
+import { DIAGNOSTICS as EH_FRAME } from "./eh_frame/diagnostics.ts";
 import { interp } from "./interp.ts";
+import { DIAGNOSTICS as INTERP } from "./interp/diagnostics.ts";
 import { notes } from "./notes.ts";
+import { DIAGNOSTICS as NOTES } from "./notes/diagnostics.ts";
 import { openbsd } from "./openbsd.ts";
+import { DIAGNOSTICS as OPENBSD } from "./openbsd/diagnostics.ts";
 import { phdr } from "./phdr.ts";
+import { DIAGNOSTICS as PHDR } from "./phdr/diagnostics.ts";
 import { property } from "./property.ts";
+import { DIAGNOSTICS as PROPERTY } from "./property/diagnostics.ts";
 import { relocate } from "./relocate.ts";
+import { DIAGNOSTICS as RELOCATE } from "./relocate/diagnostics.ts";
 import { relro } from "./relro.ts";
+import { DIAGNOSTICS as RELRO } from "./relro/diagnostics.ts";
+import { DIAGNOSTICS as SECTIONS } from "./sections/diagnostics.ts";
 import { stack } from "./stack.ts";
+import { DIAGNOSTICS as STACK } from "./stack/diagnostics.ts";
+
+export type { DiagnosticKind };
 
 /** What the newest original does by itself. */
 export type OriginalPlugins = readonly [ReturnType<typeof relocate>, ReturnType<typeof relro>];
@@ -60,4 +74,28 @@ export const presets: Presets = {
   },
   "bootloader-0.10": { rules: "bootloader-0.10", plugins: [] },
   "bootloader-0.11": { rules: "bootloader-0.11", plugins: [relocate(), relro()] },
+};
+
+/**
+ * The diagnostics of the built-in plugins: by the plugin's name, then by code.
+ *
+ * @example
+ * ```ts
+ * import { pluginDiagnostics } from "@kload/kload/plugins/presets";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(pluginDiagnostics.stack["stack-executable"].severity, "warning");
+ * ```
+ */
+export const pluginDiagnostics: Readonly<Record<string, Readonly<Record<string, DiagnosticKind>>>> = {
+  relocate: RELOCATE,
+  relro: RELRO,
+  stack: STACK,
+  notes: NOTES,
+  property: PROPERTY,
+  interp: INTERP,
+  phdr: PHDR,
+  "eh-frame": EH_FRAME,
+  openbsd: OPENBSD,
+  sections: SECTIONS,
 };

@@ -9,9 +9,10 @@ import { PT_GNU_PROPERTY } from "../core/elf/constants.ts";
 import { type GnuProperties, type GnuProperty, type IsaLevel, readGnuProperties } from "../core/elf/gnu_property.ts";
 import { type NoteFault, NT_GNU_PROPERTY_TYPE_0, readNotes } from "../core/elf/notes.ts";
 import type { Segment } from "../core/elf/program_header.ts";
-import { hexAddr } from "../core/memory/addresses.ts";
+import { hexAddr } from "../core/hex.ts";
 import type { Plugin } from "../core/plugin/plugin.ts";
 import type { PluginContext } from "../core/plugin/plugin_context.ts";
+import { diagnostic } from "./property/diagnostics.ts";
 
 export type { GnuProperties, GnuProperty, IsaLevel };
 
@@ -19,7 +20,7 @@ export type { GnuProperties, GnuProperty, IsaLevel };
 const BYTES_MAX = 2 ** 16;
 
 /**
- * Makes the plugin property.
+ * Reads the properties of a kernel's code.
  *
  * @example
  * ```ts
@@ -32,7 +33,7 @@ const BYTES_MAX = 2 ** 16;
  * assertEquals(kernel.results.property?.isaNeeded, undefined);
  * ```
  *
- * @returns The plugin; it finds nothing where the kernel has no properties.
+ * @returns The plugin; it finds nothing if the kernel has no properties.
  */
 export function property(): Plugin<"property", GnuProperties> {
   return { name: "property", handlers: [{ type: PT_GNU_PROPERTY, readsFile: true, handle }] };
@@ -44,37 +45,26 @@ async function handle(
   found: GnuProperties | undefined,
 ): Promise<GnuProperties | undefined> {
   const { index, p_align } = phdr;
-  const report = (fault: NoteFault) => reportMalformed(index, fault, context);
+  const reportFault = (fault: NoteFault) => reportMalformed(index, fault, context);
   const fileOffset = Number(phdr.p_offset);
   if (found) {
-    report({ fileOffset, problem: "another header has given the properties already" });
+    reportFault({ fileOffset, problem: "another header has given the properties already" });
     return found;
   }
   const bytes = (await context.fileBytes(phdr)).subarray(0, BYTES_MAX);
   const { notes, faults } = readNotes(bytes, fileOffset, p_align);
-  faults.forEach(report);
+  faults.forEach(reportFault);
   const note = notes.find(({ owner, type }) => owner === "GNU" && type === NT_GNU_PROPERTY_TYPE_0);
   if (!note) {
-    if (faults.length === 0) report({ fileOffset, problem: "there is no note of owner GNU and type 5" });
+    if (faults.length === 0) reportFault({ fileOffset, problem: "there is no note of owner GNU and type 5" });
     return undefined;
   }
   const { value, faults: within } = readGnuProperties(note.descriptor, note.descriptorOffset, context.fileHeader);
-  within.forEach(report);
+  within.forEach(reportFault);
   return value;
 }
 
-function reportMalformed(
-  index: number,
-  { fileOffset, problem }: NoteFault,
-  { report }: PluginContext,
-): void {
-  report({
-    code: "property-malformed",
-    severity: "warning",
-    index,
-    addresses: [],
-    message: `Program header ${index}: the program properties at file offset ${hexAddr(fileOffset)} are malformed: ` +
-      `${problem}.`,
-    hint: "Let the linker write .note.gnu.property, and keep it in a segment of its own in the PHDRS command.",
-  });
+function reportMalformed(index: number, { fileOffset, problem }: NoteFault, { report }: PluginContext): void {
+  const message = `The program properties at file offset ${hexAddr(fileOffset)} are malformed: ${problem}.`;
+  report(diagnostic("property-malformed", { index, message }));
 }

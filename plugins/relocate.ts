@@ -10,14 +10,13 @@ import type { Segment } from "../core/elf/program_header.ts";
 import { LoadError } from "../core/errors.ts";
 import type { Plugin } from "../core/plugin/plugin.ts";
 import type { PluginContext } from "../core/plugin/plugin_context.ts";
-import type { Placed } from "../core/pipeline/context.ts";
-import type { ImageStage, Reads } from "../core/pipeline/stage.ts";
 import { applyRela } from "./relocate/apply_rela.ts";
 import { applyRelr } from "./relocate/apply_relr.ts";
-import { type DynamicTable, readDynamicTable } from "./relocate/dynamic_table.ts";
-import { placeStage } from "./relocate/place.ts";
-import { readName } from "./relocate/symbols.ts";
-import { relocationTarget } from "./relocate/target.ts";
+import { placeStage } from "./relocate/choose_base.ts";
+import { diagnostic } from "./relocate/diagnostics.ts";
+import { readName } from "./relocate/find_symbol.ts";
+import { checkTable, readRelocationTables, type RelocationTables } from "./relocate/relocation_tables.ts";
+import { type RelocationTarget, relocationTarget } from "./relocate/relocation_target.ts";
 
 /** What the plugin relocate did. */
 export interface Relocations {
@@ -31,24 +30,12 @@ export interface Relocations {
 
 /** How kernels are placed. */
 export interface RelocateOptions {
-  /** Places kernels at random: the place follows from this 64-bit number. The first free place where it is left out. */
+  /** Places kernels at random: the place follows from this 64-bit number. Without it they go to the first free place. */
   readonly seed?: bigint;
 }
 
-/** The plugin relocate; what its stage chose stands in the results under "place". */
-export type RelocatePlugin = Plugin<
-  "relocate",
-  Relocations,
-  readonly [
-    {
-      readonly before: "sanity-check";
-      readonly stage: ImageStage<"place", Reads<"rules" | "settings" | "fileHeader" | "programHeaders">, Placed>;
-    },
-  ]
->;
-
 /**
- * Makes the plugin relocate.
+ * Places position-independent kernels at a free address and applies their relocations.
  *
  * @example
  * ```ts
@@ -62,13 +49,13 @@ export type RelocatePlugin = Plugin<
  * assertEquals(kernel.results.relocate?.counts, { R_X86_64_RELATIVE: 5 });
  * ```
  *
- * @param options How kernels are placed; `kernelBase` goes before it.
+ * @param options How kernels are placed; the option `kernelBase` of a load takes precedence.
  * @returns The plugin.
- * @throws {TypeError} Where the seed is no `bigint`.
+ * @throws {TypeError} If the seed is not a `bigint`.
  */
-export function relocate({ seed }: RelocateOptions = {}): RelocatePlugin {
+export function relocate({ seed }: RelocateOptions = {}): Plugin<"relocate", Relocations> {
   if (seed !== undefined && typeof seed !== "bigint") {
-    throw new TypeError(`Cannot use ${seed} as a seed: it is no bigint`);
+    throw new TypeError(`Cannot use ${seed} as seed: it must be a bigint`);
   }
   return {
     name: "relocate",
@@ -86,57 +73,57 @@ async function handle(
   if (fileHeader.EI_CLASS !== ELFCLASS64) {
     throw new LoadError("class-unsupported", { index: phdr.index, field: "EI_CLASS", value: fileHeader.EI_CLASS });
   }
-  const table = readDynamicTable(await context.fileBytes(phdr), phdr.p_offset, phdr.index, rules.relocation);
+  const tables = readRelocationTables(await context.fileBytes(phdr), phdr, rules);
   const target = relocationTarget(phdr.index, context);
-  const needed = table.needed.map((offset) => readName(offset, table, target));
-  reportTable(phdr, table, needed, context);
+  const needed = tables.needed.map((offset) => readName(offset, tables, target) || `#${offset}`);
+  if (needed.length > 0) reportNeeded(phdr, needed, context);
   const counts = new Map(Object.entries(found?.counts ?? {}));
   // The addresses of an ET_EXEC kernel are fixed: whatever relocations it keeps are for others.
-  if (target.original || fileHeader.e_type === ET_DYN) {
-    if (table.relr) applyRelr(table.relr, target, counts);
-    for (const range of table.rela) applyRela(range, table, target, counts);
-  } else if (table.relr || table.rela.length > 0) {
+  if (rules.relocatesFixed || fileHeader.e_type === ET_DYN) {
+    apply(tables, target, counts, context);
+    if (tables.textRelocations) reportTextRelocations(phdr, context);
+  } else if (tables.relr || tables.rela.length > 0) {
     reportFixed(phdr, context);
   }
   return { virtualAddressOffset, counts: Object.fromEntries(counts), needed: [...found?.needed ?? [], ...needed] };
 }
 
-function reportFixed({ index, p_vaddr }: Segment, { report }: PluginContext): void {
-  report({
-    code: "relocations-of-fixed-kernel",
-    severity: "info",
-    index,
-    addresses: [p_vaddr],
-    message: `Program header ${index}: the kernel's addresses are fixed (ET_EXEC); its relocations were left alone.`,
-    hint: "Leave it if the kernel relocates itself; else link it without --emit-relocs and dynamic sections.",
-  });
+function apply(
+  tables: RelocationTables,
+  target: RelocationTarget,
+  counts: Map<string, number>,
+  { rules, segments }: PluginContext,
+): void {
+  const { rela, relr } = tables;
+  if (rules.checksRelocationTables) {
+    for (const range of relr ? [relr, ...rela] : rela) checkTable(range, target.index, segments);
+  }
+  if (relr) applyRelr(relr, target, counts);
+  for (const range of rela) applyRela(range, tables, target, counts);
 }
 
-function reportTable(
+function reportNeeded(phdr: Segment, needed: readonly string[], context: PluginContext): void {
+  const libraries = needed.map((name) => JSON.stringify(name)).join(", ");
+  const message = `The file asks for shared libraries, and none is loaded: ${libraries}.`;
+  report("shared-libraries-needed", message, phdr, context);
+}
+
+function reportTextRelocations(phdr: Segment, context: PluginContext): void {
+  const message = "Its relocations may change segments that are not writable; they were applied.";
+  report("text-relocations", message, phdr, context);
+}
+
+function reportFixed(phdr: Segment, context: PluginContext): void {
+  const message = "The kernel's addresses are fixed (ET_EXEC); its relocations were not applied.";
+  report("relocations-of-fixed-kernel", message, phdr, context);
+}
+
+function report(
+  code: Parameters<typeof diagnostic>[0],
+  message: string,
   { index, p_vaddr }: Segment,
-  { textRelocations }: DynamicTable,
-  needed: readonly string[],
   { virtualAddressOffset, report }: PluginContext,
 ): void {
   const addresses = [BigInt.asUintN(64, p_vaddr + virtualAddressOffset)];
-  if (needed.length > 0) {
-    report({
-      code: "shared-libraries-needed",
-      severity: "warning",
-      index,
-      addresses,
-      message: `The file asks for shared libraries: ${needed.join(", ")}; none is loaded.`,
-      hint: "Link the kernel statically (-static-pie).",
-    });
-  }
-  if (textRelocations) {
-    report({
-      code: "text-relocations",
-      severity: "warning",
-      index,
-      addresses,
-      message: "The file has relocations in segments that are not writable; they were applied all the same.",
-      hint: "Compile the kernel as position-independent (-fPIE).",
-    });
-  }
+  report(diagnostic(code, { index, addresses, message }));
 }

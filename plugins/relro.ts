@@ -4,32 +4,27 @@
  * @module
  */
 
+import { checkedAddress, checkedRange } from "../core/elf/checked_address.ts";
 import { PF_W, PT_GNU_RELRO } from "../core/elf/constants.ts";
 import type { Segment } from "../core/elf/program_header.ts";
 import { LoadError } from "../core/errors.ts";
-import {
-  canonical,
-  hexAddr,
-  isCanonical,
-  low48,
-  LOW48_HIGHER_HALF,
-  PAGE_SIZE,
-  pageStart,
-} from "../core/memory/addresses.ts";
+import { hexAddr } from "../core/hex.ts";
+import { canonical, low48, LOW48_HIGHER_HALF, PAGE_SIZE, pageStart } from "../core/memory/addresses.ts";
 import { WRITABLE } from "../core/paging/entry.ts";
 import type { Plugin } from "../core/plugin/plugin.ts";
 import type { PluginContext } from "../core/plugin/plugin_context.ts";
+import { diagnostic } from "./relro/diagnostics.ts";
 
 /** What the plugin relro did. */
 export interface Relro {
-  /** Number of pages that are read-only now. */
+  /** Number of pages that write permission was taken from. */
   readonly sealedPages: number;
   /** Virtual addresses of pages that hold writable data as well, and stayed writable. */
   readonly keptPages: readonly bigint[];
 }
 
 /**
- * Makes the plugin relro.
+ * Seals the pages of `PT_GNU_RELRO` ranges: they are mapped read-only once relocations are applied.
  *
  * @example
  * ```ts
@@ -50,21 +45,21 @@ export function relro(): Plugin<"relro", Relro> {
 }
 
 function handle(phdr: Segment, context: PluginContext, found: Relro | undefined): Relro {
-  const { first, end } = context.rules.relocation === "bootloader-0.11"
-    ? originalRange(phdr, context)
-    : wholeRange(phdr, context);
+  const { rules, addressSpace: { pageTable } } = context;
+  const { first, end } = rules.relroRange === "ends" ? rangeOfEnds(phdr, context) : rangeOfBytes(phdr, context);
   let sealed = found?.sealedPages ?? 0;
   const kept = [...found?.keptPages ?? []];
   for (let page = first; page < end; page += PAGE_SIZE) {
     const virt = canonical(page);
-    const leaf = context.addressSpace.pageTable.translate(virt);
+    const leaf = pageTable.translate(virt);
     if (!leaf.mapped) throw new LoadError("page-not-mapped", { index: phdr.index, field: "address", value: virt });
-    if (context.rules.relocation === "default" && isWrittenElsewhere(page, phdr, context)) {
+    if (rules.relroPages === "unshared" && holdsWritableData(page, phdr, context)) {
       kept.push(virt);
       reportKept(phdr, virt, context);
       continue;
     }
-    context.addressSpace.pageTable.updateFlags(virt, leaf.flags & ~WRITABLE);
+    if ((leaf.flags & WRITABLE) === 0n) continue;
+    pageTable.updateFlags(virt, leaf.flags & ~WRITABLE);
     sealed++;
   }
   return { sealedPages: sealed, keptPages: kept };
@@ -73,35 +68,35 @@ function handle(phdr: Segment, context: PluginContext, found: Relro | undefined)
 interface PageRange {
   /** Low 48 bits of the first page. */
   readonly first: number;
-  /** Low 48 bits of the address behind the last page. */
+  /** Low 48 bits of the address after the last page. */
   readonly end: number;
 }
 
-function wholeRange({ p_vaddr, p_memsz }: Segment, { signedOffset }: PluginContext): PageRange {
-  const start = low48(p_vaddr + signedOffset);
-  return p_memsz === 0n ? { first: 0, end: 0 } : { first: pageStart(start), end: start + Number(p_memsz) };
+function rangeOfBytes(phdr: Segment, { rules, signedOffset }: PluginContext): PageRange {
+  if (phdr.p_memsz === 0n) return { first: 0, end: 0 };
+  const { first, last } = checkedRange(phdr, signedOffset, rules);
+  return { first: pageStart(first), end: pageStart(last) + PAGE_SIZE };
 }
 
-/** v0.11 of the original: an empty range inside a page seals that page; the last page of the lower half is out of reach. */
-function originalRange({ index, p_vaddr, p_memsz }: Segment, { signedOffset }: PluginContext): PageRange {
+/** v0.11 of the original: it looks for the page after each one, so the last page of the lower half is out of reach. */
+function rangeOfEnds({ index, p_vaddr, p_memsz }: Segment, { signedOffset }: PluginContext): PageRange {
+  const canonicalLow48 = (value: bigint, field: string): number =>
+    low48(checkedAddress(value, field, { addresses: "canonical-steps" }, index));
   const start = p_vaddr + signedOffset;
-  for (const [field, value] of [["p_vaddr", start], ["p_vaddr + p_memsz", start + p_memsz]] as const) {
-    for (const address of field === "p_vaddr" ? [value] : [value, value - 1n]) {
-      if (!isCanonical(address)) throw new LoadError("address-not-canonical", { index, field, value: address });
-    }
-  }
-  const first = pageStart(low48(start));
-  const last = pageStart(low48(start + p_memsz - 1n));
+  const end = start + p_memsz;
+  const first = pageStart(canonicalLow48(start, "p_vaddr"));
+  canonicalLow48(end, "p_vaddr + p_memsz");
+  const last = pageStart(canonicalLow48(end - 1n, "p_vaddr + p_memsz - 1"));
   const lastOfLowerHalf = LOW48_HIGHER_HALF - PAGE_SIZE;
-  if (first <= lastOfLowerHalf && last >= lastOfLowerHalf && first <= last) {
-    const place = { index, field: "the page behind p_vaddr + p_memsz", value: BigInt(LOW48_HIGHER_HALF) };
+  if (first <= lastOfLowerHalf && last >= lastOfLowerHalf) {
+    const place = { index, field: "the page after p_vaddr + p_memsz", value: BigInt(LOW48_HIGHER_HALF) };
     throw new LoadError("address-not-canonical", place);
   }
   return { first, end: last + PAGE_SIZE };
 }
 
 /** Whether a writable segment has bytes in the page that lie outside the range that is to be sealed. */
-function isWrittenElsewhere(page: number, { p_vaddr, p_memsz }: Segment, context: PluginContext): boolean {
+function holdsWritableData(page: number, { p_vaddr, p_memsz }: Segment, context: PluginContext): boolean {
   const start = low48(p_vaddr + context.signedOffset);
   const end = start + Number(p_memsz);
   return context.segments.some(({ load, p_flags }) => {
@@ -113,12 +108,6 @@ function isWrittenElsewhere(page: number, { p_vaddr, p_memsz }: Segment, context
 }
 
 function reportKept({ index }: Segment, virt: bigint, { report }: PluginContext): void {
-  report({
-    code: "relro-page-shared",
-    severity: "warning",
-    index,
-    addresses: [virt],
-    message: `Program header ${index}: the page at ${hexAddr(virt)} also holds writable data; it stays writable.`,
-    hint: "Align the end of the RELRO segment to a page (ld -z separate-code, DATA_SEGMENT_RELRO_END).",
-  });
+  const message = `The page at ${hexAddr(virt)} also holds writable data; it stays writable.`;
+  report(diagnostic("relro-page-shared", { index, addresses: [virt], message }));
 }

@@ -3,24 +3,30 @@
  * "Section Header Table").
  *
  * The section header table usually is the file's last part, so the whole file is read. Pages are mapped as they lie in
- * memory, and nothing is copied: what else of the file is in the first and the last page of a section can be read too.
+ * memory, and nothing is copied: whatever else of the file lies in a section's first and last page can be read too.
  *
  * @module
  */
 
+import type { SectionHeader } from "../core/elf/section_header.ts";
 import type { Plugin } from "../core/plugin/plugin.ts";
-import { type Choice, type FindStage, findStage } from "./sections/find_stage.ts";
-import { type MappedSection, type MapStage, mapStage, type SectionPages, type Sections } from "./sections/map_stage.ts";
-import type { SectionHeader } from "./sections/section_header.ts";
+import { type Choice, chooseSections, type ChooseStage } from "./sections/choose_sections.ts";
+import {
+  type MappedSection,
+  mapSections,
+  type MapStage,
+  type SectionPages,
+  type Sections,
+} from "./sections/map_sections.ts";
 
-export type { MappedSection, SectionHeader, SectionPages, Sections };
+export type { ChooseStage, MappedSection, MapStage, SectionHeader, SectionPages, Sections };
 
-/** Which sections are mapped: those of these names, or those that `select` says true of. */
+/** Which sections are mapped: those of these names, or those that `select` returns true for. */
 export type SectionsOptions = {
   /** Exact names; `.symtab` and `.strtab`. */
   readonly names?: readonly string[];
 } | {
-  /** Says whether a section is to be mapped. */
+  /** Whether a section is to be mapped. */
   readonly select: (section: SectionHeader) => boolean;
 };
 
@@ -29,7 +35,7 @@ export type SectionsPlugin = Plugin<
   "sections",
   never,
   readonly [
-    { readonly after: "sanity-check"; readonly stage: FindStage },
+    { readonly after: "sanity-check"; readonly stage: ChooseStage },
     { readonly after: "l4-usage"; readonly stage: MapStage },
   ]
 >;
@@ -39,7 +45,7 @@ type Select = (section: SectionHeader) => boolean;
 const DEFAULT_NAMES: readonly string[] = [".symtab", ".strtab"];
 
 /**
- * Makes the plugin sections.
+ * Maps sections that are not loaded, for the kernel to read.
  *
  * @example
  * ```ts
@@ -49,22 +55,22 @@ const DEFAULT_NAMES: readonly string[] = [".symtab", ".strtab"];
  *
  * const file = await Deno.readFile("examples/hello/hello.elf");
  * const kernel = await loadKernel(file, { plugins: [sections()] });
- * const [symbols, strings] = kernel.results.sections?.mappedSections ?? [];
+ * const [symbols, strings] = kernel.results.sections.mappedSections;
  * assertEquals([symbols.name, symbols.link], [".symtab", strings.index]);
  * assertEquals(kernel.read(strings.virt, strings.size)[0], 0);
  * ```
  *
  * @param options Which sections.
  * @returns The plugin. Its result says where each section is; sections that cannot be mapped are reported.
- * @throws {TypeError} Where the options are of the wrong kind, or both names and a function are given.
+ * @throws {TypeError} If the options are of the wrong kind, or both names and a function are given.
  */
 export function sections(options: SectionsOptions = {}): SectionsPlugin {
-  const find = findStage(choiceOf(options));
+  const choose = chooseSections(choiceOf(options));
   return {
     name: "sections",
     stages: [
-      { after: "sanity-check", stage: find },
-      { after: "l4-usage", stage: mapStage(find) },
+      { after: "sanity-check", stage: choose },
+      { after: "l4-usage", stage: mapSections(choose) },
     ],
   };
 }
@@ -74,11 +80,11 @@ function choiceOf({ names, select }: { names?: readonly string[]; select?: Selec
     throw new TypeError("Cannot choose sections: give names or select, not both");
   }
   if (select !== undefined && typeof select !== "function") {
-    throw new TypeError(`Cannot use ${select} as select: it is no function`);
+    throw new TypeError(`Cannot use ${select} as select: it must be a function`);
   }
   if (select) return select;
   if (names !== undefined && !(Array.isArray(names) && names.every((name) => typeof name === "string"))) {
-    throw new TypeError(`Cannot use ${names} as names: it is no array of strings`);
+    throw new TypeError(`Cannot use ${names} as names: it must be an array of strings`);
   }
   return [...names ?? DEFAULT_NAMES];
 }

@@ -8,17 +8,18 @@ import { PF_X, PT_GNU_STACK } from "../core/elf/constants.ts";
 import type { Segment } from "../core/elf/program_header.ts";
 import type { Plugin } from "../core/plugin/plugin.ts";
 import type { PluginContext } from "../core/plugin/plugin_context.ts";
+import { diagnostic } from "./stack/diagnostics.ts";
 
 /** What a kernel asks of its stack. */
 export interface StackRequest {
   /** Whether it wants to run code on it. */
   readonly executable: boolean;
-  /** Number of bytes that it asks for, where it says so. */
+  /** Number of bytes that it asks for, if it names a number. */
   readonly sizeHint?: bigint;
 }
 
 /**
- * Makes the plugin stack.
+ * Reads what a kernel asks of its stack, and reports an executable one.
  *
  * @example
  * ```ts
@@ -31,7 +32,7 @@ export interface StackRequest {
  * assertEquals(kernel.results.stack, { executable: false });
  * ```
  *
- * @returns The plugin; it finds nothing where the file does not say.
+ * @returns The plugin; it finds nothing if the file says nothing of a stack.
  */
 export function stack(): Plugin<"stack", StackRequest> {
   return { name: "stack", handlers: [{ type: PT_GNU_STACK, handle }] };
@@ -44,14 +45,7 @@ function handle(
 ): StackRequest {
   const executable = (p_flags & PF_X) !== 0;
   if (executable) {
-    report({
-      code: "stack-executable",
-      severity: "warning",
-      index,
-      addresses: [],
-      message: `Program header ${index} asks for an executable stack.`,
-      hint: 'Link with -z noexecstack, and put .section .note.GNU-stack,"",@progbits into assembler files.',
-    });
+    report(diagnostic("stack-executable", { index, message: "The kernel asks for an executable stack." }));
   }
   const sizeHint = p_memsz > 0n ? p_memsz : found?.sizeHint;
   return {

@@ -6,7 +6,8 @@
  */
 
 import { amended, LoadError } from "../errors.ts";
-import { alignUp, hexAddr, level4Index, low48, LOW48_HIGHER_HALF, PAGE_SIZE, virtAddr } from "../memory/addresses.ts";
+import { hexAddr } from "../hex.ts";
+import { alignUp, level4Index, low48, LOW48_HIGHER_HALF, PAGE_SIZE, virtAddr } from "../memory/addresses.ts";
 import type { FrameOwner, FrameRun } from "../memory/frame_allocator.ts";
 import type { FrameLedger } from "../memory/frame_ledger.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";

@@ -5,40 +5,41 @@
  */
 
 import { PT_TLS } from "../elf/constants.ts";
+import { checkedAddress } from "../elf/checked_address.ts";
 import { extentOf } from "../elf/extent.ts";
 import type { Segment } from "../elf/program_header.ts";
-import { level4Index, low48, LOW48_END } from "../memory/addresses.ts";
-import { signExtendBit47 } from "../memory/sign_extend.ts";
+import { LOW48_HIGHER_HALF } from "../memory/addresses.ts";
+import { LEVEL_SPAN, TABLE_ENTRIES } from "../paging/entry.ts";
 import { type UsedLevel4Entries, usedLevel4Entries } from "../paging/used_level4_entries.ts";
 import type { Rules } from "../rules.ts";
 
 /** What the entries follow from. */
 export interface KernelAddresses {
-  /** The segments, whose level-4 entries are asked for. */
+  /** The rule set. */
+  readonly rules: Rules;
+  /** The segments. */
   readonly segments: readonly Segment[];
-  /** What is added to every `p_vaddr`. */
+  /** What is added to every `p_vaddr`, modulo 2^64. */
   readonly virtualAddressOffset: bigint;
   /** The base that the caller gave, if any. */
   readonly kernelBase?: bigint;
-  /** Level-4 entries that were chosen for a position-independent kernel. */
-  readonly chosenEntries?: readonly number[];
 }
 
 /**
  * Marks entry 0, which boot loaders use for themselves, and what the rule set counts of the headers.
  *
- * @param counts Which headers count.
  * @param addresses The headers and what moves them.
  * @returns A bookkeeping with these entries in use.
  */
-export function level4Usage(counts: Rules["level4Usage"], addresses: KernelAddresses): UsedLevel4Entries {
-  const { segments, virtualAddressOffset, chosenEntries } = addresses;
-  const used = usedLevel4Entries([0, ...(chosenEntries ?? [])]);
-  if (counts === "every-header" && !chosenEntries) markExtent(addresses, used);
+export function level4Usage(addresses: KernelAddresses): UsedLevel4Entries {
+  const { rules, segments, virtualAddressOffset } = addresses;
+  const used = usedLevel4Entries([0]);
+  if (rules.level4Usage === "every-header") markExtent(addresses, used);
   for (const phdr of segments) {
-    if (counts === "every-header-inclusive") markInclusive(phdr, virtualAddressOffset, used);
-    else if (phdr.p_memsz > 0n && (counts === "every-header" || isLoaded(phdr))) {
-      mark(phdr, virtualAddressOffset, used);
+    const start = BigInt.asUintN(64, phdr.p_vaddr + virtualAddressOffset);
+    if (rules.level4Usage === "every-header-inclusive") markInclusive(phdr, start, rules, used);
+    else if (phdr.p_memsz > 0n && (rules.level4Usage === "every-header" || isLoaded(phdr))) {
+      mark(start, phdr.p_memsz, used);
     }
   }
   return used;
@@ -48,23 +49,30 @@ function isLoaded({ load, p_type }: Segment): boolean {
   return load !== undefined || p_type === PT_TLS;
 }
 
-function mark({ p_vaddr, p_memsz }: Segment, offset: bigint, used: UsedLevel4Entries): void {
-  const start = low48(p_vaddr + offset);
-  const reachesEnd = p_memsz >= BigInt(LOW48_END - start);
-  used.mark(level4Index(start), reachesEnd ? 511 : level4Index(start + Number(p_memsz) - 1));
+const HOLE_START = BigInt(LOW48_HIGHER_HALF);
+const HOLE_END = -HOLE_START & ((1n << 64n) - 1n);
+
+/** Marks the entries of a range, each half on its own: the range may cross the hole, or end in it. */
+function mark(start: bigint, size: bigint, used: UsedLevel4Entries): void {
+  const last = start + size - 1n;
+  if (start < HOLE_START) used.mark(entryOf(start), last < HOLE_START ? entryOf(last) : TABLE_ENTRIES / 2 - 1);
+  if (last >= HOLE_END) used.mark(start < HOLE_END ? TABLE_ENTRIES / 2 : entryOf(start), entryOf(last));
+}
+
+/** The entry that a canonical address selects: its bits 39 to 47. */
+function entryOf(virt: bigint): number {
+  return Number(BigInt.asUintN(48, virt) / BigInt(LEVEL_SPAN[4]));
 }
 
 /** v0.11 of the original: the whole extent, from the base that the caller gave or from the lowest address on. */
-function markExtent({ kernelBase, segments }: KernelAddresses, used: UsedLevel4Entries): void {
+function markExtent({ kernelBase, segments, virtualAddressOffset }: KernelAddresses, used: UsedLevel4Entries): void {
   const { low, size } = extentOf(segments);
-  const start = kernelBase ?? low;
-  used.mark(level4Index(low48(start)), level4Index(low48(start + size - 1n)));
+  if (size > 0n) mark(kernelBase ?? BigInt.asUintN(64, low + virtualAddressOffset), size, used);
 }
 
-/** The older original's way: every header of any type, its end counted in; each address has to be canonical. */
-function markInclusive(phdr: Segment, offset: bigint, used: UsedLevel4Entries): void {
-  const { index, p_vaddr, p_memsz } = phdr;
-  const first = signExtendBit47(p_vaddr + offset, "p_vaddr", index);
-  const last = signExtendBit47(p_vaddr + offset + p_memsz, "p_vaddr + p_memsz", index);
-  used.mark(level4Index(low48(first)), level4Index(low48(last)));
+/** The older original's way: every header of any type, its end counted in; both have to be addresses. */
+function markInclusive({ index, p_memsz }: Segment, start: bigint, rules: Rules, used: UsedLevel4Entries): void {
+  const first = checkedAddress(start, "p_vaddr", rules, index);
+  const last = checkedAddress(start + p_memsz, "p_vaddr + p_memsz", rules, index);
+  used.mark(entryOf(first), entryOf(last));
 }

@@ -19,6 +19,7 @@ export const ELFDATA2LSB = 1;
 // gABI, "ELF Header", e_type and e_machine
 export const ET_EXEC = 2;
 export const ET_DYN = 3;
+export const EM_386 = 3;
 export const EM_X86_64 = 62;
 
 // gABI, "Program Header": e_phnum, p_type, p_flags
@@ -47,25 +48,54 @@ export const PF_X = 1;
 export const PF_W = 2;
 export const PF_R = 4;
 
-// gABI, "Dynamic Section": the tags that tell of relocations
+// gABI, "Dynamic Section", d_tag and DT_FLAGS
 export const DT_NULL = 0n;
+export const DT_NEEDED = 1n;
 export const DT_PLTRELSZ = 2n;
+export const DT_STRTAB = 5n;
+export const DT_SYMTAB = 6n;
+export const DT_RELA = 7n;
 export const DT_RELASZ = 8n;
+export const DT_RELAENT = 9n;
+export const DT_STRSZ = 10n;
 export const DT_RELSZ = 18n;
+export const DT_PLTREL = 20n;
+export const DT_TEXTREL = 22n;
+export const DT_JMPREL = 23n;
+export const DT_FLAGS = 30n;
 export const DT_RELRSZ = 35n;
+export const DT_RELR = 36n;
+export const DF_TEXTREL = 4n;
 
-/** Sizes in bytes of the records that a file has one or more of. */
+// gABI, "Section Header Table": special indexes, sh_type, sh_flags
+export const SHN_UNDEF = 0;
+export const SHN_ABS = 0xfff1;
+export const SHN_XINDEX = 0xffff;
+export const SHT_STRTAB = 3;
+export const SHT_NOBITS = 8;
+export const SHF_ALLOC = 2n;
+
+// gABI, "Symbol Table", st_info: binding in the upper four bits, type in the lower four; STT_GNU_IFUNC is GNU's
+export const STB_WEAK = 2;
+export const STT_TLS = 6;
+export const STT_GNU_IFUNC = 10;
+
+/** Sizes in bytes of a file's records. */
 export interface RecordSizes {
   /** Size of the ELF file header, which `e_ehsize` repeats. */
   readonly fileHeader: number;
-  /** Size of one program header, which `e_phentsize` repeats. */
+  /** Size of a program header, which `e_phentsize` repeats. */
   readonly programHeader: number;
+  /** Size of a section header, which `e_shentsize` repeats. */
+  readonly sectionHeader: number;
+  /** Size of a symbol, which `sh_entsize` of a symbol table repeats. */
+  readonly symbol: number;
 }
 
-/** The record sizes of each class: gABI, "ELF Header" and "Program Header". */
+/** The record sizes of each class: gABI, "ELF Header", "Program Header", "Section Header Table", "Symbol Table". */
 export const RECORD_SIZES: { readonly 1: RecordSizes; readonly 2: RecordSizes } = {
-  [ELFCLASS32]: { fileHeader: 52, programHeader: 32 },
-  [ELFCLASS64]: { fileHeader: 64, programHeader: 56 },
+  [ELFCLASS32]: { fileHeader: 52, programHeader: 32, sectionHeader: 40, symbol: 16 },
+  [ELFCLASS64]: { fileHeader: 64, programHeader: 56, sectionHeader: 64, symbol: 24 },
 };
 
 const TYPE_NAMES: ReadonlyMap<number, string> = new Map([
@@ -92,7 +122,7 @@ const TYPE_NAMES: ReadonlyMap<number, string> = new Map([
  * The name of a program header type, as `readelf` prints it.
  *
  * @param type A `p_type`.
- * @returns Its name without the `PT_` in front, or the number in hex where it has none.
+ * @returns Its name without the `PT_` in front, or the number in hex if it has none.
  */
 export function segmentTypeName(type: number): string {
   return TYPE_NAMES.get(type) ?? `0x${type.toString(16)}`;

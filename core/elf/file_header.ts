@@ -66,7 +66,7 @@ export function fileHeaderOffsets(fileClass: number): typeof ELF64 {
  *
  * @param reader A reader over the file's first 16 bytes or more.
  * @returns The bytes of `e_ident` by their names.
- * @throws {LoadError} "file-too-short" where there are fewer than 16 bytes.
+ * @throws {LoadError} "file-too-short" if there are fewer than 16 bytes.
  */
 export function readIdent(
   reader: ElfReader,
@@ -86,7 +86,7 @@ export function readIdent(
  *
  * @param reader A reader over the file's first bytes.
  * @returns The raw header; 32-bit addresses and offsets are widened.
- * @throws {LoadError} "file-too-short" where there are fewer bytes than the class's header has.
+ * @throws {LoadError} "file-too-short" if there are fewer bytes than the class's header has.
  */
 export function readFileHeader(reader: ElfReader): FileHeader {
   const ident = readIdent(reader);

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { ELFCLASS64, EM_X86_64 } from "./constants.ts";
+import { ELFCLASS64, EM_386, EM_X86_64 } from "./constants.ts";
 import type { FileHeader } from "./file_header.ts";
 import type { NoteFault } from "./notes.ts";
 import { elfReader } from "./reader.ts";
@@ -27,11 +27,11 @@ export interface GnuProperties {
   readonly ibt: boolean;
   /** Whether all of its code was compiled for shadow stacks (SHSTK). */
   readonly shstk: boolean;
-  /** The level without which it does not run, where it names one. */
+  /** The level that it needs to run, if it names one. */
   readonly isaNeeded?: IsaLevel;
-  /** The level that it makes use of where it is there, where it names one. */
+  /** The level that it makes use of if the processor has it, if it names one. */
   readonly isaUsed?: IsaLevel;
-  /** The least number of bytes for its stack, where it names one. */
+  /** The least number of bytes for its stack, if it names one. */
   readonly stackSize?: bigint;
   /** All properties, those above included, in the order of the file. */
   readonly properties: readonly GnuProperty[];
@@ -44,8 +44,6 @@ export interface GnuPropertyList {
   /** What is wrong with them. */
   readonly faults: readonly NoteFault[];
 }
-
-const EM_386 = 3;
 
 /** `pr_type` and `pr_datasz`, of four bytes each. */
 const HEADER_SIZE = 8;

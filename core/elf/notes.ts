@@ -1,7 +1,7 @@
 /**
  * Notes (gABI, "Note Section"): records by which vendors mark a file, each with its owner's name and a type.
  *
- * The gABI wants 8-byte alignment in 64-bit files; what is written in practice has 4, and 8 only where `p_align` says so
+ * The gABI wants 8-byte alignment in 64-bit files; what is written in practice has 4, and 8 only if `p_align` says so
  * (binutils, glibc). Linker scripts also put notes of both kinds into one segment, so that each note is read by the
  * alignment that leads to a next one.
  *
@@ -16,7 +16,7 @@ export const NT_GNU_BUILD_ID = 3;
 /** `type` of a note of owner "GNU": program properties. */
 export const NT_GNU_PROPERTY_TYPE_0 = 5;
 
-/** The alignment of a note's descriptor and of the note behind it, in bytes. */
+/** The alignment of a note's descriptor and of the next note, in bytes. */
 export type NoteAlignment = 4 | 8;
 
 /** A note, as it stands in the file. */
@@ -75,7 +75,7 @@ export function readNotes(bytes: Uint8Array, fileOffset: number, p_align: bigint
   const faults: NoteFault[] = [];
   const fault = (at: number, problem: string) => faults.push({ fileOffset: fileOffset + at, problem });
 
-  /** Whether a note with a name starts here, or only padding, and there is but padding on the way. */
+  /** Whether a note with a name starts here, or only padding, and only padding comes before it. */
   const leadsOn = (from: number, at: number): boolean => {
     if (bytes.subarray(from, at).some((byte) => byte !== 0)) return false;
     if (at >= end) return true;

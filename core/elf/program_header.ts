@@ -19,7 +19,7 @@ export interface ProgramHeader {
   readonly p_offset: bigint;
   /** Virtual address of its first byte. */
   readonly p_vaddr: bigint;
-  /** Physical address, where that matters. */
+  /** Physical address, if that matters. */
   readonly p_paddr: bigint;
   /** Number of bytes in the file. */
   readonly p_filesz: bigint;
@@ -59,7 +59,7 @@ export function isMisaligned({ start, fileOffset, fileSize }: LoadRange): boolea
 export interface Segment extends ProgramHeader {
   /** What is to be loaded: only a `PT_LOAD` that is not left out has it. */
   readonly load?: LoadRange;
-  /** How plugins claim it, where one does. */
+  /** How plugins claim it, if any does. */
   readonly claim?: HeaderClaim;
 }
 
@@ -86,7 +86,7 @@ export function programHeaderOffsets(fileClass: number): typeof ELF64 {
  * @param index The header's index.
  * @param fileClass The file's `EI_CLASS`.
  * @returns The raw header; 32-bit fields are widened.
- * @throws {LoadError} "file-too-short" where the table ends inside the header.
+ * @throws {LoadError} "file-too-short" if the table ends inside the header.
  */
 export function readProgramHeader(reader: ElfReader, offset: number, index: number, fileClass: number): ProgramHeader {
   const wide = fileClass === ELFCLASS64;

@@ -1,5 +1,5 @@
 /**
- * The one way to file bytes: little-endian fields with a bounds check that knows where in the file it stands.
+ * The one way to read file bytes: little-endian fields with a bounds check that knows where in the file it stands.
  *
  * @module
  */

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { hexAddr, PAGE_SIZE, PHYSICAL_END, physicalPages } from "./addresses.ts";
+import { hexAddr } from "../hex.ts";
+import { PAGE_SIZE, PHYSICAL_END, physicalPages } from "./addresses.ts";
 
 /** A window of physical memory, from `base` on for `size` bytes. */
 export interface PhysicalMemory {

@@ -5,7 +5,8 @@
  */
 
 import { LoadError } from "../errors.ts";
-import { hexAddr, low48, LOW48_END, LOW48_HIGHER_HALF, PHYSICAL_END, virtAddr } from "../memory/addresses.ts";
+import { hexAddr } from "../hex.ts";
+import { low48, LOW48_END, LOW48_HIGHER_HALF, PHYSICAL_END, virtAddr } from "../memory/addresses.ts";
 import type { FrameOwner } from "../memory/frame_allocator.ts";
 import type { FrameLedger } from "../memory/frame_ledger.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { hexAddr, PAGE_SIZE } from "../memory/addresses.ts";
+import { hexAddr } from "../hex.ts";
+import { PAGE_SIZE } from "../memory/addresses.ts";
 import type { FrameAllocator } from "../memory/frame_allocator.ts";
 import { frameLedger } from "../memory/frame_ledger.ts";
 import { containsFrame, type PhysicalMemory } from "../memory/physical_memory.ts";

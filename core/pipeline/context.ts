@@ -41,8 +41,6 @@ export interface Parsed {
 export interface Placement {
   /** Added to every `p_vaddr`; negative for a kernel that is placed below the address it was linked for. */
   readonly offset: bigint;
-  /** Level-4 entries that the kernel's whole extent takes. */
-  readonly level4Entries: readonly number[];
 }
 
 /** What a stage that places position-independent kernels adds. */

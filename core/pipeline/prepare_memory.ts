@@ -8,17 +8,18 @@ import { type AddressSpace, openAddressSpace } from "../address_space/address_sp
 import { level4Usage } from "../address_space/level4_usage.ts";
 import type { ProgramHeader } from "../elf/program_header.ts";
 import { LoadError } from "../errors.ts";
-import { alignUp, hexAddr, PAGE_SIZE, PHYSICAL_END } from "../memory/addresses.ts";
+import { hexAddr } from "../hex.ts";
+import { alignUp, PAGE_SIZE, PHYSICAL_END } from "../memory/addresses.ts";
 import { ascendingFrames, type FrameRun } from "../memory/frame_allocator.ts";
 import { frameLedger } from "../memory/frame_ledger.ts";
 import { containsFrame, freshMemory, type PhysicalMemory } from "../memory/physical_memory.ts";
 import { createMapper } from "../paging/mapper.ts";
-import type { Base, Checked, Kept, Loading, Parsed, Placed } from "./context.ts";
+import type { Base, Checked, Kept, Loading, Parsed } from "./context.ts";
 import { frameDemand } from "./frame_demand.ts";
 import { type LoadSettings, outOfBounds } from "./settings.ts";
 
 /** What memory is prepared from. */
-export type Prepared = Base & Parsed & Checked & Partial<Kept> & Partial<Placed>;
+export type Prepared = Base & Parsed & Checked & Partial<Kept>;
 
 /**
  * Sizes and allocates the memory, moves the bytes that have arrived to their place in it, and takes the level-4 table.
@@ -69,7 +70,7 @@ function lastNeededByte({ segments, settings, intake, keepUntil = 0 }: Prepared)
 
 /** Frames and page tables in the memory; the file's bytes and a level-4 table of the caller's are taken already. */
 function makeAddressSpace(context: Prepared, memory: PhysicalMemory, keptBytes: number, fresh: boolean): AddressSpace {
-  const { rules, settings, segments, virtualAddressOffset, placement } = context;
+  const { rules, settings, segments, virtualAddressOffset } = context;
   const { kernelOffset, level4Frame, kernelBase } = settings;
   const fileEnd = kernelOffset + alignUp(keptBytes);
   const taken = [{ start: kernelOffset, end: fileEnd, what: "the file's bytes" }];
@@ -96,10 +97,7 @@ function makeAddressSpace(context: Prepared, memory: PhysicalMemory, keptBytes: 
     given,
     segments,
     ownership: rules.ownership,
-    findUsedEntries: () => {
-      const chosenEntries = placement?.level4Entries;
-      return level4Usage(rules.level4Usage, { segments, virtualAddressOffset, kernelBase, chosenEntries });
-    },
+    findUsedEntries: () => level4Usage({ rules, segments, virtualAddressOffset, kernelBase }),
   });
 }
 

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { hexAddr, PAGE_SIZE, PHYSICAL_END } from "../memory/addresses.ts";
+import { hexAddr } from "../hex.ts";
+import { PAGE_SIZE, PHYSICAL_END } from "../memory/addresses.ts";
 import type { FrameAllocator } from "../memory/frame_allocator.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
 

@@ -4,14 +4,17 @@
  * @module
  */
 
-import { type DiagnosticKind, diagnostics, type Finding } from "../diagnostics.ts";
-import type { Diagnostic } from "../diagnostics.ts";
+import { type Diagnostic, type DiagnosticKind, diagnostics, type Finding } from "../diagnostics.ts";
 
 /** The kinds, by code. */
 export const LOAD_DIAGNOSTICS = {
   "segment-copied": {
     severity: "info",
     hint: "Let p_vaddr and p_offset agree modulo 4 KiB (ld -z max-page-size=4096 without -n or -N).",
+  },
+  "bytes-misplaced": {
+    severity: "warning",
+    hint: "Let p_vaddr and p_offset agree modulo 4 KiB, or load by the default rules, which copy such a segment.",
   },
   "pages-merged": {
     severity: "warning",

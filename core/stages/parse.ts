@@ -24,7 +24,7 @@ export const parse: ImageStage<"parse", Reads<"rules" | "settings" | "intake">, 
     const sizes = checkHeader(fileHeader, rules);
     const { e_phoff, e_phnum, e_shoff, e_shentsize, e_shnum } = fileHeader;
     const tableEnd = e_phoff + BigInt(fileHeader.e_phentsize * e_phnum);
-    if (rules.readsWholeFile) {
+    if (rules.checksTableRanges) {
       const length = await intake.length();
       checkInFile("program-headers-out-of-file", "e_phoff + e_phentsize * e_phnum", tableEnd, length);
       const sectionsEnd = e_shoff + BigInt(e_shentsize * e_shnum);

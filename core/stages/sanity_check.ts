@@ -5,16 +5,19 @@
  */
 
 import { ET_DYN, isKnownSegmentType, PT_LOAD, PT_SHLIB, PT_TLS, segmentTypeName } from "../elf/constants.ts";
-import { checkExtent, extentOf } from "../elf/extent.ts";
+import type { Report } from "../diagnostics.ts";
+import { ADDRESS_END, addressField, checkedAddress } from "../elf/checked_address.ts";
+import { extentOf } from "../elf/extent.ts";
 import { isMisaligned, type LoadRange, type ProgramHeader, type Segment } from "../elf/program_header.ts";
 import { LoadError } from "../errors.ts";
-import { canonical, hexAddr, hexRange, isCanonical, isPowerOfTwo, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
-import { signExtendBit47 } from "../memory/sign_extend.ts";
-import type { Report } from "../diagnostics.ts";
+import { hexAddr, hexRange } from "../hex.ts";
+import { canonical, isPowerOfTwo, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
 import type { Checked, FilePages } from "../pipeline/context.ts";
 import { type ImageStage, imageStage, type NeedsOf, type Reads } from "../pipeline/stage.ts";
+import type { Rules } from "../rules.ts";
 import { loadDiagnostic } from "./load_diagnostics.ts";
 import { ADDRESS_RULES } from "./sanity_check/address_ranges.ts";
+import { checkExtent } from "./sanity_check/check_extent.ts";
 import { type Loaded, reportAddresses } from "./sanity_check/report_addresses.ts";
 import { findUnsharedPages } from "./sanity_check/unshared_pages.ts";
 
@@ -33,12 +36,12 @@ export const sanityCheck: ImageStage<
   },
   async (context) => {
     const { rules, intake, programHeaders, report } = context;
-    const fileLength = rules.readsWholeFile ? await intake.length() : undefined;
+    const fileLength = rules.checksFileRanges ? await intake.length() : undefined;
     const offset = chooseOffset(context);
-    if (rules.checksExtent) checkExtent(programHeaders, offset, context.settings.kernelBase);
+    checkExtent(programHeaders, offset, context.settings.kernelBase, rules);
     const segments = programHeaders.map((phdr) => checkHeader(phdr, offset, fileLength, context));
     const loads = segments.filter((phdr): phdr is Loaded => phdr.load !== undefined);
-    if (rules.refusesEmptyKernel && loads.length === 0) {
+    if (rules.refusesEmptyKernel && !loads.some(({ load }) => load.memSize > 0)) {
       throw new LoadError("no-load-segment", { field: "e_phnum", value: programHeaders.length });
     }
     const sharedPages = rules.mergesSharedPages ? findSharedPages(loads, context) : new Set<number>();
@@ -61,17 +64,18 @@ function chooseOffset({ rules, settings: { kernelBase }, placement, fileHeader, 
   if (fileHeader.e_type !== ET_DYN) {
     throw new LoadError("kernel-base-refused", { field: "e_type", value: fileHeader.e_type });
   }
-  const align = rules.checksExtent
-    ? originalAlignment(programHeaders)
-    : largest(BigInt(PAGE_SIZE), extentOf(programHeaders.filter(({ p_memsz }) => p_memsz > 0n)).align);
-  if (kernelBase % align !== 0n) {
-    throw new LoadError("kernel-base-misaligned", { field: "kernelBase", value: kernelBase, limit: Number(align) });
+  const { low, align } = extentOf(programHeaders.filter(({ p_memsz }) => p_memsz > 0n));
+  const multiple = rules.baseMultiple === "p_align" ? largestAlignment(programHeaders) : largest(PAGE, align);
+  if (kernelBase % multiple !== 0n) {
+    throw new LoadError("kernel-base-misaligned", { field: "kernelBase", value: kernelBase, limit: Number(multiple) });
   }
-  return kernelBase;
+  return rules.wrapsBase && low + kernelBase >= ADDRESS_END ? kernelBase - ADDRESS_END : kernelBase;
 }
 
-/** v0.11 of the original: the largest p_align has to be a power of two where a base is given, and no page is assumed. */
-function originalAlignment(programHeaders: readonly ProgramHeader[]): bigint {
+const PAGE = BigInt(PAGE_SIZE);
+
+/** v0.11 of the original: headers without memory count too. */
+function largestAlignment(programHeaders: readonly ProgramHeader[]): bigint {
   const { align } = extentOf(programHeaders);
   if (isPowerOfTwo(align)) return align;
   throw new LoadError("alignment-invalid", { field: "the largest p_align", value: align });
@@ -89,22 +93,22 @@ function checkHeader(
 ): Segment {
   const { rules, fileHeader } = context;
   const claim = context.claimOn(phdr.p_type, fileHeader.e_machine);
-  if (phdr.p_type === PT_TLS && rules.addresses === "one-half") checkSum(phdr, offset);
-  const segment = claim ? { ...phdr, claim } : phdr;
+  const segment: Segment = claim ? { ...phdr, claim } : phdr;
+  const { p_type, p_offset, p_filesz, p_memsz } = phdr;
+  if (p_type === PT_TLS) checkTemplate(phdr, offset, rules);
   checkType(segment, context);
   if (fileLength !== undefined) checkInFile(phdr, fileLength);
   if (rules.alignment === "congruent") checkCongruent(phdr);
-  const isLoad = phdr.p_type === PT_LOAD;
-  const loadable = isLoad && !(rules.checksSegmentSizes && isEmpty(phdr));
-  const checksOther = claim && !isLoad && rules.checksClaimed && phdr.p_memsz > 0n;
-  if (!loadable && !checksOther) return segment;
+  if (p_type === PT_LOAD && rules.checksSegmentSizes) checkSizes(phdr);
+  const loads = p_type === PT_LOAD && !(rules.skipsEmptySegments && p_memsz === 0n);
+  const checksOther = claim && p_type !== PT_LOAD && rules.checksClaimed && p_memsz > 0n;
+  if (!loads && !checksOther) return segment;
   const start = ADDRESS_RULES[rules.addresses](phdr, offset);
   if (rules.alignment === "power-of-two") checkAlignment(phdr, offset, context);
-  if (!loadable) return segment;
-  const { p_offset, p_filesz, p_memsz } = phdr;
+  if (!loads) return segment;
   const sizes = { fileOffset: Number(p_offset), fileSize: Number(p_filesz), memSize: Number(p_memsz) };
   const load: LoadRange = { start, ...sizes };
-  if (rules.copiesMisaligned && isMisaligned(load)) reportCopy(phdr, offset, context);
+  if (isMisaligned(load)) reportMisaligned(phdr, offset, context);
   return { ...segment, load };
 }
 
@@ -120,11 +124,16 @@ function checkType({ index, p_type, claim }: Segment, { rules, report }: Needs):
   }));
 }
 
-/** A TLS template may lie anywhere, but its end has to be an address. */
-function checkSum({ index, p_vaddr, p_memsz }: ProgramHeader, offset: bigint): void {
-  const value = p_vaddr + offset + p_memsz;
-  if (value <= 1n << 64n) return;
-  throw new LoadError("address-overflow", { index, field: "p_vaddr + p_memsz", value });
+/** A TLS template may lie anywhere, as long as what the rule set names of it has 64-bit addresses. */
+function checkTemplate({ index, p_vaddr, p_memsz }: ProgramHeader, offset: bigint, rules: Rules): void {
+  const start = p_vaddr + offset;
+  const refuse = (field: string, value: bigint): never => {
+    throw new LoadError("address-overflow", { index, field, value });
+  };
+  if (rules.tlsAddresses === "start" && (start < 0n || start >= ADDRESS_END)) refuse(addressField(offset), start);
+  if (rules.tlsAddresses !== "whole-range") return;
+  const end = BigInt.asUintN(64, start) + p_memsz;
+  if (end > ADDRESS_END) refuse("p_vaddr + p_memsz", end);
 }
 
 /** The original's check of every header: its segment ends before the file does. */
@@ -140,12 +149,9 @@ function checkCongruent({ index, p_align, p_vaddr, p_offset }: ProgramHeader): v
   throw new LoadError("alignment-mismatch", { index, field: "p_align", value: p_align });
 }
 
-function isEmpty({ index, p_filesz, p_memsz }: ProgramHeader): boolean {
-  if (p_filesz > p_memsz) {
-    const place = { index, field: "p_filesz", value: p_filesz, limit: Number(p_memsz) };
-    throw new LoadError("filesz-exceeds-memsz", place);
-  }
-  return p_memsz === 0n;
+function checkSizes({ index, p_filesz, p_memsz }: ProgramHeader): void {
+  if (p_filesz <= p_memsz) return;
+  throw new LoadError("filesz-exceeds-memsz", { index, field: "p_filesz", value: p_filesz, limit: Number(p_memsz) });
 }
 
 function checkAlignment(phdr: ProgramHeader, offset: bigint, { report }: Needs): void {
@@ -158,17 +164,25 @@ function checkAlignment(phdr: ProgramHeader, offset: bigint, { report }: Needs):
   report(loadDiagnostic("alignment-mismatch", { index, addresses: [p_vaddr + offset], message }));
 }
 
-function reportCopy(phdr: ProgramHeader, offset: bigint, { report }: Needs): void {
+function reportMisaligned(phdr: ProgramHeader, offset: bigint, { rules, report }: Needs): void {
   const { index, p_vaddr } = phdr;
-  const message = `${bothAddresses(phdr)} differ within their pages; its bytes were copied.`;
-  report(loadDiagnostic("segment-copied", { index, addresses: [p_vaddr + offset], message }));
+  const addresses = [BigInt.asUintN(64, p_vaddr + offset)];
+  const found = `${bothAddresses(phdr)} differ within their pages;`;
+  if (rules.copiesMisaligned) {
+    report(loadDiagnostic("segment-copied", { index, addresses, message: `${found} its bytes were copied.` }));
+    return;
+  }
+  const message =
+    `${found} the file's pages were mapped as they are, so its bytes do not lie at the addresses that it ` +
+    "gives them.";
+  report(loadDiagnostic("bytes-misplaced", { index, addresses, message }));
 }
 
 function bothAddresses({ p_vaddr, p_offset }: ProgramHeader): string {
   return `p_vaddr ${hexAddr(p_vaddr)} and p_offset ${hexAddr(p_offset)}`;
 }
 
-/** Refuses ranges that intersect, and gives the pages in which one ends and the next begins. */
+/** Refuses ranges that intersect, and finds the pages in which one ends and the next begins. */
 function findSharedPages(loads: readonly Loaded[], { report }: Needs): ReadonlySet<number> {
   const shared = new Set<number>();
   const ascending = loads.toSorted((a, b) => a.load.start - b.load.start);
@@ -208,10 +222,6 @@ function rangeOf({ load }: Loaded): string {
 }
 
 function checkEntry(offset: bigint, { rules, fileHeader }: Needs): bigint {
-  const entry = fileHeader.e_entry + offset;
   const field = offset === 0n ? "e_entry" : "e_entry + virtualAddressOffset";
-  if (rules.addresses === "sign-extended") return signExtendBit47(entry, field);
-  if (entry < 0n || entry >= 1n << 64n) throw new LoadError("address-overflow", { field, value: entry });
-  if (!isCanonical(entry)) throw new LoadError("address-not-canonical", { field, value: entry });
-  return entry;
+  return checkedAddress(fileHeader.e_entry + offset, field, rules);
 }

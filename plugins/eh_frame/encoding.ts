@@ -6,7 +6,7 @@
 
 import type { ElfReader } from "../../core/elf/reader.ts";
 
-/** No value is there. */
+/** There is no value. */
 export const DW_EH_PE_omit = 0xff;
 
 /** The pointer itself: 64 bits. */
@@ -58,7 +58,7 @@ export interface EncodedValue {
  * Number of bytes of an encoded value.
  *
  * @param encoding The encoding.
- * @returns 2, 4 or 8; `undefined` where the encoding is not supported, or values differ in size.
+ * @returns 2, 4 or 8; `undefined` if the encoding is not supported, or values differ in size.
  */
 export function encodedSize(encoding: number): 2 | 4 | 8 | undefined {
   return isRelativeToKnown(encoding) ? FIXED.get(encoding & FORMAT)?.size : undefined;
@@ -71,9 +71,9 @@ export function encodedSize(encoding: number): 2 | 4 | 8 | undefined {
  * @param at Where in them the value starts.
  * @param encoding The encoding.
  * @param base What it is relative to.
- * @returns The value; `undefined` where the encoding is not supported: those that are indirect, aligned, or relative to
+ * @returns The value; `undefined` if the encoding is not supported: those that are indirect, aligned, or relative to
  * text or to a function.
- * @throws {LoadError} "file-too-short" where the bytes end before the value does.
+ * @throws {LoadError} "file-too-short" if the bytes end before the value does.
  */
 export function readEncoded(
   reader: ElfReader,
@@ -94,12 +94,12 @@ export function readEncoded(
 }
 
 /**
- * Reads a number of no fixed size (DWARF, "Variable Length Data").
+ * Reads a number of variable length (DWARF, "Variable Length Data").
  *
  * @param reader The reader.
  * @param at Where it starts.
  * @returns Its value without a sign, cut to 64 bits, and its size of at most ten bytes.
- * @throws {LoadError} "file-too-short" where the bytes end before it does.
+ * @throws {LoadError} "file-too-short" if the bytes end before it does.
  */
 export function readUleb128(reader: ElfReader, at: number): EncodedValue {
   let value = 0n;

@@ -5,13 +5,13 @@
  */
 
 import { DW_EH_PE_absptr, readEncoded, readUleb128 } from "./encoding.ts";
-import type { ReadMemory } from "./memory.ts";
+import type { ReadMemory } from "./memory_reader.ts";
 
 /** The unwind information of a range of code. */
 export interface UnwindEntry {
   /** Virtual address of the first byte of code that it is for. */
   readonly start: bigint;
-  /** Virtual address behind the last byte. */
+  /** Virtual address after the last byte. */
   readonly end: bigint;
   /** Virtual address of the frame description entry. */
   readonly fde: bigint;
@@ -19,7 +19,7 @@ export interface UnwindEntry {
   readonly cie: bigint;
 }
 
-/** Bytes in which all that is read of an entry stands: augmentation strings have a few letters. */
+/** Bytes that hold all that is read of an entry: augmentation strings have a few letters. */
 const ENTRY_MAX = 256;
 
 /** A length of this value: the real one follows, of eight bytes. */
@@ -33,11 +33,11 @@ const FORMAT = 0x0f;
  *
  * @param fde Its virtual address.
  * @param memory The kernel's memory.
- * @returns What it is for; `undefined` where it is none, or is encoded in a way that is not supported.
- * @throws {LoadError} Where it leads to memory that is not there.
+ * @returns What it is for; `undefined` if it is not such an entry, or is encoded in a way that is not supported.
+ * @throws {LoadError} If it leads to memory that is not there.
  */
 export function readFde(fde: bigint, memory: ReadMemory): UnwindEntry | undefined {
-  const reader = memory(fde, ENTRY_MAX);
+  const reader = memory(fde, ENTRY_MAX, "a frame description entry");
   const id = idOffset(reader.u32(0));
   const distance = reader.u32(id);
   if (reader.u32(0) === 0 || distance === 0) return undefined;
@@ -52,7 +52,7 @@ export function readFde(fde: bigint, memory: ReadMemory): UnwindEntry | undefine
 
 /** How the addresses of the entries are encoded that refer to a common information entry. */
 function pointerEncoding(cie: bigint, memory: ReadMemory): number | undefined {
-  const reader = memory(cie, ENTRY_MAX);
+  const reader = memory(cie, ENTRY_MAX, "a common information entry");
   const id = idOffset(reader.u32(0));
   const version = reader.u8(id + 4);
   if (reader.u32(0) === 0 || reader.u32(id) !== 0 || (version !== 1 && version !== 3)) return undefined;

@@ -5,23 +5,23 @@
  */
 
 import { DW_EH_PE_omit, encodedSize, type EncodingBase, readEncoded } from "./encoding.ts";
-import type { ReadMemory } from "./memory.ts";
+import type { ReadMemory } from "./memory_reader.ts";
 
 /** The search table. */
 export interface SearchTable {
   /** Number of its rows: of frame description entries. */
   readonly count: number;
-  /** The row whose code starts at or before an address, and none of the later ones does: the address of its entry. */
+  /** Finds the last row whose code starts at or before an address; returns the address of its entry. */
   readonly find: (address: bigint) => bigint | undefined;
 }
 
 /** What a header says. */
 export interface EhFrameHeader {
-  /** Virtual address of .eh_frame, where it can be read. */
+  /** Virtual address of .eh_frame, if it can be read. */
   readonly ehFrame?: bigint;
-  /** The search table, where there is one that can be read. */
+  /** The search table, if there is one that can be read. */
   readonly table?: SearchTable;
-  /** Names and values of the encodings that are not supported, or say that a value is left out. */
+  /** Names and values of the encodings that are not supported, or that leave a value out. */
   readonly unsupported: readonly string[];
   /** What is wrong with it. */
   readonly faults: readonly string[];
@@ -30,20 +30,21 @@ export interface EhFrameHeader {
 /** `version` and three encodings, of a byte each. */
 const FIELDS_SIZE = 4;
 
-/** The fields, and the two encoded values behind them, of at most ten bytes each. */
+/** The fields, and the two encoded values after them, of at most ten bytes each. */
 const HEADER_MAX = 24;
 
 /**
- * Reads the header; of the table only what is asked for later.
+ * Reads the header, and the table only as far as it is searched later.
  *
  * @param address Its virtual address.
  * @param size Its number of bytes.
  * @param memory The kernel's memory.
  * @returns What it says.
- * @throws {LoadError} Where it is too short, or leads to memory that is not there.
+ * @throws {LoadError} If it is too short, or leads to memory that is not there.
  */
 export function readHeader(address: bigint, size: bigint, memory: ReadMemory): EhFrameHeader {
-  const reader = memory(address, size < BigInt(HEADER_MAX) ? Number(size) : HEADER_MAX);
+  const length = size < BigInt(HEADER_MAX) ? Number(size) : HEADER_MAX;
+  const reader = memory(address, length, "the header of the unwind table");
   const version = reader.u8(0);
   if (version !== 1) return { unsupported: [], faults: [`its version is ${version} instead of 1`] };
   const [frameEncoding, countEncoding, tableEncoding] = [reader.u8(1), reader.u8(2), reader.u8(3)];
@@ -88,7 +89,7 @@ function searchTable(
 ): SearchTable {
   const value = (row: number, column: 0 | 1): bigint | undefined => {
     const address = start + BigInt((2 * row + column) * valueSize);
-    return readEncoded(memory(address, valueSize), 0, encoding, { address, data })?.value;
+    return readEncoded(memory(address, valueSize, "the unwind table"), 0, encoding, { address, data })?.value;
   };
   return {
     count,

@@ -1,29 +1,29 @@
 /**
- * Random bytes: from the system, or such as follow from a seed.
+ * Random bytes, from the system or from a seed.
  *
  * @module
  */
 
 import { mix } from "../../core/random.ts";
 
-/** The most bytes that `crypto.getRandomValues` gives at once. */
+/** The most bytes that `crypto.getRandomValues` fills at once. */
 const SYSTEM_MAX = 65536;
 
-/** Fills a buffer with bytes that follow on those before. */
+/** Fills a buffer with the next bytes. */
 export type FillRandom = (buffer: Uint8Array<ArrayBuffer>) => void;
 
-/** Random bytes of the system's. */
+/** Random bytes from the system. */
 export const fillFromSystem: FillRandom = (buffer) => {
   for (let at = 0; at < buffer.length; at += SYSTEM_MAX) crypto.getRandomValues(buffer.subarray(at, at + SYSTEM_MAX));
 };
 
 /**
- * Makes a generator of bytes that follow from a seed (xoshiro128**, Blackman and Vigna 2018, its state filled by
+ * A generator of bytes that follow from a seed (xoshiro128**, Blackman and Vigna 2018, its state filled by
  * splitmix64).
  *
  * @param seed A 64-bit number.
  * @param stream Tells generators of one seed apart.
- * @returns What fills buffers; each 32-bit number gives four bytes, lowest first, and a rest of them is dropped.
+ * @returns A function that fills buffers; each 32-bit number makes four bytes, lowest first, and unused ones are dropped.
  */
 export function fillFromSeed(seed: bigint, stream: number): FillRandom {
   const first = mix(mix(seed) + BigInt(stream));

@@ -1,19 +1,19 @@
 /**
- * Applies `DT_RELR` entries (gABI, "Relative Relocation Table"): words to which the offset is added, as addresses and
- * bitmaps.
+ * Applies `DT_RELR` entries (gABI, "Relative Relocation Table"): words to which the offset is added, given as addresses
+ * and bitmaps.
  *
  * @module
  */
 
-import type { TableRange } from "./dynamic_table.ts";
-import type { RelocationTarget } from "./target.ts";
+import type { TableRange } from "./relocation_tables.ts";
+import { type RelocationTarget, viewOf } from "./relocation_target.ts";
 
 const WORD = 8n;
 const BITS = 63n;
 
 /**
  * Applies a table of entries: an even one is the address of a word; each bit of an odd one but the lowest stands for one
- * of the 63 words behind.
+ * of the next 63 words.
  *
  * @param range The table.
  * @param target The memory.
@@ -21,21 +21,21 @@ const BITS = 63n;
  * @throws {LoadError} "relocation-out-of-segment" or "page-not-mapped".
  */
 export function applyRelr({ address, size }: TableRange, target: RelocationTarget, counts: Map<string, number>): void {
-  const add = (place: bigint): void => {
-    const word = target.read(place, 8, "the address of a relocated word").getBigUint64(0, true);
+  const relocate = (place: bigint): void => {
+    const word = viewOf(target.read(place, 8, "a relocated word")).getBigUint64(0, true);
     target.write64(place, BigInt.asUintN(64, word + target.offset));
     counts.set("RELR", (counts.get("RELR") ?? 0) + 1);
   };
   let next = 0n;
   for (let at = 0n; at + WORD <= size; at += WORD) {
-    const entry = target.read(address + at, 8, "the address of a relocation").getBigUint64(0, true);
+    const entry = viewOf(target.read(address + at, 8, "a relocation")).getBigUint64(0, true);
     if ((entry & 1n) === 0n) {
-      add(entry);
+      relocate(entry);
       next = entry + WORD;
       continue;
     }
     for (let bit = 0n; bit < BITS; bit++) {
-      if ((entry >> (bit + 1n)) & 1n) add(next + bit * WORD);
+      if ((entry >> (bit + 1n)) & 1n) relocate(next + bit * WORD);
     }
     next += BITS * WORD;
   }

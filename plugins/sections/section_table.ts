@@ -4,58 +4,25 @@
  * @module
  */
 
-import type { Diagnostic } from "../../core/diagnostics.ts";
+import { RECORD_SIZES, SHN_UNDEF, SHN_XINDEX, SHT_NOBITS, SHT_STRTAB } from "../../core/elf/constants.ts";
 import { elfReader } from "../../core/elf/reader.ts";
-import { hexAddr } from "../../core/memory/addresses.ts";
+import { readSectionHeader, type SectionHeader } from "../../core/elf/section_header.ts";
+import { readString } from "../../core/elf/strings.ts";
+import { hexAddr } from "../../core/hex.ts";
 import type { LoadSettings } from "../../core/pipeline/settings.ts";
 import type { Reads } from "../../core/pipeline/stage.ts";
-import {
-  readSectionHeader,
-  SECTION_HEADER_SIZES,
-  type SectionHeader,
-  SHN_UNDEF,
-  SHN_XINDEX,
-  SHT_NOBITS,
-  SHT_STRTAB,
-} from "./section_header.ts";
+import { diagnostic } from "./diagnostics.ts";
 
 type Needs = Reads<"settings" | "intake" | "report" | "fileHeader">;
 
-/** The most sections that are read: more than fit the file header, fewer than cost memory. */
+/** What is said of something whose end was not reached. */
+const OUTSIDE = "past the end of the file or of the memory that may be used";
+
+/** The most sections that are read: more than `e_shnum` can say, few enough to cost little memory. */
 const MAX_SECTIONS = 2 ** 17;
 
-/** The most bytes of a name: a name behind another's start may overlap it, so each could be as long as the section. */
+/** The most bytes of a name: names may overlap, so each could be as long as the section. */
 const MAX_NAME = 4096;
-
-/** The rules that speak of a file's sections, each with what to do about it. */
-const HINTS = {
-  "section-table-missing": "Do not strip the file of its section headers.",
-  "section-table-malformed": "The file was cut off, or its header is damaged: compare with readelf -hSW.",
-  "section-names-malformed": "The section of names is damaged: compare with readelf -SW.",
-  "section-missing": "Compare with readelf -SW; do not strip the file (strip, ld -s).",
-  "section-empty": "A section of type SHT_NOBITS, or of size 0, has no bytes in the file: leave it out.",
-  "section-loaded": "It is in memory at that address already: read it there.",
-  "section-malformed": "The section header is damaged, or the file was cut off: compare with readelf -SW.",
-  "sections-overlap": "The section headers are damaged: compare with readelf -SW.",
-} as const;
-
-/**
- * Makes a remark on a file's sections, with the hint of its rule.
- *
- * @param rule The rule that speaks.
- * @param severity How much it matters.
- * @param message What was found.
- * @param addresses The virtual addresses that it concerns.
- * @returns The diagnostic.
- */
-export function remark(
-  code: keyof typeof HINTS,
-  severity: Diagnostic["severity"],
-  message: string,
-  addresses: readonly bigint[] = [],
-): Diagnostic {
-  return { code, severity, addresses, message, hint: HINTS[code] };
-}
 
 /**
  * How much of the file can be kept at most: as much as may be staged, and as the caller's memory has room for.
@@ -68,7 +35,7 @@ export function roomFor({ memory, base, size, maxMemory, kernelOffset }: LoadSet
   return Math.max(0, Math.min(maxMemory, base + window - kernelOffset));
 }
 
-/** Where bytes of the file are, once they are known to have arrived. */
+/** Where bytes of the file are that have arrived. */
 interface Piece {
   readonly offset: number;
   readonly size: number;
@@ -80,7 +47,7 @@ interface Piece {
  * @param offset File offset of the first byte.
  * @param size Number of bytes.
  * @param context The file.
- * @returns Where they are; `undefined` where the file ends before them, or they are beyond what can be kept.
+ * @returns Where they are; `undefined` if the file ends before them, or they are beyond what can be kept.
  */
 export async function arrived(offset: bigint, size: bigint, { settings, intake }: Needs): Promise<Piece | undefined> {
   const end = offset + size;
@@ -92,34 +59,34 @@ export async function arrived(offset: bigint, size: bigint, { settings, intake }
  * Reads the section headers.
  *
  * @param context The file.
- * @returns The headers with their names, without that of index 0; none where the table is missing or malformed, which
- * is reported.
+ * @returns The headers with their names, without that of index 0; none if the table is missing or malformed, which is
+ * reported.
  */
 export async function readSections(context: Needs): Promise<readonly SectionHeader[]> {
   const { fileHeader, report } = context;
   const { EI_CLASS, e_shoff, e_shentsize, e_shnum } = fileHeader;
   if (e_shoff === 0n) {
-    report(remark("section-table-missing", "info", "The file has no section header table."));
+    report(diagnostic("section-table-missing", { message: "The file has no section header table." }));
     return [];
   }
   const malformed = (what: string): readonly SectionHeader[] => {
-    report(remark("section-table-malformed", "warning", `Cannot read the section header table: ${what}.`));
+    report(diagnostic("section-table-malformed", { message: `Cannot read the section header table: ${what}.` }));
     return [];
   };
-  const recordSize = SECTION_HEADER_SIZES[EI_CLASS as keyof typeof SECTION_HEADER_SIZES];
+  const recordSize = RECORD_SIZES[EI_CLASS as keyof typeof RECORD_SIZES].sectionHeader;
   if (e_shentsize !== recordSize) return malformed(`e_shentsize is ${e_shentsize} bytes, the record has ${recordSize}`);
   const first = await readHeaders(1n, context);
-  if (!first) return malformed(`e_shoff is ${hexAddr(e_shoff)}, out of the file or of the memory that may be used`);
+  if (!first) return malformed(`e_shoff is ${hexAddr(e_shoff)}, and the first header ends ${OUTSIDE}`);
   // gABI, "ELF Header", e_shnum and e_shstrndx: numbers that do not fit stand in the section header of index 0.
   const count = e_shnum === 0 ? first[0].sh_size : BigInt(e_shnum);
   const field = e_shnum === 0 ? "sh_size of section 0" : "e_shnum";
   if (count === 0n) {
-    report(remark("section-table-missing", "info", "The section header table is empty."));
+    report(diagnostic("section-table-missing", { message: "The section header table is empty." }));
     return [];
   }
-  if (count > BigInt(MAX_SECTIONS)) return malformed(`${field} is ${count}, the most that are read is ${MAX_SECTIONS}`);
+  if (count > BigInt(MAX_SECTIONS)) return malformed(`${field} is ${count}, and at most ${MAX_SECTIONS} are read`);
   const headers = await readHeaders(count, context);
-  if (!headers) return malformed(`${field} is ${count}, out of the file or of the memory that may be used`);
+  if (!headers) return malformed(`${field} is ${count}, and the table ends ${OUTSIDE}`);
   return (await withNames(headers, context)).slice(1);
 }
 
@@ -141,16 +108,16 @@ async function withNames(headers: readonly SectionHeader[], context: Needs): Pro
   const index = e_shstrndx === SHN_XINDEX ? headers[0].sh_link : e_shstrndx;
   if (index === SHN_UNDEF) return headers;
   const malformed = (what: string): void => {
-    report(remark("section-names-malformed", "warning", `Cannot read the names of sections: ${what}.`));
+    report(diagnostic("section-names-malformed", { message: `Cannot read the names of sections: ${what}.` }));
   };
   const section = headers.at(index);
   if (!section || section.sh_type !== SHT_STRTAB) {
-    malformed(section ? `section ${index} is no SHT_STRTAB` : `there is no section ${index}`);
+    malformed(section ? `section ${index} is not a string table (SHT_STRTAB)` : `there is no section ${index}`);
     return headers;
   }
   const piece = await arrived(section.sh_offset, section.sh_size, context);
   if (!piece) {
-    malformed(`section ${index} lies out of the file, or of the memory that may be used`);
+    malformed(`section ${index} ends ${OUTSIDE}`);
     return headers;
   }
   const names = intake.bytes(piece.offset, piece.size);
@@ -161,16 +128,15 @@ async function withNames(headers: readonly SectionHeader[], context: Needs): Pro
     return name ? { ...header, name } : header;
   });
   if (unnamed.length > 0) {
-    malformed(`that of section ${unnamed[0]} does not end in section ${index} (${unnamed.length} such)`);
+    const others = unnamed.length === 1 ? "" : `, nor do ${unnamed.length - 1} others`;
+    malformed(`that of section ${unnamed[0]} does not end in section ${index}${others}`);
   }
   return named;
 }
 
 function nameAt(names: Uint8Array, start: number): string | undefined {
-  const rest = names.subarray(start, start + MAX_NAME);
-  const length = rest.indexOf(0);
-  // The decoder of a browser refuses shared memory, so it gets a copy.
-  return length < 0 ? undefined : new TextDecoder().decode(rest.slice(0, length));
+  const { text, terminated } = readString(names, start, MAX_NAME);
+  return terminated ? text : undefined;
 }
 
 /**

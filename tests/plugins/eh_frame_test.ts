@@ -1,8 +1,11 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { concat } from "@std/bytes/concat";
-import { loadKernel } from "../../mod.ts";
+import { LoadError, loadKernel } from "../../mod.ts";
 import { ET_DYN, PT_GNU_EH_FRAME } from "../../core/elf/constants.ts";
 import { type EhFrame, ehFrame } from "../../plugins/eh_frame.ts";
+import { readFde } from "../../plugins/eh_frame/fde.ts";
+import { readHeader } from "../../plugins/eh_frame/header.ts";
+import { memoryReader } from "../../plugins/eh_frame/memory_reader.ts";
 import { relocate } from "../../plugins/relocate.ts";
 import { buildElf, type SegmentSpec } from "../elf_builder.ts";
 import { runTool, testWithTools } from "../tools.ts";
@@ -189,8 +192,13 @@ Deno.test("eh-frame reports what is malformed, and never refuses the file", asyn
   const cases: readonly (readonly [string, Uint8Array, SegmentSpec, RegExp])[] = [
     ["version", image(new Uint8Array([2])), {}, /its version is 2 instead of 1/],
     ["count", image(concat([new Uint8Array(STANDARD), words(0, 0xffffffff)])), {}, /4294967295 rows does not fit/],
-    ["no bytes", good, { filesz: 0, p_memsz: 0n }, /malformed/],
-    ["short", good, { filesz: 7, p_memsz: 7n }, /malformed/],
+    [
+      "no bytes",
+      good,
+      { filesz: 0, p_memsz: 0n },
+      /malformed: Cannot read the header of the unwind table: .*, and 1 are/,
+    ],
+    ["short", good, { filesz: 7, p_memsz: 7n }, /malformed: Cannot read the header of the unwind table: /],
     ["unmapped", good, { p_vaddr: 0x80_0000n }, /malformed/],
     ["not canonical", good, { p_vaddr: 1n << 60n, p_memsz: 0n, filesz: 0 }, /malformed/],
   ];
@@ -199,6 +207,27 @@ Deno.test("eh-frame reports what is malformed, and never refuses the file", asyn
     assertEquals([rules, found.lookup], [[["eh-frame-malformed", "warning", 2]], undefined], what);
     assertMatch(messages[0], message);
   }
+});
+
+Deno.test("pieces of unwind information that are cut off are called by their names", () => {
+  const memory = memoryReader((virt, length) => {
+    if (virt >> 12n === 2n || virt >> 12n === 0x100n) {
+      throw new LoadError("page-not-mapped", { field: "address", value: virt });
+    }
+    return new Uint8Array(length).fill(1);
+  });
+  const messages = [
+    () => readHeader(0x1000n, 3n, memory),
+    () => readHeader(0x1ffdn, 24n, memory),
+    () => readFde(0x1ffdn, memory),
+    () => readFde(0x10_0000n - 3n - 4n + 0x0101_0101n, memory), // every word is 0x01010101, its distance to the CIE too
+  ].map((read) => assertThrows(read, LoadError).message.split(":")[0]);
+  assertEquals(messages, [
+    "Cannot read the header of the unwind table",
+    "Cannot read the header of the unwind table",
+    "Cannot read a frame description entry",
+    "Cannot read a common information entry",
+  ]);
 });
 
 Deno.test("eh-frame gives no entry where the table leads nowhere", async () => {

@@ -97,7 +97,7 @@ Deno.test("notes reports a descriptor that does not fit its type, and reads on",
     assertEquals(diagnostics.map(({ code, severity, index }) => [code, severity, index]), [
       ["note-malformed", "warning", 1],
     ]);
-    assertMatch(diagnostics[0].message, /the note at file offset 0x2010 is malformed/);
+    assertMatch(diagnostics[0].message, /^The note at file offset 0x2010 is malformed/);
     assert(diagnostics[0].message.includes(text), diagnostics[0].message);
   }
 });
@@ -111,7 +111,7 @@ Deno.test("notes reports a malformed note with its file offset, and goes on with
   assertEquals(diagnostics.map(({ code }) => code), ["note-malformed"]);
   assertMatch(
     diagnostics[0].message,
-    /Program header 1: the note at file offset 0x2014 is malformed: its name of 65535/,
+    /^The note at file offset 0x2014 is malformed: its name of 65535/,
   );
 });
 

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertNotEquals, assertObjectMatch, assertRejects
 import { fromFileUrl } from "@std/path/from-file-url";
 import { type ErrorCode, LoadError, loadKernel } from "../../mod.ts";
 import { WRITABLE } from "../../core/paging/mod.ts";
+import { presets } from "../../plugins/presets.ts";
 import { relocate } from "../../plugins/relocate.ts";
 import { relro } from "../../plugins/relro.ts";
 import { ET_DYN, PF_R, PF_W, PT_DYNAMIC, PT_LOAD } from "../../core/elf/constants.ts";
@@ -212,7 +213,6 @@ Deno.test("relocations of types that need a run-time linker are refused by name 
     [[WORDS, 37, 0, 0n], "relocation-unsupported", { type: "R_X86_64_IRELATIVE", value: 37, symbol: "" }],
     [[WORDS, 18, 0, 0n], "relocation-unsupported", { type: "R_X86_64_TPOFF64", value: 18 }],
     [[WORDS, 5, 2, 0n], "relocation-unsupported", { type: "R_X86_64_COPY", symbol: "beta" }],
-    [[WORDS, 0, 0, 0n], "relocation-unsupported", { type: "R_X86_64_NONE" }],
     [[WORDS, 250, 0, 0n], "relocation-unsupported", { type: "250" }],
     [[WORDS, 6, 1, 0n], "relocation-unsupported", { type: "R_X86_64_GLOB_DAT", symbol: "alpha" }], // an ifunc
     [[WORDS, 1, 2, 0n], "symbol-undefined", { type: "R_X86_64_64", symbol: "beta", value: "beta" }],
@@ -220,6 +220,48 @@ Deno.test("relocations of types that need a run-time linker are refused by name 
   for (const [entry, code, detail] of cases) {
     await assertRefused({ rela: [entry], symbols }, code, { place, ...detail });
   }
+});
+
+Deno.test("R_X86_64_NONE does nothing, wherever it stands; v0.11 of the original refuses it", async () => {
+  const rela: readonly RelaEntry[] = [[0xdead_beef, 0, 0, 0n], [WORDS, 0, 7, 3n], [WORDS + 8, 8, 0, 1n]];
+  const file = kernelFile({ rela, words: [5n] });
+  const kernel = await loadKernel(file, { plugins: [relocate()] });
+  assertEquals(kernel.results.relocate?.counts, { R_X86_64_RELATIVE: 1 });
+  const at = (linked: number) => word(kernel.read(kernel.virtualAddressOffset + BigInt(linked), 8));
+  assertEquals([at(WORDS), at(WORDS + 8)], [5n, kernel.virtualAddressOffset + 1n]);
+  const tags: Tags = [[7n, BigInt(RELA)], [8n, 72n], [9n, 24n], [0n, 0n]];
+  const plain = kernelFile({ rela: [[WORDS, 0, 0, 0n], ...rela.slice(2), ...rela.slice(2)], tags });
+  const error = await assertRejects(() => loadKernel(plain, presets["bootloader-0.11"]), LoadError);
+  assertObjectMatch(error, { code: "relocation-unsupported", detail: { index: 2, type: "R_X86_64_NONE" } });
+});
+
+Deno.test("a relocation table in zeroed memory is refused, however large", async () => {
+  const field = "the end of a relocation table, past its segment's file bytes,";
+  const cases: readonly (readonly [Tags, bigint])[] = [
+    [[[7n, 0x3000n], [8n, 24n], [9n, 24n]], 0x3018n],
+    [[[7n, 0x2ff0n], [8n, 24n], [9n, 24n]], 0x3008n],
+    [[[23n, 0x3000n], [2n, 24n], [20n, 7n]], 0x3018n],
+    [[[36n, 0x3000n], [35n, 0x1000n]], 0x4000n],
+  ];
+  for (const [tags, value] of cases) await assertRefused({ tags }, "dynamic-malformed", { field, value });
+});
+
+Deno.test("names that cannot be read do not keep a kernel from being relocated", async () => {
+  const rela: readonly RelaEntry[] = [[WORDS, 1, 1, 0n]];
+  const tags: Tags = [[7n, BigInt(RELA)], [8n, 24n], [9n, 24n], [6n, BigInt(SYMBOLS)], [5n, 0x9_0000n], [10n, 64n], [
+    1n,
+    3n,
+  ]];
+  const kernel = await loadKernel(kernelFile({ tags, rela, symbols: [[1, 0x11, 5, 0x1100n]] }), {
+    plugins: [relocate()],
+  });
+  assertEquals(
+    word(kernel.read(kernel.virtualAddressOffset + BigInt(WORDS), 8)),
+    kernel.virtualAddressOffset + 0x1100n,
+  );
+  assertEquals(kernel.results.relocate?.needed, ["#3"]);
+  const missing = { tags, rela, symbols: [[1, 0x10, 0, 0n]] } as const;
+  await assertRefused(missing, "symbol-undefined", { symbol: "#1" });
 });
 
 Deno.test("a relocation outside every segment is refused", async () => {
@@ -236,7 +278,7 @@ Deno.test("a dynamic table that contradicts itself is refused", async () => {
     [[[9n, 24n]], { field: "DT_RELAENT without DT_RELA" }],
     [[[7n, rela], [8n, 24n]], { field: "DT_RELAENT", value: 0n }],
     [[[7n, rela], [8n, 24n], [9n, 16n]], { field: "DT_RELAENT", value: 16n }],
-    [[[7n, rela], [8n, 24n], [8n, 24n], [9n, 24n]], { field: "a tag that is given twice", value: 8n }],
+    [[[7n, rela], [8n, 24n], [8n, 48n], [9n, 24n]], { field: "a second DT_RELASZ", value: 48n }],
     [[[17n, rela], [18n, 16n]], { field: "DT_RELSZ", value: 16n }],
     [[[23n, rela], [2n, 24n], [20n, 17n]], { field: "DT_PLTREL", value: 17n }],
   ];
@@ -258,6 +300,12 @@ Deno.test("shared libraries and text relocations are reported", async () => {
   assertEquals(kernel.results.relocate?.needed, ["libc.so"]);
   const rules = kernel.diagnostics.map(({ code, index }) => [code, index]);
   assertEquals(rules, [["shared-libraries-needed", 2], ["text-relocations", 2]]);
+});
+
+Deno.test("text relocations that were not applied are not reported as applied", async () => {
+  const tags: Tags = [[7n, 0x40_0000n + BigInt(RELA)], [8n, 24n], [9n, 24n], [22n, 0n], [0n, 0n]];
+  const kernel = await loadKernel(kernelFile({ e_type: 2, base: 0x40_0000n, tags }), { plugins: [relocate()] });
+  assertEquals(kernel.diagnostics.map(({ code }) => code), ["relocations-of-fixed-kernel"]);
 });
 
 Deno.test("the relocations of a kernel with fixed addresses are left alone", async () => {

@@ -43,6 +43,14 @@ Deno.test("a partial page without other writable data is sealed", async () => {
   assertEquals(kernel.results.relro, { sealedPages: 2, keptPages: [] });
 });
 
+Deno.test("a page that two ranges hold is counted once", async () => {
+  const again = { p_type: PT_GNU_RELRO, offset: 0x2000, p_vaddr: 0x50_0000n, filesz: 0, p_memsz: 0x1000n, p_align: 1n };
+  const file = kernelFile(0x50_0000n, 0x3000, 0x50_0000n, 0x2000n, [again]);
+  const kernel = await loadKernel(file, { plugins: [relro()] });
+  assertEquals(writablePages(kernel), [0x50_2000n]);
+  assertEquals(kernel.results.relro, { sealedPages: 2, keptPages: [] });
+});
+
 Deno.test("an empty range seals nothing; the newest original seals the page that it lies in", async () => {
   const file = kernelFile(0x50_0000n, 0x1000, 0x50_0800n, 0n);
   const kernel = await loadKernel(file, { plugins: [relro()] });

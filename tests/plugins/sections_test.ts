@@ -1,16 +1,10 @@
 /** Sections that are not loaded: found by their headers, kept, and mapped read-only. */
 
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
-import {
-  type AnyImageStage,
-  type AnyPlugin,
-  LoadError,
-  loadKernel,
-  physicalMemory,
-  type RuleSetName,
-} from "../../mod.ts";
+import { type AnyPlugin, LoadError, loadKernel, physicalMemory, type RuleSetName } from "../../mod.ts";
 import { NO_EXECUTE, PRESENT } from "../../core/paging/mod.ts";
 import { RULES } from "../../core/rules.ts";
+import type { Stage } from "../../core/stages/mod.ts";
 import { runTool, testWithTools } from "../tools.ts";
 import { type SectionHeader, sections } from "../../plugins/sections.ts";
 import { fileWith, FRAME, load, SHDR, SHT, slice, STRTAB, SYMTAB, TABLE_AT, WINDOW } from "./section_file.ts";
@@ -200,7 +194,7 @@ Deno.test("memory of the caller's, full of other things, shows only zeros past t
 });
 
 Deno.test("what another stage asks to keep stays kept", async () => {
-  const keep: AnyImageStage = { name: "keep", needs: [], adds: ["keepUntil"], run: () => ({ keepUntil: 0x7800 }) };
+  const keep: Stage = { name: "keep", needs: [], adds: ["keepUntil"], run: () => ({ keepUntil: 0x7800 }) };
   const other: AnyPlugin = { name: "keep-more", stages: [{ after: "parse", stage: keep }] };
   const kernel = await loadKernel(fileWith({ shoff: 0x400 }), { plugins: [other, sections()] });
   assertEquals([kernel.bytesRead, kernel.results.sections?.mappedSections.length], [0x7800, 2]);

@@ -36,7 +36,7 @@ Deno.test("isKnownSegmentType() holds for 0 to 7 and for 0x60000000 to 0x7ffffff
 
 Deno.test("RECORD_SIZES has the sizes of Elf32 and Elf64 records", () => {
   assertEquals(RECORD_SIZES, {
-    1: { fileHeader: 52, programHeader: 32 },
-    2: { fileHeader: 64, programHeader: 56 },
+    1: { fileHeader: 52, programHeader: 32, sectionHeader: 40, symbol: 16 },
+    2: { fileHeader: 64, programHeader: 56, sectionHeader: 64, symbol: 24 },
   });
 });

@@ -1,9 +1,9 @@
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
+import { hexAddr } from "../../../core/hex.ts";
 import {
   alignUp,
   canonical,
-  hexAddr,
   isCanonical,
   level4Index,
   low48,

@@ -1,5 +1,5 @@
 /**
- * Readers of notes: what makes sense of a note's descriptor, by the note's owner and type.
+ * Readers of notes: they interpret a note's descriptor, each for one owner and type.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export interface NotePlace extends RawNote {
   readonly index: number;
 }
 
-/** Makes sense of the notes of one owner and type. */
+/** Interprets the notes of one owner and type. */
 export interface NoteReader<Value = unknown> {
   /** The owner's name, such as "Xen". */
   readonly owner: string;
@@ -21,6 +21,6 @@ export interface NoteReader<Value = unknown> {
   readonly type: number;
   /** The type's name, such as "XEN_ELFNOTE_PHYS32_ENTRY". */
   readonly name?: string;
-  /** Reads a descriptor; `undefined` where it is malformed, which is reported then. */
+  /** Reads a descriptor; `undefined` if it is malformed, which is then reported. */
   readonly read: (descriptor: Uint8Array, context: PluginContext, note: NotePlace) => Value | undefined;
 }

@@ -5,7 +5,7 @@
  */
 
 import { elfReader } from "../../core/elf/reader.ts";
-import type { NoteReader } from "./reader.ts";
+import type { NoteReader } from "./note_reader.ts";
 
 /** Where a kernel that relocates itself may be loaded (XEN_ELFNOTE_PHYS32_RELOC); physical addresses. */
 export interface Phys32Reloc {
@@ -55,7 +55,7 @@ function numeric(descriptor: Uint8Array): bigint | undefined {
   return descriptor.length === 8 ? u64(0) : descriptor.length === 4 ? BigInt(u32(0)) : undefined;
 }
 
-/** Text up to its zero byte, or to the descriptor's end where there is none. */
+/** Text up to its zero byte, or to the descriptor's end without one. */
 function text(descriptor: Uint8Array): string {
   return new TextDecoder().decode(descriptor).split("\0", 1)[0];
 }

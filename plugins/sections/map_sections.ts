@@ -4,15 +4,16 @@
  * @module
  */
 
+import type { AddressSpace } from "../../core/address_space/address_space.ts";
+import type { SectionHeader } from "../../core/elf/section_header.ts";
 import { alignUp, pageStart } from "../../core/memory/addresses.ts";
 import { NO_EXECUTE, PRESENT } from "../../core/paging/entry.ts";
 import { type ImageStage, imageStage, type Reads } from "../../core/pipeline/stage.ts";
-import type { Chosen, FindStage } from "./find_stage.ts";
-import type { SectionHeader } from "./section_header.ts";
+import type { ChooseStage } from "./choose_sections.ts";
 
 /** A section of the file that is mapped. */
 export interface MappedSection {
-  /** Its name; empty where it has none. */
+  /** Its name; empty if it has none. */
   readonly name: string;
   /** Index in the section header table, which `link` of another may refer to. */
   readonly index: number;
@@ -24,7 +25,7 @@ export interface MappedSection {
   readonly type: number;
   /** `sh_flags`, such as 0x800 (`SHF_COMPRESSED`). */
   readonly flags: bigint;
-  /** `sh_entsize`: size in bytes of each entry, where it is a table. */
+  /** `sh_entsize`: size in bytes of each entry, if it is a table. */
   readonly entsize: bigint;
   /** `sh_link`: index of the section that belongs to it; for a symbol table, that of its strings. */
   readonly link: number;
@@ -57,11 +58,25 @@ interface Range {
   readonly end: number;
 }
 
-/** The stage sections. */
-export type MapStage = ImageStage<"sections", Reads<"settings" | "addressSpace"> & Chosen, Sections>;
+/** The stage that maps sections. */
+export type MapStage = ImageStage<"sections", Reads<"addressSpace" | ChooseStage>, Sections>;
 
-/** Maps the chosen sections read-only at a free level-4 entry; the frames are those that the file's bytes lie in. */
-function mapChosen({ settings, addressSpace, chosenSections }: Reads<"settings" | "addressSpace"> & Chosen): Sections {
+/**
+ * A stage that maps the chosen sections.
+ *
+ * @param choose The stage that chooses them.
+ * @returns The stage.
+ */
+export function mapSections(choose: ChooseStage): MapStage {
+  return imageStage(
+    "sections",
+    { needs: ["addressSpace", choose], adds: ["mappedSections", "sectionPages", "neighbourBytes"] },
+    ({ addressSpace, chosenSections }) => mapAll(chosenSections, addressSpace),
+  );
+}
+
+/** Maps sections read-only at a free level-4 entry; the frames are those that the file's bytes lie in. */
+function mapAll(chosenSections: readonly SectionHeader[], addressSpace: AddressSpace): Sections {
   const bytes = chosenSections.map(rangeOf);
   const pages = merged(bytes.map(({ start, end }) => ({ start: pageStart(start), end: alignUp(end) })));
   const first = pages.at(0)?.start ?? 0;
@@ -71,32 +86,18 @@ function mapChosen({ settings, addressSpace, chosenSections }: Reads<"settings" 
   const addressOf = (fileOffset: number): bigint => window + BigInt(fileOffset - first);
   const sectionPages = pages.map(({ start, end }) => {
     const page = { virt: addressOf(start), size: end - start, fileOffset: start };
-    addressSpace.map(page.virt, settings.kernelOffset + start, PRESENT | NO_EXECUTE, { size: page.size });
+    addressSpace.map(page.virt, addressSpace.file.phys + start, PRESENT | NO_EXECUTE, { size: page.size });
     return page;
   });
   const mappedSections = chosenSections.map((section) => describe(section, addressOf(rangeOf(section).start)));
   return { mappedSections, sectionPages, neighbourBytes: total(pages) - total(merged(bytes)) };
 }
 
-/**
- * Makes the stage that maps sections.
- *
- * @param find The stage that chooses them.
- * @returns The stage.
- */
-export function mapStage(find: FindStage): MapStage {
-  return imageStage(
-    "sections",
-    { needs: ["settings", "addressSpace", find], adds: ["mappedSections", "sectionPages", "neighbourBytes"] },
-    mapChosen,
-  ) as MapStage;
-}
-
 function rangeOf({ sh_offset, sh_size }: SectionHeader): Range {
   return { start: Number(sh_offset), end: Number(sh_offset + sh_size) };
 }
 
-/** Ascending ranges without those parts that several have, and without borders where one ends and the next begins. */
+/** Ascending ranges, of which those that touch or overlap are merged. */
 function merged(ascending: readonly Range[]): readonly Range[] {
   const runs: Range[] = [];
   for (const { start, end } of ascending) {

@@ -12,14 +12,15 @@ import { isCanonical, PAGE_SIZE } from "../../core/memory/addresses.ts";
  * Reads memory by virtual address, as far as it goes.
  *
  * @param address Where the piece starts.
- * @param most Number of bytes, at most a page; fewer are given where the next page is missing.
- * @returns A reader over the bytes. Throws `LoadError` "page-not-mapped" or "address-not-canonical" where the first byte
- * is not there.
+ * @param most Number of bytes, at most a page; fewer are read if the next page is missing.
+ * @param subject What is read, for errors.
+ * @returns A reader over the bytes. Throws `LoadError` "page-not-mapped" or "address-not-canonical" if the first byte is
+ * not there.
  */
-export type ReadMemory = (address: bigint, most: number) => ElfReader;
+export type ReadMemory = (address: bigint, most: number, subject: string) => ElfReader;
 
 /**
- * Makes the way to a kernel's memory.
+ * A way to read a kernel's memory.
  *
  * @param read Reads bytes by virtual address, and throws `LoadError` "page-not-mapped".
  * @returns The way.
@@ -29,18 +30,18 @@ export function memoryReader(read: (virt: bigint, length: number) => Uint8Array)
     if (!isCanonical(address)) throw new LoadError("address-not-canonical", { field: "an address", value: address });
     return read(address, length);
   };
-  return (address, most) => {
+  return (address, most, subject) => {
     const inPage = PAGE_SIZE - Number(BigInt.asUintN(12, address));
-    if (most <= inPage) return elfReader(piece(address, most), { subject: "the unwind information" });
+    if (most <= inPage) return elfReader(piece(address, most), { subject });
     const first = piece(address, inPage);
     try {
       const bytes = new Uint8Array(most);
       bytes.set(first);
       bytes.set(piece(address + BigInt(inPage), most - inPage), inPage);
-      return elfReader(bytes, { subject: "the unwind information" });
+      return elfReader(bytes, { subject });
     } catch (error) {
       if (!(error instanceof LoadError)) throw error;
-      return elfReader(first, { subject: "the unwind information" });
+      return elfReader(first, { subject });
     }
   };
 }

@@ -6,8 +6,8 @@
 
 import { type GnuProperties, readGnuProperties } from "../../core/elf/gnu_property.ts";
 import { NT_GNU_BUILD_ID, NT_GNU_PROPERTY_TYPE_0 } from "../../core/elf/notes.ts";
-import type { NoteReader } from "./reader.ts";
-import { reportMalformed } from "./report.ts";
+import { reportMalformed } from "./diagnostics.ts";
+import type { NoteReader } from "./note_reader.ts";
 
 /** Build-id and properties. */
 export const GNU_READERS: readonly NoteReader<string | GnuProperties>[] = [

@@ -4,22 +4,22 @@
  * @module
  */
 
-import { ELFCLASS64 } from "../../core/elf/constants.ts";
-import type { ElfReader } from "../../core/elf/reader.ts";
+import { ELFCLASS64 } from "./constants.ts";
+import type { ElfReader } from "./reader.ts";
 
 /** An `Elf64_Shdr` or `Elf32_Shdr`, unchecked. */
 export interface SectionHeader {
   /** Index in the section header table. */
   readonly index: number;
-  /** Its name; empty where it has none, or none that can be read. */
+  /** Its name; empty if it has none, or none that can be read. */
   readonly name: string;
-  /** Where in the section of names its name starts. */
+  /** Offset of its name in the section name string table. */
   readonly sh_name: number;
   /** Type of the section, such as 2 (`SHT_SYMTAB`). */
   readonly sh_type: number;
   /** Flags, such as 2 (`SHF_ALLOC`). */
   readonly sh_flags: bigint;
-  /** Virtual address, where it is loaded. */
+  /** Virtual address, if it is loaded. */
   readonly sh_addr: bigint;
   /** File offset of its first byte. */
   readonly sh_offset: bigint;
@@ -31,21 +31,12 @@ export interface SectionHeader {
   readonly sh_info: number;
   /** Alignment: 0, 1, or a power of two. */
   readonly sh_addralign: bigint;
-  /** Size in bytes of each entry, where it is a table. */
+  /** Size in bytes of each entry, if it is a table. */
   readonly sh_entsize: bigint;
 }
 
-// gABI, "Special Section Indexes", "Section Types" and "Section Attribute Flags"
-export const SHN_UNDEF = 0;
-export const SHN_XINDEX = 0xffff;
-export const SHT_STRTAB = 3;
-export const SHT_NOBITS = 8;
-export const SHF_ALLOC = 2n;
-
-/** Size in bytes of a section header, which `e_shentsize` repeats. */
-export const SECTION_HEADER_SIZES: { readonly 1: number; readonly 2: number } = { 1: 40, 2: 64 };
-
-// Offsets in bytes: gABI, "Section Header Table", figures of Elf32_Shdr and Elf64_Shdr.
+// Offsets in bytes: gABI, "Section Header Table", figures of Elf32_Shdr and Elf64_Shdr. The first two fields lie alike in
+// both.
 const ELF64 = {
   sh_flags: 8,
   sh_addr: 16,
@@ -75,6 +66,7 @@ const ELF32 = {
  * @param index The header's index.
  * @param fileClass The file's `EI_CLASS`.
  * @returns The raw header, still without its name; 32-bit fields are widened.
+ * @throws {LoadError} "file-too-short" if the table ends inside the header.
  */
 export function readSectionHeader(reader: ElfReader, offset: number, index: number, fileClass: number): SectionHeader {
   const wide = fileClass === ELFCLASS64;

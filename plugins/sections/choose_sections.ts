@@ -4,39 +4,40 @@
  * @module
  */
 
+import { SHF_ALLOC } from "../../core/elf/constants.ts";
+import type { SectionHeader } from "../../core/elf/section_header.ts";
 import { LoadError } from "../../core/errors.ts";
-import { hexAddr } from "../../core/memory/addresses.ts";
+import { hexAddr } from "../../core/hex.ts";
 import type { Kept } from "../../core/pipeline/context.ts";
 import { type ImageStage, imageStage, type Reads } from "../../core/pipeline/stage.ts";
-import { type SectionHeader, SHF_ALLOC } from "./section_header.ts";
-import { arrived, hasBytes, readSections, remark } from "./section_table.ts";
+import { diagnostic } from "./diagnostics.ts";
+import { arrived, hasBytes, readSections } from "./section_table.ts";
 
-/** What find-sections adds beside {@linkcode Kept}. */
+/** What find-sections adds besides {@linkcode Kept}. */
 export interface Chosen {
   /** Headers of the sections that are to be mapped, ascending by file offset; their bytes have arrived. */
   readonly chosenSections: readonly SectionHeader[];
 }
 
-/** Which sections are chosen: those of these names, or those that this function says true of. */
+/** Which sections are chosen: those of these names, or those that this function returns true for. */
 export type Choice = readonly string[] | ((section: SectionHeader) => boolean);
 
-/** What find-sections reads of the context. */
-export type FindNeeds = Reads<
-  "settings" | "intake" | "report" | "fileHeader" | "virtualAddressOffset" | "keepUntil?"
+type Needs = Reads<"settings" | "intake" | "report" | "fileHeader" | "virtualAddressOffset" | "keepUntil?">;
+
+/** The stage that chooses sections. */
+export type ChooseStage = ImageStage<
+  "find-sections",
+  Reads<"settings" | "intake" | "report" | "fileHeader" | "virtualAddressOffset" | "keepUntil?">,
+  Kept & Chosen
 >;
 
-type Needs = FindNeeds;
-
-/** The stage find-sections. */
-export type FindStage = ImageStage<"find-sections", FindNeeds, Kept & Chosen>;
-
 /**
- * Makes the stage that finds sections.
+ * A stage that finds sections and waits for their bytes.
  *
  * @param choice Which ones.
  * @returns The stage.
  */
-export function findStage(choice: Choice): FindStage {
+export function chooseSections(choice: Choice): ChooseStage {
   return imageStage(
     "find-sections",
     {
@@ -67,7 +68,7 @@ function choose(sections: readonly SectionHeader[], choice: Choice, { report }: 
   const chosen = sections.filter(({ name }) => name !== "" && choice.includes(name));
   if (sections.length === 0) return chosen;
   for (const missing of choice.filter((name) => !chosen.some((section) => section.name === name))) {
-    report(remark("section-missing", "info", `The file has no section ${missing}.`));
+    report(diagnostic("section-missing", { message: `The file has no section ${missing}.` }));
   }
   return chosen;
 }
@@ -76,22 +77,26 @@ function choose(sections: readonly SectionHeader[], choice: Choice, { report }: 
 async function isUsable(section: SectionHeader, context: Needs): Promise<boolean> {
   const { sh_flags, sh_addr, sh_offset, sh_size } = section;
   const { report, virtualAddressOffset } = context;
-  const who = `Section ${section.index} (${section.name})`;
+  const who = `Section ${describe(section)}`;
   if (!hasBytes(section)) {
-    report(remark("section-empty", "info", `${who} has no bytes in the file; it was not mapped.`));
+    report(diagnostic("section-empty", { message: `${who} has no bytes in the file; it was not mapped.` }));
     return false;
   }
   if ((sh_flags & SHF_ALLOC) !== 0n) {
     const virt = BigInt.asUintN(64, sh_addr + virtualAddressOffset);
     const message = `${who} belongs to the kernel's image, at ${hexAddr(virt)}; it was not mapped again.`;
-    report(remark("section-loaded", "info", message, [virt]));
+    report(diagnostic("section-loaded", { addresses: [virt], message }));
     return false;
   }
   if (await arrived(sh_offset, sh_size, context)) return true;
   const message = `${who}: sh_offset + sh_size is ${hexAddr(sh_offset + sh_size)}, ` +
-    "out of the file or of the memory that may be used; it was not mapped.";
-  report(remark("section-malformed", "warning", message));
+    "past the end of the file or of the memory that may be used; it was not mapped.";
+  report(diagnostic("section-malformed", { message }));
   return false;
+}
+
+function describe({ index, name }: SectionHeader): string {
+  return name === "" ? `${index}` : `${index} (${name})`;
 }
 
 function reportOverlaps(ascending: readonly SectionHeader[], { report }: Needs): void {
@@ -99,9 +104,9 @@ function reportOverlaps(ascending: readonly SectionHeader[], { report }: Needs):
   for (const section of ascending) {
     const lastEnd = last ? last.sh_offset + last.sh_size : 0n;
     if (last && section.sh_offset < lastEnd) {
-      const message = `Sections ${last.index} (${last.name}) and ${section.index} (${section.name}) share bytes of ` +
-        `the file at ${hexAddr(section.sh_offset)}; they were mapped all the same.`;
-      report(remark("sections-overlap", "warning", message));
+      const message = `Sections ${describe(last)} and ${describe(section)} share bytes of the file at ` +
+        `${hexAddr(section.sh_offset)}; both were mapped.`;
+      report(diagnostic("sections-overlap", { message }));
     }
     if (section.sh_offset + section.sh_size > lastEnd) last = section;
   }

@@ -1,0 +1,79 @@
+/**
+ * Virtual addresses that a file gives, checked as a rule set has it.
+ *
+ * @module
+ */
+
+import { LoadError } from "../errors.ts";
+import { isCanonical, low48 } from "../memory/addresses.ts";
+import { signExtendBit47 } from "../memory/sign_extend.ts";
+import type { Rules } from "../rules.ts";
+import type { ProgramHeader } from "./program_header.ts";
+
+/** One past the largest 64-bit address. */
+export const ADDRESS_END: bigint = 1n << 64n;
+
+/** The switch that says how addresses are checked. */
+export type AddressRules = Pick<Rules, "addresses">;
+
+/**
+ * Checks a virtual address, or a sum that has to be one.
+ *
+ * @param value The address; may be negative or above 2^64, as sums can be.
+ * @param field What it is, for the error.
+ * @param rules How addresses are checked.
+ * @param index Index of the program header that it belongs to, if it belongs to one.
+ * @returns The canonical address.
+ * @throws {LoadError} "address-overflow" outside 0 to 2^64 - 1, "address-not-canonical" in the hole.
+ */
+export function checkedAddress(value: bigint, field: string, { addresses }: AddressRules, index?: number): bigint {
+  const place = { ...(index === undefined ? {} : { index }), field, value };
+  if (value < 0n || value >= ADDRESS_END) throw new LoadError("address-overflow", place);
+  if (addresses === "sign-extended") return signExtendBit47(value, field, index);
+  if (!isCanonical(value)) throw new LoadError("address-not-canonical", place);
+  return value;
+}
+
+/** The range of a program header, by the low 48 bits of its addresses; both ends are canonical. */
+export interface CheckedRange {
+  /** Low 48 bits of the address of its first byte. */
+  readonly first: number;
+  /** Low 48 bits of the address of its last byte, not below `first`. */
+  readonly last: number;
+}
+
+/**
+ * Checks the range of a program header that has memory.
+ *
+ * @param phdr The header; its `p_memsz` is not 0.
+ * @param offset What is added to `p_vaddr`; may be negative.
+ * @param rules How addresses are checked. Under "one-half" the range lies in one half, else it may cross the hole.
+ * @returns The range.
+ * @throws {LoadError} "address-overflow" or "address-not-canonical", with the header's index.
+ */
+export function checkedRange(
+  { index, p_vaddr, p_memsz }: Pick<ProgramHeader, "index" | "p_vaddr" | "p_memsz">,
+  offset: bigint,
+  rules: AddressRules,
+): CheckedRange {
+  const field = addressField(offset);
+  const start = checkedAddress(p_vaddr + offset, field, rules, index);
+  const end = p_vaddr + offset + p_memsz;
+  if (end > ADDRESS_END) throw new LoadError("address-overflow", { index, field: `${field} + p_memsz`, value: end });
+  const lastField = `${field} + p_memsz - 1`;
+  const last = checkedAddress(end - 1n, lastField, rules, index);
+  if (rules.addresses === "one-half" && last >> 63n !== start >> 63n) {
+    throw new LoadError("address-not-canonical", { index, field: lastField, value: last });
+  }
+  return { first: low48(start), last: low48(last) };
+}
+
+/**
+ * What errors call the address of a program header.
+ *
+ * @param offset What is added to `p_vaddr`.
+ * @returns The name of the field, or of the sum.
+ */
+export function addressField(offset: bigint): string {
+  return offset === 0n ? "p_vaddr" : "p_vaddr + virtualAddressOffset";
+}

@@ -1,0 +1,71 @@
+/**
+ * Symbols (gABI, "Symbol Table"), as they stand in a symbol table.
+ *
+ * @module
+ */
+
+import { ELFCLASS64 } from "./constants.ts";
+import type { ElfReader } from "./reader.ts";
+
+/** An `Elf64_Sym` or `Elf32_Sym`, unchecked. */
+export interface ElfSymbol {
+  /** Offset of its name in the string table. */
+  readonly st_name: number;
+  /** Binding in the upper four bits, type in the lower four. */
+  readonly st_info: number;
+  /** Visibility in the lower two bits. */
+  readonly st_other: number;
+  /** Index of the section that it is defined in; 0 (`SHN_UNDEF`) if it is not defined. */
+  readonly st_shndx: number;
+  /** Its value, mostly a virtual address. */
+  readonly st_value: bigint;
+  /** Number of bytes; 0 if not known. */
+  readonly st_size: bigint;
+}
+
+// Offsets in bytes: gABI, "Symbol Table", figures of Elf32_Sym and Elf64_Sym. st_name is the first field of both.
+const ELF64 = { st_info: 4, st_other: 5, st_shndx: 6, st_value: 8, st_size: 16 };
+const ELF32 = { st_info: 12, st_other: 13, st_shndx: 14, st_value: 4, st_size: 8 };
+
+/**
+ * Reads one symbol, in the layout of the file's class; nothing is checked.
+ *
+ * @param reader A reader over the symbol table, or a part of it.
+ * @param offset Where in it the symbol starts.
+ * @param fileClass The file's `EI_CLASS`.
+ * @returns The raw symbol; 32-bit fields are widened.
+ * @throws {LoadError} "file-too-short" if the table ends inside the symbol.
+ */
+export function readSymbol(reader: ElfReader, offset: number, fileClass: number): ElfSymbol {
+  const wide = fileClass === ELFCLASS64;
+  const at = wide ? ELF64 : ELF32;
+  const word = wide ? reader.u64 : (position: number) => BigInt(reader.u32(position));
+  return {
+    st_name: reader.u32(offset),
+    st_info: reader.u8(offset + at.st_info),
+    st_other: reader.u8(offset + at.st_other),
+    st_shndx: reader.u16(offset + at.st_shndx),
+    st_value: word(offset + at.st_value),
+    st_size: word(offset + at.st_size),
+  };
+}
+
+/**
+ * The binding of a symbol, such as 2 (`STB_WEAK`).
+ *
+ * @param symbol The symbol.
+ * @returns The upper four bits of its `st_info`.
+ */
+export function symbolBinding({ st_info }: Pick<ElfSymbol, "st_info">): number {
+  return st_info >> 4;
+}
+
+/**
+ * The type of a symbol, such as 6 (`STT_TLS`).
+ *
+ * @param symbol The symbol.
+ * @returns The lower four bits of its `st_info`.
+ */
+export function symbolType({ st_info }: Pick<ElfSymbol, "st_info">): number {
+  return st_info & 0xf;
+}

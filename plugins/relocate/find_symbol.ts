@@ -1,0 +1,87 @@
+/**
+ * Symbols of the dynamic symbol table, as relocations use them.
+ *
+ * @module
+ */
+
+import {
+  ELFCLASS64,
+  RECORD_SIZES,
+  SHN_ABS,
+  SHN_UNDEF,
+  STB_WEAK,
+  STT_GNU_IFUNC,
+  STT_TLS,
+} from "../../core/elf/constants.ts";
+import { elfReader } from "../../core/elf/reader.ts";
+import { readString } from "../../core/elf/strings.ts";
+import { readSymbol, symbolBinding, symbolType } from "../../core/elf/symbols.ts";
+import { LoadError } from "../../core/errors.ts";
+import type { RelocationTables } from "./relocation_tables.ts";
+import type { RelocationTarget } from "./relocation_target.ts";
+
+const SYMBOL_SIZE = RECORD_SIZES[ELFCLASS64].symbol;
+const NAME_MAX = 256;
+
+/** A symbol, as a relocation uses it. */
+export interface KernelSymbol {
+  /** Finds its name; empty for symbol 0, "#" and the index if it has none that can be read. */
+  readonly name: () => string;
+  /** Whether the kernel defines it. */
+  readonly defined: boolean;
+  /** Whether it may be missing; it is 0 then. */
+  readonly weak: boolean;
+  /** Whether its address is known only after code of the kernel has run, or differs by thread. */
+  readonly needsResolver: boolean;
+  /** Its address with the offset; 0 if it is not defined. */
+  readonly value: bigint;
+}
+
+/** Symbol 0 stands for no symbol. */
+const NO_SYMBOL: KernelSymbol = { name: () => "", defined: true, weak: false, needsResolver: false, value: 0n };
+
+/**
+ * Finds a symbol.
+ *
+ * @param index Its index in the symbol table.
+ * @param tables Where the symbols and their names are.
+ * @param target The memory.
+ * @returns The symbol.
+ * @throws {LoadError} "page-not-mapped" if the symbol lies in no page.
+ */
+export function findSymbol(index: number, tables: RelocationTables, target: RelocationTarget): KernelSymbol {
+  if (index === 0) return NO_SYMBOL;
+  const { symbols } = tables;
+  if (symbols === undefined) return { ...NO_SYMBOL, name: () => `#${index}`, defined: false };
+  const bytes = target.read(symbols + BigInt(index * SYMBOL_SIZE), SYMBOL_SIZE, "a symbol");
+  const symbol = readSymbol(elfReader(bytes, { subject: "the symbol table" }), 0, ELFCLASS64);
+  const { st_name, st_shndx, st_value } = symbol;
+  const defined = st_shndx !== SHN_UNDEF;
+  return {
+    name: () => readName(BigInt(st_name), tables, target) || `#${index}`,
+    defined,
+    weak: symbolBinding(symbol) === STB_WEAK,
+    needsResolver: [STT_TLS, STT_GNU_IFUNC].includes(symbolType(symbol)),
+    value: !defined ? 0n : st_shndx === SHN_ABS ? st_value : st_value + target.offset,
+  };
+}
+
+/**
+ * Reads a name from the string table.
+ *
+ * @param offset Where in the table it starts.
+ * @param tables Where the table is.
+ * @param target The memory.
+ * @returns The name up to its zero byte, cut after 256 bytes; empty if it does not lie in the table or in memory.
+ */
+export function readName(offset: bigint, { strings }: RelocationTables, target: RelocationTarget): string {
+  if (!strings || offset >= strings.size) return "";
+  const rest = strings.size - offset;
+  const length = rest < BigInt(NAME_MAX) ? Number(rest) : NAME_MAX;
+  try {
+    return readString(target.read(strings.address + offset, length, "a name")).text;
+  } catch (error) {
+    if (error instanceof LoadError) return "";
+    throw error;
+  }
+}

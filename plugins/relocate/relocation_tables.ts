@@ -1,0 +1,178 @@
+/**
+ * What a dynamic table says of relocations (gABI, "Dynamic Section").
+ *
+ * @module
+ */
+
+import {
+  DF_TEXTREL,
+  DT_FLAGS,
+  DT_JMPREL,
+  DT_NEEDED,
+  DT_PLTREL,
+  DT_PLTRELSZ,
+  DT_RELA,
+  DT_RELAENT,
+  DT_RELASZ,
+  DT_RELR,
+  DT_RELRSZ,
+  DT_RELSZ,
+  DT_STRSZ,
+  DT_STRTAB,
+  DT_SYMTAB,
+  DT_TEXTREL,
+} from "../../core/elf/constants.ts";
+import { DYNAMIC_ENTRY_SIZE, dynamicEntries } from "../../core/elf/dynamic_table.ts";
+import type { Segment } from "../../core/elf/program_header.ts";
+import { LoadError } from "../../core/errors.ts";
+import type { Rules } from "../../core/rules.ts";
+
+const RELA_SIZE = 24n;
+
+/** A table in memory: the virtual address that it was linked for, and its number of bytes. */
+export interface TableRange {
+  /** Virtual address, before anything is added. */
+  readonly address: bigint;
+  /** Number of bytes. */
+  readonly size: bigint;
+}
+
+/** What a dynamic table says of relocations. */
+export interface RelocationTables {
+  /** Tables of `Elf64_Rela` entries: `DT_RELA`, then `DT_JMPREL`. */
+  readonly rela: readonly TableRange[];
+  /** The table of `DT_RELR`, if there is one. */
+  readonly relr?: TableRange;
+  /** Address of the symbol table, if there is one. */
+  readonly symbols?: bigint;
+  /** The string table of symbol names, if there is one. */
+  readonly strings?: TableRange;
+  /** Offsets of the names of shared libraries in the string table. */
+  readonly needed: readonly bigint[];
+  /** Whether relocations may change segments that are not writable. */
+  readonly textRelocations: boolean;
+}
+
+/** The tags that may be given once only, with their names. */
+const UNIQUE: ReadonlyMap<bigint, string> = new Map([
+  [DT_RELA, "DT_RELA"],
+  [DT_RELASZ, "DT_RELASZ"],
+  [DT_RELAENT, "DT_RELAENT"],
+]);
+
+/**
+ * Finds the relocation tables.
+ *
+ * @param bytes The dynamic table's bytes in the file.
+ * @param phdr Its program header.
+ * @param rules How it is read.
+ * @returns What it says.
+ * @throws {LoadError} "dynamic-malformed" if what is needed to relocate is missing or contradicts itself.
+ */
+export function readRelocationTables(
+  bytes: Uint8Array,
+  { index, p_offset }: Pick<Segment, "index" | "p_offset">,
+  rules: Rules,
+): RelocationTables {
+  const malformed = (field: string, value: bigint | number): never => {
+    throw new LoadError("dynamic-malformed", { index, field, value });
+  };
+  if (rules.checksDynamicAlignment && bytes.length > 0) {
+    if (bytes.length % DYNAMIC_ENTRY_SIZE !== 0) malformed("p_filesz", bytes.length);
+    if (p_offset % 8n !== 0n) malformed("p_offset", p_offset);
+  }
+  const values = new Map<bigint, bigint>();
+  const needed: bigint[] = [];
+  for (const { d_tag, d_un } of dynamicEntries(bytes, Number(p_offset), { pastNull: rules.readsPastDynamicNull })) {
+    if (rules.refusesUnknownTags && !isKnownToOriginal(d_tag)) malformed("a tag that these rules refuse", d_tag);
+    if (d_tag === DT_NEEDED) needed.push(d_un);
+    if (!USED.has(d_tag)) continue;
+    const unique = UNIQUE.get(d_tag);
+    if (unique !== undefined && values.has(d_tag)) malformed(`a second ${unique}`, d_un);
+    if (!values.has(d_tag)) values.set(d_tag, d_un);
+  }
+  const strings = values.get(DT_STRTAB);
+  const symbols = values.get(DT_SYMTAB);
+  return {
+    ...findTables(values, rules, malformed),
+    ...(strings === undefined ? {} : { strings: { address: strings, size: values.get(DT_STRSZ) ?? 0n } }),
+    ...(symbols === undefined ? {} : { symbols }),
+    needed,
+    textRelocations: values.has(DT_TEXTREL) || ((values.get(DT_FLAGS) ?? 0n) & DF_TEXTREL) !== 0n,
+  };
+}
+
+/** The tags whose first value is used. */
+const USED: ReadonlySet<bigint> = new Set([
+  DT_FLAGS,
+  DT_JMPREL,
+  DT_PLTREL,
+  DT_PLTRELSZ,
+  DT_RELA,
+  DT_RELAENT,
+  DT_RELASZ,
+  DT_RELR,
+  DT_RELRSZ,
+  DT_RELSZ,
+  DT_STRSZ,
+  DT_STRTAB,
+  DT_SYMTAB,
+  DT_TEXTREL,
+]);
+
+/** v0.11 of the original knows neither DT_RELR nor those of 31 and 35 up. */
+function isKnownToOriginal(tag: bigint): boolean {
+  return tag <= 30n || (tag >= 32n && tag <= 34n) || (tag >= 0x6000_000dn && tag <= 0x7fff_ffffn);
+}
+
+type Malformed = (field: string, value: bigint | number) => never;
+
+function findTables(
+  values: ReadonlyMap<bigint, bigint>,
+  { relocationTables }: Rules,
+  malformed: Malformed,
+): Pick<RelocationTables, "rela" | "relr"> {
+  const rela = findRela(values, malformed);
+  if (relocationTables === "rela") return { rela };
+  const relSize = values.get(DT_RELSZ) ?? 0n;
+  if (relSize !== 0n) malformed("DT_RELSZ", relSize);
+  const jumps = values.get(DT_JMPREL);
+  const kind = values.get(DT_PLTREL);
+  if (jumps !== undefined && kind !== DT_RELA) malformed("DT_PLTREL", kind ?? 0n);
+  const relr = values.get(DT_RELR);
+  return {
+    rela: [...rela, ...(jumps === undefined ? [] : [{ address: jumps, size: values.get(DT_PLTRELSZ) ?? 0n }])],
+    ...(relr === undefined ? {} : { relr: { address: relr, size: values.get(DT_RELRSZ) ?? 0n } }),
+  };
+}
+
+function findRela(values: ReadonlyMap<bigint, bigint>, malformed: Malformed): readonly TableRange[] {
+  const [address, size, entrySize] = [DT_RELA, DT_RELASZ, DT_RELAENT].map((tag) => values.get(tag));
+  if (address === undefined) {
+    if (size !== undefined) malformed("DT_RELASZ without DT_RELA", size);
+    if (entrySize !== undefined) malformed("DT_RELAENT without DT_RELA", entrySize);
+    return [];
+  }
+  if (size === undefined) return malformed("DT_RELA without DT_RELASZ", address);
+  if (entrySize !== RELA_SIZE) return malformed("DT_RELAENT", entrySize ?? 0n);
+  return [{ address, size }];
+}
+
+/**
+ * Checks that a relocation table reaches into no zeroed part of a segment, where it would cost time and say nothing. What
+ * lies in no segment is left to the first read to refuse.
+ *
+ * @param range The table.
+ * @param index Index of the header whose table it is.
+ * @param segments The program headers.
+ * @throws {LoadError} "dynamic-malformed".
+ */
+export function checkTable({ address, size }: TableRange, index: number, segments: readonly Segment[]): void {
+  const end = address + size;
+  for (const { p_vaddr, p_filesz, p_memsz, load } of segments) {
+    const [zeroed, memoryEnd] = [p_vaddr + p_filesz, p_vaddr + p_memsz];
+    if (!load || size === 0n || zeroed >= memoryEnd || end <= zeroed || address >= memoryEnd) continue;
+    const field = "the end of a relocation table, past its segment's file bytes,";
+    throw new LoadError("dynamic-malformed", { index, field, value: end });
+  }
+}
