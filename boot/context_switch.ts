@@ -9,9 +9,9 @@ import { LoadError } from "../core/errors.ts";
 import type { LoadedKernel } from "../core/loaded_kernel.ts";
 import { PAGE_SIZE } from "../core/memory/addresses.ts";
 import { PRESENT } from "../core/paging/entry.ts";
-import { checkKeys, wrongKind } from "../core/pipeline/settings.ts";
+import { checkKeys, outOfBounds, wrongKind } from "../core/pipeline/settings.ts";
 import type { BootInfo } from "./boot_info.ts";
-import type { Screen } from "./context_switch/ramfb.ts";
+import { RAMFB_LIMITS, type Screen } from "./context_switch/ramfb.ts";
 import { CODE_SELECTOR, DATA_SELECTOR, encodeTrampoline, GDT_LIMIT } from "./context_switch/trampoline.ts";
 import type { Framebuffer } from "./framebuffer.ts";
 import type { KernelStack } from "./kernel_stack.ts";
@@ -43,7 +43,7 @@ export interface ContextSwitchOptions {
   readonly info?: BootInfo;
   /**
    * A framebuffer in memory, as `addFramebuffer` returned it, that QEMU's device ramfb (`-device ramfb`) is to show. Its
-   * pixels have 4 bytes, in the format "bgr". Where there is no such device, nothing shows it.
+   * pixels have 4 bytes, in the format "bgr". Without such a device nothing shows it.
    */
   readonly ramfb?: Framebuffer;
 }
@@ -75,6 +75,7 @@ const FIRMWARE_END = 2 ** 20;
  * @throws {LoadError} "page-already-mapped" if the kernel itself is mapped at the page's address, "not-bootable" if the
  * page or the level-4 table does not lie below 4 GiB, or "frames-exhausted".
  * @throws {TypeError} If an option is unknown or of the wrong kind.
+ * @throws {RangeError} If ramfb cannot show a framebuffer of this size.
  */
 export function addContextSwitch(
   kernel: Pick<LoadedKernel, "addressSpace" | "entryPoint">,
@@ -148,6 +149,11 @@ function checkOptions(options: ContextSwitchOptions): Screen | undefined {
   const { phys, info: pixels } = ramfb;
   if (pixels?.pixelFormat !== "bgr" || pixels.bytesPerPixel !== 4) {
     throw wrongKind("ramfb", ramfb, 'its info must say 4 bytes a pixel, in the format "bgr"');
+  }
+  for (const side of ["width", "height"] as const) {
+    const { least, [side]: most } = RAMFB_LIMITS;
+    if (pixels[side] >= least && pixels[side] <= most) continue;
+    throw outOfBounds(`ramfb.info.${side}`, pixels[side], `QEMU shows ${least} to ${most} pixels`);
   }
   return { phys, info: pixels };
 }

@@ -5,7 +5,6 @@
  */
 
 import type { LoadedKernel } from "../core/loaded_kernel.ts";
-import { PAGE_SIZE } from "../core/memory/addresses.ts";
 import { LEVEL_SPAN, type PageSize } from "../core/paging/entry.ts";
 import type { Mapper } from "../core/paging/mapper.ts";
 import { checkKeys } from "../core/pipeline/settings.ts";

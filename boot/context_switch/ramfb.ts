@@ -15,6 +15,9 @@ export interface Screen {
   readonly info: FramebufferInfo;
 }
 
+/** The sizes that ramfb shows, in pixels (hw/display/ramfb.c; VBE_DISPI_MAX_XRES and VBE_DISPI_MAX_YRES). */
+export const RAMFB_LIMITS = { least: 16, width: 16_000, height: 12_000 } as const;
+
 // fw_cfg: ports, keys, and the control word of a DMA access
 const SELECTOR = 0x510; // data is read one byte at a time at the next port
 const DMA_ADDRESS = 0x514; // high half; the low one, 4 ports on, starts the access
@@ -25,7 +28,6 @@ const ENTRY_SIZE = 64; // of the list of files: size, key, reserved, name; numbe
 const ENTRY_KEY = 4;
 const ENTRY_NAME = 8;
 const DMA_SELECT_AND_WRITE = 0x18;
-const DMA_SIZE = 16; // control, length, address
 
 const NAME = [...new TextEncoder().encode("etc/ramfb\0")];
 const CONFIG_SIZE = 28; // address, format, flags, width, height, bytes a line

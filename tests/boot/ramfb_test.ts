@@ -1,6 +1,6 @@
 /** The framebuffer that QEMU's device ramfb shows: the code as GNU binutils disassembles it, and the pixels on the screen. */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { addContextSwitch } from "../../boot/context_switch.ts";
 import { encodeRamfb } from "../../boot/context_switch/ramfb.ts";
 import { addFramebuffer } from "../../boot/framebuffer.ts";
@@ -124,6 +124,16 @@ for (const machine of ["q35", "pc"]) {
     assertEquals(painted, expected);
   });
 }
+
+Deno.test("a framebuffer that ramfb does not show is refused", async () => {
+  const kernel = await loadKernel(painter(0, 0));
+  const info = { width: 16, height: 16, pixelFormat: "bgr", bytesPerPixel: 4, stride: 16 } as const;
+  const ramfb = addFramebuffer(kernel, { phys: 0x1000_0000, size: 16 * 16 * 4, info });
+  for (const [side, size] of [["width", 15], ["width", 16_001], ["height", 0], ["height", 12_001]] as const) {
+    const wrong = { ...ramfb, info: { ...info, [side]: size } };
+    assertThrows(() => addContextSwitch(kernel, { ramfb: wrong }), RangeError, `as ramfb.info.${side}: QEMU shows 16`);
+  }
+});
 
 testWithTools(
   [QEMU],

@@ -5,6 +5,7 @@
  */
 
 import { CliError, messageOf } from "../output/cli_error.ts";
+import { EXIT_DEVICE, PROGRAM, RAMFB } from "./machine.ts";
 import { openQmp, type Qmp, type QmpEvent } from "./qmp.ts";
 
 /** How to start it. */
@@ -17,6 +18,8 @@ export interface QemuOptions {
   readonly mebibytes: number;
   /** Whether it waits for a debugger. */
   readonly gdb: boolean;
+  /** Whether it has a screen for a framebuffer in memory. */
+  readonly ramfb: boolean;
   /** More arguments. */
   readonly args: readonly string[];
   /** Takes what the guest writes to its first serial port. */
@@ -33,13 +36,11 @@ export interface Qemu {
   readonly stopped: Promise<string>;
   /** The exit status, once it has ended and all its output was taken. */
   readonly ended: Promise<number>;
-  /** Pauses the guest and prints its registers; `undefined` where QEMU does not answer. */
+  /** Pauses the guest and prints its registers; `undefined` if QEMU does not answer. */
   readonly registers: () => Promise<string | undefined>;
   /** Ends it at once. */
   readonly kill: () => void;
 }
-
-const PROGRAM = "qemu-system-x86_64";
 
 /** The socket in the folder that a debugger connects to. */
 export const GDB_SOCKET = "gdb.sock";
@@ -75,7 +76,7 @@ const NOT_FOUND = 127;
  *
  * @param options The image, the machine, and where its output goes.
  * @returns The process.
- * @throws {CliError} "qemu-failed" where it cannot be started.
+ * @throws {CliError} "qemu-failed" if it cannot be started.
  */
 export async function startQemu(options: QemuOptions): Promise<Qemu> {
   const { folder, onSerial, onLog } = options;
@@ -120,10 +121,10 @@ function attempt<T>(work: () => T): T {
 }
 
 /**
- * Makes the error of a QEMU that cannot be started.
+ * The error of a QEMU that cannot be started.
  *
  * @param cause Why.
- * @returns The error; it says which permissions Deno needs where that is the reason.
+ * @returns The error; it says which permissions Deno needs if that is the reason.
  */
 export function startFailed(cause: unknown): CliError {
   const lacking = cause instanceof Deno.errors.NotCapable;
@@ -132,11 +133,16 @@ export function startFailed(cause: unknown): CliError {
   return new CliError("qemu-failed", `Cannot start QEMU: ${why}`, { hint, cause });
 }
 
-function argumentsOf({ image, folder, mebibytes, gdb, args }: QemuOptions, qmpSocket: string): readonly string[] {
+function argumentsOf(
+  { image, folder, mebibytes, gdb, ramfb, args }: QemuOptions,
+  qmpSocket: string,
+): readonly string[] {
   return [
     ...["-machine", "q35", "-accel", "tcg", "-cpu", "max", "-m", `${mebibytes}`, "-display", "none"],
     ...["-serial", "stdio", "-monitor", "none", "-parallel", "none", "-no-user-config"],
-    ...["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04", "-no-reboot", "-no-shutdown"],
+    ...EXIT_DEVICE,
+    ...(ramfb ? RAMFB : []),
+    ...["-no-reboot", "-no-shutdown"],
     ...["-d", "int,cpu_reset", "-S", "-qmp", `unix:${qmpSocket}`],
     ...(gdb ? ["-gdb", `unix:${folder}/${GDB_SOCKET},server=on,wait=off`] : []),
     ...["-kernel", image],
@@ -157,5 +163,5 @@ function withPatience<T>(work: Promise<T>): Promise<T | undefined> {
 
 function notFound(): CliError {
   const hint = "Install QEMU for x86-64: apt install qemu-system-x86, dnf install qemu-system-x86, brew install qemu.";
-  return new CliError("qemu-failed", `Cannot start QEMU: there is no ${PROGRAM} in the PATH`, { hint });
+  return new CliError("qemu-failed", `Cannot start QEMU: ${PROGRAM} is not in the PATH`, { hint });
 }
