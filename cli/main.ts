@@ -42,15 +42,8 @@ export async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     const { printError } = await import("./report/print_error.ts");
     const { problemOf } = await import("./report/problem.ts");
-    const problem = problemOf(error);
-    return await printError({ ...problem, hint: await hintOn(error) ?? problem.hint }, output);
+    return await printError(problemOf(error), output);
   }
-}
-
-/** Plugins that clash are an error of the loader's, which does not know how a plugin is left out. */
-async function hintOn(error: unknown): Promise<string | undefined> {
-  if (!(error instanceof TypeError) || error.cause === undefined) return undefined;
-  return (await import("./arguments/plugin_choice.ts")).clashHint(error);
 }
 
 async function dispatch(args: readonly string[], output: Output, signal: AbortSignal): Promise<number> {

@@ -26,9 +26,6 @@ const header = ({ index }: ErrorPlace): string => index === undefined ? "the fil
 const load = (state: string) => (place: ErrorPlace): string =>
   `Cannot load ${header(place)}: ${place.field} is ${hex(place.value)}, ${state}`;
 
-const readHeader = (state: string) => (place: ErrorPlace): string =>
-  `Cannot read the ELF file header: ${place.field} is ${hex(place.value)}, ${state}`;
-
 const outOfFile = (what: (place: LimitPlace) => string) => (place: LimitPlace): string =>
   `Cannot read ${what(place)}: ${place.field} is ${hex(place.value)}, past the end of the file (${hex(place.limit)})`;
 
@@ -40,32 +37,32 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
     hint: "The file is empty or was cut off. Check that it was built and copied whole.",
   },
   "not-elf": {
-    message: readHeader("and an ELF file starts with 0x7f454c46"),
+    message: load("and an ELF file starts with 0x7f454c46"),
     hint: "Pass the linked ELF file itself, not a raw binary (objcopy -O binary), a bzImage or a disk image.",
   },
   "class-unsupported": {
-    message: readHeader("not an accepted class (ELFCLASS64 is 2)"),
+    message: load("not an accepted class (ELFCLASS64 is 2)"),
     hint: "Build for a 64-bit target (gcc -m64, an x86_64 target triple).",
   },
   "data-encoding-unsupported": {
-    message: readHeader("not an accepted data encoding (ELFDATA2LSB is 1)"),
+    message: load("not an accepted data encoding (ELFDATA2LSB is 1)"),
     hint: "x86-64 is little-endian: check the compiler's target.",
   },
   "version-unsupported": {
-    message: readHeader("and EV_CURRENT is 1"),
+    message: load("and EV_CURRENT is 1"),
     hint: "The header is damaged or was written by hand: set the version to 1.",
   },
   "type-unsupported": {
-    message: readHeader("neither ET_EXEC (2) nor ET_DYN (3)"),
+    message: load("neither ET_EXEC (2) nor ET_DYN (3)"),
     hint: "A relocatable object (.o) has to be linked first; a core file cannot be loaded.",
   },
   "machine-unsupported": {
-    message: readHeader("not EM_X86_64 (0x3e)"),
+    message: load("not EM_X86_64 (0x3e)"),
     hint: "The file is for another processor: check the compiler's target.",
   },
   "record-size-mismatch": {
     message: ({ field, value, limit }) =>
-      `Cannot read the ELF file header: ${field} is ${value} bytes, and the record has ${limit}`,
+      `Cannot load the file: ${field} is ${value} bytes, and the record has ${limit}`,
     hint: "The header is damaged, or its class does not match its layout.",
   },
   "program-headers-missing": {

@@ -4,11 +4,11 @@
  * @module
  */
 
-import { type AnyPlugin, type ByteReader, loadKernel, type LoadOptions } from "../../mod.ts";
+import { type AnyPlugin, type ByteReader, loadKernel, type LoadOptions, type RuleSetName } from "../../mod.ts";
 import type { Pipeline } from "../../core/stages/mod.ts";
-import type { RuleSetName } from "../../mod.ts";
-import { type PluginChoice, PRESET_PLUGINS } from "../arguments/plugin_choice.ts";
+import { clashHint, type PluginChoice, PRESET_PLUGINS } from "../arguments/plugin_choice.ts";
 import { usageError } from "../output/cli_error.ts";
+import { refusedOption } from "../report/flag_hints.ts";
 import type { Kernel } from "../report/kernel.ts";
 
 /** How to load, with the rule set named. */
@@ -35,10 +35,9 @@ export async function loadByPreset(
   try {
     return await loadKernel(reader, { ...options, plugins });
   } catch (error) {
-    // What a plugin throws at work is the cause of a LoadError: a bare TypeError is about the list of plugins.
-    throw error instanceof TypeError && error.cause === undefined && isChosen(plugins, options.rules)
-      ? usageError(error.message)
-      : error;
+    // What a plugin throws at work is the cause of a LoadError, and a refused option says which: else it is the list.
+    const isAboutPlugins = error instanceof TypeError && refusedOption(error) === undefined;
+    throw isAboutPlugins && isChosen(plugins, options.rules) ? usageError(error.message, clashHint(error)) : error;
   }
 }
 

@@ -8,7 +8,7 @@ import { type AnyPlugin, type RuleSetName, segmentTypeName } from "../../mod.ts"
 import { checkPlugins } from "../../core/plugin/check_plugins.ts";
 import { parseRules } from "../arguments/load_options.ts";
 import type { Arguments } from "../arguments/parse_arguments.ts";
-import { choosePlugins, PRESET_PLUGINS } from "../arguments/plugin_choice.ts";
+import { choosePlugins, clashHint, PRESET_PLUGINS } from "../arguments/plugin_choice.ts";
 import { usageError } from "../output/cli_error.ts";
 import type { Output } from "../output/output.ts";
 import { table } from "../output/table.ts";
@@ -50,7 +50,7 @@ function checked(list: readonly AnyPlugin[]): readonly AnyPlugin[] {
     checkPlugins(list);
     return list;
   } catch (error) {
-    throw error instanceof TypeError ? usageError(error.message) : error;
+    throw error instanceof TypeError ? usageError(error.message, clashHint(error)) : error;
   }
 }
 

@@ -162,8 +162,14 @@ Deno.test("a kernel in two members with padding is loaded from a file and from s
   const { json } = await kloadJson([HELLO]);
   const members = [await gzip(hello.slice(0, 5000)), await gzip(hello.slice(5000)), new Uint8Array(512)];
   const bytes = concat(members);
-  assertEquals(await kloadJson(["-"], { stdin: bytes, permissions: [] }), { status: 0, json });
+  assertEquals(await kloadJson(["-"], { stdin: bytes, permissions: [] }), {
+    status: 0,
+    json: { ...json, name: "standard input" },
+  });
   await withFile("hello.elf.gz", bytes, async (path) => {
-    assertEquals(await kloadJson([path], { permissions: [`--allow-read=${path}`] }), { status: 0, json });
+    assertEquals(await kloadJson([path], { permissions: [`--allow-read=${path}`] }), {
+      status: 0,
+      json: { ...json, name: path },
+    });
   });
 });

@@ -76,7 +76,7 @@ for (const command of [load, inspect]) {
 }
 
 Deno.test("a file that is refused late comes with the remarks so far", async () => {
-  const segments = [{ ...TEXT, p_paddr: 0x1000n }, { ...TEXT, p_vaddr: 0x50_0000n, p_flags: 7 }, STACK];
+  const segments = [{ ...TEXT, p_paddr: 0x1000n }, { ...TEXT, p_vaddr: 0x50_0000n, offset: 0x3000, p_flags: 7 }, STACK];
   const { status, stderr } = await run(load, segments, ["verbose"], { "max-memory": "0x200000" });
   assertEquals(status, 1);
   assertMatch(stderr, /^.*kernel\.elf: not loaded\nerror\[memory-limit-exceeded\]: /);
