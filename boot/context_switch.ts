@@ -122,9 +122,13 @@ function identityPage({ addressSpace }: Pick<LoadedKernel, "addressSpace">): num
   const isAboveFirmware = (phys: number) => phys >= FIRMWARE_END && isFree(phys);
   const claim = () =>
     frames.claimBelow(REACH, "context-switch", isAboveFirmware) ?? frames.claimBelow(REACH, "context-switch", isFree);
-  const next = frames.nextFrame;
-  if (isFree(next) && (frames.framesLeft ?? Infinity) <= addressSpace.missingTables(BigInt(next))) throw exhausted();
-  const page = (isFree(next) ? undefined : claim()) ?? frames.allocateRun(1, "context-switch")?.phys;
+  const { nextFrame: next, framesLeft } = frames;
+  const claimed = isFree(next) ? undefined : claim();
+  if (claimed === undefined && framesLeft !== undefined) { // such an allocator is known to hand out the next frame
+    checkReach("the context switch's page", next);
+    if (framesLeft <= addressSpace.missingTables(BigInt(next), { what })) throw exhausted();
+  }
+  const page = claimed ?? frames.allocateRun(1, "context-switch")?.phys;
   if (page === undefined) throw exhausted();
   checkReach("the context switch's page", page);
   addressSpace.map(BigInt(page), page, PRESENT, { what });

@@ -32,6 +32,8 @@ const TOO_LITTLE: readonly ErrorCode[] = ["memory-too-small", "frames-exhausted"
 /** The most memory that is allocated, unless --max-memory says otherwise; the loader's own default. */
 const MAX_MEMORY = 2 ** 32;
 
+const NOT_READY = "loaded, but not ready to boot";
+
 /** What a command does with a kernel that is ready to boot; the exit status. */
 export type Work = (bootable: Bootable, source: Source) => Promise<number>;
 
@@ -80,9 +82,9 @@ export async function withBootable(
       bootable = addBootParts(kernel, plan);
     } catch (error) {
       if (memorySize !== undefined && isTooLittle(error)) throw tooLittle(error);
-      return await failed(error, "loaded, but not ready to boot", false);
+      return await failed(error, NOT_READY, false);
     }
-    const status = await work(bootable, source);
+    const status = await work(bootable, source).catch((error) => failed(error, NOT_READY, false));
     return status === 0 ? strictStatus(kernel.diagnostics, switches.has("strict")) : status;
   } finally {
     source.close();
@@ -122,8 +124,11 @@ function tooLittle(cause: LoadError): CliError {
   return new CliError("usage", cause.message, { hint, detail: { ...cause.detail }, cause });
 }
 
-/** Without --memory, memory is as large as --max-memory allows. */
+/** Without --memory, memory is as large as --max-memory allows, and a machine has. */
 function memoryHint({ code }: LoadError, memorySize: number | undefined): string | undefined {
+  if (code === "not-bootable") {
+    return "QEMU's machine q35 has its memory in one piece up to 2.75 GiB: the kernel and its parts need more.";
+  }
   if (code !== "frames-exhausted" || memorySize !== undefined) return undefined;
   return "Raise --max-memory, or ask for less: a smaller stack, framebuffer or ramdisk.";
 }

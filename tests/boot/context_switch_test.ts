@@ -13,6 +13,7 @@ import { addKernelStack, kernelStackBytes } from "../../boot/kernel_stack.ts";
 import { addRamdisk, ramdiskBytes } from "../../boot/ramdisk.ts";
 import { addRecursiveEntry } from "../../boot/recursive_entry.ts";
 import { type LoadedKernel, LoadError, loadKernel, physicalMemory } from "../../mod.ts";
+import { defaultPipeline } from "../../core/stages/mod.ts";
 import { relocate } from "../../plugins/relocate.ts";
 import { buildElf } from "../elf_builder.ts";
 import { runTool, testWithTools } from "../tools.ts";
@@ -102,7 +103,9 @@ Deno.test("the page is a frame of its own, executable and not writable at its ph
 Deno.test("a kernel that is mapped where the page lies, with no frame below its file, is refused by name", async () => {
   const file = buildElf({ segments: [{ p_vaddr: 0x21_0000n, filesz: 0x1000, p_memsz: 0x1_0000n }] });
   const kernel = await loadKernel(file, { memory: { base: 0x20_0000 }, kernelOffset: 0x20_0000 });
+  const before = snapshotOf(kernel);
   const error = assertThrows(() => addContextSwitch(kernel), LoadError);
+  assertEquals(snapshotOf(kernel), before);
   assertObjectMatch(error, { code: "page-already-mapped", detail: { otherIndex: 0 } });
   assertStringIncludes(error.message, "context switch's page");
   assertStringIncludes(error.message, "program header 0, which covers 0x210000..0x220000");
@@ -123,6 +126,16 @@ Deno.test("a page or a level-4 table above 4 GiB is refused before a frame is ta
   const page = assertThrows(() => addContextSwitch(kernel), LoadError);
   assertEquals(page.code, "not-bootable");
   assertStringIncludes(page.message, "the context switch's page is at 0x1");
+});
+
+Deno.test("after an identity map there is no address left for the page, and nothing is changed", async () => {
+  const kernel = await loadKernel(HELLO);
+  addIdentityMap(kernel);
+  const before = snapshotOf(kernel);
+  const error = assertThrows(() => addContextSwitch(kernel), LoadError);
+  assertEquals(error.code, "page-already-mapped");
+  assertStringIncludes(error.message, "the context switch's page, at its physical address");
+  assertEquals(snapshotOf(kernel), before);
 });
 
 Deno.test("without a frame for the page nothing is changed", async () => {
@@ -191,7 +204,7 @@ const GIB = 2 ** 30;
 const RESERVE = kernelStackBytes() + directMapBytes({ size: GIB }) + framebufferBytes(SCREEN) + ramdiskBytes(RAMDISK) +
   bootInfoBytes() + contextSwitchBytes() + identityMapBytes({ size: 4 * GIB });
 
-function addEverything(kernel: LoadedKernel) {
+function addEverything(kernel: Omit<LoadedKernel, "usedLevel4Entries">) {
   const stack = addKernelStack(kernel);
   const directMap = addDirectMap(kernel, { size: GIB });
   const recursive = addRecursiveEntry(kernel);
@@ -230,6 +243,17 @@ for (const { name, file, options } of KERNELS) {
     },
   );
 }
+
+Deno.test("everything can be added to a kernel that was loaded without the stage l4-usage", async () => {
+  const pipeline = defaultPipeline.without("l4-usage");
+  const kernel = await loadKernel(HELLO, { pipeline, reserve: RESERVE });
+  assertEquals(kernel.usedLevel4Entries, undefined);
+  const { stack, info } = addEverything(kernel);
+  // Entries 0 and 511 are in use: the boot loader's, and the kernel's.
+  assertEquals(stack.guardPage, 0x80_0000_0000n);
+  assert(kernel.addressSpace.usedLevel4Entries.has(511));
+  assert(info.address > stack.top);
+});
 
 Deno.test("everything fits into a reserve of its size, beside a kernel at low addresses too", async () => {
   for (const p_vaddr of [0x40_0000n, 0xffff_ffff_8000_0000n]) {

@@ -156,6 +156,17 @@ Deno.test("a kernel whose parts do not fit into --max-memory is not ready to boo
   });
 });
 
+Deno.test("a kernel that needs more memory than a machine has in one piece is loaded, and cannot be booted", async () => {
+  const large: SegmentSpec = { p_vaddr: 0xffff_8000_0000_0000n, offset: 0, p_memsz: 3n * 2n ** 30n, p_flags: 6 };
+  await withFile("kernel.elf", guest([0xeb, 0xfe], large), async (path, folder) => {
+    const { status, stderr } = await kload(["image", path, "-o", `${folder}/boot.elf`]);
+    assertEquals(status, 1);
+    assertMatch(stderr, /loaded, but not ready to boot\nerror\[not-bootable\]: Cannot boot the kernel: the last page/);
+    assertStringIncludes(stderr.replaceAll(/\s+/g, " "), "memory in one piece up to 2.75 GiB");
+    assertEquals((await kload(["dump", "--core", path, "-o", `${folder}/core`])).status, 0);
+  });
+});
+
 Deno.test("physical memory that is to be mapped over the kernel is refused by its name", async () => {
   await withFile("kernel.elf", guest([0xeb, 0xfe]), async (path, folder) => {
     const args = ["image", path, "-o", `${folder}/boot.elf`, "--physical-memory=0xffffffff00000000"];
