@@ -61,7 +61,7 @@ const RFLAGS_FIXED = 2n;
 const { fileHeader: EHDR_SIZE, programHeader: PHDR_SIZE } = RECORD_SIZES[ELFCLASS64];
 
 /**
- * Makes a core file: what the page tables map, and the registers at the entry point. The file holds physical memory once
+ * Lays out a core file: what the page tables map, and the registers at the entry point. The file holds physical memory once
  * and each mapping points into it, so that memory that is mapped twice takes no more room; memory that nothing has
  * written to is left out of the pieces.
  *

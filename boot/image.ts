@@ -53,7 +53,7 @@ export function imageMemory({ memory }: Pick<LoadedKernel, "memory">): number {
 }
 
 /**
- * Makes a boot image: a 32-bit ELF file with a Multiboot header and a PVH note, whose segments put every frame where the
+ * Lays out a boot image: a 32-bit ELF file with a Multiboot header and a PVH note, whose segments put every frame where the
  * kernel was loaded. Frames that are zero take no room in it, and .bss is not even looked at if nothing can have written
  * to it.
  *

@@ -24,7 +24,7 @@ const { fileHeader: MULTIBOOT_OFFSET, programHeader: PHDR_SIZE } = RECORD_SIZES[
 const PHDRS_OFFSET = MULTIBOOT_OFFSET + 12;
 
 /**
- * Makes the headers of an image: an `Elf32_Ehdr`, a Multiboot header, a program header for each segment and one for the
+ * Lays out the headers of an image: an `Elf32_Ehdr`, a Multiboot header, a program header for each segment and one for the
  * note, and that note with the PVH entry point.
  *
  * @param segments The segments.

@@ -26,7 +26,7 @@ export const MOST_SEGMENTS = 2100;
 const SMALL_GAP = 64 * 2 ** 10;
 
 /**
- * Cuts regions into segments. Where that gives too many, the smallest gaps between them are filled.
+ * Cuts regions into segments. If that makes too many, the smallest gaps between them are filled.
  *
  * @param regions The regions, ascending.
  * @returns The segments, ascending: at most {@linkcode GRUB_SEGMENTS} where small gaps suffice for that, and never more

@@ -14,25 +14,11 @@ import { addRamdisk, ramdiskBytes } from "../../boot/ramdisk.ts";
 import { PT_GNU_STACK } from "../../core/elf/constants.ts";
 import { alignUp, low48, LOW48_HIGHER_HALF, PAGE_SIZE } from "../../core/memory/addresses.ts";
 import { type AnyPlugin, LoadError, type Segment } from "../../mod.ts";
-import type { BootFlags } from "../arguments/boot_options.ts";
 import type { Bootable } from "../report/bootable.ts";
 import type { Kernel } from "../report/kernel.ts";
+import { type BootPlan, BYTES_PER_PIXEL, DEVICES_END, MEMORY_BASE } from "./boot_plan.ts";
 
-/** What a kernel is to get: what the flags ask for, with the bytes of the ramdisk. */
-export interface BootPlan extends Omit<BootFlags, "ramdisk"> {
-  /** The most bytes of memory that are allocated. */
-  readonly maxMemory: number;
-  /** The bytes of the ramdisk, if there is one. */
-  readonly ramdisk?: Uint8Array;
-}
-
-/** Where memory starts, so that a PC can boot the kernel: what is below is the firmware's. */
-export const MEMORY_BASE: number = 2 ** 20;
-
-/** Physical memory is mapped up to here at least: the devices of a PC lie below. */
-export const DEVICES_END: number = 2 ** 32;
-
-/** The largest pages of maps: the processor that QEMU has by default lacks those of 1 GiB. */
+/** The largest pages of maps: not every processor has those of 1 GiB. */
 const LARGEST_PAGE = 0x20_0000;
 
 /**
@@ -111,8 +97,6 @@ function hintedSize(header: { readonly index?: number; readonly p_memsz: bigint 
   const field = "p_memsz, the size of the stack that it asks for,";
   throw new LoadError("memory-limit-exceeded", { ...(index === undefined ? {} : { index }), field, value, limit });
 }
-
-const BYTES_PER_PIXEL = 4;
 
 /** Adds a framebuffer in memory: what QEMU's ramfb shows, once the page that leads into the kernel has told it. */
 function addScreen(kernel: Kernel, { width, height }: NonNullable<BootPlan["framebuffer"]>): Framebuffer {

@@ -1,5 +1,5 @@
 /**
- * The virtual machine: what QEMU is given to boot an image, whoever starts it.
+ * The virtual machine: the arguments of QEMU that `run` uses and `image` prints.
  *
  * @module
  */

@@ -29,7 +29,7 @@ testWithTools([QEMU], "the command of the report is whole, on a line of its own,
 
 testWithTools(
   [QEMU],
-  "everything that flags ask for is in the image, and boots on QEMU's default processor",
+  "everything that flags ask for is in the image, and boots",
   async () => {
     await withFolder(async (folder) => {
       const path = `${folder}/boot.elf`;
