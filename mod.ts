@@ -43,6 +43,7 @@ export type {
   ClashPlace,
   ErrorPlace,
   LimitPlace,
+  OwnedPlace,
   PagePlace,
   RecordPlace,
   RelocationPlace,

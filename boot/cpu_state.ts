@@ -4,10 +4,13 @@
  * @module
  */
 
-import type { BootInfoAdded } from "../plugins/boot_info.ts";
-import type { ContextSwitchAdded } from "../plugins/context_switch.ts";
-import { CODE_SELECTOR, CR0, CR4, DATA_SELECTOR } from "../plugins/context_switch/trampoline.ts";
-import type { KernelStackAdded } from "../plugins/kernel_stack.ts";
+import type { LoadedKernel } from "../core/loaded_kernel.ts";
+import { checkKeys } from "../core/pipeline/settings.ts";
+import type { BootInfo } from "./boot_info.ts";
+import type { ContextSwitch } from "./context_switch.ts";
+import { CODE_SELECTOR, CR0, CR4, DATA_SELECTOR } from "./context_switch/trampoline.ts";
+import type { KernelStack } from "./kernel_stack.ts";
+import { checkResult } from "./pages/options.ts";
 
 /** Registers at the kernel's first instruction. All others are 0, but for bit 1 of RFLAGS; interrupts are off. */
 export interface CpuState {
@@ -21,11 +24,11 @@ export interface CpuState {
   readonly efer: bigint;
   /** RIP: virtual address of the entry point. */
   readonly rip: bigint;
-  /** RSP: 8 bytes below the stack's top, as behind a call; 0 without the plugin kernel-stack. */
+  /** RSP: 8 bytes below the stack's top, as after a call; 0 without a stack. */
   readonly rsp: bigint;
-  /** RDI: virtual address of the boot information; 0 without the plugin boot-info. */
+  /** RDI: virtual address of the boot information; 0 without it. */
   readonly rdi: bigint;
-  /** GDTR: address and offset of the last byte; 0 and 0 without the plugin context-switch. */
+  /** GDTR: address and offset of the last byte; 0 and 0 without the context switch. */
   readonly gdt: { readonly base: bigint; readonly limit: number };
   /** CS: selector of a 64-bit code segment of ring 0. */
   readonly cs: number;
@@ -33,50 +36,54 @@ export interface CpuState {
   readonly ds: number;
 }
 
-/** What the state of the processor follows from: a loaded kernel has all of it. */
-export interface Enterable {
-  /** Physical address of the level-4 table. */
-  readonly level4Frame: number;
-  /** Virtual address of the entry point. */
-  readonly entryPoint: bigint;
-  /** What plugins and stages found; kernel-stack, boot-info and context-switch are looked at, where they are there. */
-  readonly results: object;
-}
-
-interface Found {
-  readonly "kernel-stack"?: KernelStackAdded;
-  readonly "boot-info"?: BootInfoAdded;
-  readonly "context-switch"?: ContextSwitchAdded;
+/** What the kernel is entered with. */
+export interface CpuStateOptions {
+  /** The stack, as `addKernelStack` returned it. */
+  readonly stack?: KernelStack;
+  /** The boot information, as `writeBootInfo` returned it. */
+  readonly info?: BootInfo;
+  /** The page that leads into the kernel, as `addContextSwitch` returned it. */
+  readonly entry?: ContextSwitch;
 }
 
 // Intel SDM vol. 4, IA32_EFER: LME (bit 8), LMA (10), NXE (11).
 const EFER = 0xd00n;
 
 /**
- * Says in which state the processor enters a kernel: the same that the trampoline of the plugin context-switch makes.
+ * The state in which the processor enters a kernel: the same that the page of `addContextSwitch` leads to.
  *
  * @example
  * ```ts
  * import { loadKernel } from "@kload/kload";
+ * import { writeBootInfo } from "@kload/kload/boot/boot-info";
+ * import { addContextSwitch } from "@kload/kload/boot/context-switch";
  * import { cpuState } from "@kload/kload/boot/cpu-state";
- * import { kernelStack } from "@kload/kload/plugins/kernel-stack";
+ * import { addKernelStack } from "@kload/kload/boot/kernel-stack";
  * import { assertEquals } from "@std/assert";
  *
- * const file = await Deno.readFile("examples/hello/hello.elf");
- * const kernel = await loadKernel(file, { plugins: [kernelStack()] });
- * const { rip, rsp, cr3 } = cpuState(kernel);
- * assertEquals(rip, kernel.entryPoint);
- * assertEquals(rsp, kernel.results["kernel-stack"].kernelStack.top - 8n);
+ * const kernel = await loadKernel(await Deno.readFile("examples/hello/hello.elf"));
+ * const stack = addKernelStack(kernel);
+ * const info = writeBootInfo(kernel, { stack });
+ * const entry = addContextSwitch(kernel, { stack, info });
+ * const { rip, rsp, rdi, cr3 } = cpuState(kernel, { stack, info, entry });
+ * assertEquals([rip, rsp, rdi], [kernel.entryPoint, stack.top - 8n, info.address]);
  * assertEquals(cr3, BigInt(kernel.level4Frame));
  * ```
  *
- * @param kernel A kernel that was loaded, with or without the plugins.
+ * @param kernel The kernel.
+ * @param options Its stack, its boot information, and the page that leads into it.
  * @returns The registers.
+ * @throws {TypeError} If an option is unknown or of the wrong kind.
  */
-export function cpuState({ level4Frame, entryPoint, results }: Enterable): CpuState {
-  const found: Found = results;
-  const stack = found["kernel-stack"]?.kernelStack;
-  const { gdt, codeSelector, dataSelector } = found["context-switch"]?.contextSwitch ?? NO_PAGE;
+export function cpuState(
+  { level4Frame, entryPoint }: Pick<LoadedKernel, "level4Frame" | "entryPoint">,
+  options: CpuStateOptions = {},
+): CpuState {
+  checkKeys(options, ["stack", "info", "entry"]);
+  const { stack, info, entry } = options;
+  checkResult("stack", stack, "addKernelStack()", "top");
+  checkResult("info", info, "writeBootInfo()", "address");
+  checkResult("entry", entry, "addContextSwitch()", "entry32");
   return {
     cr0: CR0,
     cr3: BigInt(level4Frame),
@@ -84,11 +91,9 @@ export function cpuState({ level4Frame, entryPoint, results }: Enterable): CpuSt
     efer: EFER,
     rip: entryPoint,
     rsp: stack ? stack.top - 8n : 0n,
-    rdi: found["boot-info"]?.bootInfo.address ?? 0n,
-    gdt,
-    cs: codeSelector,
-    ds: dataSelector,
+    rdi: info?.address ?? 0n,
+    gdt: entry?.gdt ?? { base: 0n, limit: 0 },
+    cs: entry?.codeSelector ?? CODE_SELECTOR,
+    ds: entry?.dataSelector ?? DATA_SELECTOR,
   };
 }
-
-const NO_PAGE = { gdt: { base: 0n, limit: 0 }, codeSelector: CODE_SELECTOR, dataSelector: DATA_SELECTOR };

@@ -4,31 +4,20 @@
  * @module
  */
 
-import type { LoadedKernel } from "../core/load_kernel.ts";
-import { hexAddr } from "../core/hex.ts";
+import { LoadError } from "../core/errors.ts";
+import type { LoadedKernel } from "../core/loaded_kernel.ts";
+import { PAGE_SIZE } from "../core/memory/addresses.ts";
+import { checkKeys, outOfBounds, wrongKind } from "../core/pipeline/settings.ts";
+import type { ContextSwitch } from "./context_switch.ts";
 import { imageHeaders } from "./image/headers.ts";
 import { segmentsOf } from "./image/segments.ts";
+import { checkResult, isInside } from "./pages/options.ts";
 import { type RegionOptions, usedRegions } from "./regions.ts";
-
-/** What of a loaded kernel an image is made of; the plugin context-switch has to have run. */
-export type BootableKernel = Pick<LoadedKernel, "memory" | "frameRuns" | "fileHeader"> & {
-  /** What plugins found. */
-  readonly results: {
-    /** What the plugin context-switch added. */
-    readonly "context-switch": {
-      /** The page that leads into the kernel. */
-      readonly contextSwitch: {
-        /** Physical address of its entry point in 32-bit protected mode. */
-        readonly entry32: number;
-      };
-    };
-    /** What the plugin ramdisk added, where it was used. */
-    readonly ramdisk?: { readonly ramdisk: { readonly phys: number; readonly size: number } };
-  };
-};
 
 /** How an image is made. */
 export interface ImageOptions extends RegionOptions {
+  /** The page that leads into the kernel, as `addContextSwitch` returned it. */
+  readonly entry: ContextSwitch;
   /** Number of bytes of memory that the machine will have; as many as {@linkcode imageMemory} says. */
   readonly memory?: number;
 }
@@ -41,74 +30,79 @@ const LOWEST = MIB;
 /** How much of the end of memory firmware uses, in bytes: SeaBIOS its tables, QEMU what it hands to PVH kernels. */
 const FIRMWARE_TOP = 17 * MIB;
 
-/** QEMU's q35 machine has its memory in one piece below this; with more, what is above 2 GiB moves behind 4 GiB. */
+/** QEMU's q35 machine has its memory in one piece below this; with more, what is above 2 GiB moves to 4 GiB. */
 const HIGHEST = 0xb000_0000;
 
 /**
- * Tells how much memory a machine needs to boot a kernel's image: all that the kernel was told of, and what firmware
- * takes at the end.
+ * How much memory a machine needs to boot a kernel's image: all that the kernel was told of, and what firmware takes at
+ * the end.
  *
  * @param kernel The kernel.
  * @returns A number of bytes, a multiple of 1 MiB: divided by 1 MiB, what QEMU's `-m` gets.
- * @throws {RangeError} Where no machine has such memory in one piece.
+ * @throws {LoadError} "not-bootable" if no machine has such memory in one piece.
  */
 export function imageMemory({ memory }: Pick<LoadedKernel, "memory">): number {
   const end = memory.base + memory.size;
   const needed = Math.ceil((end + FIRMWARE_TOP) / MIB) * MIB;
   if (needed < HIGHEST) return needed;
-  throw new RangeError(
-    `Cannot boot with memory up to ${hexAddr(end)}: with the firmware's it has to end below ${hexAddr(HIGHEST)}`,
-  );
+  throw new LoadError("not-bootable", {
+    field: "the last page of its memory",
+    value: end - PAGE_SIZE,
+    limit: HIGHEST - MIB - FIRMWARE_TOP,
+  });
 }
 
 /**
- * Makes a boot image: a 32-bit ELF file with a Multiboot header and a PVH note, whose segments put every frame where the
- * kernel was loaded. Frames that are zero take no room in it, and .bss is not even looked at.
+ * Lays out a boot image: a 32-bit ELF file with a Multiboot header and a PVH note, whose segments put every frame where the
+ * kernel was loaded. Frames that are zero take no room in it, and .bss is not even looked at if nothing can have written
+ * to it.
  *
  * @example
  * ```ts
  * import { loadKernel } from "@kload/kload";
+ * import { addContextSwitch } from "@kload/kload/boot/context-switch";
  * import { bootImage, imageMemory } from "@kload/kload/boot/image";
- * import { contextSwitch } from "@kload/kload/plugins/context-switch";
- * import { kernelStack } from "@kload/kload/plugins/kernel-stack";
+ * import { addKernelStack } from "@kload/kload/boot/kernel-stack";
  * import { assertEquals } from "@std/assert";
  *
- * const kernel = await loadKernel(await Deno.readFile("examples/hello/hello.elf"), {
- *   memory: { base: 0x10_0000 },
- *   plugins: [kernelStack(), contextSwitch()],
- * });
- * const image = new Blob([...bootImage(kernel)] as BlobPart[]);
+ * const file = await Deno.readFile("examples/hello/hello.elf");
+ * const kernel = await loadKernel(file, { memory: { base: 0x10_0000 } });
+ * const stack = addKernelStack(kernel);
+ * const entry = addContextSwitch(kernel, { stack });
+ * const image = new Blob([...bootImage(kernel, { entry })] as BlobPart[]);
  * assertEquals((await image.slice(0, 4).bytes()), new Uint8Array([0x7f, 0x45, 0x4c, 0x46]));
  * console.log(`qemu-system-x86_64 -m ${imageMemory(kernel) / 2 ** 20} -kernel boot.elf`);
  * ```
  *
- * @param kernel The kernel, loaded with the plugin context-switch into memory that starts at 1 MiB or above.
- * @param options The machine's memory, and whether .bss is looked at.
+ * @param kernel The kernel, loaded into memory that starts at 1 MiB or above.
+ * @param options The page that leads into it, a ramdisk, the machine's memory, and whether .bss is looked at.
  * @returns The pieces of the file, in order; all but the first are views of the kernel's memory.
- * @throws {RangeError} Where the kernel uses memory that firmware overwrites, the machine has too little of it, or a
- * ramdisk lies elsewhere.
+ * @throws {LoadError} "not-bootable" if the kernel uses memory that firmware overwrites, or memory ends too high.
+ * @throws {TypeError} If an option is unknown or of the wrong kind.
+ * @throws {RangeError} If the machine has too little memory, or the ramdisk lies outside the kernel's.
  */
-export function bootImage(kernel: BootableKernel, options: ImageOptions = {}): Iterable<Uint8Array> {
-  const { memory } = kernel;
+export function bootImage(
+  kernel: Pick<LoadedKernel, "memory" | "frameRuns" | "fileHeader" | "programHeaders">,
+  options: ImageOptions,
+): Iterable<Uint8Array> {
+  checkKeys(options, ["entry", "ramdisk", "memory", "scanBss"]);
+  const { entry, memory, ...regionOptions } = options;
+  const { ramdisk } = options;
+  if (entry === undefined) throw wrongKind("entry", entry, "pass what addContextSwitch() returns");
+  checkResult("entry", entry, "addContextSwitch()", "entry32");
   const needed = imageMemory(kernel);
-  if (options.memory !== undefined && !(options.memory >= needed)) {
-    throw new RangeError(`Cannot boot with ${options.memory} bytes of memory: the image needs ${needed}`);
+  if (memory !== undefined && !(memory >= needed)) {
+    throw outOfBounds("memory", memory, `the image needs ${needed} bytes`);
   }
-  const disk = kernel.results.ramdisk?.ramdisk;
-  if (disk && (disk.phys < memory.base || disk.phys + disk.size > memory.base + memory.size)) {
-    throw new RangeError(`Cannot make an image: the ramdisk at ${hexAddr(disk.phys)} is not in the kernel's memory`);
+  const regions = usedRegions(kernel, regionOptions);
+  if (ramdisk && !isInside(ramdisk, kernel.memory)) {
+    throw outOfBounds("ramdisk.phys", ramdisk.phys, "the image has only what lies in the kernel's memory");
   }
-  const regions = usedRegions(kernel, options);
   const low = regions.find(({ phys }) => phys < LOWEST);
-  if (low) {
-    throw new RangeError(
-      `Cannot make an image: frame ${hexAddr(low.phys)} is in use, and firmware has all below ${hexAddr(LOWEST)}`,
-    );
-  }
+  if (low) throw new LoadError("not-bootable", { field: "a frame in use", value: low.phys, limit: LOWEST });
   const segments = segmentsOf(regions);
-  const headers = imageHeaders(segments, kernel.results["context-switch"].contextSwitch.entry32);
   return [
-    headers,
-    ...segments.map(({ phys, fileSize }) => memory.bytes(phys, fileSize)).filter(({ length }) => length > 0),
+    imageHeaders(segments, entry.entry32),
+    ...segments.map(({ phys, fileSize }) => kernel.memory.bytes(phys, fileSize)).filter(({ length }) => length > 0),
   ];
 }

@@ -4,10 +4,15 @@
  * @module
  */
 
-import { ET_DYN } from "../core/elf/constants.ts";
-import type { LoadedKernel } from "../core/load_kernel.ts";
+import { ET_DYN, PT_GNU_EH_FRAME, PT_GNU_PROPERTY, PT_GNU_RELRO, PT_GNU_STACK } from "../core/elf/constants.ts";
+import { PT_INTERP, PT_LOAD, PT_NOTE, PT_NULL, PT_PHDR, PT_TLS } from "../core/elf/constants.ts";
+import type { LoadedKernel } from "../core/loaded_kernel.ts";
 import { alignUp, PAGE_SIZE, pageStart } from "../core/memory/addresses.ts";
 import type { FrameRun } from "../core/memory/frame_allocator.ts";
+import type { PhysicalMemory } from "../core/memory/physical_memory.ts";
+import { checkKeys } from "../core/pipeline/settings.ts";
+import { checkResult, isInside } from "./pages/options.ts";
+import type { Ramdisk } from "./ramdisk.ts";
 
 /** A range of whole frames that are in use, none of which is in another region. */
 export interface Region {
@@ -19,24 +24,26 @@ export interface Region {
   readonly content: boolean;
 }
 
-/** How memory is looked at. */
+/** What else is in use, and how memory is looked at. */
 export interface RegionOptions {
+  /** A ramdisk, as `addRamdisk` returned it: a region too if it lies in the load's memory. */
+  readonly ramdisk?: Ramdisk;
   /**
-   * Whether the frames of .bss are looked at too: only relocations and handlers of plugins write to them. Where it is
-   * left out, they are looked at for position-independent kernels, and known to be zero for others.
+   * Whether the frames of .bss are looked at too. If it is left out, they are for kernels that relocations or handlers of
+   * program headers may have written to, and known to be zero for others: say true if you wrote to them yourself.
    */
   readonly scanBss?: boolean;
 }
 
-/** What of a loaded kernel the regions follow from. */
-export type UsedMemory = Pick<LoadedKernel, "memory" | "frameRuns" | "fileHeader"> & {
-  /** What plugins found; a ramdisk that the caller has put into memory is one of the regions. */
-  readonly results: object;
-};
+// Types whose handlers write to no page: all that are not here may, such as PT_DYNAMIC and PT_OPENBSD_RANDOMIZE.
+const WRITES_NOTHING: ReadonlySet<number> = new Set([
+  ...[PT_NULL, PT_LOAD, PT_INTERP, PT_NOTE, PT_PHDR, PT_TLS],
+  ...[PT_GNU_EH_FRAME, PT_GNU_STACK, PT_GNU_RELRO, PT_GNU_PROPERTY],
+]);
 
 /**
- * Lists the memory that a loaded kernel uses: every frame that has an owner, and a ramdisk of the caller's. Memory that nobody owns is not looked at,
- * and .bss only where something may have written to it, so that gigabytes of it cost nothing.
+ * Lists the memory that a loaded kernel uses: every frame that has an owner, and a ramdisk. Memory without an owner is not
+ * looked at, and .bss only if something may have written to it, so that gigabytes of it cost nothing.
  *
  * @example
  * ```ts
@@ -52,11 +59,20 @@ export type UsedMemory = Pick<LoadedKernel, "memory" | "frameRuns" | "fileHeader
  * ```
  *
  * @param kernel The kernel.
- * @param options Whether .bss is looked at.
+ * @param options A ramdisk, and whether .bss is looked at.
  * @returns The regions, ascending; neighbours differ in whether they have content.
+ * @throws {TypeError} If an option is unknown or of the wrong kind.
  */
-export function usedRegions(kernel: UsedMemory, options: RegionOptions = {}): readonly Region[] {
-  const { scanBss = kernel.fileHeader.e_type === ET_DYN } = options;
+export function usedRegions(
+  kernel: Pick<LoadedKernel, "memory" | "frameRuns" | "fileHeader" | "programHeaders">,
+  options: RegionOptions = {},
+): readonly Region[] {
+  checkKeys(options, ["ramdisk", "scanBss"]);
+  checkResult("ramdisk", options.ramdisk, "addRamdisk()", "phys");
+  const { memory, fileHeader, programHeaders } = kernel;
+  const mayBeWritten = fileHeader.e_type === ET_DYN ||
+    programHeaders.some(({ p_type }) => !WRITES_NOTHING.has(p_type));
+  const { scanBss = mayBeWritten, ramdisk } = options;
   const regions: Region[] = [];
   const enter = (phys: number, size: number, content: boolean): void => {
     const last = regions.at(-1);
@@ -67,32 +83,29 @@ export function usedRegions(kernel: UsedMemory, options: RegionOptions = {}): re
     }
   };
   let done = 0;
-  for (const run of [...kernel.frameRuns(), ...ramdiskRun(kernel)].toSorted((a, b) => a.phys - b.phys)) {
+  for (const run of [...kernel.frameRuns(), ...ramdiskRun(ramdisk, memory)].toSorted((a, b) => a.phys - b.phys)) {
     const start = Math.max(run.phys, done);
     const end = run.phys + run.size;
     if (start >= end) continue;
     done = end;
     if (run.owner === "bss" && !scanBss) enter(start, end - start, false);
-    else scan(kernel, { ...run, phys: start, size: end - start }, enter);
+    else scan(memory, { ...run, phys: start, size: end - start }, enter);
   }
   return regions;
 }
 
-/** What the plugin ramdisk added, where it was used. */
-interface FoundRamdisk {
-  readonly ramdisk?: { readonly ramdisk: { readonly phys: number; readonly size: number } };
-}
-
-function ramdiskRun({ results, memory }: UsedMemory): readonly FrameRun[] {
-  const { ramdisk }: FoundRamdisk = results;
-  if (!ramdisk) return [];
-  const { phys, size } = ramdisk.ramdisk;
-  const inside = phys >= memory.base && phys + size <= memory.base + memory.size;
+function ramdiskRun(ramdisk: Ramdisk | undefined, memory: PhysicalMemory): readonly FrameRun[] {
+  if (!ramdisk || !isInside(ramdisk, memory)) return [];
+  const { phys, size } = ramdisk;
   const start = pageStart(phys);
-  return inside ? [{ phys: start, size: alignUp(phys + size) - start, owner: "ramdisk" }] : [];
+  return [{ phys: start, size: alignUp(phys + size) - start, owner: "ramdisk" }];
 }
 
-function scan({ memory }: UsedMemory, run: FrameRun, enter: (phys: number, size: number, content: boolean) => void) {
+function scan(
+  memory: PhysicalMemory,
+  run: FrameRun,
+  enter: (phys: number, size: number, content: boolean) => void,
+): void {
   const words = new Int32Array(memory.buffer, run.phys - memory.base, run.size / Int32Array.BYTES_PER_ELEMENT);
   const perFrame = PAGE_SIZE / Int32Array.BYTES_PER_ELEMENT;
   let from = 0;

@@ -40,6 +40,12 @@ export interface PagePlace extends ErrorPlace {
   readonly otherRange?: readonly [start: bigint, end: bigint];
 }
 
+/** A physical range that frames of the load lie in. */
+export interface OwnedPlace extends ErrorPlace {
+  /** What the frames are for. */
+  readonly owner: string;
+}
+
 /** A relocation that cannot be applied. */
 export interface RelocationPlace extends ErrorPlace {
   /** Virtual address that it would change. */
@@ -114,6 +120,10 @@ export interface LoadErrorDetails {
   "page-already-mapped": PagePlace;
   /** A range lies in a level-4 entry that points to the level-4 table itself. */
   "range-recursive": ErrorPlace;
+  /** A physical range that the caller describes holds frames of the load. */
+  "range-in-use": OwnedPlace;
+  /** A frame or the memory lies where a processor or firmware cannot use it to boot the kernel. */
+  "not-bootable": LimitPlace;
   /** A mapped frame lies outside the memory that is to be read or written. */
   "frame-out-of-memory": ErrorPlace;
   /** A page is needed that is not mapped. */

@@ -107,11 +107,11 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
   },
   "address-not-canonical": {
     message: load("which is not canonical (bits 47 to 63 must be equal all through the range)"),
-    hint: "Check the start address in the linker script: a higher-half kernel starts at 0xffff800000000000 or above.",
+    hint: "Choose another address (for a segment in the linker script): the higher half starts at 0xffff800000000000.",
   },
   "address-overflow": {
     message: load("outside the 64-bit address space"),
-    hint: "The segment starts too high for its size: lower the start address in the linker script.",
+    hint: "The range starts too high for its size: choose a lower address, for a segment in the linker script.",
   },
   "segments-overlap": {
     message: (place) => `${load("inside the range of program header")(place)} ${place.otherIndex}`,
@@ -169,6 +169,15 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
     message: ({ field, value }) =>
       `Cannot map ${field} ${hex(value)}: its level-4 entry points to the level-4 table itself`,
     hint: "Choose an address in another level-4 entry, or none to have one chosen.",
+  },
+  "range-in-use": {
+    message: ({ field, value, owner }) => `Cannot use ${hex(value)} as ${field}: frames of "${owner}" are in its range`,
+    hint: "Put it where the load takes no frames: below the file's bytes, or outside this memory.",
+  },
+  "not-bootable": {
+    message: ({ field, value, limit }) =>
+      `Cannot boot the kernel: ${field} is at ${hex(value)}, ${Number(value) < limit ? "" : "not "}below ${hex(limit)}`,
+    hint: "Let memory start at 1 MiB (0x100000) and end below 2.7 GiB, and leave level4Frame out.",
   },
   "frame-out-of-memory": {
     message: ({ field, value }) => `Cannot access ${field} ${hex(value)}: its frame lies outside this memory`,

@@ -5,25 +5,28 @@
  */
 
 import { loadKernel, physicalMemory } from "@kload/kload";
+import { writeBootInfo } from "@kload/kload/boot/boot-info";
+import { addContextSwitch } from "@kload/kload/boot/context-switch";
 import { cpuState } from "@kload/kload/boot/cpu-state";
-import { bootInfo } from "@kload/kload/plugins/boot-info";
-import { contextSwitch } from "@kload/kload/plugins/context-switch";
-import { kernelStack } from "@kload/kload/plugins/kernel-stack";
+import { addKernelStack } from "@kload/kload/boot/kernel-stack";
 import { relocate } from "@kload/kload/plugins/relocate";
 
 // An emulator brings its own memory: the kernel is loaded right into it. Shared memory can go to a worker as it is.
 const ram = new SharedArrayBuffer(64 * 2 ** 20);
+const memory = physicalMemory({ base: 0, buffer: ram });
 
 const path = Deno.args[0] ?? new URL("./hello/hello.elf", import.meta.url);
 using file = await Deno.open(path);
-const kernel = await loadKernel(file, {
-  memory: physicalMemory({ base: 0, buffer: ram }),
-  plugins: [relocate(), kernelStack(), bootInfo(), contextSwitch()],
-});
+const kernel = await loadKernel(file, { memory, plugins: [relocate()] });
+
+// What comes between loading and jumping; each takes what it builds on.
+const stack = addKernelStack(kernel);
+const info = writeBootInfo(kernel, { stack });
+const entry = addContextSwitch(kernel, { stack, info });
 
 const hex = (value: bigint | number): string => `0x${value.toString(16)}`;
 
-const { cr0, cr3, cr4, efer, rip, rsp, rdi, gdt, cs, ds } = cpuState(kernel);
+const { cr0, cr3, cr4, efer, rip, rsp, rdi, gdt, cs, ds } = cpuState(kernel, { stack, info, entry });
 for (const [name, value] of Object.entries({ cr0, cr3, cr4, efer, rip, rsp, rdi, cs, ds })) {
   console.log(name.padEnd(5), hex(value));
 }

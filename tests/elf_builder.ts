@@ -2,7 +2,8 @@
 
 import type { FileHeader } from "../core/elf/file_header.ts";
 import type { ProgramHeader } from "../core/elf/program_header.ts";
-import { PF_R, PF_X, PT_LOAD } from "../core/elf/constants.ts";
+import { ELFCLASS64, EM_X86_64, ET_EXEC, PF_R, PF_X, PT_LOAD, RECORD_SIZES } from "../core/elf/constants.ts";
+import * as writer from "../core/elf/writer.ts";
 
 /** One program header; what is left out follows from the rest. */
 export type SegmentSpec =
@@ -26,8 +27,7 @@ export interface ElfSpec {
   readonly length?: number;
 }
 
-const EHDR = 64;
-const PHDR = 56;
+const { fileHeader: EHDR, programHeader: PHDR } = RECORD_SIZES[ELFCLASS64];
 
 /** The byte that the builder puts at a file offset: never 0, and different in neighbouring pages. */
 export function fileByte(offset: number): number {
@@ -48,7 +48,10 @@ export function buildElf({ header = {}, segments = [], length }: ElfSpec = {}): 
   }
   segments.forEach(({ data }, index) => data && file.set(data, Number(headers[index].p_offset)));
   writeFileHeader(file, { e_phnum: segments.length, e_phoff: BigInt(phoff), ...header });
-  headers.forEach((phdr, index) => writeProgramHeader(file, phoff + index * PHDR, phdr));
+  headers.forEach((phdr, index) => {
+    const offset = phoff + index * PHDR;
+    if (offset + PHDR <= size) writer.writeProgramHeader(file, offset, ELFCLASS64, phdr);
+  });
   return file;
 }
 
@@ -69,29 +72,6 @@ function programHeader(spec: SegmentSpec): Omit<ProgramHeader, "index"> {
 
 /** Writes an ELF64 file header; fields that are left out are those of an ET_EXEC for x86-64. */
 export function writeFileHeader(file: Uint8Array, fields: Partial<FileHeader>): void {
-  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
-  file.set([0x7f, 0x45, 0x4c, 0x46, fields.EI_CLASS ?? 2, fields.EI_DATA ?? 1, fields.EI_VERSION ?? 1]);
-  file.set([fields.EI_OSABI ?? 0, fields.EI_ABIVERSION ?? 0], 7);
-  view.setUint16(16, fields.e_type ?? 2, true);
-  view.setUint16(18, fields.e_machine ?? 62, true);
-  view.setUint32(20, fields.e_version ?? 1, true);
-  view.setBigUint64(24, fields.e_entry ?? 0x40_0000n, true);
-  view.setBigUint64(32, fields.e_phoff ?? BigInt(EHDR), true);
-  view.setBigUint64(40, fields.e_shoff ?? 0n, true);
-  view.setUint32(48, fields.e_flags ?? 0, true);
-  view.setUint16(52, fields.e_ehsize ?? EHDR, true);
-  view.setUint16(54, fields.e_phentsize ?? PHDR, true);
-  view.setUint16(56, fields.e_phnum ?? 0, true);
-  view.setUint16(58, fields.e_shentsize ?? 0, true);
-  view.setUint16(60, fields.e_shnum ?? 0, true);
-  view.setUint16(62, fields.e_shstrndx ?? 0, true);
-}
-
-function writeProgramHeader(file: Uint8Array, offset: number, phdr: Omit<ProgramHeader, "index">): void {
-  if (offset + PHDR > file.length) return;
-  const view = new DataView(file.buffer, file.byteOffset + offset, PHDR);
-  view.setUint32(0, phdr.p_type, true);
-  view.setUint32(4, phdr.p_flags, true);
-  const words = [phdr.p_offset, phdr.p_vaddr, phdr.p_paddr, phdr.p_filesz, phdr.p_memsz, phdr.p_align];
-  words.forEach((word, index) => view.setBigUint64(8 + index * 8, word, true));
+  const { e_type = ET_EXEC, e_machine = EM_X86_64, e_entry = 0x40_0000n, e_phoff = BigInt(EHDR) } = fields;
+  writer.writeFileHeader(file, ELFCLASS64, { ...fields, e_type, e_machine, e_entry, e_phoff });
 }

@@ -4,16 +4,8 @@
  * @module
  */
 
-import {
-  ELF_MAGIC,
-  ELFCLASS32,
-  ELFDATA2LSB,
-  ET_EXEC,
-  PT_LOAD,
-  PT_NOTE,
-  RECORD_SIZES,
-} from "../../core/elf/constants.ts";
-import { PF_R, PF_W, PF_X } from "../../core/elf/constants.ts";
+import { ELFCLASS32, ET_EXEC, PF_R, PF_W, PF_X, PT_LOAD, PT_NOTE, RECORD_SIZES } from "../../core/elf/constants.ts";
+import { encodeNote, writeFileHeader, writeProgramHeader } from "../../core/elf/writer.ts";
 import { alignUp, PAGE_SIZE } from "../../core/memory/addresses.ts";
 import type { ImageSegment } from "./segments.ts";
 
@@ -23,60 +15,67 @@ const EM_386 = 3;
 // Multiboot Specification 0.6.96, "The layout of Multiboot header": 12 bytes in the first 8192 of the file
 const MULTIBOOT_MAGIC = 0x1bad_b002;
 const MULTIBOOT_FLAGS = 0;
-const MULTIBOOT_OFFSET = 52;
 
 // Xen public headers, elfnote.h: XEN_ELFNOTE_PHYS32_ENTRY, the 32-bit entry point of "x86/HVM direct boot ABI" (PVH)
-const XEN_NAME = new Uint8Array([0x58, 0x65, 0x6e, 0]);
+const XEN_NAME = "Xen";
 const PHYS32_ENTRY = 18;
-const NOTE_SIZE = 20;
 
-const { fileHeader: EHDR_SIZE, programHeader: PHDR_SIZE } = RECORD_SIZES[ELFCLASS32];
-const PHDRS_OFFSET = 64;
+const { fileHeader: MULTIBOOT_OFFSET, programHeader: PHDR_SIZE } = RECORD_SIZES[ELFCLASS32];
+const PHDRS_OFFSET = MULTIBOOT_OFFSET + 12;
 
 /**
- * Makes the headers of an image: an `Elf32_Ehdr`, a Multiboot header, a program header for each segment and one for the
+ * Lays out the headers of an image: an `Elf32_Ehdr`, a Multiboot header, a program header for each segment and one for the
  * note, and that note with the PVH entry point.
  *
  * @param segments The segments.
  * @param entry Physical address of the 32-bit entry point.
- * @returns Whole pages; the segments' bytes follow, one behind the other.
+ * @returns Whole pages; the segments' bytes follow, one after the other.
  */
 export function imageHeaders(segments: readonly ImageSegment[], entry: number): Uint8Array {
+  const note = encodeNote({ name: XEN_NAME, type: PHYS32_ENTRY, descriptor: words([entry]) });
   const noteOffset = PHDRS_OFFSET + PHDR_SIZE * (segments.length + 1);
-  const bytes = new Uint8Array(alignUp(noteOffset + NOTE_SIZE));
-  const view = new DataView(bytes.buffer);
-  writeFileHeader(bytes, entry, segments.length + 1);
-  writeWords(view, MULTIBOOT_OFFSET, [MULTIBOOT_MAGIC, MULTIBOOT_FLAGS, -(MULTIBOOT_MAGIC + MULTIBOOT_FLAGS)]);
-
-  // gABI, Elf32_Phdr: p_type, p_offset, p_vaddr, p_paddr, p_filesz, p_memsz, p_flags, p_align
+  const bytes = new Uint8Array(alignUp(noteOffset + note.length));
+  writeFileHeader(bytes, ELFCLASS32, {
+    e_type: ET_EXEC,
+    e_machine: EM_386,
+    e_entry: BigInt(entry),
+    e_phoff: BigInt(PHDRS_OFFSET),
+    e_phnum: segments.length + 1,
+  });
+  bytes.set(words([MULTIBOOT_MAGIC, MULTIBOOT_FLAGS, -(MULTIBOOT_MAGIC + MULTIBOOT_FLAGS)]), MULTIBOOT_OFFSET);
   let at = PHDRS_OFFSET;
   let offset = bytes.length;
   for (const { phys, fileSize, memSize } of segments) {
-    writeWords(view, at, [PT_LOAD, offset, phys, phys, fileSize, memSize, PF_R | PF_W | PF_X, PAGE_SIZE]);
+    writeProgramHeader(bytes, at, ELFCLASS32, {
+      p_type: PT_LOAD,
+      p_flags: PF_R | PF_W | PF_X,
+      p_offset: BigInt(offset),
+      p_vaddr: BigInt(phys),
+      p_paddr: BigInt(phys),
+      p_filesz: BigInt(fileSize),
+      p_memsz: BigInt(memSize),
+      p_align: BigInt(PAGE_SIZE),
+    });
     at += PHDR_SIZE;
     offset += fileSize;
   }
-  writeWords(view, at, [PT_NOTE, noteOffset, 0, 0, NOTE_SIZE, NOTE_SIZE, PF_R, 4]);
-
-  // gABI, "Note Section": namesz, descsz, type, name, descriptor
-  writeWords(view, noteOffset, [XEN_NAME.length, 4, PHYS32_ENTRY]);
-  bytes.set(XEN_NAME, noteOffset + 12);
-  writeWords(view, noteOffset + 16, [entry]);
+  const noteSize = BigInt(note.length);
+  writeProgramHeader(bytes, at, ELFCLASS32, {
+    p_type: PT_NOTE,
+    p_flags: PF_R,
+    p_offset: BigInt(noteOffset),
+    p_filesz: noteSize,
+    p_memsz: noteSize,
+    p_align: 4n,
+  });
+  bytes.set(note, noteOffset);
   return bytes;
 }
 
-/** gABI, "ELF Header", Elf32_Ehdr. */
-function writeFileHeader(bytes: Uint8Array, entry: number, e_phnum: number): void {
+/** Little-endian numbers of 32 bits. */
+function words(values: readonly number[]): Uint8Array {
+  const bytes = new Uint8Array(values.length * 4);
   const view = new DataView(bytes.buffer);
-  bytes.set([...ELF_MAGIC, ELFCLASS32, ELFDATA2LSB, 1]);
-  view.setUint16(16, ET_EXEC, true);
-  view.setUint16(18, EM_386, true);
-  writeWords(view, 20, [1, entry, PHDRS_OFFSET]);
-  view.setUint16(40, EHDR_SIZE, true);
-  view.setUint16(42, PHDR_SIZE, true);
-  view.setUint16(44, e_phnum, true);
-}
-
-function writeWords(view: DataView, offset: number, words: readonly number[]): void {
-  words.forEach((word, index) => view.setUint32(offset + index * 4, word, true));
+  values.forEach((value, index) => view.setUint32(index * 4, value, true));
+  return bytes;
 }

@@ -1,5 +1,5 @@
 /**
- * The segments of an image: runs of content, each with the zeroed memory behind it.
+ * The segments of an image: runs of content, each with the zeroed memory after it.
  *
  * @module
  */
@@ -12,7 +12,7 @@ export interface ImageSegment {
   readonly phys: number;
   /** Number of bytes that stand in the file, a multiple of 4096. */
   readonly fileSize: number;
-  /** Number of bytes in memory; those behind the file's are zero. */
+  /** Number of bytes in memory; those after the file's are zero. */
   readonly memSize: number;
 }
 
@@ -26,7 +26,7 @@ export const MOST_SEGMENTS = 2100;
 const SMALL_GAP = 64 * 2 ** 10;
 
 /**
- * Cuts regions into segments. Where that gives too many, the smallest gaps between them are filled.
+ * Cuts regions into segments. If that makes too many, the smallest gaps between them are filled.
  *
  * @param regions The regions, ascending.
  * @returns The segments, ascending: at most {@linkcode GRUB_SEGMENTS} where small gaps suffice for that, and never more

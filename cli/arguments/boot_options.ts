@@ -4,14 +4,12 @@
  * @module
  */
 
+import { RAMFB_LIMITS } from "../../boot/context_switch/ramfb.ts";
 import type { Arguments } from "./parse_arguments.ts";
 import { parsePageAddress, parsePages, valueError } from "./numbers.ts";
 import { readValue } from "./read_value.ts";
 
 const PAGE_SIZE = 4096;
-
-/** The longest side of a framebuffer, in pixels. */
-const MAX_SIDE = 16384;
 
 /** What a kernel gets besides its segments. */
 export interface BootFlags {
@@ -47,7 +45,8 @@ export function bootFlags({ values, switches }: Arguments): BootFlags {
 
 function parseResolution(flag: string, text: string): { readonly width: number; readonly height: number } {
   const [, width, height] = (/^([0-9]+)x([0-9]+)$/i.exec(text) ?? []).map(Number);
-  const fits = [width, height].every((side) => side >= 1 && side <= MAX_SIDE);
-  if (fits) return { width, height };
-  throw valueError(flag, text, `must be WIDTHxHEIGHT in pixels, such as 1024x768, each 1 to ${MAX_SIDE}`);
+  const { least, width: widest, height: highest } = RAMFB_LIMITS;
+  if (width >= least && height >= least && width <= widest && height <= highest) return { width, height };
+  const range = `${least}x${least} to ${widest}x${highest}`;
+  throw valueError(flag, text, `must be WIDTHxHEIGHT in pixels, such as 1024x768, from ${range}`);
 }

@@ -44,7 +44,12 @@ export const KERNEL_FLAGS: readonly Flag[] = [
 
 /** What a kernel gets besides its segments, for every command that makes one ready to boot. */
 export const BOOT_FLAGS: readonly Flag[] = [
-  { name: "stack-size", value: "BYTES", text: "Size of the stack", fallback: "80 KiB" },
+  {
+    name: "stack-size",
+    value: "BYTES",
+    text: "Size of the stack",
+    fallback: "what the file's PT_GNU_STACK asks for, or 80 KiB",
+  },
   {
     name: "physical-memory",
     value: "ADDRESS",
@@ -52,7 +57,7 @@ export const BOOT_FLAGS: readonly Flag[] = [
     text: "Map all physical memory, at ADDRESS or else in a free range",
   },
   { name: "identity", text: "Map physical memory at its own addresses too" },
-  { name: "framebuffer", value: "WxH", text: "Set up a framebuffer of W by H pixels" },
+  { name: "framebuffer", value: "WxH", text: "Give the kernel W by H pixels, which QEMU's device ramfb shows" },
   { name: "ramdisk", value: "FILE", text: "Load FILE as a ramdisk, and map it" },
 ];
 

@@ -6,16 +6,20 @@
 
 import { coreDump } from "../../boot/core_dump.ts";
 import { cpuState } from "../../boot/cpu_state.ts";
+import { outputPath } from "../arguments/output_path.ts";
 import type { Arguments } from "../arguments/parse_arguments.ts";
+import type { Source } from "../input/source.ts";
 import { usageError } from "../output/cli_error.ts";
-import { outputPath } from "./image.ts";
+import { commandLines } from "../output/command_lines.ts";
 import type { Output } from "../output/output.ts";
 import { writeOutputFile } from "../output/output_file.ts";
-import { diagnosticLines } from "../report/diagnostics.ts";
+import { quoted } from "../output/shell_quote.ts";
+import { count, exactSize, hex } from "../output/text.ts";
+import type { Bootable } from "../report/bootable.ts";
+import { diagnosticsSection } from "../report/diagnostics.ts";
+import { versionedJson } from "../report/json.ts";
 import { headline, labelled, sections } from "../report/report_parts.ts";
 import { withBootable } from "./with_bootable.ts";
-import { quoted } from "../output/shell_quote.ts";
-import { count, exactSize, hex, printable } from "../output/text.ts";
 
 /**
  * Loads a kernel, writes the core file, and prints how to open it.
@@ -28,31 +32,38 @@ import { count, exactSize, hex, printable } from "../output/text.ts";
 export function dumpCore(args: Arguments, output: Output, signal: AbortSignal): Promise<number> {
   if (!args.switches.has("core")) {
     const hint = "kload dump --core writes a core file; kload load --dump FILE writes the memory as it lies.";
-    throw usageError("Cannot dump the kernel: it is not said as what", hint, { flag: "core" });
+    throw usageError("Cannot dump the kernel: no dump format given", hint, { flag: "core" });
   }
-  const path = outputPath(args, "dump --core");
-  return withBootable(args, output, signal, undefined, async (kernel, source) => {
-    const { size, pieces } = coreDump(kernel);
+  const path = outputPath(args.values, "dump --core");
+  return withBootable(args, output, signal, undefined, async (bootable, source) => {
+    const { kernel, stack, info, entry } = bootable;
+    const { size, pieces } = coreDump(kernel, { stack, info, entry });
     const target = { path, flag: "output", what: "the core file", code: "dump-failed" } as const;
     await writeOutputFile(target, pieces, size, source.file, signal);
     const mappings = [...kernel.mappings()].length;
-    const { rip, rsp } = cpuState(kernel);
+    const { rip, rsp } = cpuState(kernel, { stack, info, entry });
     if (output.json) {
-      const found = { core: path, size, mappings, rip: hex(rip), rsp: hex(rsp) };
-      await output.print(`${printable(JSON.stringify(found))}\n`);
+      await output.print(versionedJson({ name: source.name, core: path, size, mappings, rip, rsp }));
     } else if (!output.quiet) {
-      const { diagnostics } = kernel;
-      const { paint } = output;
-      const facts = labelled([
-        ["registers", `RIP ${hex(rip)}, RSP ${hex(rsp)}`],
-        ["open it with", `gdb ${source.file ? `${quoted(source.name)} ` : "-c "}${quoted(path)}`],
-      ], paint);
-      const title = headline(path, [`a core file of ${exactSize(size)}`, count(mappings, "mapping")], paint);
-      const remarks = diagnosticLines(diagnostics, paint);
-      await output.print(
-        sections([[...title, ...facts], remarks.length === 0 ? [] : [paint.title("Diagnostics"), ...remarks]]),
-      );
+      const { paint, verbose } = output;
+      const facts = [`a core file of ${exactSize(size)}`, count(mappings, "mapping")];
+      await output.print(sections([
+        [
+          ...headline(path, facts, paint),
+          ...labelled([["registers", `RIP ${hex(rip)}, RSP ${hex(rsp)}`]], paint),
+          ...commandLines("open it with", gdbCommand(bootable, source, path), paint),
+        ],
+        diagnosticsSection(kernel.diagnostics, paint, verbose),
+      ]));
     }
     return 0;
   });
+}
+
+/** The symbols of a position-independent kernel lie as far from those in its file as the kernel was moved. */
+function gdbCommand({ kernel: { virtualAddressOffset } }: Bootable, source: Source, path: string): string {
+  if (!source.file) return `gdb -c ${quoted(path)}`;
+  const file = quoted(source.name);
+  if (virtualAddressOffset === 0n) return `gdb ${file} ${quoted(path)}`;
+  return `gdb -c ${quoted(path)} -ex ${quoted(`add-symbol-file ${file} -o ${hex(virtualAddressOffset)}`)}`;
 }

@@ -5,16 +5,19 @@
  */
 
 import { bootImage, imageMemory } from "../../boot/image.ts";
+import { outputPath } from "../arguments/output_path.ts";
 import type { Arguments } from "../arguments/parse_arguments.ts";
-import { usageError } from "../output/cli_error.ts";
+import { commandLines } from "../output/command_lines.ts";
 import type { Output } from "../output/output.ts";
 import { placedPieces, writeOutputFile } from "../output/output_file.ts";
-import type { Paint } from "../output/paint.ts";
-import { diagnosticLines } from "../report/diagnostics.ts";
-import { headline, labelled, sections } from "../report/report_parts.ts";
-import { type BootedKernel, withBootable } from "./with_bootable.ts";
 import { quoted } from "../output/shell_quote.ts";
-import { exactSize, hex, printable } from "../output/text.ts";
+import { exactSize, hex } from "../output/text.ts";
+import { EXIT_DEVICE, PROGRAM, RAMFB } from "../qemu/machine.ts";
+import type { Bootable } from "../report/bootable.ts";
+import { diagnosticsSection } from "../report/diagnostics.ts";
+import { versionedJson } from "../report/json.ts";
+import { headline, labelled, sections } from "../report/report_parts.ts";
+import { withBootable } from "./with_bootable.ts";
 
 const MIB = 2 ** 20;
 
@@ -27,53 +30,51 @@ const MIB = 2 ** 20;
  * @returns The exit status.
  */
 export function image(args: Arguments, output: Output, signal: AbortSignal): Promise<number> {
-  const path = outputPath(args, "image");
-  return withBootable(args, output, signal, undefined, async (kernel, source) => {
-    const pieces = [...bootImage(kernel)];
+  const path = outputPath(args.values, "image");
+  return withBootable(args, output, signal, undefined, async (bootable, source) => {
+    const { kernel, entry } = bootable;
+    const pieces = [...bootImage(kernel, { entry })];
     const size = pieces.reduce((sum, { length }) => sum + length, 0);
     const target = { path, flag: "output", what: "the image", code: "image-failed" } as const;
     await writeOutputFile(target, placedPieces(pieces), 0, source.file, signal);
     const memory = imageMemory(kernel);
     if (output.json) {
-      const { entry32 } = kernel.results["context-switch"].contextSwitch;
-      await output.print(`${printable(JSON.stringify({ image: path, size, entry: hex(entry32), memory }))}\n`);
+      await output.print(versionedJson({ name: source.name, image: path, size, entry: hex(entry.entry32), memory }));
     } else if (!output.quiet) {
-      await output.print(imageReport(kernel, path, size, output.paint));
+      await output.print(imageReport(bootable, path, size, memory, output));
     }
     return 0;
   });
 }
 
-/**
- * The path that `--output` gives.
- *
- * @param args The arguments.
- * @param command The command's name.
- * @returns The path.
- * @throws {CliError} "usage" where it is missing, or standard output.
- */
-export function outputPath({ values }: Arguments, command: string): string {
-  const path = values.get("output");
-  const hint = `Give the path of a file: kload ${command} kernel.elf -o FILE`;
-  if (path === undefined) throw usageError(`Cannot write the file: there is no -o FILE`, hint, { flag: "output" });
-  if (path !== "-") return path;
-  throw usageError("Cannot use --output -: it is not written to standard output", hint, { flag: "output" });
-}
-
-function imageReport(kernel: BootedKernel, path: string, size: number, paint: Paint): string {
-  const { entryPoint, diagnostics, results } = kernel;
-  const { entry32 } = results["context-switch"].contextSwitch;
-  const mebibytes = imageMemory(kernel) / MIB;
+function imageReport(
+  { kernel, entry, framebuffer }: Bootable,
+  path: string,
+  size: number,
+  memory: number,
+  { paint, verbose }: Output,
+): string {
+  const pixels = framebuffer?.info;
+  const facts: (readonly [string, string])[] = [
+    [
+      "entry point",
+      `${hex(entry.entry32)} in 32-bit protected mode, then the kernel's at ${hex(kernel.entryPoint)}`,
+    ],
+    ["memory", `${exactSize(memory)} or more`],
+  ];
+  if (!pixels) facts.push(["in GRUB", "multiboot, and the path of the file"]);
+  else {
+    const shown = "QEMU's device ramfb shows it; leave out -display none to see it";
+    facts.push(["framebuffer", `${pixels.width}x${pixels.height}: ${shown}`]);
+  }
+  const machine = ["-M", "q35", "-m", `${memory / MIB}`, "-display", "none", "-serial", "stdio", "-no-reboot"];
+  const command = [PROGRAM, ...machine, ...EXIT_DEVICE, ...(pixels ? RAMFB : []), "-kernel", path];
   return sections([
     [
       ...headline(path, [`a boot image of ${exactSize(size)}`], paint),
-      ...labelled([
-        ["entry point", `${hex(entry32)} in 32-bit protected mode, then the kernel's at ${hex(entryPoint)}`],
-        ["memory", `${mebibytes} MiB or more`],
-        ["boot it with", `qemu-system-x86_64 -M q35 -m ${mebibytes} -kernel ${quoted(path)}`],
-        ["or in GRUB", "multiboot, and the path of the file"],
-      ], paint),
+      ...labelled(facts, paint),
+      ...commandLines("boot it with", command.map(quoted).join(" "), paint),
     ],
-    diagnostics.length === 0 ? [] : [paint.title("Diagnostics"), ...diagnosticLines(diagnostics, paint)],
+    diagnosticsSection(kernel.diagnostics, paint, verbose),
   ]);
 }

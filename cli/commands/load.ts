@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Diagnostic, LoadError, type Progress } from "../../mod.ts";
+import { LoadError, type Progress } from "../../mod.ts";
 import { LOAD } from "../arguments/command_table.ts";
 import { type FlagOptions, loadOptions } from "../arguments/load_options.ts";
 import type { Arguments } from "../arguments/parse_arguments.ts";
@@ -15,6 +15,7 @@ import { writeDump } from "../output/memory_dump.ts";
 import { usedMemory } from "../output/memory_pieces.ts";
 import type { Output } from "../output/output.ts";
 import { type ProgressLine, startProgress } from "../output/progress.ts";
+import { strictStatus } from "../report/diagnostics.ts";
 import { kernelJson } from "../report/json.ts";
 import type { Kernel } from "../report/kernel.ts";
 import { loadReport } from "../report/load_report.ts";
@@ -51,7 +52,7 @@ export async function load(args: Arguments, output: Output, signal: AbortSignal)
     const kernel = await loadFrom(source, request, line, signal);
     if (request.dump !== undefined) await writeDump(kernel, request.dump, source.file, signal);
     await printKernel(kernel, source.name, request, output, signal);
-    return statusOf(kernel.diagnostics, request.strict);
+    return strictStatus(kernel.diagnostics, request.strict);
   } catch (error) {
     line.stop();
     if (!(error instanceof LoadError)) throw error;
@@ -66,17 +67,6 @@ export async function load(args: Arguments, output: Output, signal: AbortSignal)
   } finally {
     source?.close();
   }
-}
-
-/**
- * The exit status of a load.
- *
- * @param diagnostics What was reported about the file.
- * @param strict Whether a warning makes it 1.
- * @returns 0 or 1.
- */
-export function statusOf(diagnostics: readonly Diagnostic[], strict: boolean): number {
-  return strict && diagnostics.some(({ severity }) => severity === "warning") ? 1 : 0;
 }
 
 async function requestOf({ values, lists, switches }: Arguments): Promise<Request> {

@@ -1,39 +1,36 @@
 /**
- * Loading a kernel such that it can be booted: with a stack, boot information and a page that leads into it.
+ * Loading a kernel and making it ready to boot, for the commands that do something with it then.
  *
  * @module
  */
 
-import { loadKernel } from "../../mod.ts";
-import { bootInfo, type BootInfoPlugin } from "../../plugins/boot_info.ts";
-import { contextSwitch, type ContextSwitchPlugin } from "../../plugins/context_switch.ts";
-import { kernelStack, type KernelStackPlugin } from "../../plugins/kernel_stack.ts";
-import type { AnyPlugin, ErrorCode, LoadedKernel, LoadError } from "../../mod.ts";
-import type { Arguments } from "../arguments/parse_arguments.ts";
+import { type AnyPlugin, type ErrorCode, LoadError } from "../../mod.ts";
 import { IMAGE } from "../arguments/command_table.ts";
-import { CliError } from "../output/cli_error.ts";
 import { type FlagOptions, loadOptions } from "../arguments/load_options.ts";
-import { isRefusal, otherRulesFor } from "./other_rules.ts";
+import type { Arguments } from "../arguments/parse_arguments.ts";
 import { choosePlugins, type PluginChoice } from "../arguments/plugin_choice.ts";
-import type { Output } from "../output/output.ts";
 import { openSource, type Source } from "../input/source.ts";
+import { CliError } from "../output/cli_error.ts";
+import type { Output } from "../output/output.ts";
+import type { Bootable } from "../report/bootable.ts";
+import { strictStatus } from "../report/diagnostics.ts";
+import type { Kernel } from "../report/kernel.ts";
 import { printError } from "../report/print_error.ts";
 import { problemOf } from "../report/problem.ts";
+import { addBootParts, memoryForParts } from "./boot_parts.ts";
+import { type BootPlan, bootPlan, MEMORY_BASE } from "./boot_plan.ts";
+import { loadByPreset } from "./load_by_preset.ts";
+import { isRefusal, otherRulesFor } from "./other_rules.ts";
 
-/** A kernel that can be booted. */
-export type BootedKernel = LoadedKernel<
-  readonly [...readonly AnyPlugin[], KernelStackPlugin, BootInfoPlugin, ContextSwitchPlugin]
->;
-
-/** What a load says that was given too little memory. */
+/** The codes of a kernel, or one of its parts, that memory was too small for. */
 const TOO_LITTLE: readonly ErrorCode[] = ["memory-too-small", "frames-exhausted"];
 
-/** Where memory starts: what is below is the firmware's. */
-const MEMORY_BASE = 2 ** 20;
+/** What a command does with a kernel that is ready to boot; the exit status. */
+export type Work = (bootable: Bootable, source: Source) => Promise<number>;
 
 /**
- * Loads the kernel that the arguments name and does something with it. A file that is refused is told of, with the rule
- * sets that would accept it.
+ * Loads the kernel that the arguments name, adds what the flags ask for, and does something with it. A file that is
+ * refused is reported, with the rule sets that would accept it.
  *
  * @param args The arguments.
  * @param output Where to print.
@@ -43,31 +40,43 @@ const MEMORY_BASE = 2 ** 20;
  * @returns The exit status.
  */
 export async function withBootable(
-  { source: name, values, lists }: Arguments,
+  args: Arguments,
   output: Output,
   signal: AbortSignal,
   memorySize: number | undefined,
-  work: (kernel: BootedKernel, source: Source) => Promise<number>,
+  work: Work,
 ): Promise<number> {
+  const { source: name, values, lists, switches } = args;
   const options: FlagOptions = { ...loadOptions(values), memory: { base: MEMORY_BASE, size: memorySize } };
+  const plan = await bootPlan(args, options.maxMemory);
   const choice = await choosePlugins(lists.get("plugin") ?? [], lists.get("no-plugin") ?? []);
   const source = await openSource(name, signal);
+  let kernel: Kernel | undefined;
   try {
-    const kernel = await loadBootable(source, options, choice, signal).catch((error) => {
-      if (!isRefusal(error)) throw error;
-      if (memorySize !== undefined && TOO_LITTLE.includes(error.code)) throw tooLittle(error);
-      return error;
-    });
-    if (kernel instanceof Error) {
-      const flags = IMAGE.flags.map(({ name }) => name); // run and dump have those that hints name, too
-      const problem = problemOf(kernel, { name: source.name, flags });
-      return await printError(problem, output, () => otherRulesFor(kernel, source, options, choice, signal));
-    }
+    const loaded = await loadByPreset(source.reader, { ...options, signal }, withMemory(choice, plan));
     await source.check();
-    return await work(kernel, source);
+    kernel = loaded;
+    const status = await work(addBootParts(kernel, plan), source);
+    return status === 0 ? strictStatus(kernel.diagnostics, switches.has("strict")) : status;
+  } catch (error) {
+    if (!(error instanceof LoadError)) throw error;
+    if (memorySize !== undefined && TOO_LITTLE.includes(error.code)) throw tooLittle(error);
+    const verdict = kernel && "loaded, but not ready to boot";
+    const flags = IMAGE.flags.map(({ name }) => name); // run and dump have those that hints name, too
+    const problem = problemOf(error, { name: source.name, verdict, flags });
+    const findOtherRules = () => otherRulesFor(error, source, options, choice, signal);
+    const isAboutFile = kernel === undefined && isRefusal(error);
+    const hint = memoryHint(error) ?? problem.hint;
+    return await printError({ ...problem, hint }, output, isAboutFile ? findOtherRules : undefined);
   } finally {
     source.close();
   }
+}
+
+/** The same plugins, and memory for what is added after the load. */
+function withMemory(choice: PluginChoice, plan: BootPlan): PluginChoice {
+  const memory: AnyPlugin = memoryForParts(plan);
+  return (rules) => [...choice(rules), memory];
 }
 
 function tooLittle(cause: LoadError): CliError {
@@ -75,12 +84,11 @@ function tooLittle(cause: LoadError): CliError {
   return new CliError("usage", cause.message, { hint, detail: { ...cause.detail }, cause });
 }
 
-function loadBootable(
-  source: Source,
-  options: FlagOptions,
-  choice: PluginChoice,
-  signal: AbortSignal,
-): Promise<BootedKernel> {
-  const plugins = [...choice(options.rules), kernelStack(), bootInfo(), contextSwitch()] as const;
-  return loadKernel(source.reader, { ...options, plugins, signal });
+/** Without --memory, memory is as large as --max-memory allows, and a machine has. */
+function memoryHint({ code }: LoadError): string | undefined {
+  if (code === "not-bootable") {
+    return "QEMU's machine q35 has its memory in one piece up to 2.75 GiB: the kernel and its parts need more.";
+  }
+  if (code !== "frames-exhausted") return undefined;
+  return "Raise --max-memory, or ask for less: a smaller stack, framebuffer or ramdisk.";
 }

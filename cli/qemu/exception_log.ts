@@ -1,5 +1,5 @@
 /**
- * The exceptions and interrupts that QEMU's log (`-d int,cpu_reset`) tells of.
+ * The exceptions and interrupts in QEMU's log (`-d int,cpu_reset`).
  *
  * @module
  */
@@ -10,21 +10,25 @@ import { isLongMode, parseRegisters, type Registers } from "./registers.ts";
 export interface Exception {
   /** Its vector, 0 to 255. */
   readonly vector: number;
-  /** Its error code; 0 where it has none. */
+  /** Its error code; 0 if it has none. */
   readonly error: number;
   /** What raised it: the processor, an instruction such as INT, or a device. */
   readonly origin: "processor" | "instruction" | "device";
   /** The registers as they were. */
   readonly registers: Registers;
+  /** The interrupt whose entry in the descriptor table could not be used, if that raised it. */
+  readonly entry?: number;
+  /** Whether it became a double fault, as another came up on the way to its handler. */
+  readonly doubleFault: boolean;
 }
 
-/** What the log has told so far. */
+/** What the log has had so far. */
 export interface ExceptionLog {
   /** Takes a piece of the log. */
   readonly write: (text: string) => void;
   /** The last exception of the processor. One that came up on the way to the handler of another is not counted. */
   readonly last: () => Exception | undefined;
-  /** What ended in a triple fault, where the guest did. */
+  /** What ended in a triple fault, if there was one. */
   readonly fatal: () => Exception | undefined;
   /** Whether there was a triple fault. */
   readonly tripleFault: () => boolean;
@@ -45,7 +49,12 @@ const MOST_MESSAGES = 8;
 /** Lines of an entry: the first one and the registers. */
 const ENTRY_LINES = 24;
 
+const DF = 8;
 const PF = 14;
+
+// Intel SDM vol. 3, "Error Code": the exceptions that an entry of a descriptor table raises, and the bit that says IDT
+const BAD_ENTRY: ReadonlySet<number> = new Set([10, 11, 12, 13]);
+const ERROR_IDT = 1 << 1;
 
 /** How far below RSP the processor writes on the way to a handler, with the stack's alignment, in bytes. */
 const FRAME_REACH = 64n;
@@ -67,9 +76,13 @@ export function exceptionLog(): ExceptionLog {
   const messages: string[] = [];
   const finish = (): void => {
     const found = entry.length > 0 ? exceptionOf(entry, device) : undefined;
-    if (found && !nested && !(root && isOnTheWay(root, found))) {
-      root = found;
-      if (found.origin === "processor") last = found;
+    if (found && nested && found.vector === DF && root) {
+      const isLast = last === root;
+      root = { ...root, doubleFault: true };
+      if (isLast) last = root;
+    } else if (found && !nested && !(root && isOnTheWay(root, found))) {
+      root = root && isBadEntry(root, found) ? { ...found, entry: root.vector } : found;
+      if (found.origin === "processor") last = root;
     }
     if (entry.length > 0) nested = false;
     entry = [];
@@ -114,14 +127,27 @@ function exceptionOf(lines: readonly string[], device: boolean): Exception | und
   const registers = parseRegisters(lines.slice(1).join("\n"));
   if (!isLongMode(registers)) return undefined;
   const origin = device ? "device" : software === "1" ? "instruction" : "processor";
-  return { vector: parseInt(vector, 16), error: parseInt(error, 16), origin, registers };
+  return { vector: parseInt(vector, 16), error: parseInt(error, 16), origin, registers, doubleFault: false };
 }
 
-/** Whether the second is a page fault in the descriptor table or on the stack, on the way to the first one's handler. */
-function isOnTheWay(first: Exception, { vector, registers }: Exception): boolean {
-  const value = (name: string): bigint => registers.get(name) ?? 0n;
-  const same = ["RIP", "RSP"].every((name) => value(name) === first.registers.get(name));
-  if (vector !== PF || !same) return false;
+/** Whether the second came up at the very instruction of the first, before anything was pushed. */
+function isAtOnce(first: Exception, second: Exception): boolean {
+  return ["RIP", "RSP"].every((name) => second.registers.get(name) === first.registers.get(name));
+}
+
+/** Whether the second says that the first one's entry in the interrupt descriptor table cannot be used. */
+function isBadEntry(first: Exception, second: Exception): boolean {
+  return BAD_ENTRY.has(second.vector) && (second.error & ERROR_IDT) !== 0 && isAtOnce(first, second);
+}
+
+/**
+ * Whether the second came up on the way to the handler of the first, an exception: a bad entry of the descriptor table, or
+ * a page fault in that table or on the stack.
+ */
+function isOnTheWay(first: Exception, second: Exception): boolean {
+  if (first.origin === "processor" && isBadEntry(first, second)) return true;
+  if (second.vector !== PF || !isAtOnce(first, second)) return false;
+  const value = (name: string): bigint => second.registers.get(name) ?? 0n;
   const [cr2, idt, rsp] = [value("CR2"), value("IDT"), value("RSP")];
   return (cr2 >= idt && cr2 <= idt + value("IDT limit")) ||
     (cr2 < rsp && cr2 >= rsp - FRAME_REACH && first.vector !== PF);

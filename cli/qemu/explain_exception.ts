@@ -4,14 +4,14 @@
  * @module
  */
 
-import { hex } from "../output/text.ts";
-import type { BootedKernel } from "../commands/with_bootable.ts";
+import { isCanonical } from "../../core/memory/addresses.ts";
+import { hex, listed } from "../output/text.ts";
+import type { Bootable } from "../report/bootable.ts";
+import { describeAddress } from "./describe_address.ts";
 import type { Exception } from "./exception_log.ts";
-import { headerAt, isCanonical, placeOf } from "./describe_address.ts";
+import { explainPageFault } from "./explain_page_fault.ts";
+import type { Fact } from "./fact.ts";
 import { GENERAL, isLongMode, type Registers } from "./registers.ts";
-
-/** Something to say, behind its label. */
-export type Fact = readonly [label: string, text: string];
 
 // Intel SDM vol. 3, "Exception and Interrupt Vectors"
 const NAMES: ReadonlyMap<number, string> = new Map([
@@ -41,19 +41,9 @@ const SS = 12;
 const GP = 13;
 const PF = 14;
 
-// Intel SDM vol. 3, "Page-Fault Error Code"
-const PF_PRESENT = 1;
-const PF_WRITE = 2;
-const PF_USER = 4;
-const PF_RESERVED = 8;
-const PF_FETCH = 16;
-
-// Intel SDM vol. 3, "Error Code": the selector is an index into the interrupt descriptor table
-const ERROR_IDT = 2;
-
-const GATE_SIZE = 16n;
 const INTERRUPT_FLAG = 1n << 9n;
-const CR0_TS_EM = 0xcn;
+const CR0_EM = 1n << 2n;
+const CR0_TS = 1n << 3n;
 const OPCODE_BYTES = 8;
 
 /**
@@ -72,116 +62,59 @@ export function exceptionName({ vector, origin }: Exception): string {
  * Says what caused an exception.
  *
  * @param exception The exception.
- * @param kernel The kernel that took it.
- * @returns What instruction, what access, and why it failed.
+ * @param bootable The kernel that took it, and what was added to it.
+ * @returns What instruction, what access, and why it failed, as far as that is known.
  */
-export function explainException(exception: Exception, kernel: BootedKernel): readonly Fact[] {
+export function explainException(exception: Exception, bootable: Bootable): readonly Fact[] {
   const { vector, error, origin, registers } = exception;
   const rip = registers.get("RIP") ?? 0n;
-  const facts: Fact[] = [["instruction", `at ${hex(rip)}, ${placeOf(rip, kernel)}`]];
-  if (origin !== "processor") return facts;
-  if (vector === PF) facts.push(...explainPageFault(registers.get("CR2") ?? 0n, error, registers, kernel));
-  if (vector === GP || vector === SS) facts.push(["cause", explainProtection(rip, error, registers)]);
-  if (vector === UD) facts.push(["cause", explainOpcode(rip, kernel)]);
-  if (vector === NM && ((registers.get("CR0") ?? 0n) & CR0_TS_EM) !== 0n) facts.push(["cause", "CR0 has TS or EM set"]);
-  return facts;
+  const instruction: Fact = ["instruction", `at ${hex(rip)}, ${describeAddress(rip, bootable)}`];
+  if (origin !== "processor") return [instruction];
+  if (vector === PF) return [instruction, ...explainPageFault(error, registers, bootable)];
+  const cause = causeOf(exception, bootable);
+  return cause === undefined ? [instruction] : [instruction, ["cause", cause]];
 }
 
-function explainPageFault(
-  address: bigint,
-  error: number,
-  registers: Registers,
-  kernel: BootedKernel,
-): readonly Fact[] {
-  const kind = error & PF_FETCH ? "instruction fetch" : error & PF_WRITE ? "write to" : "read of";
-  const access = error & PF_FETCH ? kind : `${kind} ${hex(address)}, ${placeOf(address, kernel)}`;
-  const cr3 = registers.get("CR3") ?? 0n;
-  const own = (cr3 & ~0xfffn) === BigInt(kernel.level4Frame) ? undefined : ownTables(cr3);
-  const facts: Fact[] = [["access", access], ["cause", causeOf(address, error, own === undefined, kernel)]];
-  return own === undefined ? facts : [...facts, ["page tables", own]];
+function causeOf({ vector, error, registers, entry }: Exception, bootable: Bootable): string | undefined {
+  if (entry !== undefined) return `entry ${entry} of the interrupt descriptor table cannot be used`;
+  if (vector === GP || vector === SS) return explainProtection(error, registers);
+  if (vector === UD) return explainOpcode(registers.get("RIP") ?? 0n, bootable);
+  if (vector !== NM) return undefined;
+  const cr0 = registers.get("CR0") ?? 0n;
+  const set = [["EM", CR0_EM] as const, ["TS", CR0_TS] as const].filter(([, bit]) => (cr0 & bit) !== 0n);
+  return set.length === 0 ? undefined : `CR0 has ${listed(set.map(([name]) => name))} set`;
 }
 
-function ownTables(cr3: bigint): string {
-  return `the guest's own (CR3 is ${hex(cr3)}), not those that it was started with`;
-}
-
-function causeOf(address: bigint, error: number, ours: boolean, kernel: BootedKernel): string {
-  const leaf = ours && isCanonical(address) ? kernel.pageTable.translate(address) : undefined;
-  const phdr = headerAt(address, kernel);
-  const asked = (permission: string): string =>
-    phdr ? `: program header ${phdr.index} does not ask for ${permission}` : "";
-  if (error & PF_RESERVED) return "a page-table entry on the way has reserved bits set";
-  if (!(error & PF_PRESENT)) {
-    if (leaf?.mapped) return "the page is not mapped any more: the guest has changed its page tables";
-    return leaf ? `the page is not mapped: the walk ends at level ${leaf.level}` : "the page is not mapped";
-  }
-  if (error & PF_FETCH) return `the page is mapped, but not executable${asked("PF_X")}`;
-  if (error & PF_USER) return "the page is mapped, but not for user mode";
-  if (error & PF_WRITE) return `the page is mapped, but not writable${asked("PF_W")}`;
-  return "the page is mapped, but does not permit the access";
-}
-
-function explainProtection(rip: bigint, error: number, registers: Registers): string {
-  if (error & ERROR_IDT) {
-    return `an entry of the interrupt descriptor table that cannot be used (error code ${hex(error)})`;
-  }
-  if (error !== 0) return `a selector or descriptor that cannot be used (error code ${hex(error)})`;
+function explainProtection(error: number, registers: Registers): string {
+  const rip = registers.get("RIP") ?? 0n;
+  if (error !== 0) return `the selector or descriptor of error code ${hex(error)} cannot be used`;
   if (!isCanonical(rip)) return `a jump to ${hex(rip)}, which is not canonical`;
-  const suspects = GENERAL.filter((name) => !isCanonical(registers.get(name) ?? 0n));
-  if (suspects.length === 0) return "an instruction or an operand that is not permitted";
-  const list = suspects.map((name) => `${name} (${hex(registers.get(name) ?? 0n)})`).join(", ");
-  return `most likely an address that is not canonical: ${list}`;
+  const suspects = GENERAL.filter((name) => !isCanonical(registers.get(name) ?? 0n))
+    .map((name) => `${name} (${hex(registers.get(name) ?? 0n)})`);
+  const verb = suspects.length === 1 ? "is not a canonical address" : "are not canonical addresses";
+  const remark = suspects.length === 0 ? "" : `; ${listed(suspects)} ${verb}`;
+  return `the instruction or one of its operands is not permitted${remark}`;
 }
 
-function explainOpcode(rip: bigint, kernel: BootedKernel): string {
-  const bytes = bytesAt(rip, kernel);
-  if (bytes === undefined) return "the bytes there are no instruction";
+function explainOpcode(rip: bigint, { kernel }: Bootable): string | undefined {
+  let bytes: Uint8Array;
+  try {
+    bytes = kernel.read(rip, OPCODE_BYTES);
+  } catch {
+    return undefined; // the kernel was loaded with no bytes there
+  }
   const shown = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
   return `the kernel was loaded with ${shown} there${bytes[0] === 0x0f && bytes[1] === 0x0b ? ": ud2" : ""}`;
-}
-
-function bytesAt(address: bigint, kernel: BootedKernel): Uint8Array | undefined {
-  try {
-    return kernel.read(address, OPCODE_BYTES);
-  } catch {
-    return undefined;
-  }
-}
-
-/**
- * Says why an exception had no handler.
- *
- * @param exception The exception that ended in a triple fault.
- * @param kernel The kernel.
- * @returns A sentence about the interrupt descriptor table and the stack.
- */
-export function explainMissingHandler({ vector, registers }: Exception, kernel: BootedKernel): string {
-  const base = registers.get("IDT") ?? 0n;
-  const limit = registers.get("IDT limit") ?? 0n;
-  const gate = base + BigInt(vector) * GATE_SIZE;
-  if (limit < BigInt(vector + 1) * GATE_SIZE - 1n) {
-    return `the interrupt descriptor table at ${hex(base)} ends before entry ${vector}`;
-  }
-  if (!isCanonical(gate) || !kernel.pageTable.translate(gate).mapped) {
-    const loaded = base === 0n ? ": the kernel has loaded none" : "";
-    return `the interrupt descriptor table at ${hex(base)} is not mapped${loaded}`;
-  }
-  const rsp = registers.get("RSP") ?? 0n;
-  const stack = rsp - 8n;
-  if (rsp === 0n || !isCanonical(stack) || !kernel.pageTable.translate(stack).mapped) {
-    return `the stack at ${hex(rsp)} is not mapped: ${placeOf(stack, kernel)}`;
-  }
-  return `entry ${vector} of the interrupt descriptor table at ${hex(base)} leads nowhere`;
 }
 
 /**
  * Says where a guest stands that was stopped.
  *
  * @param registers Its registers.
- * @param kernel The kernel.
+ * @param bootable The kernel, and what was added to it.
  * @returns What it does and where.
  */
-export function explainState(registers: Registers, kernel: BootedKernel): readonly Fact[] {
+export function explainState(registers: Registers, bootable: Bootable): readonly Fact[] {
   if (!isLongMode(registers)) {
     return [["state", "it is not in 64-bit mode: the kernel was not entered, or has left it"]];
   }
@@ -192,6 +125,6 @@ export function explainState(registers: Registers, kernel: BootedKernel): readon
     : "halted with interrupts off, for ever";
   return [
     ["state", registers.get("HLT") === 1n ? waits : "running"],
-    ["instruction", `at ${hex(rip)}, ${placeOf(rip, kernel)}`],
+    ["instruction", `at ${hex(rip)}, ${describeAddress(rip, bootable)}`],
   ];
 }

@@ -1,5 +1,5 @@
 /**
- * QMP: what QEMU tells, and what it can be asked (QEMU documentation, "QEMU Machine Protocol Specification").
+ * QMP: what QEMU reports, and what it can be asked (QEMU documentation, "QEMU Machine Protocol Specification").
  *
  * @module
  */
@@ -8,13 +8,13 @@
 export interface QmpEvent {
   /** Its name, such as "SHUTDOWN". */
   readonly event: string;
-  /** What there is to say about it. */
+  /** More about it. */
   readonly data?: Readonly<Record<string, unknown>>;
 }
 
 /** A connection to QEMU. */
 export interface Qmp {
-  /** Runs a command and gives what it returns. Throws where QEMU refuses it or goes away. */
+  /** Runs a command and resolves to what it returns. Rejects if QEMU refuses it or goes away. */
   readonly execute: (command: string, args?: Readonly<Record<string, unknown>>) => Promise<unknown>;
   /** Closes the connection. */
   readonly close: () => void;
@@ -31,7 +31,7 @@ interface Answer {
  * @param connection The connection; QEMU greets first.
  * @param onEvent Called with every event from now on.
  * @returns The connection, ready for commands.
- * @throws {Error} Where QEMU goes away.
+ * @throws {Error} If QEMU goes away.
  */
 export async function openQmp(connection: Deno.Conn, onEvent: (event: QmpEvent) => void): Promise<Qmp> {
   const waiting: Answer[] = [];

@@ -36,7 +36,7 @@ export function parseRegisters(text: string): Registers {
  * Whether the processor was in 64-bit mode, and so in the kernel or about to be.
  *
  * @param registers The registers.
- * @returns True where EFER.LMA is set.
+ * @returns True if EFER.LMA is set.
  */
 export function isLongMode(registers: Registers): boolean {
   return ((registers.get("EFER") ?? 0n) & EFER_LMA) !== 0n;

@@ -7,15 +7,12 @@
 import type { Paint } from "../output/paint.ts";
 import { labelled, sections } from "../report/report_parts.ts";
 import { hex, printable } from "../output/text.ts";
-import type { BootedKernel } from "../commands/with_bootable.ts";
+import type { Bootable } from "../report/bootable.ts";
 import type { Exception, ExceptionLog } from "./exception_log.ts";
-import {
-  exceptionName,
-  explainException,
-  explainMissingHandler,
-  explainState,
-  type Fact,
-} from "./explain_exception.ts";
+import { exceptionName, explainException, explainState } from "./explain_exception.ts";
+import { explainMissingHandler } from "./explain_missing_handler.ts";
+import type { Fact } from "./fact.ts";
+import { EXIT_SUCCESS } from "./machine.ts";
 import { GENERAL, type Registers } from "./registers.ts";
 
 /** How it ended. */
@@ -43,14 +40,18 @@ export type End =
 export interface Ending {
   /** How it ended. */
   readonly end: End;
-  /** The registers then, where QEMU could tell. */
+  /** The registers then, if QEMU answered. */
   readonly registers?: Registers;
   /** QEMU's log. */
   readonly log: ExceptionLog;
 }
 
-/** QEMU's status where the guest wrote 0x10 to the port of isa-debug-exit: (0x10 << 1) | 1. */
-const GUEST_SUCCESS = 33;
+/** QEMU's status if the guest wrote a number to the port of isa-debug-exit. */
+const statusFor = (written: number): number => (written << 1) | 1;
+
+/** A shell's status for a program that a signal ended is above this, by the signal's number. */
+const SIGNALS = 128;
+const MOST_SIGNALS = 64;
 
 const STATUS = { done: 0, unknown: 1, fault: 3, timeout: 124 } as const;
 
@@ -63,7 +64,7 @@ const STATUS = { done: 0, unknown: 1, fault: 3, timeout: 124 } as const;
 export function statusOf(end: End): number {
   if (end.kind === "timeout") return STATUS.timeout;
   if (end.kind === "stopped") return isFatal(end.reason) ? STATUS.fault : STATUS.unknown;
-  if (end.status === GUEST_SUCCESS) return STATUS.done;
+  if (end.status === statusFor(EXIT_SUCCESS)) return STATUS.done;
   return end.status === 0 ? STATUS.unknown : end.status;
 }
 
@@ -74,12 +75,12 @@ function isFatal(reason: string): boolean {
 /**
  * The report.
  *
- * @param kernel The kernel.
+ * @param bootable The kernel, and what was added to it.
  * @param ending What is known of the end.
- * @param paint The colours.
- * @returns Lines of text; none where the guest ended with success.
+ * @param paint The colors and the width.
+ * @returns Lines of text; none if the guest ended with success.
  */
-export function runReport(kernel: BootedKernel, ending: Ending, paint: Paint): string {
+export function runReport(bootable: Bootable, ending: Ending, paint: Paint): string {
   const { end, log } = ending;
   if (statusOf(end) === STATUS.done) return "";
   if (end.kind === "ended") return endedReport(end.status, log, paint);
@@ -88,7 +89,7 @@ export function runReport(kernel: BootedKernel, ending: Ending, paint: Paint): s
   return sections([
     [
       paint.error(`run[${end.kind === "timeout" ? "timeout" : end.reason}]:`) + ` ${headOf(ending, fatal)}`,
-      ...labelled(factsOf(kernel, ending, fatal), paint),
+      ...labelled(factsOf(bootable, ending, fatal), paint),
     ],
     registers ? [paint.title("Registers"), ...registerLines(registers)] : [],
   ]);
@@ -106,24 +107,30 @@ function headOf({ end, log }: Ending, fatal: Exception | undefined): string {
   return "The guest stopped for good.";
 }
 
-function factsOf(kernel: BootedKernel, { end, registers, log }: Ending, fatal: Exception | undefined): readonly Fact[] {
+function factsOf(bootable: Bootable, { end, registers, log }: Ending, fatal: Exception | undefined): readonly Fact[] {
   if (fatal) {
-    const facts = explainException(fatal, kernel);
-    return [...facts, ["no handler", explainMissingHandler(fatal, kernel)]];
+    const facts = explainException(fatal, bootable);
+    return [...facts, ["no handler", explainMissingHandler(fatal, bootable)]];
   }
-  const state: readonly Fact[] = registers ? explainState(registers, kernel) : [["state", "QEMU did not answer"]];
+  const state: readonly Fact[] = registers ? explainState(registers, bootable) : [["state", "QEMU did not answer"]];
   const shown = end.kind === "timeout" ? state : state.filter(([label]) => label !== "state");
   const last = log.last();
   if (!last) return shown;
-  const before: Fact = ["before that", `${exceptionName(last)}, the last exception that it took:`];
-  return [...shown, before, ...explainException(last, kernel).map(([label, text]): Fact => [`  ${label}`, text])];
+  const became = last.doubleFault ? ", which became a double fault (#DF)" : "";
+  const before: Fact = ["before that", `${exceptionName(last)}, the last exception that it took${became}:`];
+  return [...shown, before, ...explainException(last, bootable).map(([label, text]): Fact => [`  ${label}`, text])];
 }
 
 function endedReport(status: number, log: ExceptionLog, paint: Paint): string {
   const messages = log.messages().map((line) => `  ${printable(line)}`);
-  const wrote = status % 2 === 1 && messages.length === 0
-    ? `: the guest wrote ${hex((status - 1) / 2)} to port 0xf4, where 0x10 is success`
-    : "";
+  const written = status % 2 === 1
+    ? `the guest wrote ${hex((status - 1) / 2)} to port 0xf4, where ${hex(EXIT_SUCCESS)} is success`
+    : undefined;
+  const signal = status > SIGNALS && status <= SIGNALS + MOST_SIGNALS
+    ? `signal ${status - SIGNALS} ended it`
+    : undefined;
+  const reasons = [written, signal].filter((reason) => reason !== undefined);
+  const wrote = messages.length === 0 && reasons.length > 0 ? `: ${reasons.join(", or ")}` : "";
   return sections([[paint.error("run[ended]:") + ` QEMU ended with status ${status}${wrote}.`, ...messages]]);
 }
 

@@ -30,6 +30,17 @@ export function warningCount(diagnostics: readonly Diagnostic[]): readonly strin
 }
 
 /**
+ * The exit status that diagnostics make.
+ *
+ * @param diagnostics What was reported about the file.
+ * @param strict Whether a warning makes it 1.
+ * @returns 0 or 1.
+ */
+export function strictStatus(diagnostics: readonly Diagnostic[], strict: boolean): number {
+  return strict && diagnostics.some(({ severity }) => severity === "warning") ? 1 : 0;
+}
+
+/**
  * Lays out the diagnostics that are to be shown, and says how many are not.
  *
  * @param diagnostics The diagnostics.

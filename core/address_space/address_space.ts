@@ -53,6 +53,11 @@ export interface AddressSpace {
    */
   readonly map: (virt: bigint, phys: number, flags: bigint, options?: MapOptions & Described) => void;
   /**
+   * Counts the frames that `map` would take for the tables of such pages. Throws like `map`, but changes nothing: for
+   * checking before frames are taken.
+   */
+  readonly missingTables: (virt: bigint, options?: Pick<MapOptions, "size" | "pageSize"> & Described) => number;
+  /**
    * Maps `size` bytes of pages onto zeroed frames of `owner` and returns the runs of frames; each frame is taken before
    * the tables that its page needs. Throws like `map`, and "frames-exhausted"; pages before the failing one stay mapped.
    */
@@ -130,6 +135,7 @@ export function openAddressSpace(parts: AddressSpaceParts): AddressSpace {
     map: (virt, phys, flags, { what, ...options } = {}) => {
       named(what, () => pageTable.mapTo(virt, phys, flags, options));
     },
+    missingTables: (virt, { what, ...options } = {}) => named(what, () => pageTable.missingTables(virt, options)),
     mapFresh: (virt, size, flags, owner, { what } = {}) => {
       return named(what, () => pageTable.mapFresh(virt, size, flags, owner));
     },

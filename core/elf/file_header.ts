@@ -47,13 +47,19 @@ export interface FileHeader {
   readonly e_shstrndx: number;
 }
 
-// Offsets in bytes: gABI, "ELF Header", figures of Elf32_Ehdr and Elf64_Ehdr. The first three fields lie alike in both.
-const E_TYPE = 16;
-const E_MACHINE = 18;
-const E_VERSION = 20;
-const E_ENTRY = 24;
+// Offsets in bytes: gABI, "ELF Header", figures of Elf32_Ehdr and Elf64_Ehdr. The first four fields start alike in both,
+// and from e_ehsize on there are six of 16 bits.
+export const E_TYPE = 16;
+export const E_MACHINE = 18;
+export const E_VERSION = 20;
+export const E_ENTRY = 24;
 const ELF64 = { e_phoff: 32, e_shoff: 40, e_flags: 48, e_ehsize: 52 };
 const ELF32 = { e_phoff: 28, e_shoff: 32, e_flags: 36, e_ehsize: 40 };
+
+/** Where the other fields lie, by class: those of {@linkcode ELFCLASS64}, else those of 32-bit files. */
+export function fileHeaderOffsets(fileClass: number): typeof ELF64 {
+  return fileClass === ELFCLASS64 ? ELF64 : ELF32;
+}
 
 /**
  * Reads the class and the other bytes of `e_ident`, which say how the rest is to be read.
@@ -85,7 +91,7 @@ export function readIdent(
 export function readFileHeader(reader: ElfReader): FileHeader {
   const ident = readIdent(reader);
   const wide = ident.EI_CLASS === ELFCLASS64;
-  const at = wide ? ELF64 : ELF32;
+  const at = fileHeaderOffsets(ident.EI_CLASS);
   const word = wide ? reader.u64 : (offset: number) => BigInt(reader.u32(offset));
   return {
     ...ident,

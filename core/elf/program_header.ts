@@ -73,6 +73,11 @@ export interface HeaderClaim {
 const ELF64 = { p_flags: 4, p_offset: 8, p_vaddr: 16, p_paddr: 24, p_filesz: 32, p_memsz: 40, p_align: 48 };
 const ELF32 = { p_flags: 24, p_offset: 4, p_vaddr: 8, p_paddr: 12, p_filesz: 16, p_memsz: 20, p_align: 28 };
 
+/** Where the fields after `p_type` lie, by class: those of {@linkcode ELFCLASS64}, else those of 32-bit files. */
+export function programHeaderOffsets(fileClass: number): typeof ELF64 {
+  return fileClass === ELFCLASS64 ? ELF64 : ELF32;
+}
+
 /**
  * Reads one program header, in the layout of the file's class; nothing is checked.
  *
@@ -85,7 +90,7 @@ const ELF32 = { p_flags: 24, p_offset: 4, p_vaddr: 8, p_paddr: 12, p_filesz: 16,
  */
 export function readProgramHeader(reader: ElfReader, offset: number, index: number, fileClass: number): ProgramHeader {
   const wide = fileClass === ELFCLASS64;
-  const at = wide ? ELF64 : ELF32;
+  const at = programHeaderOffsets(fileClass);
   const word = wide ? reader.u64 : (position: number) => BigInt(reader.u32(position));
   return {
     index,

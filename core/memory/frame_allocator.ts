@@ -25,6 +25,8 @@ export interface FrameAllocator {
   readonly nextFrame: number;
   /** Number of frames handed out. */
   readonly framesAllocated: number;
+  /** Number of frames that are left. Optional: with it, what would not fit is refused before a frame is taken. */
+  readonly framesLeft?: number;
 }
 
 /** Consecutive frames of one owner. */
@@ -90,6 +92,10 @@ export function ascendingFrames(
     },
     get framesAllocated() {
       return allocated;
+    },
+    get framesLeft() {
+      const isAhead = skip !== undefined && skip >= next && skip < end;
+      return Math.max(0, (end - next) / PAGE_SIZE - Number(isAhead));
     },
   });
 }

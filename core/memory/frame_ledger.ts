@@ -28,6 +28,8 @@ export interface FrameLedger {
   readonly nextFrame: number;
   /** Number of frames handed out. */
   readonly framesAllocated: number;
+  /** Number of frames that are left, if the allocator knows. */
+  readonly framesLeft?: number;
 }
 
 /** A range of physical memory that is in use already. */
@@ -99,6 +101,9 @@ export function frameLedger(
     },
     get framesAllocated() {
       return frames.framesAllocated;
+    },
+    get framesLeft() {
+      return frames.framesLeft;
     },
   });
 }

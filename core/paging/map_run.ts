@@ -119,7 +119,18 @@ function entriesLeft(low: number, size: number, level: LeafLevel): number {
   return Math.min(size / step, TABLE_ENTRIES - index);
 }
 
-function countMissingTables(tables: Tables, { low, size, level }: Pick<Range, "low" | "size" | "level">): number {
+/**
+ * Counts the tables that a range of pages still needs.
+ *
+ * @param tables The tables.
+ * @param range The pages.
+ * @returns A number of tables.
+ * @throws {LoadError} "page-already-mapped".
+ */
+export function countMissingTables(
+  tables: Tables,
+  { low, size, level }: Pick<Range, "low" | "size" | "level">,
+): number {
   const step = LEVEL_SPAN[level];
   const counted = [-1, -1, -1, -1, -1];
   let missing = 0;

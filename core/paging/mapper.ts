@@ -25,7 +25,15 @@ import {
   TABLE_ENTRIES,
 } from "./entry.ts";
 import { type Leaf, leaves, listTables, type Mapping, mappings, readLeaf, type Table } from "./listing.ts";
-import { type FreshRun, type LeafLevel, mapFresh, mapRun, type Range, writeRun } from "./map_run.ts";
+import {
+  countMissingTables,
+  type FreshRun,
+  type LeafLevel,
+  mapFresh,
+  mapRun,
+  type Range,
+  writeRun,
+} from "./map_run.ts";
 import { openTables, refuseRecursive, type Tables, type WalkEnd, walkToEnd } from "./tables.ts";
 
 /** What {@linkcode Mapper.translate} finds: the physical address, or the level where the walk ended. */
@@ -109,6 +117,8 @@ export interface PageTables extends Mapper {
    * the tables that its page needs. Throws like `mapTo`, but pages before the failing one stay mapped.
    */
   readonly mapFresh: (virt: bigint, size: number, flags: bigint, owner: FrameOwner) => readonly FreshRun[];
+  /** Counts the frames for tables that `mapTo` would take for such pages; throws like it, but changes nothing. */
+  readonly missingTables: (virt: bigint, options?: Pick<MapOptions, "size" | "pageSize">) => number;
   /** Throws a `LoadError` "range-recursive" if a level-4 entry of the range points to the level-4 table itself. */
   readonly refuseRecursive: (virt: bigint, size: number) => void;
 }
@@ -151,6 +161,11 @@ export function createMapper({ memory, level4Frame, frames, parentFlags }: Mappe
       const range = checkRange(virt, 0, { size });
       refuseRecursive(tables, range.low, range.size);
       return mapFresh(tables, frames, range, leaf, parentsOf(leaf), owner);
+    },
+    missingTables: (virt, options = {}) => {
+      const range = checkRange(virt, 0, options);
+      refuseRecursive(tables, range.low, range.size);
+      return Math.max(0, countMissingTables(tables, range) - tables.spareFrames.length);
     },
     refuseRecursive: (virt, size) => refuseRecursive(tables, low48(virtAddr(virt)), size),
     unmap: (virt) => {

@@ -1,23 +1,40 @@
 /** Boots what the project builds in QEMU, without the command line. */
 
-import { loadKernel } from "../../mod.ts";
-import { type BootableKernel, bootImage, imageMemory } from "../../boot/image.ts";
-import { bootInfo } from "../../plugins/boot_info.ts";
-import { contextSwitch } from "../../plugins/context_switch.ts";
-import { kernelStack } from "../../plugins/kernel_stack.ts";
+import { type BootInfo, bootInfoBytes, writeBootInfo } from "../../boot/boot_info.ts";
+import { addContextSwitch, type ContextSwitch, contextSwitchBytes } from "../../boot/context_switch.ts";
+import { bootImage, imageMemory } from "../../boot/image.ts";
+import { addKernelStack, type KernelStack, kernelStackBytes } from "../../boot/kernel_stack.ts";
+import { type KernelSource, type LoadedKernel, loadKernel } from "../../mod.ts";
 import { presets } from "../../plugins/presets.ts";
-import type { KernelSource } from "../../mod.ts";
 
 /** The machines, and by which protocol QEMU boots an image on each. */
 export const MACHINES = { q35: "Multiboot", microvm: "PVH" } as const;
 
-/** The status of QEMU where the guest writes 0x10 to the port of isa-debug-exit. */
+/** The status of QEMU if the guest writes 0x10 to the port of isa-debug-exit. */
 export const SUCCESS = 33;
 
-/** Loads a kernel to be booted. */
-export function loadBootable(source: KernelSource, kernelBase?: bigint) {
-  const plugins = [...presets.default.plugins, kernelStack(), bootInfo(), contextSwitch()] as const;
-  return loadKernel(source, { memory: { base: 0x10_0000 }, kernelBase, plugins });
+/** A kernel, and what it is entered with. */
+export interface Bootable {
+  readonly kernel: LoadedKernel;
+  readonly stack: KernelStack;
+  readonly info: BootInfo;
+  readonly entry: ContextSwitch;
+}
+
+/** Loads a kernel into memory that is as large as it has to be, and adds what it is entered with. */
+export async function loadBootable(source: KernelSource, kernelBase?: bigint): Promise<Bootable> {
+  const reserve = kernelStackBytes() + bootInfoBytes() + contextSwitchBytes();
+  const { plugins } = presets.default;
+  const kernel = await loadKernel(source, { memory: { base: 0x10_0000 }, reserve, kernelBase, plugins });
+  return bootable(kernel);
+}
+
+/** Adds what a kernel is entered with. */
+export function bootable(kernel: LoadedKernel): Bootable {
+  const stack = addKernelStack(kernel);
+  const info = writeBootInfo(kernel, { stack });
+  const entry = addContextSwitch(kernel, { stack, info });
+  return { kernel, stack, info, entry };
 }
 
 /** A file of the examples. */
@@ -26,11 +43,11 @@ export function example(name: string): Promise<Uint8Array<ArrayBuffer>> {
 }
 
 /** All bytes of an image. */
-export async function imageBytes(kernel: BootableKernel): Promise<Uint8Array<ArrayBuffer>> {
-  return await new Response(ReadableStream.from(bootImage(kernel))).bytes();
+export async function imageBytes(kernel: LoadedKernel, entry: ContextSwitch): Promise<Uint8Array<ArrayBuffer>> {
+  return await new Response(ReadableStream.from(bootImage(kernel, { entry }))).bytes();
 }
 
-/** What became of a guest. */
+/** How a guest ended. */
 export interface Booted {
   readonly status: number;
   readonly serial: string;
@@ -51,10 +68,10 @@ export async function qemu(args: readonly string[]): Promise<Booted> {
 }
 
 /** Writes an image and boots it with the memory that it says that it needs. */
-export async function bootKernel(kernel: BootableKernel, machine: keyof typeof MACHINES): Promise<Booted> {
+export async function bootKernel({ kernel, entry }: Bootable, machine: keyof typeof MACHINES): Promise<Booted> {
   const path = await Deno.makeTempFile({ suffix: ".elf" });
   try {
-    await Deno.writeFile(path, ReadableStream.from(bootImage(kernel)));
+    await Deno.writeFile(path, ReadableStream.from(bootImage(kernel, { entry })));
     return await qemu(["-M", machine, "-m", `${imageMemory(kernel) / 2 ** 20}`, "-kernel", path]);
   } finally {
     await Deno.remove(path);

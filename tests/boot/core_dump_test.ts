@@ -1,7 +1,7 @@
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { coreDump } from "../../boot/core_dump.ts";
-import { loadKernel } from "../../mod.ts";
+import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
+import { coreDump, type CoreDumpOptions } from "../../boot/core_dump.ts";
 import { type Mapping, PRESENT, WRITABLE } from "../../core/paging/mod.ts";
+import { type LoadedKernel, loadKernel, physicalMemory } from "../../mod.ts";
 import { buildElf } from "../elf_builder.ts";
 import { runTool, testWithTools } from "../tools.ts";
 import { example, loadBootable } from "./boot.ts";
@@ -10,10 +10,11 @@ const hello = await example("hello.elf");
 
 /** Writes a core file, holes and all, and runs a test with its path. */
 async function withCore(
-  kernel: Parameters<typeof coreDump>[0],
+  kernel: LoadedKernel,
+  options: CoreDumpOptions,
   test: (path: string, size: number) => Promise<void>,
 ): Promise<void> {
-  const { size, pieces } = coreDump(kernel);
+  const { size, pieces } = coreDump(kernel, options);
   const path = await Deno.makeTempFile({ suffix: ".core" });
   try {
     using file = await Deno.open(path, { write: true });
@@ -38,12 +39,11 @@ function hexBytes(bytes: Uint8Array): string {
 }
 
 testWithTools(["gdb"], "gdb opens a core file: the registers and the first bytes of the kernel", async () => {
-  const kernel = await loadBootable(hello);
-  await withCore(kernel, async (path) => {
+  const { kernel, ...atEntry } = await loadBootable(hello);
+  await withCore(kernel, atEntry, async (path) => {
     const text = await gdb(path, "info registers rip rsp rdi cs", "x/8xb $rip", "x/gx $rsp", "x/3xh $rdi");
     assertMatch(text, /rip +0xffffffff80000000 /);
-    const { top } = kernel.results["kernel-stack"].kernelStack;
-    const { address } = kernel.results["boot-info"].bootInfo;
+    const { stack: { top }, info: { address } } = atEntry;
     assert(text.includes(`rsp            0x${(top - 8n).toString(16)}`), text);
     assert(text.includes(`rdi            0x${address.toString(16)}`), text);
     // readelf: the first LOAD lies at file offset 0x1000
@@ -54,7 +54,8 @@ testWithTools(["gdb"], "gdb opens a core file: the registers and the first bytes
 });
 
 testWithTools(["gdb"], "gdb reads .data and .bss from a core file, and nothing from where nothing is", async () => {
-  await withCore(await loadBootable(hello), async (path) => {
+  const { kernel, ...atEntry } = await loadBootable(hello);
+  await withCore(kernel, atEntry, async (path) => {
     // readelf: the third LOAD lies at file offset 0x3000, and the last page of its .bss is 0xffffffff80005000
     const text = await gdb(path, "x/8xb 0xffffffff80002000", "x/gx 0xffffffff80005000");
     assertStringIncludes(text, `0xffffffff80002000:\t${hexBytes(hello.subarray(0x3000, 0x3008))}`);
@@ -68,8 +69,8 @@ testWithTools(["gdb"], "gdb reads .data and .bss from a core file, and nothing f
 });
 
 testWithTools(["readelf"], "readelf lists the mappings of a core file, with their permissions", async () => {
-  const kernel = await loadBootable(hello);
-  await withCore(kernel, async (path, size) => {
+  const { kernel, ...atEntry } = await loadBootable(hello);
+  await withCore(kernel, atEntry, async (path, size) => {
     const text = await runTool("readelf", ["--wide", "-h", "-l", "-n", path]);
     assertMatch(text, /Type: +CORE \(Core file\)/);
     assertMatch(text, /Machine: +Advanced Micro Devices X86-64/);
@@ -109,4 +110,35 @@ Deno.test("a gigabyte of .bss is a hole in a core file", async () => {
   const { size, pieces } = coreDump(await loadKernel(buildElf({ segments })));
   assert(size > 2 ** 30);
   assert(pieces.reduce((sum, { bytes: { length } }) => sum + length, 0) < 4 * 2 ** 20);
+});
+
+// gABI, "ELF Header": from 0xffff program headers on, their number stands in the first section header.
+for (const count of [0xfffe, 0x1_0001]) {
+  testWithTools(["readelf", "gdb"], `readelf and gdb open a core file with ${count} program headers`, async () => {
+    const memory = physicalMemory({ base: 0, buffer: new ArrayBuffer(0x80_0000) });
+    const kernel = await loadKernel(hello, { memory });
+    const { memory: { base }, level4Frame } = kernel;
+    const own = [...kernel.mappings()].length;
+    // Neighbours in the address space, but not in memory: one mapping each.
+    const virt = (index: number): bigint => 0x1000_0000n + BigInt(index) * 0x1000n;
+    for (let index = 0; index < count - 1 - own; index++) {
+      kernel.pageTable.mapTo(virt(index), index % 2 === 0 ? base : level4Frame, PRESENT);
+    }
+    await withCore(kernel, {}, async (path) => {
+      const text = await runTool("readelf", ["--wide", "-h", "-l", path]);
+      assertMatch(text, new RegExp(`Number of program headers: +${count < 0xffff ? count : `65535 \\(${count}\\)`}`));
+      assertEquals([...text.matchAll(/^ +LOAD /gm)].length, count - 1);
+      const last = `0x${virt(count - 2 - own).toString(16)}`;
+      assertStringIncludes(
+        await gdb(path, `x/8xb ${last}`, "x/8xb $rip"),
+        `0xffffffff80000000:\t${hexBytes(hello.subarray(0x1000, 0x1008))}`,
+      );
+    });
+  });
+}
+
+Deno.test("a core dump refuses options that it does not know", async () => {
+  const kernel = await loadKernel(hello);
+  assertThrows(() => coreDump(kernel, { core: true } as never), TypeError, 'the option "core"');
+  assertThrows(() => coreDump(kernel, { stack: 1 as never }), TypeError, "pass what addKernelStack() returns");
 });

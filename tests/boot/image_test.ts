@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { addContextSwitch } from "../../boot/context_switch.ts";
 import { bootImage, imageMemory } from "../../boot/image.ts";
 import { GRUB_SEGMENTS, MOST_SEGMENTS, segmentsOf } from "../../boot/image/segments.ts";
+import { addRamdisk } from "../../boot/ramdisk.ts";
 import type { Region } from "../../boot/regions.ts";
-import { loadKernel, physicalMemory } from "../../mod.ts";
-import { contextSwitch } from "../../plugins/context_switch.ts";
-import { ramdisk } from "../../plugins/ramdisk.ts";
+import { LoadError, loadKernel, physicalMemory } from "../../mod.ts";
 import { buildElf } from "../elf_builder.ts";
 import { runTool, testWithTools } from "../tools.ts";
 import { example, imageBytes, loadBootable } from "./boot.ts";
@@ -25,7 +25,8 @@ function loadsOf(file: Uint8Array) {
 }
 
 Deno.test("an image has a Multiboot header in its first 8 KiB, at a multiple of 4, whose words add up to 0", async () => {
-  const words = new Uint32Array((await imageBytes(await loadBootable(hello))).buffer, 0, 2048);
+  const { kernel, entry } = await loadBootable(hello);
+  const words = new Uint32Array((await imageBytes(kernel, entry)).buffer, 0, 2048);
   const at = words.indexOf(0x1badb002);
   assert(at >= 0);
   assertEquals(words[at + 1], 0);
@@ -33,8 +34,8 @@ Deno.test("an image has a Multiboot header in its first 8 KiB, at a multiple of 
 });
 
 Deno.test("an image has every frame in use at its address, as it is in memory", async () => {
-  const kernel = await loadBootable(await example("hello-pie.elf"));
-  const file = await imageBytes(kernel);
+  const { kernel, entry } = await loadBootable(await example("hello-pie.elf"));
+  const file = await imageBytes(kernel, entry);
   const { base, size } = kernel.memory;
   const machine = new Uint8Array(size).fill(0xcc); // memory is not zero before
   for (const { offset, phys, fileSize, memSize } of loadsOf(file)) {
@@ -47,30 +48,31 @@ Deno.test("an image has every frame in use at its address, as it is in memory", 
   }
 });
 
-Deno.test("an image has no page of zeros behind its headers", async () => {
-  const file = await imageBytes(await loadBootable(hello));
+Deno.test("an image has no page of zeros after its headers", async () => {
+  const { kernel, entry } = await loadBootable(hello);
+  const file = await imageBytes(kernel, entry);
   for (let at = PAGE; at < file.length; at += PAGE) assert(file.subarray(at, at + PAGE).some((byte) => byte !== 0));
 });
 
 Deno.test(".bss takes no room in an image", async () => {
   const segment = (p_memsz: bigint) => ({ p_vaddr: 0xffffffff_80000000n, filesz: 0x1800, p_memsz, p_flags: 6 });
   const sizes = await Promise.all([0x1800n, 0x10_0000n].map(async (memsz) => {
-    return (await imageBytes(await loadBootable(buildElf({ segments: [segment(memsz)] })))).length;
+    const { kernel, entry } = await loadBootable(buildElf({ segments: [segment(memsz)] }));
+    return (await imageBytes(kernel, entry)).length;
   }));
   assert(sizes[1] - sizes[0] <= PAGE, "but for the page where it starts"); // which gets a copy
 });
 
 testWithTools(["readelf"], "readelf accepts an image, and finds entry point and note in it", async () => {
-  const kernel = await loadBootable(hello);
-  const entry = kernel.results["context-switch"].contextSwitch.entry32;
+  const { kernel, entry } = await loadBootable(hello);
   const path = await Deno.makeTempFile();
   try {
-    await Deno.writeFile(path, await imageBytes(kernel));
+    await Deno.writeFile(path, await imageBytes(kernel, entry));
     const text = await runTool("readelf", ["--wide", "-h", "-l", "-n", path]);
     assertStringIncludes(text, "Class:                             ELF32");
     assertStringIncludes(text, "Machine:                           Intel 80386");
-    assert(text.includes(`Entry point address:               0x${entry.toString(16)}`));
-    const bytes = new Uint8Array(new Uint32Array([entry]).buffer).toHex().replace(/../g, "$& ");
+    assert(text.includes(`Entry point address:               0x${entry.entry32.toString(16)}`));
+    const bytes = new Uint8Array(new Uint32Array([entry.entry32]).buffer).toHex().replace(/../g, "$& ");
     assert(/Xen +0x00000004\s.*0x00000012/.test(text), text);
     assertStringIncludes(text, `description data: ${bytes}`);
     assert(!text.includes("Warning") && !text.includes("Error"), text);
@@ -83,39 +85,58 @@ Deno.test("imageMemory() leaves 17 MiB above the kernel's memory to the firmware
   const memory = (base: number, size: number) => physicalMemory({ base, buffer: new ArrayBuffer(size) });
   assertEquals(imageMemory({ memory: memory(MIB, 4 * MIB) }), 22 * MIB);
   assertEquals(imageMemory({ memory: memory(MIB, 4 * MIB + PAGE) }), 23 * MIB);
-  assertThrows(() => imageMemory({ memory: memory(0xb000_0000, MIB) }), RangeError, "Cannot boot with memory up to");
+  // QEMU's q35 splits its memory from 0xb0000000 on, and -m takes whole MiB.
+  assertEquals(imageMemory({ memory: memory(0xaed0_0000, MIB) }), 0xaff0_0000);
+  const high = assertThrows(() => imageMemory({ memory: memory(0xaed0_0000, MIB + PAGE) }), LoadError);
+  assertEquals(high.code, "not-bootable");
+  assertStringIncludes(high.message, "the last page of its memory is at 0xaee00000, not below 0xaee00000");
 });
 
 Deno.test("bootImage() refuses frames below 1 MiB, which are the firmware's", async () => {
-  const low = await loadKernel(hello, { plugins: [contextSwitch()], level4Frame: 0x8000 });
-  assertThrows(() => bootImage(low), RangeError, "Cannot make an image: frame 0x8000 is in use");
-  const none = await loadKernel(hello, { plugins: [contextSwitch()] });
-  assertEquals(loadsOf(await imageBytes(none))[0].phys, 0x20_0000);
+  const low = await loadKernel(hello, { level4Frame: 0x8000 });
+  const error = assertThrows(() => bootImage(low, { entry: addContextSwitch(low) }), LoadError);
+  assertEquals(error.code, "not-bootable");
+  assertStringIncludes(error.message, "a frame in use is at 0x8000, below 0x100000");
+  const none = await loadKernel(hello);
+  assertEquals(loadsOf(await imageBytes(none, addContextSwitch(none)))[0].phys, 0x20_0000);
 });
 
 Deno.test("bootImage() refuses a machine with less memory than the image needs", async () => {
-  const kernel = await loadBootable(hello);
+  const { kernel, entry } = await loadBootable(hello);
   const memory = imageMemory(kernel);
-  assertEquals([...bootImage(kernel, { memory })], [...bootImage(kernel)]);
+  assertEquals([...bootImage(kernel, { entry, memory })], [...bootImage(kernel, { entry })]);
   for (const less of [memory - 1, 0, NaN]) {
-    assertThrows(() => bootImage(kernel, { memory: less }), RangeError, `${less}`);
+    assertThrows(() => bootImage(kernel, { entry, memory: less }), RangeError, "as memory: the image needs");
   }
+});
+
+Deno.test("bootImage() refuses to do without the page that leads into the kernel", async () => {
+  const { kernel, entry } = await loadBootable(hello);
+  assertThrows(() => bootImage(kernel, {} as never), TypeError, "undefined as entry: pass what addContextSwitch()");
+  assertThrows(() => bootImage(kernel, { entry: entry.entry32 as never }), TypeError, "as entry: pass what");
+  assertThrows(() => bootImage(kernel, { entry, stack: 1 } as never), TypeError, 'the option "stack"');
 });
 
 Deno.test("bootImage() takes a ramdisk along, and refuses one that it does not have", async () => {
   const bytes = crypto.getRandomValues(new Uint8Array(5000));
-  const kernel = await loadKernel(hello, {
-    memory: { base: MIB, size: 8 * MIB },
-    plugins: [ramdisk({ bytes }), contextSwitch()],
-  });
-  const file = await imageBytes(kernel);
-  const { phys } = kernel.results.ramdisk.ramdisk;
-  const [load] = loadsOf(file).filter((load) => phys >= load.phys && phys < load.phys + load.fileSize);
-  assertEquals(file.subarray(load.offset + phys - load.phys).subarray(0, bytes.length), bytes);
+  const kernel = await loadKernel(hello, { memory: { base: MIB, size: 8 * MIB } });
+  const ramdisk = addRamdisk(kernel, { bytes });
+  const entry = addContextSwitch(kernel);
+  const file = await imageBytes(kernel, entry);
+  const [load] = loadsOf(file).filter(({ phys, fileSize }) => ramdisk.phys >= phys && ramdisk.phys < phys + fileSize);
+  assertEquals(file.subarray(load.offset + ramdisk.phys - load.phys).subarray(0, bytes.length), bytes);
 
-  const elsewhere = ramdisk({ phys: 0x4000_0000, size: PAGE });
-  const lacking = await loadKernel(hello, { memory: { base: MIB }, plugins: [elsewhere, contextSwitch()] });
-  assertThrows(() => bootImage(lacking), RangeError, "Cannot make an image: the ramdisk at 0x40000000");
+  kernel.memory.bytes(0x60_0000, bytes.length).set(bytes);
+  const placed = addRamdisk(kernel, { phys: 0x60_0000, size: bytes.length });
+  const pieces = [...bootImage(kernel, { entry, ramdisk: placed })];
+  assertEquals(pieces.at(-1)!.subarray(0, bytes.length), bytes);
+
+  const elsewhere = addRamdisk(kernel, { phys: 0x4000_0000, size: PAGE });
+  assertThrows(
+    () => bootImage(kernel, { entry, ramdisk: elsewhere }),
+    RangeError,
+    "Cannot use 0x40000000 as ramdisk.phys",
+  );
 });
 
 /** Content in every so many frames, all others in use and zero or not in use. */

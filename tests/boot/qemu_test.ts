@@ -21,9 +21,9 @@ for (const [machine, protocol] of machines) {
 
   for (const base of HIGH_BASES) {
     testWithTools([QEMU], `hello-pie boots at 0x${base.toString(16)} on ${machine} by ${protocol}`, async () => {
-      const kernel = await loadBootable(await example("hello-pie.elf"), base);
-      assertEquals(kernel.virtualAddressOffset, base);
-      const { status, serial } = await bootKernel(kernel, machine);
+      const bootable = await loadBootable(await example("hello-pie.elf"), base);
+      assertEquals(bootable.kernel.virtualAddressOffset, base);
+      const { status, serial } = await bootKernel(bootable, machine);
       assertStringIncludes(serial, "all checks passed\n");
       assertEquals(status, SUCCESS);
     });
@@ -32,9 +32,9 @@ for (const [machine, protocol] of machines) {
 
 for (const [machine] of machines) {
   testWithTools([QEMU], `hello-pie boots on ${machine} at the base that the loader chooses`, async () => {
-    const kernel = await loadBootable(await example("hello-pie.elf"));
-    assertEquals(kernel.virtualAddressOffset, 0x80_0000_0000n);
-    const { status, serial } = await bootKernel(kernel, machine);
+    const bootable = await loadBootable(await example("hello-pie.elf"));
+    assertEquals(bootable.kernel.virtualAddressOffset, 0x80_0000_0000n);
+    const { status, serial } = await bootKernel(bootable, machine);
     assertStringIncludes(serial, "Hello from the lower half!\n");
     assertStringIncludes(serial, "all checks passed\n");
     assertEquals(status, SUCCESS);
@@ -49,8 +49,8 @@ testWithTools([QEMU, ...GRUB], "GRUB boots an image from an ISO by multiboot", a
   const folder = await Deno.makeTempDir();
   try {
     await Deno.mkdir(`${folder}/iso/boot/grub`, { recursive: true });
-    const kernel = await loadBootable(await example("hello.elf"));
-    await Deno.writeFile(`${folder}/iso/boot/boot.elf`, ReadableStream.from(bootImage(kernel)));
+    const { kernel, entry } = await loadBootable(await example("hello.elf"));
+    await Deno.writeFile(`${folder}/iso/boot/boot.elf`, ReadableStream.from(bootImage(kernel, { entry })));
     await Deno.writeTextFile(`${folder}/iso/boot/grub/grub.cfg`, "multiboot /boot/boot.elf\nboot\n");
     await runTool("grub-mkrescue", ["-o", `${folder}/boot.iso`, `${folder}/iso`]);
     const { status, serial } = await qemu(["-M", "q35", "-m", "128", "-cdrom", `${folder}/boot.iso`]);
@@ -111,10 +111,13 @@ for (const [machine, protocol] of machines) {
     [QEMU],
     `a kernel with 200 MB of file and 1 GiB of .bss boots on ${machine} by ${protocol}`,
     async () => {
-      const kernel = await loadBootable(largeKernel());
-      const size = [...bootImage(kernel)].reduce((sum, { length }) => sum + length, 0);
+      const bootable = await loadBootable(largeKernel());
+      const size = [...bootImage(bootable.kernel, { entry: bootable.entry })].reduce(
+        (sum, { length }) => sum + length,
+        0,
+      );
       assert(size < DATA_SIZE + 4 * 2 ** 20, "but for headers and page tables, the image is the file's content");
-      assertEquals((await bootKernel(kernel, machine)).status, SUCCESS);
+      assertEquals((await bootKernel(bootable, machine)).status, SUCCESS);
     },
   );
 }

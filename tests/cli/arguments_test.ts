@@ -132,8 +132,8 @@ const UNFIT: readonly (readonly [string, string])[] = [
   ["--physical-memory=here", "must be decimal or hex"],
   ["--physical-memory=", "its value ADDRESS is missing"],
   ["--framebuffer 1024", "must be WIDTHxHEIGHT in pixels, such as 1024x768"],
-  ["--framebuffer 0x768", "each 1 to 16384"],
-  ["--framebuffer 1024x99999", "each 1 to 16384"],
+  ["--framebuffer 15x768", "from 16x16 to 16000x12000"],
+  ["--framebuffer 1024x99999", "from 16x16 to 16000x12000"],
   ["--framebuffer -1x5", "must be WIDTHxHEIGHT"],
 ];
 

@@ -15,6 +15,8 @@ import { ERROR_CODES } from "../../core/errors.ts";
 import { usedLevel4Entries } from "../../core/paging/mod.ts";
 import { LOAD_DIAGNOSTICS } from "../../core/stages/load_diagnostics.ts";
 import { ET_DYN, PT_DYNAMIC, PT_SHLIB, PT_TLS } from "../../core/elf/constants.ts";
+import { addContextSwitch } from "../../boot/context_switch.ts";
+import { addRamdisk } from "../../boot/ramdisk.ts";
 import { pluginDiagnostics } from "../../plugins/presets.ts";
 import { relocate } from "../../plugins/relocate.ts";
 import { buildElf, type ElfSpec, type SegmentSpec, writeFileHeader } from "../elf_builder.ts";
@@ -106,6 +108,11 @@ const PRODUCERS: { readonly [C in ErrorCode]: () => unknown } = {
   "memory-too-small": () => loadSegment(TEXT, { memory: { size: 0x10_0000 } }),
   "frames-exhausted": exhaustFrames,
   "page-already-mapped": () => load({ segments: [TEXT, TEXT], length: 0x2000 }, ORIGINAL),
+  "range-in-use": async () => addRamdisk(await loadSegment(TEXT), { phys: 0x20_1000, size: 0x1000 }),
+  "not-bootable": async () => {
+    const memory = physicalMemory({ base: 2 ** 32, buffer: new ArrayBuffer(0x40_0000) });
+    return addContextSwitch(await loadSegment(TEXT, { memory }));
+  },
   "page-not-mapped": async () => (await loadSegment(TEXT)).read(0x1234n, 1),
   "table-out-of-memory": breakTables,
   "level4-exhausted": () => usedLevel4Entries(Array.from({ length: 512 }, (_, index) => index)).getFreeEntry(),

@@ -31,7 +31,9 @@ const SKIPS: readonly (readonly [string, number | undefined, readonly number[]])
 for (const [what, skip, expected] of SKIPS) {
   Deno.test(`ascendingFrames() hands out every frame once, ascending, and leaves out ${what}`, () => {
     const frames = ascendingFrames({ start: 0x1000, end: 0x5000, skip });
+    assertStrictEquals(frames.framesLeft, expected.length);
     assertEquals(drain(frames), expected);
+    assertStrictEquals(frames.framesLeft, 0);
     assertStrictEquals(frames.framesAllocated, expected.length);
     assertEquals([frames.allocateFrame("table"), frames.allocateFrames!(1, "table")], [undefined, undefined]);
     assertStrictEquals(frames.framesAllocated, expected.length);

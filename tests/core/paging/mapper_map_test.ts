@@ -406,3 +406,37 @@ Deno.test("frames that a call took before it failed serve the next call, and nex
     flags: 1n,
   });
 });
+
+const MISSING: readonly (readonly [virt: bigint, size: number, pageSize: MapOptions["pageSize"], tables: number])[] = [
+  [0n, PAGE, undefined, 3],
+  [0n, 3 * MIB2, undefined, 5],
+  [0n, MIB2, MIB2, 2],
+  [0n, GIB, GIB, 1],
+  [0x80_0000_0000n - BigInt(PAGE), 2 * PAGE, undefined, 6],
+  [0xffff_ffff_ffff_f000n, PAGE, undefined, 3],
+];
+
+for (const [virt, size, pageSize, tables] of MISSING) {
+  Deno.test(`missingTables() counts ${tables} for ${size} bytes at ${virt}, as many as mapTo() takes`, () => {
+    const { frames, mapper } = open();
+    assertEquals(mapper.missingTables(virt, { size, pageSize }), tables);
+    assertEquals(frames.framesAllocated, 0);
+    mapper.mapTo(virt, 0, P, { size, pageSize });
+    assertEquals(frames.framesAllocated, tables);
+    mapper.unmap(virt);
+    assertEquals(mapper.missingTables(virt, { pageSize }), 0);
+  });
+}
+
+Deno.test("missingTables() refuses what mapTo() refuses, and counts frames that a failed call has left", () => {
+  const { memory, mapper } = open({ pages: 5 });
+  mapper.mapTo(0n, 0, P);
+  refused(memory, "page-already-mapped", () => void mapper.missingTables(0n));
+  refused(memory, "page-already-mapped", () => void mapper.missingTables(0n, { size: MIB2, pageSize: MIB2 }));
+  assertEquals(mapper.missingTables(0x80_0000_0000n), 3);
+  refused(memory, "frames-exhausted", () => mapper.mapTo(0x80_0000_0000n, 0, P));
+  assertEquals(mapper.missingTables(0x80_0000_0000n), 2);
+  memory.bytes(8, 8).set([3]); // level-4 entry 1 points to the table at 0, which is that of level 4
+  refused(memory, "range-recursive", () => void mapper.missingTables(0x80_0000_0000n));
+  assertThrows(() => mapper.missingTables(1n), RangeError);
+});

@@ -1,0 +1,98 @@
+/**
+ * The direct map: all physical memory at an offset, so that the kernel reaches any frame.
+ *
+ * @module
+ */
+
+import type { LoadedKernel } from "../core/loaded_kernel.ts";
+import { low48 } from "../core/memory/addresses.ts";
+import type { PageSize } from "../core/paging/entry.ts";
+import { checkKeys } from "../core/pipeline/settings.ts";
+import { checkFree, findRoom, mapRanges } from "./pages/map_pages.ts";
+import { checkAddress, checkLargestPage, checkMapSize } from "./pages/options.ts";
+import { largestPages, tableBytes } from "./pages/table_bytes.ts";
+
+/** Where physical memory is mapped. */
+export interface DirectMap {
+  /** Virtual address of physical address 0: added to a physical address, it gives the virtual one. */
+  readonly offset: bigint;
+  /** Number of bytes that are mapped there. */
+  readonly size: number;
+}
+
+/** How much physical memory is mapped, and where. */
+export interface DirectMapOptions {
+  /** Number of bytes from physical address 0 on, a multiple of 4096; up to the end of the load's memory. */
+  readonly size?: number;
+  /**
+   * Virtual address of physical address 0, a multiple of 4096, and for the largest pages of 1 GiB. The start of free
+   * level-4 entries if left out.
+   */
+  readonly address?: bigint;
+  /** Size in bytes of the largest pages that may be used; 1 GiB, which old processors and some virtual ones lack. */
+  readonly largestPage?: PageSize;
+}
+
+/**
+ * Maps physical memory at an offset, writable and not executable, with the largest pages that fit. Every frame can be
+ * written through it, also those of segments that are not writable themselves.
+ *
+ * @example
+ * ```ts
+ * import { loadKernel } from "@kload/kload";
+ * import { addDirectMap } from "@kload/kload/boot/direct-map";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const kernel = await loadKernel(await Deno.readFile("examples/hello/hello.elf"));
+ * const { offset } = addDirectMap(kernel, { size: 2 ** 32 });
+ * const page = kernel.pageTable.translate(offset + 0x1234_5678n);
+ * assertEquals(page, { mapped: true, phys: 0x1234_5678, pageSize: 0x4000_0000, flags: 1n << 63n | 0x83n });
+ * ```
+ *
+ * @param kernel The kernel.
+ * @param options Size, address, and the largest pages.
+ * @returns Where it is.
+ * @throws {LoadError} "page-already-mapped", "range-recursive", "level4-exhausted" or "frames-exhausted", and
+ * "address-overflow" or "address-not-canonical" if the load's memory does not fit above the address.
+ * @throws {TypeError} If an option is unknown or of the wrong kind.
+ * @throws {RangeError} If an option is out of bounds.
+ */
+export function addDirectMap(
+  { addressSpace }: Pick<LoadedKernel, "addressSpace">,
+  options: DirectMapOptions = {},
+): DirectMap {
+  checkOptions(options);
+  const { base, size: memorySize } = addressSpace.memory;
+  const { size = base + memorySize, address } = options;
+  const what = "the direct map";
+  const offset = findRoom(addressSpace, what, size, address);
+  const pages = rangesOf(size, options);
+  checkFree(addressSpace, what, offset, pages);
+  mapRanges(addressSpace, what, pages.map((range) => ({ ...range, virt: offset + BigInt(range.phys) })));
+  return Object.freeze({ offset, size });
+}
+
+/**
+ * The bytes of memory that {@linkcode addDirectMap} takes at most, all of them page tables: for the load's `reserve`.
+ *
+ * @param options Its options; the size is needed.
+ * @returns A number of bytes.
+ * @throws {TypeError} As {@linkcode addDirectMap} does.
+ * @throws {RangeError} As {@linkcode addDirectMap} does.
+ */
+export function directMapBytes(options: DirectMapOptions & { readonly size: number }): number {
+  checkOptions(options);
+  return tableBytes(rangesOf(options.size, options), options.address);
+}
+
+function rangesOf(size: number, { address = 0n, largestPage = 0x4000_0000 }: DirectMapOptions) {
+  return largestPages(size, low48(address), largestPage);
+}
+
+function checkOptions(options: DirectMapOptions): void {
+  checkKeys(options, ["size", "address", "largestPage"]);
+  const { size, address, largestPage } = options;
+  checkMapSize(size);
+  checkLargestPage(largestPage);
+  checkAddress(address, size);
+}

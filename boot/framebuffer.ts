@@ -1,0 +1,141 @@
+/**
+ * A framebuffer that the caller knows of, mapped for the kernel.
+ *
+ * @module
+ */
+
+import type { LoadedKernel } from "../core/loaded_kernel.ts";
+import { alignUp, pageStart } from "../core/memory/addresses.ts";
+import { checkKeys, outOfBounds, wrongKind } from "../core/pipeline/settings.ts";
+import { mapPhysical } from "./pages/map_pages.ts";
+import { checkAddress, checkPhysical } from "./pages/options.ts";
+import { tableBytes } from "./pages/table_bytes.ts";
+
+/** What the bytes of a pixel are: a color in each, one byte of grey, or the bit offset of each color. */
+export type PixelFormat = "rgb" | "bgr" | "u8" | {
+  /** Bit offset of the red value in a pixel, 0 to 255. */
+  readonly redPosition: number;
+  /** Bit offset of the green value, 0 to 255. */
+  readonly greenPosition: number;
+  /** Bit offset of the blue value, 0 to 255. */
+  readonly bluePosition: number;
+};
+
+/** How the pixels lie in a framebuffer. */
+export interface FramebufferInfo {
+  /** Pixels in a line. */
+  readonly width: number;
+  /** Number of lines. */
+  readonly height: number;
+  /** What the bytes of a pixel are. */
+  readonly pixelFormat: PixelFormat;
+  /** Number of bytes of a pixel. */
+  readonly bytesPerPixel: number;
+  /** Pixels from the start of a line to the start of the next; `width` or more. */
+  readonly stride: number;
+}
+
+/** Where the framebuffer is. */
+export interface Framebuffer {
+  /** Virtual address of its first byte. */
+  readonly virt: bigint;
+  /** Physical address of its first byte. */
+  readonly phys: number;
+  /** Number of bytes. */
+  readonly size: number;
+  /** How its pixels lie, if the caller said so. */
+  readonly info?: FramebufferInfo;
+}
+
+/** Which framebuffer it is, and where it is mapped. */
+export interface FramebufferOptions {
+  /** Physical address of its first byte: a device's, or frames that were allocated for the owner "framebuffer". */
+  readonly phys: number;
+  /** Number of bytes. */
+  readonly size: number;
+  /** Virtual address of its first page, a multiple of 4096; the start of a free level-4 entry if left out. */
+  readonly address?: bigint;
+  /** How its pixels lie, for the boot information. */
+  readonly info?: FramebufferInfo;
+}
+
+/**
+ * Maps a framebuffer: every page that the range touches, writable and not executable.
+ *
+ * @example
+ * ```ts
+ * import { loadKernel } from "@kload/kload";
+ * import { addFramebuffer } from "@kload/kload/boot/framebuffer";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const kernel = await loadKernel(await Deno.readFile("examples/hello/hello.elf"));
+ * const info = { width: 1024, height: 768, pixelFormat: "bgr", bytesPerPixel: 4, stride: 1024 } as const;
+ * const { virt } = addFramebuffer(kernel, { phys: 0xfd00_0000, size: 1024 * 768 * 4, info });
+ * const page = kernel.pageTable.translate(virt + 0x1234n);
+ * assertEquals(page.mapped && page.phys, 0xfd00_1234);
+ * ```
+ *
+ * @param kernel The kernel.
+ * @param options The range, its address, and how the pixels lie.
+ * @returns Where it is.
+ * @throws {LoadError} "range-in-use", "page-already-mapped", "range-recursive", "level4-exhausted" or "frames-exhausted".
+ * @throws {TypeError} If an option is unknown or of the wrong kind.
+ * @throws {RangeError} If the range or the address is out of bounds, or the pixels do not fit into the range.
+ */
+export function addFramebuffer(
+  { addressSpace }: Pick<LoadedKernel, "addressSpace">,
+  options: FramebufferOptions,
+): Framebuffer {
+  checkOptions(options);
+  const { phys, size, info } = options;
+  const virt = mapPhysical(addressSpace, "framebuffer", options);
+  return Object.freeze({ virt, phys, size, ...(info ? { info: Object.freeze({ ...info }) } : {}) });
+}
+
+/**
+ * The bytes of memory that {@linkcode addFramebuffer} takes at most, all of them page tables: for the load's `reserve`.
+ *
+ * @param options Its options.
+ * @returns A number of bytes.
+ * @throws {TypeError} As {@linkcode addFramebuffer} does.
+ * @throws {RangeError} As {@linkcode addFramebuffer} does.
+ */
+export function framebufferBytes(options: FramebufferOptions): number {
+  checkOptions(options);
+  const { phys, size, address } = options;
+  return tableBytes([{ size: alignUp(phys + size) - pageStart(phys) }], address);
+}
+
+function checkOptions(options: FramebufferOptions): void {
+  checkKeys(options, ["phys", "size", "address", "info"]);
+  const { phys, size, address, info } = options;
+  checkPhysical(phys, size);
+  checkAddress(address, alignUp(phys + size) - pageStart(phys));
+  if (info !== undefined) checkInfo(info, size);
+}
+
+function checkInfo(info: FramebufferInfo, size: number): void {
+  if (typeof info !== "object" || info === null) throw wrongKind("info", info, "pass an object");
+  const { width, height, bytesPerPixel, stride, pixelFormat } = info;
+  for (const [name, value] of Object.entries({ width, height, bytesPerPixel, stride })) {
+    if (!Number.isSafeInteger(value) || value < 1) throw outOfBounds(`info.${name}`, value, "it must be above 0");
+  }
+  if (stride < width) throw outOfBounds("info.stride", stride, "a line has more pixels (width)");
+  if (((height - 1) * stride + width) * bytesPerPixel > size) {
+    throw outOfBounds("size", size, `${width}x${height} pixels of ${bytesPerPixel} bytes do not fit`);
+  }
+  checkPixelFormat(pixelFormat);
+}
+
+function checkPixelFormat(format: PixelFormat): void {
+  if (typeof format !== "object" || format === null) {
+    if (["rgb", "bgr", "u8"].includes(format)) return;
+    throw wrongKind("info.pixelFormat", format, 'it must be "rgb", "bgr", "u8" or the positions of the colors');
+  }
+  for (const name of ["redPosition", "greenPosition", "bluePosition"] as const) {
+    const bit = format[name];
+    if (!Number.isInteger(bit) || bit < 0 || bit > 255) {
+      throw outOfBounds(`info.pixelFormat.${name}`, bit, "it must be 0 to 255");
+    }
+  }
+}

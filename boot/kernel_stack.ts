@@ -1,0 +1,103 @@
+/**
+ * A stack for the kernel, with a page below it that is left unmapped.
+ *
+ * @module
+ */
+
+import type { LoadedKernel } from "../core/loaded_kernel.ts";
+import { alignUp, LOW48_HIGHER_HALF, PAGE_SIZE } from "../core/memory/addresses.ts";
+import { checkKeys, wrongKind } from "../core/pipeline/settings.ts";
+import { checkFree, findRoom, mapRanges, oneAfterTheOther, takeFrames } from "./pages/map_pages.ts";
+import { checkAddress, checkSize } from "./pages/options.ts";
+import { tableBytes } from "./pages/table_bytes.ts";
+
+/** Where the stack is. */
+export interface KernelStack {
+  /** Virtual address of its lowest byte, a multiple of 4096. */
+  readonly bottom: bigint;
+  /** Virtual address after its highest byte, a multiple of 16; 2^64 at the end of the address space. */
+  readonly top: bigint;
+  /** Virtual address of the page right below it, if one is left unmapped. */
+  readonly guardPage?: bigint;
+}
+
+/** How large the stack is, and where. */
+export interface KernelStackOptions {
+  /** Number of bytes, at least 16, of which whole pages are mapped; {@linkcode DEFAULT_STACK_SIZE}. */
+  readonly size?: number;
+  /** Whether a page below the stack is left unmapped, so that an overflow faults; true. */
+  readonly guardPage?: boolean;
+  /**
+   * Virtual address of the guard page or, without one, of the stack's lowest byte; a multiple of 4096. The start of a
+   * free level-4 entry if left out.
+   */
+  readonly address?: bigint;
+}
+
+/** Number of bytes of a stack whose size is left out: 80 KiB. */
+export const DEFAULT_STACK_SIZE: number = 80 * 1024;
+
+// The System V ABI for x86-64, "The Stack Frame", has the stack aligned to 16 bytes.
+const ALIGNMENT = 16;
+
+/**
+ * Adds a stack. Its frames are fresh ones, owned by "kernel-stack", mapped writable and not executable.
+ *
+ * @example
+ * ```ts
+ * import { loadKernel } from "@kload/kload";
+ * import { addKernelStack } from "@kload/kload/boot/kernel-stack";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const kernel = await loadKernel(await Deno.readFile("examples/hello/hello.elf"));
+ * const { bottom, top, guardPage = 0n } = addKernelStack(kernel, { size: 0x4000 });
+ * assertEquals([top - bottom, bottom - guardPage], [0x4000n, 0x1000n]);
+ * assertEquals(kernel.pageTable.translate(guardPage).mapped, false);
+ * ```
+ *
+ * @param kernel The kernel.
+ * @param options Size, guard page and address.
+ * @returns Where the stack is.
+ * @throws {LoadError} "page-already-mapped", "range-recursive", "level4-exhausted" or "frames-exhausted".
+ * @throws {TypeError} If an option is unknown or of the wrong kind.
+ * @throws {RangeError} If the size or the address is out of bounds.
+ */
+export function addKernelStack(
+  { addressSpace }: Pick<LoadedKernel, "addressSpace">,
+  options: KernelStackOptions = {},
+): KernelStack {
+  const { size, below, pages, address } = checkOptions(options);
+  const what = "the kernel stack";
+  const start = findRoom(addressSpace, what, below + pages, address);
+  if (below > 0) checkFree(addressSpace, what, start, [{ size: below }]);
+  const bottom = start + BigInt(below);
+  const tables = checkFree(addressSpace, what, bottom, [{ size: pages }]);
+  const runs = takeFrames(addressSpace, what, "kernel-stack", pages, tables);
+  mapRanges(addressSpace, what, oneAfterTheOther(bottom, runs));
+  addressSpace.reserve(below + pages, start);
+  const top = bottom + BigInt(size - size % ALIGNMENT);
+  return Object.freeze({ bottom, top, ...(below > 0 ? { guardPage: start } : {}) });
+}
+
+/**
+ * The bytes of memory that {@linkcode addKernelStack} takes at most, page tables included: for the load's `reserve`.
+ *
+ * @param options Its options.
+ * @returns A number of bytes.
+ * @throws {TypeError} As {@linkcode addKernelStack} does.
+ * @throws {RangeError} As {@linkcode addKernelStack} does.
+ */
+export function kernelStackBytes(options: KernelStackOptions = {}): number {
+  const { below, pages, address = 0n } = checkOptions(options);
+  return pages + tableBytes([{ size: pages }], address + BigInt(below));
+}
+
+function checkOptions(options: KernelStackOptions) {
+  checkKeys(options, ["size", "guardPage", "address"]);
+  const { size = DEFAULT_STACK_SIZE, guardPage = true, address } = options;
+  if (typeof guardPage !== "boolean") throw wrongKind("guardPage", guardPage, "it must be true or false");
+  checkSize(size, ALIGNMENT, LOW48_HIGHER_HALF - PAGE_SIZE);
+  const below = guardPage ? PAGE_SIZE : 0;
+  checkAddress(address, below + alignUp(size));
+  return { size, below, pages: alignUp(size), address };
+}

@@ -1,0 +1,113 @@
+/**
+ * Checks of the options that functions on a loaded kernel have in common.
+ *
+ * @module
+ */
+
+import { isCanonical, low48, LOW48_HIGHER_HALF, PAGE_SIZE, PHYSICAL_END } from "../../core/memory/addresses.ts";
+import type { PhysicalMemory } from "../../core/memory/physical_memory.ts";
+import { PAGE_SIZES, type PageSize } from "../../core/paging/entry.ts";
+import { outOfBounds, wrongKind } from "../../core/pipeline/settings.ts";
+
+/**
+ * Checks the virtual address of a first page.
+ *
+ * @param address The option's value, if any.
+ * @param size Number of bytes that are to be mapped there, if the options say so.
+ * @throws {TypeError} If it is not a `bigint`.
+ * @throws {RangeError} If it is not a canonical multiple of 4096, or the range leaves its half of the address space.
+ */
+export function checkAddress(address: bigint | undefined, size = PAGE_SIZE): void {
+  if (address === undefined) return;
+  if (typeof address !== "bigint") throw wrongKind("address", address, "it must be a bigint");
+  if (!isCanonical(address)) throw outOfBounds("address", address, "it is not canonical");
+  if (address % BigInt(PAGE_SIZE) !== 0n) throw outOfBounds("address", address, "it must be a multiple of 4096");
+  if (low48(address) % LOW48_HIGHER_HALF + size > LOW48_HIGHER_HALF) {
+    throw outOfBounds("address", address, `${size} bytes from there leave this half of the address space`);
+  }
+}
+
+/**
+ * Checks a number of bytes.
+ *
+ * @param size The option's value.
+ * @param least The smallest one.
+ * @param most The largest one.
+ * @throws {TypeError} If it is not a number.
+ * @throws {RangeError} If it is not a whole number in these bounds.
+ */
+export function checkSize(size: number, least: number, most: number): void {
+  if (typeof size !== "number") throw wrongKind("size", size, "it must be a number of bytes");
+  if (Number.isSafeInteger(size) && size >= least && size <= most) return;
+  throw outOfBounds("size", size, `it must be a number of bytes from ${least} to ${most}`);
+}
+
+/**
+ * Checks a range of physical memory.
+ *
+ * @param phys Physical address of its first byte.
+ * @param size Number of bytes.
+ * @throws {TypeError} If one of them is not a number.
+ * @throws {RangeError} If it is empty or ends above 2^52.
+ */
+export function checkPhysical(phys: number, size: number): void {
+  if (typeof phys !== "number") throw wrongKind("phys", phys, "it must be a number");
+  if (!Number.isSafeInteger(phys) || phys < 0 || phys >= PHYSICAL_END) {
+    throw outOfBounds("phys", phys, "it must be a physical address, below 2^52");
+  }
+  checkSize(size, 1, Math.min(PHYSICAL_END - phys, LOW48_HIGHER_HALF - PAGE_SIZE));
+}
+
+/**
+ * Checks that an option is what another function returned.
+ *
+ * @param option The option's name.
+ * @param value Its value.
+ * @param source The function.
+ * @param field A field, a number or a `bigint`, that its results have.
+ * @throws {TypeError} If it is not.
+ */
+export function checkResult(option: string, value: unknown, source: string, field: string): void {
+  if (value === undefined) return;
+  const found: unknown = typeof value === "object" && value !== null ? Reflect.get(value, field) : undefined;
+  if (typeof found === "bigint" || typeof found === "number") return;
+  throw wrongKind(option, value, `pass what ${source} returns`);
+}
+
+/**
+ * Checks how much physical memory is to be mapped.
+ *
+ * @param size The option's value.
+ * @throws {TypeError} If it is not a number.
+ * @throws {RangeError} If it is not a multiple of 4096 up to 2^47.
+ */
+export function checkMapSize(size: number | undefined): void {
+  if (size === undefined) return;
+  checkSize(size, PAGE_SIZE, LOW48_HIGHER_HALF);
+  if (size % PAGE_SIZE !== 0) throw outOfBounds("size", size, "it must be a multiple of 4096");
+}
+
+/**
+ * Checks the size of the largest pages.
+ *
+ * @param largestPage The option's value.
+ * @throws {RangeError} If there are no such pages.
+ */
+export function checkLargestPage(largestPage: PageSize | undefined): void {
+  if (largestPage === undefined || PAGE_SIZES.includes(largestPage)) return;
+  throw outOfBounds("largestPage", largestPage, "x86-64 has pages of 4 KiB, 2 MiB and 1 GiB");
+}
+
+/**
+ * Whether a range lies in a memory.
+ *
+ * @param range The range.
+ * @param memory The memory.
+ * @returns True if all of it does.
+ */
+export function isInside(
+  { phys, size }: { readonly phys: number; readonly size: number },
+  memory: PhysicalMemory,
+): boolean {
+  return phys >= memory.base && phys + size <= memory.base + memory.size;
+}

@@ -1,0 +1,40 @@
+/**
+ * Files that are read whole, next to the kernel.
+ *
+ * @module
+ */
+
+import { CliError, messageOf, usageError } from "../output/cli_error.ts";
+import { exactSize, printable } from "../output/text.ts";
+
+/**
+ * Reads the file that a flag names.
+ *
+ * @param flag The flag's name, without the dashes.
+ * @param path The file's path.
+ * @param most The most bytes that it may have.
+ * @returns Its bytes, at least one.
+ * @throws {CliError} "source-failed" if it cannot be read, "usage" if it is empty or too large.
+ */
+export async function readWholeFile(flag: string, path: string, most: number): Promise<Uint8Array> {
+  const detail = { flag, value: path };
+  const refuse = (why: string) => usageError(`Cannot use --${flag} ${printable(path)}: ${why}`, undefined, detail);
+  const tooLarge = (size: number) => refuse(`the file has ${exactSize(size)}, more than ${exactSize(most)}`);
+  const read = async (): Promise<Uint8Array> => {
+    const { size } = await Deno.stat(path);
+    if (size > most) throw tooLarge(size);
+    return await Deno.readFile(path);
+  };
+  const bytes = await read().catch((cause) => {
+    if (cause instanceof CliError) throw cause;
+    const lacking = cause instanceof Deno.errors.NotCapable;
+    const why = lacking ? "Deno lacks the permission" : messageOf(cause);
+    const hint = lacking ? "Give Deno the permission:" : undefined;
+    const command = lacking ? `--allow-read=${path}` : undefined;
+    const message = `Cannot read the file of --${flag} ${printable(path)}: ${why}`;
+    throw new CliError("source-failed", message, { hint, command, detail, cause });
+  });
+  if (bytes.length === 0) throw refuse("the file is empty");
+  if (bytes.length > most) throw tooLarge(bytes.length); // a pipe has no size
+  return bytes;
+}

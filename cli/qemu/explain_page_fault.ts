@@ -1,0 +1,125 @@
+/**
+ * Why an access faulted, by the error code of the page fault and the page tables that the kernel was started with.
+ *
+ * @module
+ */
+
+import { PF_W, PF_X, PT_GNU_RELRO } from "../../core/elf/constants.ts";
+import { isCanonical } from "../../core/memory/addresses.ts";
+import { NO_EXECUTE, PRESENT, USER_ACCESSIBLE, WRITABLE } from "../../core/paging/entry.ts";
+import type { ProgramHeader } from "../../mod.ts";
+import { hex } from "../output/text.ts";
+import type { Bootable } from "../report/bootable.ts";
+import type { Kernel } from "../report/kernel.ts";
+import { describeAddress, headerAt, headerName } from "./describe_address.ts";
+import type { Fact } from "./fact.ts";
+import type { Registers } from "./registers.ts";
+
+// Intel SDM vol. 3, "Page-Fault Error Code"
+const PF_PRESENT = 1 << 0;
+const PF_WRITE = 1 << 1;
+const PF_USER = 1 << 2;
+const PF_RESERVED = 1 << 3;
+const PF_FETCH = 1 << 4;
+const PF_KEY = 1 << 5;
+
+/** The bits of an address that choose a page or a frame. */
+const PAGE = ~0xfffn;
+
+/**
+ * Says what was accessed, and why it failed.
+ *
+ * @param error The error code.
+ * @param registers The registers: CR2 has the address, CR3 says whose page tables were in use.
+ * @param bootable The kernel, and what was added to it.
+ * @returns The access and its cause.
+ */
+export function explainPageFault(error: number, registers: Registers, bootable: Bootable): readonly Fact[] {
+  const { kernel, stack: { guardPage, bottom } } = bootable;
+  const address = registers.get("CR2") ?? 0n;
+  const rsp = registers.get("RSP") ?? 0n;
+  const kind = error & PF_FETCH ? "instruction fetch" : error & PF_WRITE ? "write to" : "read of";
+  const access = error & PF_FETCH ? kind : `${kind} ${hex(address)}, ${describeAddress(address, bootable)}`;
+  const isIn = (value: bigint, end: bigint): boolean => guardPage !== undefined && value >= guardPage && value < end;
+  // A push at the lowest byte of the stack writes below it.
+  const overflow = isIn(address, bottom) && isIn(rsp, bottom + 8n) ? `; RSP is ${hex(rsp)}: the stack overflowed` : "";
+  const cr3 = registers.get("CR3") ?? 0n;
+  if (!usesTables(registers, kernel)) {
+    const own = `the guest's own (CR3 is ${hex(cr3)}), not those that it was started with`;
+    return [["access", access + overflow], ["cause", causeByCode(error)], ["page tables", own]];
+  }
+  return [["access", access + overflow], ["cause", causeOf(address, error, kernel)]];
+}
+
+/**
+ * Whether a guest uses the level-4 table that it was started with.
+ *
+ * @param registers Its registers.
+ * @param kernel The kernel.
+ * @returns True if CR3 says so; the table's entries may have changed.
+ */
+export function usesTables(registers: Registers, { level4Frame }: Kernel): boolean {
+  return ((registers.get("CR3") ?? 0n) & PAGE) === BigInt(level4Frame);
+}
+
+/** What the error code alone says. */
+function causeByCode(error: number): string {
+  if (error & PF_RESERVED) return "a page-table entry on the way has reserved bits set";
+  if (!(error & PF_PRESENT)) return "the page is not mapped";
+  if (error & PF_KEY) return "the page is mapped, but its protection key forbids the access";
+  const access = error & PF_FETCH ? "the fetch" : error & PF_WRITE ? "the write" : "the read";
+  return `the page is mapped, but does not permit ${access}${error & PF_USER ? " in user mode" : ""}`;
+}
+
+function causeOf(address: bigint, error: number, kernel: Kernel): string {
+  if ((error & (PF_RESERVED | PF_KEY)) !== 0 || !isCanonical(address)) return causeByCode(error);
+  const found = kernel.pageTable.translate(address);
+  const changed = "the guest has changed its page tables";
+  if (!(error & PF_PRESENT)) {
+    return found.mapped
+      ? `the page is not mapped any more: ${changed}`
+      : `the page is not mapped: the walk ends at level ${found.level}`;
+  }
+  if (!found.mapped) return `${causeByCode(error)}: ${changed}`;
+  const permissions = permissionsAt(address, kernel);
+  if (error & PF_FETCH && !permissions.executable) {
+    return `the page is mapped, but not executable${whyNotExecutable(address, kernel)}`;
+  }
+  if (error & PF_WRITE && !permissions.writable) {
+    return `the page is mapped, but not writable${whyNotWritable(address, kernel)}`;
+  }
+  if (error & PF_USER && !permissions.user) return "the page is mapped, but not for user mode";
+  return `${causeByCode(error)}: ${changed}`;
+}
+
+/** What all levels together grant. */
+function permissionsAt(address: bigint, { pageTable }: Kernel) {
+  const entries = pageTable.walk(address).map(({ entry }) => entry);
+  const all = (flag: bigint): boolean => entries.every((entry) => (entry & (flag | PRESENT)) === (flag | PRESENT));
+  return {
+    writable: all(WRITABLE),
+    user: all(USER_ACCESSIBLE),
+    executable: entries.every((entry) => (entry & NO_EXECUTE) === 0n),
+  };
+}
+
+function whyNotExecutable(address: bigint, kernel: Kernel): string {
+  const phdr = headerAt(address, kernel);
+  return phdr && (phdr.p_flags & PF_X) === 0 ? `: program header ${phdr.index} does not ask for PF_X` : "";
+}
+
+/** The header that never asked for the permission, or the one that had it taken away after relocation. */
+function whyNotWritable(address: bigint, kernel: Kernel): string {
+  const phdr = headerAt(address, kernel);
+  if (!phdr) return "";
+  if ((phdr.p_flags & PF_W) === 0) return `: program header ${phdr.index} does not ask for PF_W`;
+  const seal = kernel.programHeaders.find((other) => seals(other, address, kernel));
+  const { relro } = kernel.results as { readonly relro?: unknown };
+  return seal && relro ? `: ${headerName(seal, kernel)} made it read-only after relocation` : "";
+}
+
+function seals({ p_type, p_vaddr, p_memsz }: ProgramHeader, address: bigint, kernel: Kernel): boolean {
+  if (p_type !== PT_GNU_RELRO || p_memsz === 0n) return false;
+  const start = BigInt.asUintN(64, p_vaddr + kernel.virtualAddressOffset);
+  return address >= (start & PAGE) && address < ((start + p_memsz + ~PAGE) & PAGE);
+}

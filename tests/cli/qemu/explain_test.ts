@@ -1,0 +1,235 @@
+/** Reports on guests whose logs QEMU wrote: tests/fixtures/qemu-logs, by capture.ts. What each guest does is in guests.ts. */
+
+import { assertEquals, assertMatch } from "@std/assert";
+import { paintFor } from "../../../cli/output/paint.ts";
+import { terminalPage } from "../../../cli/output/page.ts";
+import { exceptionLog } from "../../../cli/qemu/exception_log.ts";
+import { parseRegisters } from "../../../cli/qemu/registers.ts";
+import { type End, runReport, statusOf } from "../../../cli/qemu/run_report.ts";
+import { bootableGuest, type GuestName, GUESTS } from "./guests.ts";
+
+const FIXTURES = new URL("../../fixtures/qemu-logs/", import.meta.url);
+const DIED: End = { kind: "stopped", reason: "guest-reset" };
+const LATE: End = { kind: "timeout", seconds: 1.5 };
+const WIDE = paintFor(false, terminalPage(400));
+
+/** The report on a guest, and what the exit status is. */
+async function reportOn(name: GuestName, end: End): Promise<string> {
+  const log = exceptionLog();
+  const text = await Deno.readTextFile(new URL(`${name}.log`, FIXTURES));
+  for (const char of text.match(/[\s\S]{1,100}/g) ?? []) log.write(char); // it arrives in pieces
+  const printed = await Deno.readTextFile(new URL(`${name}.registers`, FIXTURES)).catch(() => undefined);
+  const registers = printed === undefined ? undefined : parseRegisters(printed);
+  return runReport(await bootableGuest(name), { end, registers, log }, WIDE);
+}
+
+const TEXT_HEADER = "program header 0 (LOAD R-X 0xffffffff80000000..0xffffffff8000000d)";
+const NO_IDT = "no interrupt descriptor table was loaded: its base is 0, which is not mapped";
+
+/** The first line, and the facts by their labels. */
+interface Expected {
+  readonly end?: End;
+  readonly head: string;
+  readonly facts: Readonly<Record<string, string | RegExp>>;
+}
+
+const triple = (what: string): string => `run[guest-reset]: The guest died of ${what}: a triple fault.`;
+const PAGE_FAULT = triple("a page fault (#PF)");
+
+const EXPECTED: Readonly<Record<GuestName, Expected>> = {
+  "write-text": {
+    head: PAGE_FAULT,
+    facts: {
+      instruction: `at 0xffffffff8000000a, in ${TEXT_HEADER}`,
+      access: `write to 0xffffffff80000000, in ${TEXT_HEADER}`,
+      cause: "the page is mapped, but not writable: program header 0 does not ask for PF_W",
+      "no handler": NO_IDT,
+    },
+  },
+  // readelf: the segment has PF_W; it is the RELRO header that takes it away.
+  "write-relro": {
+    head: PAGE_FAULT,
+    facts: {
+      access: "write to 0xffffffff80001000, in program header 1 (LOAD RW- 0xffffffff80001000..0xffffffff80001010)",
+      cause:
+        "the page is mapped, but not writable: program header 2 (GNU_RELRO R-- 0xffffffff80001000..0xffffffff80001010) made it read-only after relocation",
+    },
+  },
+  "execute-data": {
+    head: PAGE_FAULT,
+    facts: {
+      instruction: /^at 0xffffffff80001000, in program header 1 \(LOAD RW-/,
+      access: "instruction fetch",
+      cause: "the page is mapped, but not executable: program header 1 does not ask for PF_X",
+    },
+  },
+  "read-unmapped": {
+    head: PAGE_FAULT,
+    facts: {
+      access:
+        /^read of 0xffffffff80002008, in no program header, 4,088 bytes after the end of program header 1 \(LOAD RW-/,
+      cause: "the page is not mapped: the walk ends at level 1",
+    },
+  },
+  "jump-unmapped": {
+    head: PAGE_FAULT,
+    facts: {
+      instruction: /^at 0xffffffff90000000, in no program header/,
+      access: "instruction fetch",
+      cause: "the page is not mapped: the walk ends at level 2",
+    },
+  },
+  "read-not-canonical": {
+    head: triple("a general protection fault (#GP)"),
+    facts: {
+      cause:
+        "the instruction or one of its operands is not permitted; RAX (0x1234567890abcdef) is not a canonical address",
+    },
+  },
+  "jump-not-canonical": {
+    head: triple("a general protection fault (#GP)"),
+    facts: {
+      instruction: "at 0x1234567890abcdef, which is not canonical",
+      cause: "a jump to 0x1234567890abcdef, which is not canonical",
+    },
+  },
+  "invalid-opcode": {
+    head: triple("an invalid opcode (#UD)"),
+    facts: { cause: "the kernel was loaded with 0f 0b 00 00 00 00 00 00 there: ud2", "no handler": NO_IDT },
+  },
+  "divide-by-zero": {
+    head: triple("a divide error (#DE)"),
+    facts: { instruction: /^at 0xffffffff80000002,/, "no handler": NO_IDT },
+  },
+  "stack-overflow": {
+    head: PAGE_FAULT,
+    facts: {
+      access:
+        "write to 0xffff900000000ff8, in the guard page below the kernel's stack (0xffff900000001000..0xffff900000005000); RSP is 0xffff900000001000: the stack overflowed",
+      cause: "the page is not mapped: the walk ends at level 1",
+    },
+  },
+  "software-interrupt": {
+    head: triple("a general protection fault (#GP)"),
+    facts: { cause: "entry 128 of the interrupt descriptor table cannot be used", "no handler": NO_IDT },
+  },
+  // The limit is 6 * 16 - 1: #UD, which is vector 6, has no entry.
+  "short-idt": {
+    head: triple("an invalid opcode (#UD)"),
+    facts: {
+      "no handler": "the interrupt descriptor table at 0xffffffff80001000 ends before entry 6 (its limit is 0x5f)",
+    },
+  },
+  "idt-without-gate": {
+    head: triple("an invalid opcode (#UD)"),
+    facts: {
+      "no handler":
+        "the processor could not enter a handler through entry 6 of the interrupt descriptor table at 0xffffffff80001000",
+    },
+  },
+  "double-fault": {
+    end: LATE,
+    head: "run[timeout]: The guest had not ended after 1.5 s.",
+    facts: {
+      state: "running",
+      instruction: /^at 0xffffffff8000000f, in program header 0/,
+      "before that": "an invalid opcode (#UD), the last exception that it took, which became a double fault (#DF):",
+      "  instruction": /^at 0xffffffff8000000d, in program header 0/,
+    },
+  },
+  "reset": { head: "run[guest-reset]: The guest reset the machine.", facts: {} },
+  "loop": {
+    end: LATE,
+    head: "run[timeout]: The guest had not ended after 1.5 s.",
+    facts: { state: "running", instruction: /^at 0xffffffff80000000, in program header 0/ },
+  },
+  "halt": {
+    end: LATE,
+    head: "run[timeout]: The guest had not ended after 1.5 s.",
+    facts: {
+      state: "halted with interrupts off, for ever",
+      instruction: /^at 0xffffffff80000002, in program header 0/,
+    },
+  },
+  "own-tables": {
+    head: PAGE_FAULT,
+    facts: {
+      cause: "the page is mapped, but does not permit the write",
+      "page tables": "the guest's own (CR3 is 0x600000), not those that it was started with",
+      "no handler": "the processor could not enter a handler through entry 14 of the interrupt descriptor table at 0x0",
+    },
+  },
+  "unmap-data": {
+    head: PAGE_FAULT,
+    facts: {
+      access: /^read of 0xffffffff80001000, in program header 1/,
+      cause: "the page is not mapped any more: the guest has changed its page tables",
+    },
+  },
+};
+
+for (const name of Object.keys(GUESTS) as GuestName[]) {
+  const { end = DIED, head, facts } = EXPECTED[name];
+  Deno.test(`the report on a guest: ${name}`, async () => {
+    const [first, ...lines] = (await reportOn(name, end)).split("\n\n")[0].trimEnd().split("\n");
+    assertEquals(first, head);
+    const found = Object.fromEntries(lines.map((line) => {
+      const [, label, text] = /^ {2}( {0,2}\S+(?: \S+)*) {2,}(.*)$/.exec(line) ?? [];
+      return [label, text];
+    }));
+    for (const [label, expected] of Object.entries(facts)) {
+      if (typeof expected === "string") assertEquals(found[label], expected, label);
+      else assertMatch(found[label] ?? "", expected, label);
+    }
+    assertEquals("cause" in found, "cause" in facts || name === "idt-without-gate" || name === "short-idt", "cause");
+  });
+}
+
+Deno.test("the registers of a report are those at the exception, not those after the reset", async () => {
+  const report = await reportOn("write-text", DIED);
+  assertMatch(report, /RIP {2}ffffffff8000000a .*CR2 {2}ffffffff80000000 {2}CR3 {2}0000000000200000/);
+  assertMatch(report, /RAX {2}ffffffff80000000/);
+});
+
+Deno.test("a status follows from how a guest ended", () => {
+  assertEquals(statusOf({ kind: "ended", status: 33 }), 0);
+  assertEquals(statusOf({ kind: "ended", status: 65 }), 65);
+  assertEquals(statusOf({ kind: "ended", status: 0 }), 1);
+  assertEquals(statusOf({ kind: "stopped", reason: "guest-reset" }), 3);
+  assertEquals(statusOf({ kind: "stopped", reason: "guest-panic" }), 3);
+  assertEquals(statusOf({ kind: "stopped", reason: "guest-shutdown" }), 1);
+  assertEquals(statusOf(LATE), 124);
+});
+
+/** How QEMU ended, what it said, and what is reported. */
+const ENDS: readonly (readonly [End, string, RegExp])[] = [
+  [{ kind: "ended", status: 33 }, "", /^$/],
+  [
+    { kind: "ended", status: 65 },
+    "",
+    /^run\[ended\]: QEMU ended with status 65: the guest wrote 0x20 to port 0xf4, where 0x10 is success\.\n$/,
+  ],
+  [
+    { kind: "ended", status: 137 },
+    "",
+    /the guest wrote 0x44 to port 0xf4, where 0x10 is success, or signal 9 ended it/,
+  ],
+  [{ kind: "ended", status: 134 }, "", /QEMU ended with status 134: signal 6 ended it\./],
+  [{ kind: "ended", status: 0 }, "", /^run\[ended\]: QEMU ended with status 0\.\n$/],
+  [
+    { kind: "ended", status: 1 },
+    "qemu-system-x86_64: -nonsense: invalid option\n",
+    /^run\[ended\]: QEMU ended with status 1\.\n {2}qemu-system-x86_64: -nonsense: invalid option\n$/,
+  ],
+  [{ kind: "stopped", reason: "guest-shutdown" }, "", /turned the machine off, and did not write 0x10 to port 0xf4/],
+  [{ kind: "stopped", reason: "guest-panic" }, "", /^run\[guest-panic\]: The guest stopped for good\./],
+  [LATE, "", /had not ended after 1\.5 s\.\n {2}state {2}QEMU did not answer\n$/],
+];
+
+for (const [end, said, expected] of ENDS) {
+  Deno.test(`the report on an end: ${JSON.stringify(end)}`, async () => {
+    const log = exceptionLog();
+    log.write(said);
+    assertMatch(runReport(await bootableGuest("loop"), { end, log }, WIDE), expected);
+  });
+}

@@ -1,0 +1,140 @@
+import { assertEquals } from "@std/assert";
+import { addFramebuffer } from "../../../boot/framebuffer.ts";
+import { addIdentityMap } from "../../../boot/identity_map.ts";
+import { addRamdisk } from "../../../boot/ramdisk.ts";
+import { describeAddress } from "../../../cli/qemu/describe_address.ts";
+import { explainPageFault } from "../../../cli/qemu/explain_page_fault.ts";
+import type { Bootable } from "../../../cli/report/bootable.ts";
+import { bootableGuest, DATA, DIRECT_MAP, STACK, TEXT } from "./guests.ts";
+
+const OTHER_CR3 = 0x60_0000n;
+
+/** What is said to be the cause of an access. */
+function causeOf(
+  error: number,
+  address: bigint,
+  bootable: Bootable,
+  cr3 = BigInt(bootable.kernel.level4Frame),
+): string {
+  const registers = new Map([["CR2", address], ["CR3", cr3]]);
+  return new Map(explainPageFault(error, registers, bootable)).get("cause") ?? "";
+}
+
+const CHANGED = "the guest has changed its page tables";
+
+// Intel SDM vol. 3, "Page-Fault Error Code": 1 present, 2 write, 4 user, 8 reserved, 16 fetch, 32 protection key.
+const CAUSES: readonly (readonly [error: number, address: bigint, ours: string, others: string])[] = [
+  [0, 0x1234n, "the page is not mapped: the walk ends at level 2", "the page is not mapped"],
+  [0, TEXT, `the page is not mapped any more: ${CHANGED}`, "the page is not mapped"],
+  [
+    1,
+    0x1234n,
+    `the page is mapped, but does not permit the read: ${CHANGED}`,
+    "the page is mapped, but does not permit the read",
+  ],
+  [
+    3,
+    TEXT,
+    "the page is mapped, but not writable: program header 0 does not ask for PF_W",
+    "the page is mapped, but does not permit the write",
+  ],
+  [
+    3,
+    DATA,
+    `the page is mapped, but does not permit the write: ${CHANGED}`,
+    "the page is mapped, but does not permit the write",
+  ],
+  [
+    0x11,
+    DATA,
+    "the page is mapped, but not executable: program header 1 does not ask for PF_X",
+    "the page is mapped, but does not permit the fetch",
+  ],
+  [
+    0x11,
+    TEXT,
+    `the page is mapped, but does not permit the fetch: ${CHANGED}`,
+    "the page is mapped, but does not permit the fetch",
+  ],
+  [0x11, STACK, "the page is mapped, but not executable", "the page is mapped, but does not permit the fetch"],
+  [
+    5,
+    DATA,
+    "the page is mapped, but not for user mode",
+    "the page is mapped, but does not permit the read in user mode",
+  ],
+  [
+    9,
+    DATA,
+    "a page-table entry on the way has reserved bits set",
+    "a page-table entry on the way has reserved bits set",
+  ],
+  [
+    0x21,
+    DATA,
+    "the page is mapped, but its protection key forbids the access",
+    "the page is mapped, but its protection key forbids the access",
+  ],
+];
+
+for (const [error, address, ours, others] of CAUSES) {
+  Deno.test(`a page fault with error code ${error} at 0x${address.toString(16)} has its cause`, async () => {
+    const bootable = await bootableGuest("execute-data");
+    assertEquals(causeOf(error, address, bootable), ours);
+    assertEquals(causeOf(error, address, bootable, OTHER_CR3), others);
+  });
+}
+
+Deno.test("a read-only page of a writable segment is not blamed on RELRO without the plugin, nor on the header", async () => {
+  const bootable = await bootableGuest("write-relro");
+  const { kernel } = bootable;
+  const without: Bootable = { ...bootable, kernel: { ...kernel, results: {} } };
+  assertEquals(causeOf(3, DATA, without), "the page is mapped, but not writable");
+  kernel.pageTable.updateFlags(TEXT, 1n | 1n << 1n);
+  assertEquals(causeOf(3, TEXT, bootable), `the page is mapped, but does not permit the write: ${CHANGED}`);
+});
+
+Deno.test("the guard page is called overflown only if RSP is there", async () => {
+  const bootable = await bootableGuest("loop");
+  const access = (rsp: bigint): string => {
+    const registers = new Map([["CR2", STACK - 8n], ["RSP", rsp], ["CR3", BigInt(bootable.kernel.level4Frame)]]);
+    return new Map(explainPageFault(2, registers, bootable)).get("access") ?? "";
+  };
+  const where = "write to 0xffff900000000ff8, in the guard page below the kernel's stack " +
+    "(0xffff900000001000..0xffff900000005000)";
+  assertEquals(access(STACK), `${where}; RSP is 0xffff900000001000: the stack overflowed`);
+  assertEquals(access(STACK - 0x100n), `${where}; RSP is 0xffff900000000f00: the stack overflowed`);
+  assertEquals(access(STACK + 0x100n), where);
+});
+
+Deno.test("an address is described by what was put there", async () => {
+  const { kernel, ...rest } = await bootableGuest("loop");
+  const ramdisk = addRamdisk(kernel, { bytes: new Uint8Array(5000) });
+  const framebuffer = addFramebuffer(kernel, { phys: 0xfd00_0000, size: 0x3000 });
+  const identityMap = addIdentityMap(kernel, { size: 2 ** 20 });
+  const bootable: Bootable = { kernel, ...rest, ramdisk, framebuffer, identityMap };
+  const stack = "(0xffff900000001000..0xffff900000005000)";
+  const cases: readonly (readonly [bigint, string])[] = [
+    [STACK, "in the kernel's stack"],
+    [STACK + 0x3fffn, "in the kernel's stack"],
+    [STACK + 0x4000n, `above the kernel's stack ${stack}`],
+    [STACK - 1n, `in the guard page below the kernel's stack ${stack}`],
+    [rest.info.address + 8n, "in the boot information"],
+    [BigInt(rest.entry.entry32), "in the page that leads into the kernel"],
+    [ramdisk.virt + 4999n, "in the ramdisk"],
+    [framebuffer.virt, "in the framebuffer"],
+    [DIRECT_MAP + 0x1234n, "in the map of physical memory, at physical 0x1234"],
+    [0xb_8000n, "in the identity map"],
+    [
+      TEXT - 16n,
+      "in no program header, 16 bytes below program header 0 (LOAD R-X 0xffffffff80000000..0xffffffff80000002)",
+    ],
+    [
+      TEXT + 2n,
+      "in no program header, right after the end of program header 0 (LOAD R-X 0xffffffff80000000..0xffffffff80000002)",
+    ],
+    [0x4000_0000n, "in no program header"],
+    [1n << 47n, "which is not canonical"],
+  ];
+  for (const [address, expected] of cases) assertEquals(describeAddress(address, bootable), expected);
+});
