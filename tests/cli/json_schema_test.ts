@@ -100,7 +100,7 @@ const FAILING: readonly (readonly [readonly string[], string])[] = [
   [["dump", HELLO], "usage"],
   [["nowhere.elf"], "source-failed"],
   [["inspect", "nowhere.elf"], "source-failed"],
-  [[HELLO, "--plugin", "./nowhere.ts"], "source-failed"],
+  [[HELLO, "--plugin", "./nowhere.ts"], "plugin-failed"],
   [[HELLO, "--dump", "/nowhere/memory.bin"], "dump-failed"],
   [["image", HELLO, "-o", "/nowhere/boot.elf"], "image-failed"],
   [["dump", "--core", HELLO, "-o", "/nowhere/core"], "dump-failed"],
