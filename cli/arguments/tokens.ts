@@ -16,7 +16,8 @@ export type Token =
  * Takes arguments apart, without judging them: a flag may be unknown, lack its value, or have one too many.
  *
  * A value follows its flag, as the next argument or after an equals sign. The next argument is not taken for a value if
- * it looks like a flag, unless it looks like a negative number. Short names may be joined; the last of them may have a
+ * it looks like a flag, unless it looks like a negative number; of a flag whose value may be left out, it is only taken if
+ * it is a number. Short names may be joined; the last of them may have a
  * value. What follows "--" are sources.
  *
  * @param args The arguments, without the command's name.
@@ -35,8 +36,8 @@ export function tokens(args: readonly string[], flags: readonly Flag[]): readonl
       return;
     }
     const next = at < end ? args[at] : undefined;
-    const takesNext = attached === undefined && flag.value !== undefined && !flag.optional && next !== undefined &&
-      (flag.verbatim || !/^-[^\d]/.test(next));
+    const takesNext = attached === undefined && flag.value !== undefined && next !== undefined &&
+      (flag.optional ? NUMBER.test(next) : flag.verbatim || !/^-[^\d]/.test(next));
     if (takesNext) at++;
     found.push({ kind: "flag", flag, spelled, value: takesNext ? next : attached });
   };
@@ -60,6 +61,9 @@ export function tokens(args: readonly string[], flags: readonly Flag[]): readonl
   for (const text of args.slice(end + 1)) found.push({ kind: "source", text });
   return found;
 }
+
+/** What is not a file's name next to a flag whose value may be left out. */
+const NUMBER = /^(0x[\da-f_]+|\d[\d_,]*([kmg](ib)?)?)$/i;
 
 function cut(arg: string): { readonly head: string; readonly attached?: string } {
   const equals = arg.indexOf("=");

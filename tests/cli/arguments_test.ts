@@ -146,10 +146,16 @@ for (const [line, message] of UNFIT) {
   });
 }
 
-Deno.test("an address that does not follow --physical-memory= is taken for the source, and the hint says so", () => {
-  const args = ["--physical-memory", "0xffff800000000000", "a.elf"];
-  const { hint } = assertThrows(() => parseArguments(RUN, args), CliError);
-  assertStringIncludes(hint ?? "", "--physical-memory=0xffff800000000000");
+Deno.test("what follows --physical-memory is its value only if it is a number", () => {
+  const address = "0xffff_8000_0000_0000";
+  const given = parseArguments(RUN, ["--physical-memory", address, "a.elf"]);
+  assertEquals([given.source, given.values.get("physical-memory")], ["a.elf", address]);
+  const left = parseArguments(RUN, ["--physical-memory", "a.elf"]);
+  assertEquals([left.source, left.values.get("physical-memory"), [...left.switches]], ["a.elf", undefined, [
+    "physical-memory",
+  ]]);
+  const { hint } = assertThrows(() => parseArguments(RUN, ["--physical-memory", "here", "a.elf"]), CliError);
+  assertStringIncludes(hint ?? "", "--physical-memory=here");
 });
 
 Deno.test("the first argument is a command, or what load is to load", () => {

@@ -1,0 +1,36 @@
+/** What README.md shows of the command line is what it prints. */
+
+import { assertEquals } from "@std/assert";
+
+const ROOT = new URL("../", import.meta.url);
+const README = await Deno.readTextFile(new URL("README.md", ROOT));
+
+/** The output that README shows for a command. */
+function shown(command: string): string {
+  return README.split(`$ ${command}\n`)[1].split("```")[0];
+}
+
+async function kload(args: readonly string[], cwd: URL | string = ROOT): Promise<string> {
+  const command = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "-A", new URL("cli.ts", ROOT).href, ...args],
+    cwd,
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+  });
+  const { stdout, stderr } = await command.output();
+  return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+}
+
+Deno.test("README shows the report of the example kernel", async () => {
+  assertEquals(await kload(["load", "examples/hello/hello.elf"]), shown("kload load examples/hello/hello.elf"));
+});
+
+Deno.test("README shows a refusal", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.copyFile(new URL("tests/fixtures/original/corpus/align-7-ok.elf", ROOT), `${folder}/broken.elf`);
+    assertEquals(await kload(["load", "broken.elf"], folder), shown("kload load broken.elf"));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
