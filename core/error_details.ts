@@ -108,7 +108,7 @@ export interface LoadErrorDetails {
   "memory-too-small": LimitPlace;
   /** The frame allocator handed out a frame that cannot be used; `field` says why. */
   "frame-unusable": ErrorPlace;
-  /** The frame allocator has no more frames. */
+  /** The frame allocator has no more frames; `field` is what they are for, `value` the number of bytes still needed. */
   "frames-exhausted": ErrorPlace;
   /** A page is to be mapped that is mapped already. */
   "page-already-mapped": PagePlace;

@@ -124,9 +124,12 @@ export async function loadKernel<
     const kernel = loadedKernel(outcome.context, diagnostics, resultsOf(outcome, stages, list, handlers));
     return kernel as unknown as LoadedKernel<P, S>; // the types of results are the compiler's alone
   } catch (error) {
-    await intake.close(error).catch(() => {});
+    const refusal = error instanceof LoadError
+      ? amended(error, { diagnostics: Object.freeze([...diagnostics]) })
+      : error;
+    await intake.close(refusal).catch(() => {});
     signal?.throwIfAborted();
-    throw error instanceof LoadError ? amended(error, { diagnostics: Object.freeze([...diagnostics]) }) : error;
+    throw refusal;
   }
 }
 

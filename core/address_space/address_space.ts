@@ -142,10 +142,7 @@ export function openAddressSpace(parts: AddressSpaceParts): AddressSpace {
       if (!Number.isSafeInteger(count) || count < 1) throw new RangeError(`Cannot allocate ${count} frames`);
       const run = frames.allocateRun(count, owner);
       if (run?.size === count * PAGE_SIZE) return run.phys;
-      throw new LoadError("frames-exhausted", {
-        field: `${count} consecutive frames of ${owner}`,
-        value: run?.size ?? 0,
-      });
+      throw new LoadError("frames-exhausted", { field: owner, value: count * PAGE_SIZE });
     },
     reserve: (size, address) => {
       const virt = address ?? space.usedLevel4Entries.getFreeAddress(BigInt(size));

@@ -24,7 +24,7 @@ export const COPIED: bigint = BIT_9;
  */
 export function takeCopyFrame(frames: FrameLedger): number {
   const run = frames.allocateRun(1, "copy");
-  if (!run) throw new LoadError("frames-exhausted", { field: "a copy of a page", value: 0 });
+  if (!run) throw new LoadError("frames-exhausted", { field: "a copy of a page", value: PAGE_SIZE });
   return run.phys;
 }
 

@@ -86,7 +86,7 @@ function makeAddressSpace(context: Prepared, memory: PhysicalMemory, keptBytes: 
   const reserved = settings.frames ? memory.base : kernelOffset;
   const frames = frameLedger(allocator, memory, taken, fresh && !settings.frames, reserved);
   const root = level4Frame ?? frames.allocateRun(1, "table")?.phys;
-  if (root === undefined) throw new LoadError("frames-exhausted", { field: "the level-4 table", value: 0 });
+  if (root === undefined) throw new LoadError("frames-exhausted", { field: "the level-4 table", value: PAGE_SIZE });
   if (level4Frame === undefined) taken.push({ start: root, end: root + PAGE_SIZE, what: "the level-4 table" });
   return openAddressSpace({
     memory,

@@ -106,19 +106,29 @@ Deno.test("readVirtual() refuses what is out of bounds", async (t) => {
   pageTable.mapTo(0xffff_ffff_ffff_f000n, 0x50_0000, P);
   pageTable.mapTo(0x1000n, 0x3f_f000, P, { size: 2 * PAGE });
   pageTable.mapTo(0x3000n, 0xbf_f000, P, { size: 2 * PAGE });
+  const hole = "address-not-canonical";
   const cases = [
-    { what: "an address that is not canonical", virt: 0x8000_0000_0000n, length: 1 },
-    { what: "a range into the hole", virt: 0x7fff_ffff_ffffn, length: 2 },
-    { what: "a range past the top", virt: 0xffff_ffff_ffff_ffffn, length: 2 },
-    { what: "a negative length", virt: 0x1000n, length: -1 },
-    { what: "half a byte", virt: 0x1000n, length: 0.5 },
-    { what: "a length above 2^53", virt: 0x1000n, length: 2 ** 60 },
-    { what: "a frame below memory", virt: 0x1000n, length: 1 },
-    { what: "a frame behind memory", virt: 0x3000n, length: PAGE + 1 },
+    { what: "an address that is not canonical", virt: 0x8000_0000_0000n, length: 1, code: hole, at: 0x8000_0000_0000n },
+    { what: "an address below 0", virt: -1n, length: 1, code: hole, at: -1n },
+    { what: "a range into the hole", virt: 0x7fff_ffff_ffffn, length: 2, code: hole, at: 0x8000_0000_0000n },
+    { what: "a range across the hole", virt: 1n, length: 2 ** 53 - 1, code: hole, at: 0x1f_ffff_ffff_ffffn },
+    { what: "a range past the top", virt: 2n ** 64n - 1n, length: 2, code: "address-overflow", at: 2n ** 64n },
+    { what: "a frame below memory", virt: 0x1000n, length: 1, code: "frame-out-of-memory", at: 0x1000n },
+    { what: "a frame after memory", virt: 0x3000n, length: PAGE + 1, code: "frame-out-of-memory", at: 0x4000n },
   ];
-  for (const { what, virt, length } of cases) {
-    await t.step(what, () => void assertThrows(() => void read(virt, length), RangeError));
+  for (const { what, virt, length, code, at } of cases) {
+    await t.step(what, () => {
+      const error: LoadError = assertThrows(() => void read(virt, length), LoadError);
+      assertEquals<unknown>([error.code, error.detail.value], [code, at]);
+    });
   }
+  for (const length of [-1, 0.5, NaN, 2 ** 60]) {
+    await t.step(`a length of ${length}`, () => void assertThrows(() => void read(0x1000n, length), RangeError));
+  }
+  await t.step(
+    "an address that is not a bigint",
+    () => void assertThrows(() => void read(0x1000 as never, 1), TypeError),
+  );
 });
 
 Deno.test("readVirtual() reads any range as byte by byte through translate()", () => {
