@@ -14,14 +14,13 @@ import type { PhysicalMemory } from "../memory/physical_memory.ts";
 import type { FreshRun } from "../paging/map_run.ts";
 import type { MapOptions, Mapper, PageTables } from "../paging/mapper.ts";
 import type { UsedLevel4Entries } from "../paging/used_level4_entries.ts";
-import type { Rules } from "../rules.ts";
 import { segmentOfPage } from "./segment_of_page.ts";
 import { unshare } from "./unshare.ts";
 import { readVirtual, writeVirtual } from "./virtual_memory.ts";
 
 /**
- * Everything that a load works on. Addresses are canonical; every function refuses ranges in a level-4 entry that points
- * to the level-4 table itself with a `LoadError` "range-recursive".
+ * Everything that a load works on. Addresses are canonical. No function but `read` accepts a range in a level-4 entry
+ * that points to the level-4 table itself: they throw a `LoadError` "range-recursive".
  */
 export interface AddressSpace {
   /** The physical memory. */
@@ -43,13 +42,13 @@ export interface AddressSpace {
   readonly allocateFrames: (count: number, owner: FrameOwner) => number;
   /**
    * Finds `size` bytes of free addresses, or takes those from `address` on, and marks their level-4 entries as used.
-   * Throws a `LoadError` "level4-exhausted", and a `RangeError` if `address` is not a canonical multiple of 4096 or the
-   * range leaves its half of the address space.
+   * Throws a `LoadError` "level4-exhausted", and a `RangeError` if `size` is not a whole number above 0, `address` is not
+   * a canonical multiple of 4096, or the range leaves its half of the address space.
    */
   readonly reserve: (size: number, address?: bigint) => bigint;
   /**
    * Maps pages as {@linkcode Mapper.mapTo} does. If a page is mapped already, the error says what was to be mapped, and
-   * which program header is in the way.
+   * which program header is in the way, if one is.
    */
   readonly map: (virt: bigint, phys: number, flags: bigint, options?: MapOptions & Described) => void;
   /**
@@ -106,8 +105,8 @@ export interface AddressSpaceParts {
   readonly given: readonly FrameRun[];
   /** The segments, for errors. */
   readonly segments: readonly Segment[];
-  /** How a page is known to have a frame of its own. */
-  readonly ownership: Rules["ownership"];
+  /** Whether pages with frames of their own are known by marks; else by where their frames lie. */
+  readonly isMarking: () => boolean;
   /** Finds the level-4 entries that the kernel uses; called once, when they are first asked for. */
   readonly findUsedEntries: () => UsedLevel4Entries;
 }
@@ -121,11 +120,11 @@ export interface AddressSpaceParts {
 export function openAddressSpace(parts: AddressSpaceParts): AddressSpace {
   const { memory, frames, pageTable, file, given, segments, findUsedEntries } = parts;
   let used: UsedLevel4Entries | undefined;
-  const named = <T>(what: string | undefined, map: () => T): T => {
+  const named = <T>(what: string, map: () => T): T => {
     try {
       return map();
     } catch (error) {
-      if (what === undefined || !(error instanceof LoadError) || error.code !== "page-already-mapped") throw error;
+      if (!(error instanceof LoadError) || error.code !== "page-already-mapped") throw error;
       throw amended(error, { detail: { field: what, ...segmentOfPage(error.detail.value as bigint, segments) } });
     }
   };
@@ -145,17 +144,20 @@ export function openAddressSpace(parts: AddressSpaceParts): AddressSpace {
       throw new LoadError("frames-exhausted", { field: owner, value: count * PAGE_SIZE });
     },
     reserve: (size, address) => {
-      const virt = address ?? space.usedLevel4Entries.getFreeAddress(BigInt(size));
-      if (address !== undefined) checkReserved(address, size);
-      const low = low48(virt);
-      pageTable.refuseRecursive(virt, size);
-      space.usedLevel4Entries.mark(level4Index(low), level4Index(low + size - 1));
-      return virt;
+      if (!Number.isSafeInteger(size) || size < 1) throw new RangeError(`Cannot reserve ${size} bytes`);
+      const { usedLevel4Entries } = space;
+      for (const index of pageTable.recursiveEntries()) usedLevel4Entries.mark(index, index);
+      if (address === undefined) return usedLevel4Entries.getFreeAddress(BigInt(size));
+      checkReserved(address, size);
+      pageTable.refuseRecursive(address, size);
+      const low = low48(address);
+      usedLevel4Entries.mark(level4Index(low), level4Index(low + size - 1));
+      return address;
     },
-    map: (virt, phys, flags, { what, ...options } = {}) => {
+    map: (virt, phys, flags, { what = "page", ...options } = {}) => {
       named(what, () => pageTable.mapTo(virt, phys, flags, options));
     },
-    mapFresh: (virt, size, flags, owner, { what } = {}) => {
+    mapFresh: (virt, size, flags, owner, { what = "page" } = {}) => {
       return named(what, () => pageTable.mapFresh(virt, size, flags, owner));
     },
     unshare: (virt) => unshare(virt, parts),

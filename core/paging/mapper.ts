@@ -25,7 +25,9 @@ import {
 } from "./entry.ts";
 import { type Leaf, leaves, listTables, type Mapping, mappings, readLeaf, type Table } from "./listing.ts";
 import { type FreshRun, type LeafLevel, mapFresh, mapRun, type Range, writeRun } from "./map_run.ts";
-import { openTables, refuseRecursive, type Tables, type WalkEnd, walkToEnd } from "./tables.ts";
+import { isRecursive, openTables, refuseRecursive, type Tables, type WalkEnd, walkToEnd } from "./tables.ts";
+
+const ENTRY_INDICES: readonly number[] = Array.from({ length: TABLE_ENTRIES }, (_, index) => index);
 
 /** What {@linkcode Mapper.translate} finds: the physical address, or the level where the walk ended. */
 export type Translation =
@@ -108,6 +110,8 @@ export interface PageTables extends Mapper {
    * the tables that its page needs. Throws like `mapTo`, but pages before the failing one stay mapped.
    */
   readonly mapFresh: (virt: bigint, size: number, flags: bigint, owner: FrameOwner) => readonly FreshRun[];
+  /** Indices of the level-4 entries that point to the level-4 table itself, ascending. */
+  readonly recursiveEntries: () => readonly number[];
   /** Throws a `LoadError` "range-recursive" if a level-4 entry of the range points to the level-4 table itself. */
   readonly refuseRecursive: (virt: bigint, size: number) => void;
 }
@@ -151,6 +155,7 @@ export function createMapper({ memory, level4Frame, frames, parentFlags }: Mappe
       refuseRecursive(tables, range.low, range.size);
       return mapFresh(tables, frames, range, leaf, parentsOf(leaf), owner);
     },
+    recursiveEntries: () => ENTRY_INDICES.filter((index) => isRecursive(tables, index)),
     refuseRecursive: (virt, size) => refuseRecursive(tables, low48(virtAddr(virt)), size),
     unmap: (virt) => {
       const end = findLeaf(tables, virt);

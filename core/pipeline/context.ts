@@ -102,6 +102,8 @@ export interface Loading {
    * "segment-out-of-file" if the source ends before.
    */
   readonly fileBytes: (phdr: ProgramHeader) => Promise<Uint8Array>;
+  /** v0.11 of the original: clears the marks on copied pages; from then on, pages are known by their frames. */
+  readonly endMarks: () => void;
 }
 
 /** A template for thread-local storage: what each thread's block starts with. */

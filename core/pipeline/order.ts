@@ -51,7 +51,7 @@ export type Loads<S extends readonly unknown[]> = number extends S["length"] ? u
   : "the pipeline loads nothing: it has no segment stage";
 
 const BASE: readonly (keyof Base)[] = ["rules", "settings", "intake", "report", "claimOn", "takes"];
-const LOADING: readonly (keyof Loading)[] = ["addressSpace", "keptBytes", "fileBytes"];
+const LOADING: readonly (keyof Loading)[] = ["addressSpace", "keptBytes", "fileBytes", "endMarks"];
 
 /**
  * Checks that every stage finds what it needs, as the compiler does for a list whose stages it knows.

@@ -4,8 +4,9 @@
  * @module
  */
 
-import { type AddressSpace, openAddressSpace } from "../address_space/address_space.ts";
+import { openAddressSpace } from "../address_space/address_space.ts";
 import { level4Usage } from "../address_space/level4_usage.ts";
+import { clearMarks } from "../address_space/unshare.ts";
 import type { ProgramHeader } from "../elf/program_header.ts";
 import { LoadError } from "../errors.ts";
 import { alignUp, hexAddr, PAGE_SIZE, PHYSICAL_END } from "../memory/addresses.ts";
@@ -39,7 +40,7 @@ export async function prepareMemory(context: Prepared): Promise<Loading> {
   intake.place(memory, kernelOffset, keptBytes);
   if (rules.readsWholeFile) await intake.require(keptBytes);
   if (!fresh) memory.bytes(kernelOffset + keptBytes, fileEnd - kernelOffset - keptBytes).fill(0);
-  const addressSpace = makeAddressSpace(context, memory, keptBytes, fresh);
+  const space = makeAddressSpace(context, memory, keptBytes, fresh);
 
   const fileBytes = async (phdr: ProgramHeader): Promise<Uint8Array> => {
     if (phdr.p_filesz === 0n) return new Uint8Array();
@@ -54,7 +55,7 @@ export async function prepareMemory(context: Prepared): Promise<Loading> {
     }
     return memory.bytes(kernelOffset + Number(phdr.p_offset), Number(phdr.p_filesz));
   };
-  return { addressSpace, keptBytes, fileBytes };
+  return { ...space, keptBytes, fileBytes };
 }
 
 /** The end of what the headers took to read and of what the segments are loaded from. */
@@ -68,7 +69,12 @@ function lastNeededByte({ segments, settings, intake, keepUntil = 0 }: Prepared)
 }
 
 /** Frames and page tables in the memory; the file's bytes and a level-4 table of the caller's are taken already. */
-function makeAddressSpace(context: Prepared, memory: PhysicalMemory, keptBytes: number, fresh: boolean): AddressSpace {
+function makeAddressSpace(
+  context: Prepared,
+  memory: PhysicalMemory,
+  keptBytes: number,
+  fresh: boolean,
+): Pick<Loading, "addressSpace" | "endMarks"> {
   const { rules, settings, segments, virtualAddressOffset, placement } = context;
   const { kernelOffset, level4Frame, kernelBase } = settings;
   const fileEnd = kernelOffset + alignUp(keptBytes);
@@ -88,19 +94,26 @@ function makeAddressSpace(context: Prepared, memory: PhysicalMemory, keptBytes: 
   const root = level4Frame ?? frames.allocateRun(1, "table")?.phys;
   if (root === undefined) throw new LoadError("frames-exhausted", { field: "the level-4 table", value: PAGE_SIZE });
   if (level4Frame === undefined) taken.push({ start: root, end: root + PAGE_SIZE, what: "the level-4 table" });
-  return openAddressSpace({
+  const pageTable = createMapper({ memory, level4Frame: root, frames, parentFlags: rules.parentFlags });
+  let isMarking = rules.ownership === "mark";
+  const addressSpace = openAddressSpace({
     memory,
     frames,
-    pageTable: createMapper({ memory, level4Frame: root, frames, parentFlags: rules.parentFlags }),
+    pageTable,
     file: { phys: kernelOffset, size: keptBytes },
     given,
     segments,
-    ownership: rules.ownership,
+    isMarking: () => isMarking,
     findUsedEntries: () => {
       const chosenEntries = placement?.level4Entries;
       return level4Usage(rules.level4Usage, { segments, virtualAddressOffset, kernelBase, chosenEntries });
     },
   });
+  const endMarks = (): void => {
+    if (isMarking) clearMarks(pageTable, segments);
+    isMarking = false;
+  };
+  return { addressSpace, endMarks };
 }
 
 function makeMemory(context: Prepared, fileEnd: number): PhysicalMemory {

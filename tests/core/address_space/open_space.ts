@@ -29,5 +29,14 @@ export function openSpace(
   const frames = frameLedger(allocator, memory, [], false);
   const pageTable = createMapper({ memory, level4Frame, frames, parentFlags: "writable" });
   const findUsedEntries = () => usedLevel4Entries([0, ...used]);
-  return openAddressSpace({ memory, frames, pageTable, file, given, segments, ownership: "frame", findUsedEntries });
+  return openAddressSpace({
+    memory,
+    frames,
+    pageTable,
+    file,
+    given,
+    segments,
+    isMarking: () => false,
+    findUsedEntries,
+  });
 }
