@@ -10,9 +10,8 @@ import type { Segment } from "../core/elf/program_header.ts";
 import { LoadError } from "../core/errors.ts";
 import type { Plugin } from "../core/plugin/plugin.ts";
 import type { PluginContext } from "../core/plugin/plugin_context.ts";
-import type { Placed, TakesFor } from "../core/pipeline/context.ts";
+import type { TakesFor } from "../core/pipeline/context.ts";
 import { unshareDemand } from "../core/pipeline/frame_demand.ts";
-import type { ImageStage, Reads } from "../core/pipeline/stage.ts";
 import { applyRela } from "./relocate/apply_rela.ts";
 import { applyRelr } from "./relocate/apply_relr.ts";
 import { type DynamicTable, readDynamicTable } from "./relocate/dynamic_table.ts";
@@ -36,17 +35,8 @@ export interface RelocateOptions {
   readonly seed?: bigint;
 }
 
-/** The plugin relocate; what its stage chose stands in the results under "place". */
-export type RelocatePlugin = Plugin<
-  "relocate",
-  Relocations,
-  readonly [
-    {
-      readonly before: "sanity-check";
-      readonly stage: ImageStage<"place", Reads<"rules" | "settings" | "fileHeader" | "programHeaders">, Placed>;
-    },
-  ]
->;
+/** The plugin relocate. */
+export type RelocatePlugin = Plugin<"relocate", Relocations>;
 
 /**
  * Makes the plugin relocate.

@@ -8,9 +8,10 @@
  * @module
  */
 
+import type { ImageStage } from "../core/pipeline/stage.ts";
 import type { Plugin } from "../core/plugin/plugin.ts";
-import { type Choice, type FindStage, findStage } from "./sections/find_stage.ts";
-import { type MappedSection, type MapStage, mapStage, type SectionPages, type Sections } from "./sections/map_stage.ts";
+import { type Choice, findStage } from "./sections/find_stage.ts";
+import { type MappedSection, mapStage, type SectionPages, type Sections } from "./sections/map_stage.ts";
 import type { SectionHeader } from "./sections/section_header.ts";
 
 export type { MappedSection, SectionHeader, SectionPages, Sections };
@@ -29,8 +30,8 @@ export type SectionsPlugin = Plugin<
   "sections",
   never,
   readonly [
-    { readonly after: "sanity-check"; readonly stage: FindStage },
-    { readonly after: "l4-usage"; readonly stage: MapStage },
+    { readonly after: "sanity-check"; readonly stage: ImageStage<"find-sections", never, unknown> },
+    { readonly after: "l4-usage"; readonly stage: ImageStage<"sections", never, Sections> },
   ]
 >;
 

@@ -31,8 +31,13 @@ export interface AddressSpace {
   readonly pageTable: Mapper;
   /** The level-4 entries in use: what the kernel uses, and what was reserved next to it. */
   readonly usedLevel4Entries: UsedLevel4Entries;
-  /** Where the file's bytes lie: physical address of the first, and the number that is kept. */
-  readonly file: FileRange;
+  /** Where the file's bytes lie. */
+  readonly file: {
+    /** Physical address of the first, a multiple of 4096. */
+    readonly phys: number;
+    /** Number of bytes that are kept. */
+    readonly size: number;
+  };
   /** Every frame in use as runs by owner: the file's bytes, page tables, copies, bss and what was added. */
   readonly frameRuns: () => readonly FrameRun[];
   /**
@@ -47,10 +52,15 @@ export interface AddressSpace {
    */
   readonly reserve: (size: number, address?: bigint) => bigint;
   /**
-   * Maps pages as {@linkcode Mapper.mapTo} does. If a page is mapped already, the error says what was to be mapped, and
-   * which program header is in the way, if one is.
+   * Maps pages as {@linkcode Mapper.mapTo} does. If a page is mapped already, the error says what was to be mapped
+   * (`what`, such as "the kernel stack's page"; "page" if left out), and which program header is in the way, if one is.
    */
-  readonly map: (virt: bigint, phys: number, flags: bigint, options?: MapOptions & Described) => void;
+  readonly map: (
+    virt: bigint,
+    phys: number,
+    flags: bigint,
+    options?: MapOptions & { readonly what?: string },
+  ) => void;
   /**
    * Maps `size` bytes of pages onto zeroed frames of `owner` and returns the runs of frames; each frame is taken before
    * the tables that its page needs. Throws like `map`, and "frames-exhausted"; pages before the failing one stay mapped.
@@ -60,7 +70,7 @@ export interface AddressSpace {
     size: number,
     flags: bigint,
     owner: FrameOwner,
-    options?: Described,
+    options?: { readonly what?: string },
   ) => readonly FreshRun[];
   /**
    * Gives the page at an address a frame of its own, unless it has one, and returns the physical address of the byte at
@@ -77,19 +87,8 @@ export interface AddressSpace {
   readonly write: (virt: bigint, bytes: Uint8Array) => void;
 }
 
-/** What is mapped, for errors. */
-export interface Described {
-  /** Such as "the kernel stack's page"; "page" if left out. */
-  readonly what?: string;
-}
-
 /** Where the file's bytes lie. */
-export interface FileRange {
-  /** Physical address of the file's first byte, a multiple of 4096. */
-  readonly phys: number;
-  /** Number of bytes of the file that are kept. */
-  readonly size: number;
-}
+export type FileRange = AddressSpace["file"];
 
 /** What an address space is made of. */
 export interface AddressSpaceParts {

@@ -5,7 +5,7 @@
  */
 
 import type { ProgramHeader, Segment } from "../elf/program_header.ts";
-import type { PagePlace } from "../error_details.ts";
+import type { LoadErrorDetails } from "../error_details.ts";
 import { amended, type LoadError } from "../errors.ts";
 import { canonical, low48, pageStart } from "../memory/addresses.ts";
 
@@ -21,7 +21,7 @@ export function segmentOfPage(
   page: bigint,
   segments: readonly Segment[],
   index?: number,
-): Partial<Pick<PagePlace, "otherIndex" | "otherRange">> {
+): Pick<LoadErrorDetails["page-already-mapped"], "otherIndex" | "otherRange"> {
   const low = low48(page);
   for (const { load, index: otherIndex } of segments) {
     if (!load || otherIndex === index) continue;

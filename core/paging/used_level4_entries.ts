@@ -46,7 +46,7 @@ const HALF = LOW48_HIGHER_HALF / LEVEL_SPAN[4];
  *
  * @example
  * ```ts
- * import { usedLevel4Entries } from "@kload/kload";
+ * import { usedLevel4Entries } from "@kload/kload/paging";
  * import { assertEquals } from "@std/assert";
  *
  * const used = usedLevel4Entries([0, 511]);

@@ -34,7 +34,7 @@ export async function prepareMemory(context: Prepared): Promise<Loading> {
   const { kernelOffset } = settings;
   const keptBytes = rules.readsWholeFile ? await intake.length() : lastNeededByte(context);
   const fileEnd = kernelOffset + alignUp(keptBytes);
-  const memory = makeMemory(context, fileEnd);
+  const memory = makeMemory(context, keptBytes);
   // What a load left behind is the caller's memory in the next one, and no longer all zero.
   const fresh = memory.fresh && !settings.memory;
   intake.place(memory, kernelOffset, keptBytes);
@@ -116,11 +116,12 @@ function makeAddressSpace(
   return { addressSpace, endMarks };
 }
 
-function makeMemory(context: Prepared, fileEnd: number): PhysicalMemory {
+function makeMemory(context: Prepared, keptBytes: number): PhysicalMemory {
   const { settings, segments } = context;
+  const fileEnd = settings.kernelOffset + alignUp(keptBytes);
   const { base, maxMemory } = settings;
   const given = settings.memory?.size ?? settings.size;
-  if (given === undefined) return ownMemory(context, fileEnd);
+  if (given === undefined) return ownMemory(context, keptBytes, fileEnd);
   const end = base + given;
   for (const { load, index } of segments) {
     if (!load || load.memSize - load.fileSize <= given) continue;
@@ -133,7 +134,7 @@ function makeMemory(context: Prepared, fileEnd: number): PhysicalMemory {
 }
 
 /** As much as the segments need, and what plugins, stages and what follows may take, as far as `maxMemory` allows. */
-function ownMemory(context: Prepared, fileEnd: number): PhysicalMemory {
+function ownMemory(context: Prepared, keptBytes: number, fileEnd: number): PhysicalMemory {
   const { rules, settings, segments, fileHeader, takes } = context;
   const { base, maxMemory, level4Frame, reserve } = settings;
   for (const { load, index } of segments) if (load) limit(load.memSize, "p_memsz", settings, index);
@@ -147,7 +148,8 @@ function ownMemory(context: Prepared, fileEnd: number): PhysicalMemory {
       limit: PHYSICAL_END,
     });
   }
-  const rest = alignUp(takes({ rules, fileHeader, segments })) + alignUp(reserve);
+  const rest = alignUp(takes({ rules, fileHeader, segments, keptBytes })) +
+    alignUp(reserve);
   return allocate(base, Math.min(end - base + rest, maxMemory, PHYSICAL_END - base), maxMemory);
 }
 

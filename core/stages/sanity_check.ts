@@ -11,7 +11,7 @@ import { LoadError } from "../errors.ts";
 import { canonical, hexAddr, isCanonical, isPowerOfTwo, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
 import { signExtendBit47 } from "../memory/sign_extend.ts";
 import type { Report } from "../diagnostics.ts";
-import type { Checked, FilePages } from "../pipeline/context.ts";
+import type { FilePages } from "../pipeline/context.ts";
 import { type ImageStage, imageStage, type NeedsOf, type Reads } from "../pipeline/stage.ts";
 import { loadDiagnostic } from "./load_diagnostics.ts";
 import { ADDRESS_RULES } from "./sanity_check/address_ranges.ts";
@@ -24,7 +24,7 @@ export const sanityCheck: ImageStage<
   Reads<
     "rules" | "settings" | "intake" | "report" | "claimOn" | "fileHeader" | "programHeaders" | "placement?"
   >,
-  Checked
+  Reads<"segments" | "virtualAddressOffset" | "signedOffset" | "entryPoint" | "sharedPages" | "unsharedPages">
 > = imageStage(
   "sanity-check",
   {

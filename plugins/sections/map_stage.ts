@@ -4,8 +4,8 @@
  * @module
  */
 
-import { alignUp, pageStart } from "../../core/memory/addresses.ts";
-import { NO_EXECUTE, PRESENT } from "../../core/paging/entry.ts";
+import { alignUp, PAGE_SIZE, pageStart } from "../../core/memory/addresses.ts";
+import { LEVEL_SPAN, NO_EXECUTE, PRESENT } from "../../core/paging/entry.ts";
 import { type ImageStage, imageStage, type Reads } from "../../core/pipeline/stage.ts";
 import type { Chosen, FindStage } from "./find_stage.ts";
 import type { SectionHeader } from "./section_header.ts";
@@ -87,9 +87,18 @@ function mapChosen({ settings, addressSpace, chosenSections }: Reads<"settings" 
 export function mapStage(find: FindStage): MapStage {
   return imageStage(
     "sections",
-    { needs: ["settings", "addressSpace", find], adds: ["mappedSections", "sectionPages", "neighbourBytes"] },
+    {
+      needs: ["settings", "addressSpace", find],
+      adds: ["mappedSections", "sectionPages", "neighbourBytes"],
+      takes: ({ keptBytes }) => tableBytes(keptBytes),
+    },
     mapChosen,
   ) as MapStage;
+}
+
+/** The page tables for pages that keep their distances in the file: no more than the whole file would need. */
+function tableBytes(keptBytes: number): number {
+  return PAGE_SIZE * ([2, 3, 4] as const).reduce((sum, level) => sum + Math.ceil(keptBytes / LEVEL_SPAN[level]), 0);
 }
 
 function rangeOf({ sh_offset, sh_size }: SectionHeader): Range {
