@@ -79,7 +79,8 @@ export class LoadError<C extends ErrorCode = ErrorCode> extends Error {
    * @returns True if it has the name, a code and a detail.
    */
   static override [Symbol.hasInstance](value: unknown): boolean {
-    if (typeof value !== "object" || value === null) return false;
+    if (Function.prototype[Symbol.hasInstance].call(this, value)) return true;
+    if (this !== LoadError || typeof value !== "object" || value === null) return false;
     const { name, code, detail } = value as Partial<LoadError>;
     return name === "LoadError" && typeof code === "string" && typeof detail === "object";
   }

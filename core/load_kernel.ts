@@ -54,7 +54,7 @@ export interface LoadOptions<P extends readonly PluginEntry[] = [], S extends re
   readonly pipeline?:
     & Pipeline<S>
     & (number extends S["length"] ? unknown
-      : Grown<S> extends { readonly addressSpace: AddressSpace } ? unknown
+      : Grown<S> extends string | { readonly addressSpace: AddressSpace } ? unknown
       : "the pipeline loads nothing: it has no segment stage");
   /** Ends the load: it rejects with the signal's reason. */
   readonly signal?: AbortSignal;
@@ -145,7 +145,7 @@ export async function loadKernel<
 
 function checkRules(name: unknown = "default"): RuleSetName {
   if (typeof name === "string" && Object.hasOwn(RULES, name)) return name as RuleSetName;
-  throw new TypeError(`Cannot use "${name}" as rules: they are one of ${Object.keys(RULES).join(", ")}`);
+  throw wrongKind("rules", name, `they are one of ${Object.keys(RULES).join(", ")}`);
 }
 
 function stagesOf(pipeline: { readonly stages: readonly Stage[] }): readonly Stage[] {

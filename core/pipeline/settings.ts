@@ -71,6 +71,7 @@ export function outOfBounds(option: string, value: unknown, why: string): RangeE
 function describe(value: unknown): string {
   if (typeof value === "bigint" || Number.isInteger(value)) return hexAddr(value as number | bigint);
   if (typeof value === "object" && value !== null) return "an object";
+  if (typeof value === "string") return JSON.stringify(value);
   return typeof value === "function" ? "a function" : String(value);
 }
 

@@ -79,3 +79,18 @@ Deno.test("frameDemand() of nothing is the level-4 table", () => {
   const checked = { segments: [], sharedPages: new Set<number>(), unsharedPages: new Map() };
   assertEquals(frameDemand(RULES.default, checked), 1);
 });
+
+Deno.test("unshareDemand() is the pages of the file parts, and those of the bss too if pages are known by marks", async () => {
+  const file = buildElf({
+    segments: [
+      { p_vaddr: 0x40_0800n, offset: 0x1800, filesz: 0x1000, p_memsz: 0x4000n }, // 2 pages of the file, 5 in all
+      { p_vaddr: 0x50_0000n, offset: 0x3000, filesz: 0, p_memsz: 0x2001n }, // 3 pages
+      { p_vaddr: 0x60_0000n, offset: 0x4000, filesz: 0x1000 }, // 1 page
+      { p_type: 4, p_vaddr: 0n, offset: 0x4000, filesz: 0x1000, p_align: 4n }, // PT_NOTE: not loaded
+    ],
+    length: 0x6000,
+  });
+  const { context: { segments } } = await checkHeaders(file);
+  assertEquals(unshareDemand({ ownership: "frame" }, segments), 3 * PAGE);
+  assertEquals(unshareDemand({ ownership: "mark" }, segments), 9 * PAGE);
+});
