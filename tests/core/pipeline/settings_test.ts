@@ -112,7 +112,7 @@ for (
     ],
     ["a promise as options", Promise.resolve({}), "a promise as options: await it first"],
     ["null as options", null, "null as options: pass an object with some of rules, memory"],
-    ["a path as options", "kernel.elf", "kernel.elf as options: pass an object with some of rules"],
+    ["a path as options", "kernel.elf", '"kernel.elf" as options: pass an object with some of rules'],
     ["a function as options", () => ({}), "a function as options: pass an object with some of rules"],
   ] as const
 ) {
