@@ -19,27 +19,23 @@ export type OneLacking<Have, Needs> = AllOf<
 > extends () => infer Name ? Name & string : never;
 
 /**
- * The context at the end of a list of stages; a sentence that says what is wrong if they are not in order. A segment
- * stage finds what the loop over the program headers provides, once they are checked.
+ * The name of something that a stage needs and does not find; never if there is none. A segment stage finds what the loop
+ * over the program headers provides, once they are checked.
  */
-export type Grown<
-  S extends readonly unknown[],
-  Have = Pick<Context, "rules" | "settings" | "intake" | "report" | "claimOn" | "takes">,
-> = S extends readonly [infer First extends Stage, ...infer Rest extends readonly unknown[]]
-  ? (First extends { readonly segment: unknown }
-    ? Have extends Pick<Context, "segments">
-      ? OneLacking<Have & Pick<Context, "addressSpace" | "keptBytes" | "fileBytes" | "endMarks">, NeedsOf<First>>
-    : "segments"
-    : OneLacking<Have, NeedsOf<First>>) extends infer Name extends string ? [Name] extends [never] ? Grown<
-        Rest,
-        & Have
-        & AddsOf<First>
-        & (First extends { readonly segment: unknown }
-          ? Pick<Context, "addressSpace" | "keptBytes" | "fileBytes" | "endMarks">
-          : unknown)
-      >
-    : `stage "${First["name"]}" needs "${Name}", which no stage before it adds`
-  : never
+export type Missing<T, Have> = T extends { readonly segment: unknown }
+  ? Have extends Pick<Context, "segments"> ? OneLacking<Have & Loading, NeedsOf<T>> : "segments"
+  : OneLacking<Have, NeedsOf<T>>;
+
+/** The context at the end of a list of stages; a sentence that says what is wrong if they are not in order. */
+export type Grown<S extends readonly unknown[], Have = Base> = S extends
+  readonly [infer First extends Stage, ...infer Rest extends readonly unknown[]]
+  ? [Missing<First, Have>] extends [never] ? Grown<
+      Rest,
+      & Have
+      & ([AddsOf<First>] extends [never] ? unknown : AddsOf<First>)
+      & (First extends { readonly segment: unknown } ? Loading : unknown)
+    >
+  : `stage "${First["name"]}" needs "${Missing<First, Have>}", which no stage before it adds`
   : Have;
 
 /** `T` itself if the stages are in order or not known; else a sentence that says what is wrong, which no value has. */

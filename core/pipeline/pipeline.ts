@@ -27,7 +27,7 @@ export type Put<
  * what it needs, in the compiler with a sentence that says so and with a `TypeError`, as they do if there is no stage of
  * the given name.
  */
-export interface Pipeline<S extends readonly Stage[] = readonly Stage[]> {
+export interface Pipeline<out S extends readonly Stage[] = readonly Stage[]> {
   /** The stages, in order. */
   readonly stages: S;
   /** Puts a stage before the named one. */
@@ -68,7 +68,7 @@ export interface Pipeline<S extends readonly Stage[] = readonly Stage[]> {
  * @throws {TypeError} If a stage is malformed or named twice, or needs what no stage before it adds.
  */
 export function pipeline<const S extends readonly Stage[]>(
-  ...stages: {
+  ...stages: number extends S["length"] ? S : {
     readonly [I in keyof S]: Grown<S> extends `stage "${S[I]["name"]}" needs ${string}` ? Grown<S> : S[I];
   }
 ): Pipeline<S> {

@@ -41,8 +41,8 @@ export {
   type Stage,
   type StageShape,
 } from "../pipeline/stage.ts";
-export type { Grown, IfInOrder, OneLacking } from "../pipeline/order.ts";
-export type { Context, TakesFor } from "../pipeline/context.ts";
+export type { Grown, IfInOrder, Missing, OneLacking } from "../pipeline/order.ts";
+export type { Base, Context, Loading, TakesFor } from "../pipeline/context.ts";
 export type { LoadSettings } from "../pipeline/settings.ts";
 export type { Rules } from "../rules.ts";
 export type { Intake } from "../intake/intake.ts";

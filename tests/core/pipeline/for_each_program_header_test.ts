@@ -20,8 +20,11 @@ const SEGMENTS: readonly SegmentSpec[] = [
 const FILE = buildElf({ segments: SEGMENTS, length: 0x3200 });
 
 /** A segment stage that adds nothing. */
-function recorder<const Name extends string>(name: Name, record: (index: number, context: Loading) => void) {
-  return segmentStage(name, { needs: ["addressSpace", "keptBytes", "fileBytes"] }, ({ index }, context) => {
+function recorder<const Name extends string>(
+  name: Name,
+  record: (index: number, context: Pick<Loading, "addressSpace">) => void,
+) {
+  return segmentStage(name, { needs: ["addressSpace"] }, ({ index }, context) => {
     record(index, context);
     return {};
   });
@@ -68,7 +71,7 @@ Deno.test("the pages of a header are mapped before the next header's stages run"
 
 Deno.test("segment stages on both sides of an image stage work on one address space", async () => {
   const spaces = new Set<unknown>();
-  const add = (_: number, { addressSpace }: Loading) => void spaces.add(addressSpace);
+  const add = (_: number, { addressSpace }: Pick<Loading, "addressSpace">) => void spaces.add(addressSpace);
   const own = defaultPipeline
     .before("map-load", recorder("one", add))
     .after("map-load", imageStage("between", { needs: [] }, () => ({})))

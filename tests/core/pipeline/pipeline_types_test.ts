@@ -7,6 +7,7 @@ import {
   defaultPipeline,
   imageStage,
   parse,
+  type Pipeline,
   pipeline,
   segmentStage,
   type Stage,
@@ -104,4 +105,15 @@ Deno.test("a pipeline whose stages the compiler does not know is checked at run 
   assertEquals(kernel.results, {});
   assertThrows(() => pipeline(...known.toReversed()), TypeError);
   await assertRejects(() => loadKernel(FILE, { pipeline: pipeline(...known.slice(0, 2)) }), TypeError, "load nothing");
+});
+
+Deno.test("a pipeline of known stages can be used where one of any stages can", () => {
+  const namesOf = (any: Pipeline): readonly string[] => any.stages.map(({ name }) => name);
+  assertEquals(namesOf(defaultPipeline.without("l4-usage")).length, 5);
+  assertEquals(namesOf(pipeline()), []);
+});
+
+Deno.test("a stage that always throws is a stage", () => {
+  const fails = imageStage("fails", { needs: [] }, () => Promise.reject(new Error()));
+  assertEquals(defaultPipeline.before("parse", fails).stages[0], fails);
 });
