@@ -14,6 +14,7 @@ import type { PhysicalMemory } from "../memory/physical_memory.ts";
 import type { FreshRun } from "../paging/map_run.ts";
 import type { MapOptions, Mapper, PageTables } from "../paging/mapper.ts";
 import type { UsedLevel4Entries } from "../paging/used_level4_entries.ts";
+import type { Rules } from "../rules.ts";
 import { segmentOfPage } from "./segment_of_page.ts";
 import { unshare } from "./unshare.ts";
 import { readVirtual, writeVirtual } from "./virtual_memory.ts";
@@ -104,6 +105,8 @@ export interface AddressSpaceParts {
   readonly given: readonly FrameRun[];
   /** The segments, for errors. */
   readonly segments: readonly Segment[];
+  /** Whether a bss that ends on a page boundary has the next page too; for errors. */
+  readonly bssEnd: Rules["bssEnd"];
   /** Whether pages with frames of their own are known by marks; else by where their frames lie. */
   readonly isMarking: () => boolean;
   /** Finds the level-4 entries that the kernel uses; called once, when they are first asked for. */
@@ -117,14 +120,14 @@ export interface AddressSpaceParts {
  * @returns The address space.
  */
 export function openAddressSpace(parts: AddressSpaceParts): AddressSpace {
-  const { memory, frames, pageTable, file, given, segments, findUsedEntries } = parts;
+  const { memory, frames, pageTable, file, given, findUsedEntries } = parts;
   let used: UsedLevel4Entries | undefined;
   const named = <T>(what: string, map: () => T): T => {
     try {
       return map();
     } catch (error) {
       if (!(error instanceof LoadError) || error.code !== "page-already-mapped") throw error;
-      throw amended(error, { detail: { field: what, ...segmentOfPage(error.detail.value as bigint, segments) } });
+      throw amended(error, { detail: { field: what, ...segmentOfPage(error.detail.value as bigint, parts) } });
     }
   };
   const space: AddressSpace = {

@@ -103,6 +103,7 @@ function makeAddressSpace(
     file: { phys: kernelOffset, size: keptBytes },
     given,
     segments,
+    bssEnd: rules.bssEnd,
     isMarking: () => isMarking,
     findUsedEntries: () => {
       const chosenEntries = placement?.level4Entries;

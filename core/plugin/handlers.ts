@@ -52,7 +52,7 @@ export function handlerStages({ plugins, claimsOn }: PluginList): HandlerStages 
       const found = await handler.handle(segment, given, results.get(plugin.name) as never);
       if (found !== undefined) results.set(plugin.name, found);
     } catch (cause) {
-      if (cause instanceof LoadError) throw atHeader(cause, segment, context.segments);
+      if (cause instanceof LoadError) throw atHeader(cause, segment, context);
       const place = { index: segment.index, field: "plugin", value: plugin.name };
       throw new LoadError("plugin-failed", place, { cause });
     }

@@ -28,15 +28,10 @@ export function openSpace(
   memory.bytes(level4Frame, 0x1000).fill(0);
   const frames = frameLedger(allocator, memory, [], false);
   const pageTable = createMapper({ memory, level4Frame, frames, parentFlags: "writable" });
-  const findUsedEntries = () => usedLevel4Entries([0, ...used]);
   return openAddressSpace({
-    memory,
-    frames,
-    pageTable,
-    file,
-    given,
-    segments,
+    ...{ memory, frames, pageTable, file, given, segments },
+    bssEnd: "exclusive",
     isMarking: () => false,
-    findUsedEntries,
+    findUsedEntries: () => usedLevel4Entries([0, ...used]),
   });
 }

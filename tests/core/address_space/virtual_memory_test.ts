@@ -5,7 +5,7 @@ import { ascendingFrames } from "../../../core/memory/frame_allocator.ts";
 import { frameLedger } from "../../../core/memory/frame_ledger.ts";
 import { freshMemory } from "../../../core/memory/physical_memory.ts";
 import { createMapper } from "../../../core/paging/mapper.ts";
-import { readVirtual } from "../../../core/address_space/virtual_memory.ts";
+import { readVirtual, writeVirtual } from "../../../core/address_space/virtual_memory.ts";
 import { loadKernel } from "../../../mod.ts";
 import { buildElf, fileByte } from "../../elf_builder.ts";
 
@@ -149,6 +149,66 @@ Deno.test("readVirtual() reads any range as byte by byte through translate()", (
     { numRuns: 25 },
   );
 });
+
+// writeVirtual()
+
+Deno.test("writeVirtual() writes across pages, in both halves, and unshares each page once it has found them all", () => {
+  const { memory, pageTable, read } = open();
+  const frames = [0x50_0000, 0x42_3000, 0x60_1000];
+  frames.forEach((frame, index) => pageTable.mapTo(0x1f_f000n + BigInt(index * PAGE), frame, P));
+  pageTable.mapTo(0x7fff_ffff_f000n, 0x61_0000, P);
+  pageTable.mapTo(0xffff_ffff_ffff_f000n, 0x61_1000, P);
+  const asked: bigint[] = [];
+  const unshare = (virt: bigint): number => {
+    asked.push(virt);
+    const found = pageTable.translate(virt);
+    return found.mapped ? found.phys : NaN;
+  };
+  const bytes = Uint8Array.from({ length: PAGE + 4 }, (_, at) => at);
+  writeVirtual(memory, pageTable, 0x1f_fffen, bytes, unshare);
+  assertEquals(asked, [0x1f_fffen, 0x20_0000n, 0x20_1000n]);
+  assertEquals(read(0x1f_fffen, bytes.length), bytes);
+  assertEquals([...memory.bytes(0x50_0ffd, 1), ...memory.bytes(0x60_1002, 1)], [
+    ...bytesAt(0x50_0ffd, 1),
+    ...bytesAt(0x60_1002, 1),
+  ]);
+  for (const top of [0x7fff_ffff_fffcn, 0xffff_ffff_ffff_fffcn]) {
+    writeVirtual(memory, pageTable, top, new Uint8Array([1, 2, 3, 4]), unshare);
+    assertEquals(read(top, 4), new Uint8Array([1, 2, 3, 4]));
+  }
+  asked.length = 0;
+  writeVirtual(memory, pageTable, 0x8000n, new Uint8Array(), unshare);
+  assertEquals(asked, []);
+});
+
+Deno.test("writeVirtual() refuses as readVirtual() does, before it unshares or writes anything", () => {
+  const { memory, pageTable } = open();
+  pageTable.mapTo(0x1000n, 0x50_0000, P);
+  pageTable.mapTo(0x7fff_ffff_f000n, 0x50_0000, P);
+  pageTable.mapTo(0xffff_ffff_ffff_f000n, 0x50_0000, P);
+  pageTable.mapTo(0x4000n, 0x50_0000, P);
+  pageTable.mapTo(0x5000n, 0xc0_0000, P); // outside memory
+  const before = new Uint8Array(memory.buffer).slice();
+  const unshare = () => {
+    throw new Error("a page was unshared");
+  };
+  const cases = [
+    [0x1ffen, "page-not-mapped", 0x2000n],
+    [0x2000n, "page-not-mapped", 0x2000n],
+    [0x4ffen, "frame-out-of-memory", 0x5000n],
+    [0x7fff_ffff_fffen, "address-not-canonical", 0x8000_0000_0001n],
+    [0x8000_0000_0000n, "address-not-canonical", 0x8000_0000_0000n],
+    [0xffff_ffff_ffff_fffen, "address-overflow", (1n << 64n) + 1n],
+  ] as const;
+  for (const [virt, code, value] of cases) {
+    const write = () => writeVirtual(memory, pageTable, virt, new Uint8Array(4).fill(0xee), unshare);
+    const error: LoadError = assertThrows(write, LoadError);
+    assertEquals<unknown>([error.code, error.detail.value], [code, value]);
+  }
+  assertEquals(new Uint8Array(memory.buffer), before);
+});
+
+// Of loaded kernels
 
 Deno.test("the read of a loaded kernel goes from the file's bytes through the copied page into the bss", async () => {
   const file = buildElf({
