@@ -6,7 +6,7 @@
  * or a person needs: the entry point, the TLS template, the memory, the page tables in it, and what there is to say
  * about the file. A file that cannot be loaded gives one {@linkcode LoadError} with code, field and value.
  *
- * A load is a {@linkcode Pipeline} of stages, and stages of your own fit in anywhere.
+ * A load is a pipeline of stages; `@kload/kload/stages` is for those who add their own.
  *
  * @example Load a kernel and look at it
  * ```ts
@@ -35,24 +35,16 @@
  */
 
 export { loadKernel, type LoadOptions } from "./core/load_kernel.ts";
-export type { Level4Field, LoadedKernel, StageResults } from "./core/loaded_kernel.ts";
+export type { LoadedKernel } from "./core/loaded_kernel.ts";
 export { type Headers, readHeaders } from "./core/read_headers.ts";
 
-export { type ErrorCode, errorHint, LoadError, type LoadErrorDetails, type LoadErrorOptions } from "./core/errors.ts";
-export type {
-  ClashPlace,
-  ErrorPlace,
-  LimitPlace,
-  OwnedPlace,
-  PagePlace,
-  RecordPlace,
-  RelocationPlace,
-} from "./core/error_details.ts";
+export { type ErrorCode, errorHint, LoadError, type LoadErrorDetails } from "./core/errors.ts";
+export type { ErrorPlace, LimitPlace } from "./core/error_details.ts";
 export type { Diagnostic } from "./core/diagnostics.ts";
 export type { RuleSetName } from "./core/rules.ts";
 
 export type { FileHeader } from "./core/elf/file_header.ts";
-export type { HeaderClaim, LoadRange, ProgramHeader, Segment } from "./core/elf/program_header.ts";
+export type { ProgramHeader, Segment } from "./core/elf/program_header.ts";
 export { segmentTypeName } from "./core/elf/constants.ts";
 
 export type { ByteReader, KernelSource, NodeFileHandle } from "./core/intake/source.ts";
@@ -61,22 +53,16 @@ export type { Progress } from "./core/intake/intake.ts";
 export { type PhysicalMemory, physicalMemory } from "./core/memory/physical_memory.ts";
 export { ascendingFrames, type FrameAllocator, type FrameOwner, type FrameRun } from "./core/memory/frame_allocator.ts";
 export type { FrameLedger } from "./core/memory/frame_ledger.ts";
-export type { AddressSpace, Described } from "./core/address_space/address_space.ts";
-export type { FileRange } from "./core/address_space/parts.ts";
-export type { MemoryWindow } from "./core/pipeline/settings.ts";
+export type { AddressSpace } from "./core/address_space/address_space.ts";
 export type { TlsTemplate } from "./core/pipeline/context.ts";
 
 export type {
-  AnyHandler,
   AnyPlugin,
   Handler,
-  OwnStage,
-  Phase,
   PlacedStage,
   Plugin,
   PluginEntry,
   PluginResult,
   PluginResults,
-  ResultOf,
 } from "./core/plugin/plugin.ts";
 export type { PluginContext } from "./core/plugin/plugin_context.ts";

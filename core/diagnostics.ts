@@ -31,13 +31,8 @@ export interface DiagnosticKind {
   readonly hint?: string;
 }
 
-/** What differs from one diagnostic of a code to the next. */
-export type Finding = Pick<Diagnostic, "index" | "message"> & {
-  /** The virtual addresses that it concerns; none if left out. */
-  readonly addresses?: readonly bigint[];
-  /** What to do in this case, in place of the code's own hint. */
-  readonly hint?: string;
-};
+/** What differs from one diagnostic of a code to the next; its hint takes the place of the code's own. */
+export type Finding = Pick<Diagnostic, "index" | "message"> & Partial<Pick<Diagnostic, "addresses" | "hint">>;
 
 /**
  * Declares the diagnostics of a stage or plugin: each code once, with its severity and hint.
@@ -59,11 +54,14 @@ export type Finding = Pick<Diagnostic, "index" | "message"> & {
  * ```
  *
  * @param kinds The kinds by their codes, in kebab-case.
- * @returns A function that completes a finding of one of these codes.
+ * @returns A function that completes a finding of one of these codes; a hint of its own takes the place of the code's.
  */
 export function diagnostics<Code extends string>(
   kinds: Readonly<Record<Code, DiagnosticKind>>,
-): (code: Code, finding: Finding) => Diagnostic {
+): (
+  code: Code,
+  finding: Pick<Diagnostic, "index" | "message"> & Partial<Pick<Diagnostic, "addresses" | "hint">>,
+) => Diagnostic {
   return (code, { index, addresses = [], message, hint = kinds[code].hint }) => ({
     code,
     severity: kinds[code].severity,

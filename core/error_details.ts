@@ -4,9 +4,9 @@
  * @module
  */
 
-/** The place that an error speaks of: the header's index where one is concerned, the field, and the value found. */
+/** What an error is about: the header's index if one is concerned, the field, and the value found. */
 export interface ErrorPlace {
-  /** Index in the program header table, where a program header is concerned. */
+  /** Index in the program header table, if a program header is concerned. */
   readonly index?: number;
   /** Name of the field, as the specification spells it, or the sum of fields that was checked. */
   readonly field: string;
@@ -20,46 +20,13 @@ export interface LimitPlace extends ErrorPlace {
   readonly limit: number;
 }
 
-/** A record that ends too early. */
-export interface RecordPlace extends LimitPlace {
-  /** What was being read, such as "the ELF file header". */
-  readonly subject: string;
-}
-
-/** A clash of two program headers. */
-export interface ClashPlace extends ErrorPlace {
-  /** Index of the other program header. */
-  readonly otherIndex: number;
-}
-
-/** A page that another program header may own. */
-export interface PagePlace extends ErrorPlace {
-  /** Index of a program header that owns the page already, where one is known. */
-  readonly otherIndex?: number;
-  /** The other header's range `[start, end)` in virtual addresses, where one is known. */
-  readonly otherRange?: readonly [start: bigint, end: bigint];
-}
-
-/** A physical range that frames of the load lie in. */
-export interface OwnedPlace extends ErrorPlace {
-  /** What the frames are for. */
-  readonly owner: string;
-}
-
-/** A relocation that cannot be applied. */
-export interface RelocationPlace extends ErrorPlace {
-  /** Virtual address that it would change. */
-  readonly place: bigint;
-  /** The type's name, such as "R_X86_64_TPOFF64", or its number where it has none. */
-  readonly type: string;
-  /** Name of the symbol, empty where it refers to none. */
-  readonly symbol: string;
-}
-
 /** The typed details of each code of a {@linkcode LoadError}. */
 export interface LoadErrorDetails {
   /** The source ends inside the ELF file header. */
-  "file-too-short": RecordPlace;
+  "file-too-short": LimitPlace & {
+    /** What was being read, such as "the ELF file header". */
+    readonly subject: string;
+  };
   /** The first four bytes are not the ELF magic number. */
   "not-elf": ErrorPlace;
   /** `EI_CLASS` is none that is accepted. */
@@ -99,11 +66,14 @@ export interface LoadErrorDetails {
   /** A sum of addresses and sizes leaves the 64-bit address space. */
   "address-overflow": ErrorPlace;
   /** The address ranges of two `PT_LOAD` headers intersect. */
-  "segments-overlap": ClashPlace;
+  "segments-overlap": ErrorPlace & {
+    /** Index of the other program header. */
+    readonly otherIndex: number;
+  };
   /** No `PT_LOAD` header asks for memory. */
   "no-load-segment": ErrorPlace;
   /** There is more than one `PT_TLS` header. */
-  "tls-repeated": ClashPlace;
+  "tls-repeated": LoadErrorDetails["segments-overlap"];
   /** `kernelBase` was given for a file that is not position-independent. */
   "kernel-base-refused": ErrorPlace;
   /** `kernelBase` is not a multiple of 4096 and of the largest `p_align`. */
@@ -114,14 +84,22 @@ export interface LoadErrorDetails {
   "memory-too-small": LimitPlace;
   /** The frame allocator handed out a frame that cannot be used; `field` says why. */
   "frame-unusable": ErrorPlace;
-  /** The frame allocator has no more frames. */
+  /** The frame allocator has no more frames; `field` is what they are for, `value` the number of bytes still needed. */
   "frames-exhausted": ErrorPlace;
   /** A page is to be mapped that is mapped already. */
-  "page-already-mapped": PagePlace;
+  "page-already-mapped": ErrorPlace & {
+    /** Index of a program header that owns the page, if one does. */
+    readonly otherIndex?: number;
+    /** That header's range `[start, end)` in virtual addresses. */
+    readonly otherRange?: readonly [start: bigint, end: bigint];
+  };
   /** A range lies in a level-4 entry that points to the level-4 table itself. */
   "range-recursive": ErrorPlace;
   /** A physical range that the caller describes holds frames of the load. */
-  "range-in-use": OwnedPlace;
+  "range-in-use": ErrorPlace & {
+    /** What the frames are for. */
+    readonly owner: string;
+  };
   /** A frame or the memory lies where a processor or firmware cannot use it to boot the kernel. */
   "not-bootable": LimitPlace;
   /** A mapped frame lies outside the memory that is to be read or written. */
@@ -135,11 +113,18 @@ export interface LoadErrorDetails {
   /** The dynamic table does not say what is needed to relocate. */
   "dynamic-malformed": ErrorPlace;
   /** A relocation has a type that is not supported. */
-  "relocation-unsupported": RelocationPlace;
+  "relocation-unsupported": ErrorPlace & {
+    /** Virtual address that it would change. */
+    readonly place: bigint;
+    /** The type's name, such as "R_X86_64_TPOFF64", or its number if it has none. */
+    readonly type: string;
+    /** Name of the symbol, empty if it refers to none. */
+    readonly symbol: string;
+  };
   /** A relocation's place lies in no segment. */
   "relocation-out-of-segment": ErrorPlace;
   /** A relocation refers to a symbol that is not defined, and not weak. */
-  "symbol-undefined": RelocationPlace;
+  "symbol-undefined": LoadErrorDetails["relocation-unsupported"];
   /** A plugin threw; its error is the cause. */
   "plugin-failed": ErrorPlace;
   /** The source of the bytes failed. */

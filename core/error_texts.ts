@@ -150,7 +150,7 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
   "frames-exhausted": {
     message: (place) => {
       const asker = place.index === undefined ? "" : ` of ${header(place)}`;
-      return `Cannot allocate frames for ${place.field}${asker}: none is left after ${place.value} bytes`;
+      return `Cannot allocate frames for ${place.field}${asker}: there is no room for ${place.value} more bytes`;
     },
     hint: "Give a larger memory, keep more of it free (reserve), or pass a frame allocator with more frames.",
   },

@@ -31,14 +31,6 @@ export function errorHint(code: ErrorCode): string {
   return ERROR_TEXTS[code]?.hint ?? "";
 }
 
-/** What a {@linkcode LoadError} carries besides its code and detail. */
-export interface LoadErrorOptions {
-  /** The error that led to this one. */
-  readonly cause?: unknown;
-  /** What had been reported about the file when it was refused. */
-  readonly diagnostics?: readonly Diagnostic[];
-}
-
 /**
  * A kernel cannot be loaded: what is wrong, and where. `instanceof` also recognises errors of another copy of this
  * module, as a plugin may have loaded one.
@@ -67,9 +59,13 @@ export class LoadError<C extends ErrorCode = ErrorCode> extends Error {
    *
    * @param code What is wrong.
    * @param detail Where, with the values that the message names.
-   * @param options The underlying error as `cause`, and the diagnostics so far.
+   * @param options `cause`: the error that led to this one; `diagnostics`: what had been reported about the file.
    */
-  constructor(code: C, detail: LoadErrorDetails[C], { cause, diagnostics = [] }: LoadErrorOptions = {}) {
+  constructor(
+    code: C,
+    detail: LoadErrorDetails[C],
+    { cause, diagnostics = [] }: { readonly cause?: unknown; readonly diagnostics?: readonly Diagnostic[] } = {},
+  ) {
     super(ERROR_TEXTS[code].message(detail), cause === undefined ? undefined : { cause });
     this.code = code;
     this.detail = detail;
@@ -83,7 +79,8 @@ export class LoadError<C extends ErrorCode = ErrorCode> extends Error {
    * @returns True if it has the name, a code and a detail.
    */
   static override [Symbol.hasInstance](value: unknown): boolean {
-    if (typeof value !== "object" || value === null) return false;
+    if (Function.prototype[Symbol.hasInstance].call(this, value)) return true;
+    if (this !== LoadError || typeof value !== "object" || value === null) return false;
     const { name, code, detail } = value as Partial<LoadError>;
     return name === "LoadError" && typeof code === "string" && typeof detail === "object";
   }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { AddressSpace } from "./address_space/address_space.ts";
 import { checkDiagnostic, type Diagnostic } from "./diagnostics.ts";
 import { amended, LoadError } from "./errors.ts";
 import { openIntake, type Progress } from "./intake/intake.ts";
@@ -12,10 +13,10 @@ import { type LoadedKernel, loadedKernel } from "./loaded_kernel.ts";
 import type { FrameAllocator } from "./memory/frame_allocator.ts";
 import type { PhysicalMemory } from "./memory/physical_memory.ts";
 import type { Base, TakesFor } from "./pipeline/context.ts";
-import { checkLoads, checkOrder, type Loads } from "./pipeline/order.ts";
+import { checkLoads, checkOrder, type Grown } from "./pipeline/order.ts";
 import type { Pipeline } from "./pipeline/pipeline.ts";
 import { type Outcome, runPipeline } from "./pipeline/run_pipeline.ts";
-import { checkKeys, checkSettings, type MemoryWindow, wrongKind } from "./pipeline/settings.ts";
+import { checkKeys, checkSettings, wrongKind } from "./pipeline/settings.ts";
 import type { Stage } from "./pipeline/stage.ts";
 import { checkPlugins, type PluginList } from "./plugin/check_plugins.ts";
 import { type HandlerStages, handlerStages } from "./plugin/handlers.ts";
@@ -29,7 +30,12 @@ export interface LoadOptions<P extends readonly PluginEntry[] = [], S extends re
   /** What is accepted, and how the original's faults are treated; "default". */
   readonly rules?: RuleSetName;
   /** Memory of your own, or where ours is to start (0) and how many bytes it has (as many as the kernel needs). */
-  readonly memory?: PhysicalMemory | MemoryWindow;
+  readonly memory?: PhysicalMemory | {
+    /** Physical address of the first byte, a multiple of 4096. */
+    readonly base?: number;
+    /** Number of bytes, a multiple of 4096. */
+    readonly size?: number;
+  };
   /** The most bytes of memory that are allocated; 4 GiB. */
   readonly maxMemory?: number;
   /** Number of bytes of our own memory that are left free for what follows the load; 256 KiB. */
@@ -45,7 +51,11 @@ export interface LoadOptions<P extends readonly PluginEntry[] = [], S extends re
   /** Handlers for more program header types, and more stages; none. Falsy entries are skipped. */
   readonly plugins?: P;
   /** The stages; parse, sanity-check, map-load, bss-fixup, tls-extract, l4-usage. */
-  readonly pipeline?: Pipeline<S> & Loads<S>;
+  readonly pipeline?:
+    & Pipeline<S>
+    & (number extends S["length"] ? unknown
+      : Grown<S> extends string | { readonly addressSpace: AddressSpace } ? unknown
+      : "the pipeline loads nothing: it has no segment stage");
   /** Ends the load: it rejects with the signal's reason. */
   readonly signal?: AbortSignal;
   /** Called after every read. */
@@ -133,7 +143,7 @@ export async function loadKernel<
 
 function checkRules(name: unknown = "default"): RuleSetName {
   if (typeof name === "string" && Object.hasOwn(RULES, name)) return name as RuleSetName;
-  throw new TypeError(`Cannot use "${name}" as rules: they are one of ${Object.keys(RULES).join(", ")}`);
+  throw wrongKind("rules", name, `they are one of ${Object.keys(RULES).join(", ")}`);
 }
 
 function stagesOf(pipeline: { readonly stages: readonly Stage[] }): readonly Stage[] {

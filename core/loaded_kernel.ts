@@ -20,16 +20,6 @@ import type { AddsOf, Stage } from "./pipeline/stage.ts";
 import type { PluginEntry, PluginResults } from "./plugin/plugin.ts";
 import type { DefaultStages } from "./stages/default_pipeline.ts";
 
-/** What the stages of a pipeline added, by their names; those of the default pipeline have fields of their own. */
-export type StageResults<S extends readonly Stage[]> = number extends S["length"]
-  ? Readonly<Record<string, Readonly<Record<string, unknown>>>>
-  : { readonly [T in S[number] as T["name"] extends DefaultStages[number]["name"] ? never : T["name"]]: AddsOf<T> };
-
-/** The bookkeeping of level-4 entries, unless the pipeline is known to leave l4-usage out. */
-export type Level4Field<S extends readonly Stage[]> = number extends S["length"] ? UsedLevel4Entries
-  : Grown<S> extends Level4Used ? UsedLevel4Entries
-  : undefined;
-
 /** A kernel in physical memory, with page tables. */
 export interface LoadedKernel<P extends readonly PluginEntry[] = [], S extends readonly Stage[] = DefaultStages> {
   /** Virtual address of the entry point, the offset included. */
@@ -39,7 +29,9 @@ export interface LoadedKernel<P extends readonly PluginEntry[] = [], S extends r
   /** The template for thread-local storage, if the kernel has one. */
   readonly tlsTemplate?: TlsTemplate;
   /** The level-4 entries that are in use, and the way to free ones. `undefined` only if l4-usage was left out. */
-  readonly usedLevel4Entries: Level4Field<S>;
+  readonly usedLevel4Entries: number extends S["length"] ? UsedLevel4Entries
+    : Grown<S> extends { readonly usedLevel4Entries: UsedLevel4Entries } ? UsedLevel4Entries
+    : undefined;
   /** Physical address of the level-4 table: the value for CR3. */
   readonly level4Frame: number;
   /** Number of frames allocated so far; a level-4 frame that the caller gave is not counted. */
@@ -69,8 +61,13 @@ export interface LoadedKernel<P extends readonly PluginEntry[] = [], S extends r
   readonly bytesRead: number;
   /** What was found about the file. */
   readonly diagnostics: readonly Diagnostic[];
-  /** What plugins and stages of your own found, by their names. */
-  readonly results: PluginResults<P> & StageResults<S>;
+  /** What plugins and stages of your own found, by their names; those of the default pipeline have fields of their own. */
+  readonly results:
+    & PluginResults<P>
+    & (number extends S["length"] ? Readonly<Record<string, Readonly<Record<string, unknown>>>>
+      : {
+        readonly [T in S[number] as T["name"] extends DefaultStages[number]["name"] ? never : T["name"]]: AddsOf<T>;
+      });
 }
 
 /** What the default pipeline leaves in the context; others may lack the last two. */

@@ -1,5 +1,5 @@
 /**
- * A plugin of one's own: reads the boot options that a kernel carries in a program header of its own type. Run it with
+ * A custom plugin: reads the boot options that a kernel carries in a program header of its own type. Run it with
  * `deno run --allow-read examples/custom_handler.ts`, or use it with
  * `kload load --plugin examples/custom_handler.ts examples/custom_handler/kernel.elf`.
  */
@@ -14,8 +14,8 @@ export const plugin: Plugin<"boot-options", BootOptions> = {
   handlers: [{
     type: 0x60000001,
     readsFile: true,
-    handle: async (phdr, { fileBytes }, found = {}) => {
-      const strings = new TextDecoder().decode(await fileBytes(phdr)).split("\0").filter(Boolean);
+    handle: async (segment, { fileBytes }, found = {}) => {
+      const strings = new TextDecoder().decode(await fileBytes(segment)).split("\0").filter(Boolean);
       return { ...found, ...Object.fromEntries(strings.map((option) => option.split("=", 2))) };
     },
   }],
@@ -25,7 +25,7 @@ if (import.meta.main) {
   using file = await Deno.open(new URL("./custom_handler/kernel.elf", import.meta.url));
   const kernel = await loadKernel(file, { plugins: [plugin] });
 
-  // The type of the result is the plugin's: undefined where the file has no such header.
+  // The result has the plugin's own type; undefined if the file has no such header.
   const options: BootOptions = kernel.results["boot-options"] ?? {};
   for (const [name, value] of Object.entries(options)) console.log(`${name}: ${value}`);
 }

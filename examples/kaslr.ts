@@ -18,7 +18,7 @@ function view(kernel: LoadedKernel, virt: bigint, length: number): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** The words that the kernel's relocation table speaks of, read from the kernel as it was loaded. */
+/** The words that the kernel's relocation table names, read from the loaded kernel. */
 function* relocatedWords(kernel: LoadedKernel): Generator<{ at: bigint; addend: bigint; word: bigint }> {
   const base = kernel.virtualAddressOffset;
   const phdr = kernel.programHeaders.find(({ p_type }) => p_type === PT_DYNAMIC);

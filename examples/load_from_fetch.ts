@@ -1,6 +1,6 @@
 /**
- * Loads a kernel while it comes over the network, and stops the download behind the last byte that is needed. Run it
- * with `deno run --allow-net --allow-read examples/load_from_fetch.ts [url]`.
+ * Loads a kernel while it comes over the network, and stops the download once the last byte that is needed is there. Run
+ * it with `deno run --allow-net --allow-read examples/load_from_fetch.ts [url]`.
  */
 
 import { LoadError, loadKernel } from "@kload/kload";

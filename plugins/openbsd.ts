@@ -13,7 +13,9 @@ import {
 } from "../core/elf/constants.ts";
 import type { Segment } from "../core/elf/program_header.ts";
 import { hexAddr } from "../core/hex.ts";
-import { canonical, low48, LOW48_END } from "../core/memory/addresses.ts";
+import { alignUp, canonical, low48, LOW48_END, pageStart } from "../core/memory/addresses.ts";
+import type { TakesFor } from "../core/pipeline/context.ts";
+import { unshareDemand } from "../core/pipeline/frame_demand.ts";
 import type { Handler, Plugin } from "../core/plugin/plugin.ts";
 import type { PluginContext } from "../core/plugin/plugin_context.ts";
 import { diagnostic } from "./openbsd/diagnostics.ts";
@@ -88,7 +90,17 @@ export function openbsd({ seed }: OpenBsdOptions = {}): Plugin<"openbsd", OpenBs
       return add("randomized", phdr, context, found);
     },
   };
-  return { name: "openbsd", handlers: [randomize, BOOT_DATA, MUTABLE, WX_NEEDED] };
+  return { name: "openbsd", handlers: [randomize, BOOT_DATA, MUTABLE, WX_NEEDED], takes };
+}
+
+/** The pages of the ranges that are filled, as each may be unshared; no more than all segments have. */
+function takes({ rules, segments }: TakesFor): number {
+  const filled = segments.filter(({ p_type, p_memsz }) => p_type === PT_OPENBSD_RANDOMIZE && p_memsz > 0n);
+  const pages = filled.reduce((sum, { p_vaddr, p_memsz }) => {
+    const first = low48(p_vaddr);
+    return sum + alignUp(first + Number(p_memsz)) - pageStart(first);
+  }, 0);
+  return Math.min(pages, unshareDemand(rules, segments));
 }
 
 const BOOT_DATA: Handler<OpenBsd> = {

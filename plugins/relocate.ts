@@ -10,6 +10,8 @@ import type { Segment } from "../core/elf/program_header.ts";
 import { LoadError } from "../core/errors.ts";
 import type { Plugin } from "../core/plugin/plugin.ts";
 import type { PluginContext } from "../core/plugin/plugin_context.ts";
+import type { TakesFor } from "../core/pipeline/context.ts";
+import { unshareDemand } from "../core/pipeline/frame_demand.ts";
 import { applyRela } from "./relocate/apply_rela.ts";
 import { applyRelr } from "./relocate/apply_relr.ts";
 import { placeStage } from "./relocate/choose_base.ts";
@@ -61,7 +63,15 @@ export function relocate({ seed }: RelocateOptions = {}): Plugin<"relocate", Rel
     name: "relocate",
     stages: [{ before: "sanity-check", stage: placeStage(seed) }],
     handlers: [{ type: PT_DYNAMIC, phase: "relocate", readsFile: true, handle }],
+    takes,
   };
+}
+
+/** Every page of the segments may have a relocation, and is unshared for it. */
+function takes({ rules, fileHeader, segments }: TakesFor): number {
+  const isDynamic = segments.some(({ p_type }) => p_type === PT_DYNAMIC);
+  const isMovable = fileHeader.e_type === ET_DYN || rules.relocatesFixed;
+  return isDynamic && isMovable ? unshareDemand(rules, segments) : 0;
 }
 
 async function handle(

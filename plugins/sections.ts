@@ -9,17 +9,12 @@
  */
 
 import type { SectionHeader } from "../core/elf/section_header.ts";
+import type { ImageStage } from "../core/pipeline/stage.ts";
 import type { Plugin } from "../core/plugin/plugin.ts";
-import { type Choice, chooseSections, type ChooseStage } from "./sections/choose_sections.ts";
-import {
-  type MappedSection,
-  mapSections,
-  type MapStage,
-  type SectionPages,
-  type Sections,
-} from "./sections/map_sections.ts";
+import { type Choice, chooseSections } from "./sections/choose_sections.ts";
+import { type MappedSection, mapSections, type SectionPages, type Sections } from "./sections/map_sections.ts";
 
-export type { ChooseStage, MappedSection, MapStage, SectionHeader, SectionPages, Sections };
+export type { MappedSection, SectionHeader, SectionPages, Sections };
 
 /** Which sections are mapped: those of these names, or those that `select` returns true for. */
 export type SectionsOptions = {
@@ -35,8 +30,8 @@ export type SectionsPlugin = Plugin<
   "sections",
   never,
   readonly [
-    { readonly after: "sanity-check"; readonly stage: ChooseStage },
-    { readonly after: "l4-usage"; readonly stage: MapStage },
+    { readonly after: "sanity-check"; readonly stage: ImageStage<"find-sections", never, unknown> },
+    { readonly after: "l4-usage"; readonly stage: ImageStage<"sections", never, Sections> },
   ]
 >;
 

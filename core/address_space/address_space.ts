@@ -20,8 +20,8 @@ import { unshare } from "./unshare.ts";
 import { readVirtual, writeVirtual } from "./virtual_memory.ts";
 
 /**
- * Everything that a load works on. Addresses are canonical; every function refuses ranges in a level-4 entry that points
- * to the level-4 table itself with a `LoadError` "range-recursive".
+ * Everything that a load works on. Addresses are canonical. No function but `read` accepts a range in a level-4 entry
+ * that points to the level-4 table itself: they throw a `LoadError` "range-recursive".
  */
 export interface AddressSpace {
   /** The physical memory. */
@@ -32,8 +32,13 @@ export interface AddressSpace {
   readonly pageTable: Mapper;
   /** The level-4 entries in use: what the kernel uses, and what was reserved next to it. */
   readonly usedLevel4Entries: UsedLevel4Entries;
-  /** Where the file's bytes lie: physical address of the first, and the number that is kept. */
-  readonly file: FileRange;
+  /** Where the file's bytes lie. */
+  readonly file: {
+    /** Physical address of the first, a multiple of 4096. */
+    readonly phys: number;
+    /** Number of bytes that are kept. */
+    readonly size: number;
+  };
   /** Every frame in use as runs by owner: the file's bytes, page tables, copies, bss and what was added. */
   readonly frameRuns: () => readonly FrameRun[];
   /**
@@ -43,20 +48,25 @@ export interface AddressSpace {
   readonly allocateFrames: (count: number, owner: FrameOwner) => number;
   /**
    * Finds `size` bytes of free addresses, or takes those from `address` on, and marks their level-4 entries as used.
-   * Throws a `LoadError` "level4-exhausted", and a `RangeError` if `address` is not a canonical multiple of 4096 or the
-   * range leaves its half of the address space.
+   * Throws a `LoadError` "level4-exhausted", and a `RangeError` if `size` is not a whole number above 0, `address` is not
+   * a canonical multiple of 4096, or the range leaves its half of the address space.
    */
   readonly reserve: (size: number, address?: bigint) => bigint;
   /**
-   * Maps pages as {@linkcode Mapper.mapTo} does. If a page is mapped already, the error says what was to be mapped, and
-   * which program header is in the way.
+   * Maps pages as {@linkcode Mapper.mapTo} does. If a page is mapped already, the error says what was to be mapped
+   * (`what`, such as "the kernel stack's page"; "page" if left out), and which program header is in the way, if one is.
    */
-  readonly map: (virt: bigint, phys: number, flags: bigint, options?: MapOptions & Described) => void;
+  readonly map: (
+    virt: bigint,
+    phys: number,
+    flags: bigint,
+    options?: MapOptions & { readonly what?: string },
+  ) => void;
   /**
    * Counts the frames that `map` would take for the tables of such pages. Throws like `map`, but changes nothing: for
    * checking before frames are taken.
    */
-  readonly missingTables: (virt: bigint, options?: Pick<MapOptions, "size" | "pageSize"> & Described) => number;
+  readonly missingTables: (virt: bigint, options?: Pick<MapOptions, "size" | "pageSize"> & { readonly what?: string }) => number;
   /**
    * Maps `size` bytes of pages onto zeroed frames of `owner` and returns the runs of frames; each frame is taken before
    * the tables that its page needs. Throws like `map`, and "frames-exhausted"; pages before the failing one stay mapped.
@@ -66,7 +76,7 @@ export interface AddressSpace {
     size: number,
     flags: bigint,
     owner: FrameOwner,
-    options?: Described,
+    options?: { readonly what?: string },
   ) => readonly FreshRun[];
   /**
    * Gives the page at an address a frame of its own, unless it has one, and returns the physical address of the byte at
@@ -83,12 +93,6 @@ export interface AddressSpace {
   readonly write: (virt: bigint, bytes: Uint8Array) => void;
 }
 
-/** What is mapped, for errors. */
-export interface Described {
-  /** Such as "the kernel stack's page"; "page" if left out. */
-  readonly what?: string;
-}
-
 /**
  * Puts an address space together.
  *
@@ -96,14 +100,14 @@ export interface Described {
  * @returns The address space.
  */
 export function openAddressSpace(parts: AddressSpaceParts): AddressSpace {
-  const { memory, frames, pageTable, file, given, segments, findUsedEntries } = parts;
+  const { memory, frames, pageTable, file, given, findUsedEntries } = parts;
   let used: UsedLevel4Entries | undefined;
-  const named = <T>(what: string | undefined, map: () => T): T => {
+  const named = <T>(what: string, map: () => T): T => {
     try {
       return map();
     } catch (error) {
-      if (what === undefined || !(error instanceof LoadError) || error.code !== "page-already-mapped") throw error;
-      throw amended(error, { detail: { field: what, ...segmentOfPage(error.detail.value as bigint, segments) } });
+      if (!(error instanceof LoadError) || error.code !== "page-already-mapped") throw error;
+      throw amended(error, { detail: { field: what, ...segmentOfPage(error.detail.value as bigint, parts) } });
     }
   };
   const space: AddressSpace = {
@@ -119,24 +123,26 @@ export function openAddressSpace(parts: AddressSpaceParts): AddressSpace {
       if (!Number.isSafeInteger(count) || count < 1) throw new RangeError(`Cannot allocate ${count} frames`);
       const run = frames.allocateRun(count, owner);
       if (run?.size === count * PAGE_SIZE) return run.phys;
-      throw new LoadError("frames-exhausted", {
-        field: `${count} consecutive frames of ${owner}`,
-        value: run?.size ?? 0,
-      });
+      throw new LoadError("frames-exhausted", { field: owner, value: count * PAGE_SIZE });
     },
     reserve: (size, address) => {
-      const virt = address ?? space.usedLevel4Entries.getFreeAddress(BigInt(size));
-      if (address !== undefined) checkReserved(address, size);
-      const low = low48(virt);
-      pageTable.refuseRecursive(virt, size);
-      space.usedLevel4Entries.mark(level4Index(low), level4Index(low + size - 1));
-      return virt;
+      if (!Number.isSafeInteger(size) || size < 1) throw new RangeError(`Cannot reserve ${size} bytes`);
+      const { usedLevel4Entries } = space;
+      for (const index of pageTable.recursiveEntries()) usedLevel4Entries.mark(index, index);
+      if (address === undefined) return usedLevel4Entries.getFreeAddress(BigInt(size));
+      checkReserved(address, size);
+      pageTable.refuseRecursive(address, size);
+      const low = low48(address);
+      usedLevel4Entries.mark(level4Index(low), level4Index(low + size - 1));
+      return address;
     },
-    map: (virt, phys, flags, { what, ...options } = {}) => {
+    map: (virt, phys, flags, { what = "page", ...options } = {}) => {
       named(what, () => pageTable.mapTo(virt, phys, flags, options));
     },
-    missingTables: (virt, { what, ...options } = {}) => named(what, () => pageTable.missingTables(virt, options)),
-    mapFresh: (virt, size, flags, owner, { what } = {}) => {
+    missingTables: (virt, { what = "page", ...options } = {}) => {
+      return named(what, () => pageTable.missingTables(virt, options));
+    },
+    mapFresh: (virt, size, flags, owner, { what = "page" } = {}) => {
       return named(what, () => pageTable.mapFresh(virt, size, flags, owner));
     },
     unshare: (virt) => unshare(virt, parts),

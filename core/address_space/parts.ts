@@ -34,8 +34,10 @@ export interface AddressSpaceParts {
   readonly given: readonly FrameRun[];
   /** The segments, for errors. */
   readonly segments: readonly Segment[];
-  /** How a page is known to have a frame of its own. */
-  readonly ownership: Rules["ownership"];
+  /** Whether a bss that ends on a page boundary has the next page too; for errors. */
+  readonly bssEnd: Rules["bssEnd"];
+  /** Whether pages with frames of their own are known by marks; else by where their frames lie. */
+  readonly isMarking: () => boolean;
   /** Finds the level-4 entries that the kernel uses; called once, when they are first asked for. */
   readonly findUsedEntries: () => UsedLevel4Entries;
 }

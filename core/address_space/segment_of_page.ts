@@ -5,28 +5,30 @@
  */
 
 import type { ProgramHeader, Segment } from "../elf/program_header.ts";
-import type { PagePlace } from "../error_details.ts";
+import type { LoadErrorDetails } from "../error_details.ts";
 import { amended, type LoadError } from "../errors.ts";
 import { canonical, low48, pageStart } from "../memory/addresses.ts";
+import type { Rules } from "../rules.ts";
 
 /**
- * Finds the program header that owns a page; the bss of the original also reaches the page after its end.
+ * Finds the program header that owns a page.
  *
  * @param page Virtual address of the page.
- * @param segments All segments.
+ * @param kernel All segments, and whether a bss that ends on a page boundary has the next page too.
  * @param index Index of a header that is not meant, if there is one.
  * @returns The header's index and range; empty if no segment owns the page.
  */
 export function segmentOfPage(
   page: bigint,
-  segments: readonly Segment[],
+  { segments, bssEnd }: { readonly segments: readonly Segment[]; readonly bssEnd: Rules["bssEnd"] },
   index?: number,
-): Partial<Pick<PagePlace, "otherIndex" | "otherRange">> {
+): Pick<LoadErrorDetails["page-already-mapped"], "otherIndex" | "otherRange"> {
   const low = low48(page);
   for (const { load, index: otherIndex } of segments) {
     if (!load || otherIndex === index) continue;
     const end = load.start + Math.max(load.memSize, load.fileSize);
-    if (low < pageStart(load.start) || low > end) continue;
+    const isIn = low >= pageStart(load.start) && (low < end || (low === end && bssEnd === "inclusive"));
+    if (!isIn) continue;
     return { otherIndex, otherRange: [canonical(load.start), canonical(load.start) + BigInt(end - load.start)] };
   }
   return {};
@@ -37,12 +39,16 @@ export function segmentOfPage(
  *
  * @param error The error.
  * @param phdr The header that was being handled.
- * @param segments All segments.
+ * @param context All segments, and the rule set.
  * @returns The error itself if it names a header already or is about the source.
  */
-export function atHeader(error: LoadError, { index }: ProgramHeader, segments: readonly Segment[]): LoadError {
+export function atHeader(
+  error: LoadError,
+  { index }: ProgramHeader,
+  { segments, rules: { bssEnd } }: { readonly segments: readonly Segment[]; readonly rules: Rules },
+): LoadError {
   if (error.detail.index !== undefined || error.code === "source-failed") return error;
   const mapped = error.code === "page-already-mapped";
-  const owner = mapped ? segmentOfPage(error.detail.value as bigint, segments, index) : {};
+  const owner = mapped ? segmentOfPage(error.detail.value as bigint, { segments, bssEnd }, index) : {};
   return amended(error, { detail: { index, ...owner } });
 }

@@ -24,7 +24,7 @@ export const COPIED: bigint = BIT_9;
  */
 export function takeCopyFrame(frames: FrameLedger): number {
   const run = frames.allocateRun(1, "copy");
-  if (!run) throw new LoadError("frames-exhausted", { field: "a copy of a page", value: 0 });
+  if (!run) throw new LoadError("frames-exhausted", { field: "a copy of a page", value: PAGE_SIZE });
   return run.phys;
 }
 
@@ -40,22 +40,23 @@ export function takeCopyFrame(frames: FrameLedger): number {
  */
 export function unshare(
   virt: bigint,
-  { memory, pageTable, frames, file, ownership }: Pick<
+  { memory, pageTable, frames, file, isMarking }: Pick<
     AddressSpaceParts,
-    "memory" | "pageTable" | "frames" | "file" | "ownership"
+    "memory" | "pageTable" | "frames" | "file" | "isMarking"
   >,
 ): number {
   const found = pageTable.translate(virt);
   if (!found.mapped) throw new LoadError("page-not-mapped", { field: "address", value: virt });
-  const owned = ownership === "mark" ? (found.flags & COPIED) !== 0n : !isFileFrame(found.phys, file);
+  pageTable.refuseRecursive(virt, 1);
+  const marks = isMarking();
+  const owned = marks ? (found.flags & COPIED) !== 0n : !isFileFrame(found.phys, file);
   if (owned) return found.phys;
   if (found.pageSize !== PAGE_SIZE) throw new RangeError(`Cannot unshare a page of ${found.pageSize} bytes`);
-  pageTable.refuseRecursive(virt, 1);
   const copy = takeCopyFrame(frames);
   const old = pageStart(found.phys);
   memory.bytes(copy, PAGE_SIZE).set(memory.bytes(old, PAGE_SIZE));
   const { virt: page } = pageTable.unmap(virt);
-  pageTable.mapTo(page, copy, found.flags | (ownership === "mark" ? COPIED : 0n));
+  pageTable.mapTo(page, copy, found.flags | (marks ? COPIED : 0n));
   return copy + (found.phys - old);
 }
 

@@ -29,21 +29,34 @@ export interface ProgramHeader {
   readonly p_align: bigint;
 }
 
-/**
- * What a `PT_LOAD` segment asks for, as exact numbers.
- *
- * Addresses are virtual addresses without their sign extension: the low 48 bits.
- */
-export interface LoadRange {
-  /** Low 48 bits of the virtual address of the first byte, the virtual address offset included. */
-  readonly start: number;
-  /** Number of bytes in memory, at least `fileSize` unless a rule set accepts otherwise. */
-  readonly memSize: number;
-  /** File offset of the first byte. */
-  readonly fileOffset: number;
-  /** Number of bytes in the file. */
-  readonly fileSize: number;
+/** A program header that passed sanity-check. */
+export interface Segment extends ProgramHeader {
+  /**
+   * What is to be loaded, as exact numbers; only a `PT_LOAD` that is not left out has it. Addresses lack their sign
+   * extension: they are the low 48 bits.
+   */
+  readonly load?: {
+    /** Low 48 bits of the virtual address of the first byte, the virtual address offset included. */
+    readonly start: number;
+    /** Number of bytes in memory, at least `fileSize` unless a rule set accepts otherwise. */
+    readonly memSize: number;
+    /** File offset of the first byte. */
+    readonly fileOffset: number;
+    /** Number of bytes in the file. */
+    readonly fileSize: number;
+  };
+  /** How plugins claim it, if one does. */
+  readonly claim?: {
+    /** Whether a handler reads the header's file bytes, so that they are kept. */
+    readonly readsFile: boolean;
+  };
 }
+
+/** What a segment's header asks to be loaded. */
+export type LoadRange = NonNullable<Segment["load"]>;
+
+/** How plugins claim a program header. */
+export type HeaderClaim = NonNullable<Segment["claim"]>;
 
 /**
  * Whether a range's bytes have to be copied, because address and offset differ within their pages.
@@ -53,20 +66,6 @@ export interface LoadRange {
  */
 export function isMisaligned({ start, fileOffset, fileSize }: LoadRange): boolean {
   return fileSize > 0 && (start - fileOffset) % 4096 !== 0;
-}
-
-/** A program header that passed sanity-check. */
-export interface Segment extends ProgramHeader {
-  /** What is to be loaded: only a `PT_LOAD` that is not left out has it. */
-  readonly load?: LoadRange;
-  /** How plugins claim it, if any does. */
-  readonly claim?: HeaderClaim;
-}
-
-/** How plugins claim a program header. */
-export interface HeaderClaim {
-  /** Whether a handler reads the header's file bytes, so that they are kept. */
-  readonly readsFile: boolean;
 }
 
 // Offsets in bytes: gABI, "Program Header", figures of Elf32_Phdr and Elf64_Phdr. p_type is the first field of both.

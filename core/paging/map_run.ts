@@ -86,7 +86,7 @@ export function mapFresh(
   const runs: FreshRun[] = [];
   const take = (offset: number, count: number): FreshRun => {
     const run = frames.allocateRun(count, owner);
-    if (!run) throw new LoadError("frames-exhausted", { field: owner, value: offset });
+    if (!run) throw new LoadError("frames-exhausted", { field: owner, value: size - offset });
     const mapped = { offset, phys: run.phys, size: run.size };
     runs.push(mapped);
     return mapped;
@@ -178,7 +178,7 @@ function takeTableFrames(tables: Tables, frames: FrameLedger, count: number): nu
     const run: FrameRun | undefined = frames.allocateRun(count - taken.length, "table");
     if (!run) {
       spareFrames.unshift(...taken);
-      throw new LoadError("frames-exhausted", { field: "page tables", value: taken.length * PAGE_SIZE });
+      throw new LoadError("frames-exhausted", { field: "page tables", value: (count - taken.length) * PAGE_SIZE });
     }
     for (let phys = run.phys; phys < run.phys + run.size; phys += PAGE_SIZE) taken.push(phys);
   }

@@ -34,7 +34,9 @@ import {
   type Range,
   writeRun,
 } from "./map_run.ts";
-import { openTables, refuseRecursive, type Tables, type WalkEnd, walkToEnd } from "./tables.ts";
+import { isRecursive, openTables, refuseRecursive, type Tables, type WalkEnd, walkToEnd } from "./tables.ts";
+
+const ENTRY_INDICES: readonly number[] = Array.from({ length: TABLE_ENTRIES }, (_, index) => index);
 
 /** What {@linkcode Mapper.translate} finds: the physical address, or the level where the walk ended. */
 export type Translation =
@@ -119,6 +121,8 @@ export interface PageTables extends Mapper {
   readonly mapFresh: (virt: bigint, size: number, flags: bigint, owner: FrameOwner) => readonly FreshRun[];
   /** Counts the frames for tables that `mapTo` would take for such pages; throws like it, but changes nothing. */
   readonly missingTables: (virt: bigint, options?: Pick<MapOptions, "size" | "pageSize">) => number;
+  /** Indices of the level-4 entries that point to the level-4 table itself, ascending. */
+  readonly recursiveEntries: () => readonly number[];
   /** Throws a `LoadError` "range-recursive" if a level-4 entry of the range points to the level-4 table itself. */
   readonly refuseRecursive: (virt: bigint, size: number) => void;
 }
@@ -167,6 +171,7 @@ export function createMapper({ memory, level4Frame, frames, parentFlags }: Mappe
       refuseRecursive(tables, range.low, range.size);
       return Math.max(0, countMissingTables(tables, range) - tables.spareFrames.length);
     },
+    recursiveEntries: () => ENTRY_INDICES.filter((index) => isRecursive(tables, index)),
     refuseRecursive: (virt, size) => refuseRecursive(tables, low48(virtAddr(virt)), size),
     unmap: (virt) => {
       const end = findLeaf(tables, virt);

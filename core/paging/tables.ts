@@ -152,6 +152,18 @@ export function* visitTables(
 }
 
 /**
+ * Whether a level-4 entry points to the level-4 table itself.
+ *
+ * @param tables The tables.
+ * @param index Index of the entry.
+ * @returns True if it is present and does.
+ */
+export function isRecursive({ root, words, slot: slotOf }: Tables, index: number): boolean {
+  const slot = slotOf(root, 4, index * LEVEL_SPAN[4]);
+  return (words[slot] & LO_PRESENT) !== 0 && entryFrame(words[slot], words[slot + 1], 1) === root;
+}
+
+/**
  * Refuses a range that lies, in part or whole, in a level-4 entry that points to the level-4 table itself: to map there
  * would write page-table entries into tables of another level.
  *
@@ -160,14 +172,11 @@ export function* visitTables(
  * @param size Number of bytes; the range stays below 2^48.
  * @throws {LoadError} "range-recursive".
  */
-export function refuseRecursive({ root, words, slot: slotOf }: Tables, low: number, size: number): void {
+export function refuseRecursive(tables: Tables, low: number, size: number): void {
   const last = level4Index(low + Math.max(size, 1) - 1);
   for (let index = level4Index(low); index <= last; index++) {
-    const slot = slotOf(root, 4, index * LEVEL_SPAN[4]);
-    if ((words[slot] & LO_PRESENT) === 0 || entryFrame(words[slot], words[slot + 1], 1) !== root) continue;
-    throw new LoadError("range-recursive", {
-      field: "address",
-      value: canonical(Math.max(low, index * LEVEL_SPAN[4])),
-    });
+    if (!isRecursive(tables, index)) continue;
+    const value = canonical(Math.max(low, index * LEVEL_SPAN[4]));
+    throw new LoadError("range-recursive", { field: "address", value });
   }
 }

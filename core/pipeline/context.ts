@@ -5,16 +5,19 @@
  */
 
 import type { AddressSpace } from "../address_space/address_space.ts";
-import type { Report } from "../diagnostics.ts";
+import type { Diagnostic } from "../diagnostics.ts";
 import type { FileHeader } from "../elf/file_header.ts";
-import type { HeaderClaim, ProgramHeader, Segment } from "../elf/program_header.ts";
+import type { ProgramHeader, Segment } from "../elf/program_header.ts";
 import type { Intake } from "../intake/intake.ts";
 import type { UsedLevel4Entries } from "../paging/used_level4_entries.ts";
 import type { Rules } from "../rules.ts";
 import type { LoadSettings } from "./settings.ts";
 
-/** What every stage can read. */
-export interface Base {
+/** Where a position-independent kernel is to be placed. */
+export type Placement = NonNullable<Context["placement"]>;
+
+/** Everything that the built-in stages and plugins put into the context. */
+export interface Context {
   /** The rule set. */
   readonly rules: Rules;
   /** The caller's options. */
@@ -22,85 +25,91 @@ export interface Base {
   /** The file's bytes, as they arrive. */
   readonly intake: Intake;
   /** Takes a diagnostic. */
-  readonly report: Report;
+  readonly report: (diagnostic: Diagnostic) => void;
   /** What plugins ask for headers of this type in files for this machine; `undefined` if none claims it. */
-  readonly claimOn: (p_type: number, e_machine: number) => HeaderClaim | undefined;
+  readonly claimOn: (p_type: number, e_machine: number) => Segment["claim"];
   /** The most bytes of memory that plugins and stages say they will take for this file. */
   readonly takes: (file: TakesFor) => number;
-}
 
-/** What parse adds. */
-export interface Parsed {
-  /** The ELF file header, as it stands in the file. */
+  /** The ELF file header, as it stands in the file; added by parse. */
   readonly fileHeader: FileHeader;
-  /** The program headers, in table order, as they stand in the file. */
+  /** The program headers, in table order, as they stand in the file; added by parse. */
   readonly programHeaders: readonly ProgramHeader[];
-}
 
-/** Where a stage before sanity-check wants a position-independent kernel. */
-export interface Placement {
-  /** Added to every `p_vaddr`; negative for a kernel that is placed below the address it was linked for. */
-  readonly offset: bigint;
-}
-
-/** What a stage that places position-independent kernels adds. */
-export interface Placed {
-  /** The place; `undefined` for a kernel with fixed addresses. */
-  readonly placement: Placement | undefined;
-}
-
-/** What a stage before the segments adds if it needs more of the file than they do. */
-export interface Kept {
-  /** Number of the file's bytes, from the first, that are to be kept at least. */
+  /** Where a stage before sanity-check wants a position-independent kernel; `undefined` for fixed addresses. */
+  readonly placement: {
+    /** Added to every `p_vaddr`; negative for a kernel that is placed below the address it was linked for. */
+    readonly offset: bigint;
+  } | undefined;
+  /** Number of the file's bytes, from the first, that a stage before the segments wants to be kept at least. */
   readonly keepUntil: number;
-}
 
-/** A range of the file. */
-export interface FilePages {
-  /** File offset of its first byte, a multiple of 4096. */
-  readonly start: number;
-  /** File offset after its last byte, a multiple of 4096. */
-  readonly end: number;
-}
-
-/** What sanity-check adds. */
-export interface Checked {
-  /** The program headers, in table order, checked by the rule set. */
+  /** The program headers, in table order, checked by the rule set; added by sanity-check. */
   readonly segments: readonly Segment[];
-  /** What is added to every `p_vaddr`, modulo 2^64: 0, or the base of an `ET_DYN` kernel. */
+  /** What is added to every `p_vaddr`, modulo 2^64: 0, or the base of an `ET_DYN` kernel; added by sanity-check. */
   readonly virtualAddressOffset: bigint;
   /** The same before it is taken modulo 2^64. */
   readonly signedOffset: bigint;
-  /** Virtual address of the entry point, the offset included. */
+  /** Virtual address of the entry point, the offset included; added by sanity-check. */
   readonly entryPoint: bigint;
   /** Low 48 bits of the start of each page that several segments share and that is to be merged. */
   readonly sharedPages: ReadonlySet<number>;
-  /** By header index, the file pages that a segment must not share with another, ascending. */
-  readonly unsharedPages: ReadonlyMap<number, readonly FilePages[]>;
-}
+  /**
+   * By header index, the file pages that a segment must not share with another, ascending: file offsets of the first
+   * byte and after the last byte of each range, multiples of 4096.
+   */
+  readonly unsharedPages: ReadonlyMap<number, readonly { readonly start: number; readonly end: number }[]>;
 
-/** What plugins and stages are asked before memory is sized. */
-export interface TakesFor {
-  /** The rule set. */
-  readonly rules: Rules;
-  /** The ELF file header. */
-  readonly fileHeader: FileHeader;
-  /** The segments. */
-  readonly segments: readonly Segment[];
-}
-
-/** What the loop over the program headers provides for the stages in it, and leaves behind. */
-export interface Loading {
-  /** Memory, frames, page tables and free level-4 entries. */
+  /** Memory, frames, page tables and free level-4 entries; provided by the loop over the program headers. */
   readonly addressSpace: AddressSpace;
-  /** Number of file bytes that are kept, from the first. */
+  /** Number of file bytes that are kept, from the first; provided by the loop. */
   readonly keptBytes: number;
   /**
-   * Waits for the file bytes of a program header and returns a view of them in physical memory. Throws a `LoadError`
-   * "segment-out-of-file" if the source ends before.
+   * Waits for the file bytes of a program header and returns a view of them in physical memory; provided by the loop.
+   * Throws a `LoadError` "segment-out-of-file" if the source ends before.
    */
   readonly fileBytes: (phdr: ProgramHeader) => Promise<Uint8Array>;
+  /** v0.11 of the original: clears the marks on copied pages; from then on, pages are known by their frames. */
+  readonly endMarks: () => void;
+
+  /** The TLS template of the one `PT_TLS` header; added by tls-extract. */
+  readonly tlsTemplate: TlsTemplate;
+  /** The level-4 entries that the kernel uses, 0 included; added by l4-usage. */
+  readonly usedLevel4Entries: UsedLevel4Entries;
 }
+
+/** What every stage can read. */
+export type Base = Pick<Context, "rules" | "settings" | "intake" | "report" | "claimOn" | "takes">;
+
+/** What parse adds. */
+export type Parsed = Pick<Context, "fileHeader" | "programHeaders">;
+
+/** What a stage that places position-independent kernels adds. */
+export type Placed = Pick<Context, "placement">;
+
+/** What a stage before the segments adds if it needs more of the file than they do. */
+export type Kept = Pick<Context, "keepUntil">;
+
+/** What sanity-check adds. */
+export type Checked = Pick<
+  Context,
+  "segments" | "virtualAddressOffset" | "signedOffset" | "entryPoint" | "sharedPages" | "unsharedPages"
+>;
+
+/** A range of the file, in whole pages. */
+export type FilePages = NonNullable<ReturnType<Checked["unsharedPages"]["get"]>>[number];
+
+/** What the loop over the program headers provides for the stages in it, and leaves behind. */
+export type Loading = Pick<Context, "addressSpace" | "keptBytes" | "fileBytes" | "endMarks">;
+
+/** What tls-extract adds. */
+export type TlsExtracted = Pick<Context, "tlsTemplate">;
+
+/** What l4-usage adds. */
+export type Level4Used = Pick<Context, "usedLevel4Entries">;
+
+/** What plugins and stages are asked with before memory is sized: how many bytes will you take at most? */
+export type TakesFor = Pick<Context, "rules" | "fileHeader" | "segments" | "keptBytes">;
 
 /** A template for thread-local storage: what each thread's block starts with. */
 export interface TlsTemplate {
@@ -113,18 +122,3 @@ export interface TlsTemplate {
   /** Alignment of each thread's block, in bytes. */
   readonly align: bigint;
 }
-
-/** What tls-extract adds. */
-export interface TlsExtracted {
-  /** The TLS template of the one `PT_TLS` header. */
-  readonly tlsTemplate: TlsTemplate;
-}
-
-/** What l4-usage adds. */
-export interface Level4Used {
-  /** The level-4 entries that the kernel uses, 0 included. */
-  readonly usedLevel4Entries: UsedLevel4Entries;
-}
-
-/** Everything that the built-in stages and plugins put into the context. */
-export interface Context extends Base, Parsed, Placed, Kept, Checked, Loading, TlsExtracted, Level4Used {}

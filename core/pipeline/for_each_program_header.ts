@@ -61,7 +61,7 @@ async function runStage(
     const added = stage.segment(segment, context as never);
     return checkAdded(stage, added instanceof Promise ? await added : added);
   } catch (error) {
-    throw error instanceof LoadError ? atHeader(error, segment, context.segments) : error;
+    throw error instanceof LoadError ? atHeader(error, segment, context) : error;
   }
 }
 

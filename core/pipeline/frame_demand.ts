@@ -1,5 +1,5 @@
 /**
- * How many frames the segments will take, as told by the program headers alone.
+ * How many frames the segments will take, computed from the program headers alone.
  *
  * @module
  */
@@ -76,15 +76,19 @@ function endOf(load: LoadRange, rules: Rules): number {
 }
 
 /**
- * The bytes of the pages that segments map from the file: what a plugin takes at most that writes to any of them.
+ * The bytes of the pages that are not yet known to have frames of their own: what a plugin takes at most that writes to
+ * segments, as each of these pages is unshared at most once.
  *
+ * @param rules The rule set.
  * @param segments The segments.
  * @returns A number of bytes.
  */
-export function filePageBytes(segments: readonly Segment[]): number {
+export function unshareDemand({ ownership }: Pick<Rules, "ownership">, segments: readonly Segment[]): number {
   return segments.reduce((sum, { load }) => {
-    return load && load.fileSize > 0
-      ? sum + alignUp(load.fileOffset + load.fileSize) - pageStart(load.fileOffset)
-      : sum;
+    if (!load) return sum;
+    const { start, memSize, fileOffset, fileSize } = load;
+    const filePages = fileSize > 0 ? alignUp(fileOffset + fileSize) - pageStart(fileOffset) : 0;
+    const pages = ownership === "mark" ? Math.max(filePages, alignUp(start + memSize) - pageStart(start)) : filePages;
+    return sum + pages;
   }, 0);
 }

@@ -5,53 +5,46 @@
  * @module
  */
 
-import type { Base, Checked, Loading } from "./context.ts";
+import type { Base, Context, Loading } from "./context.ts";
 import { isKebabCase } from "./kebab_case.ts";
-import type { AddsOf, NeedsOf, Stage } from "./stage.ts";
+import type { AddsOf, AllOf, NeedsOf, Stage } from "./stage.ts";
 
-/** What a stage finds: a segment stage also finds what the loop over the headers provides, once they are checked. */
-export type Around<T, Have> = T extends { readonly segment: unknown } ? Have extends Checked ? Have & Loading : Have
-  : Have;
+/** One of the names that `Needs` requires and `Have` lacks or has with another type; never if there is none. */
+export type OneLacking<Have, Needs> = AllOf<
+  {
+    [K in keyof Needs & string]-?: Record<never, never> extends Pick<Needs, K> ? never
+      : K extends keyof Have ? Have[K] extends Needs[K] ? never : () => K
+      : () => K;
+  }[keyof Needs & string]
+> extends () => infer Name ? Name & string : never;
 
-/** The context at the end of a list of stages. */
+/**
+ * The name of something that a stage needs and does not find; never if there is none. A segment stage finds what the loop
+ * over the program headers provides, once they are checked.
+ */
+export type Missing<T, Have> = T extends { readonly segment: unknown }
+  ? Have extends Pick<Context, "segments"> ? OneLacking<Have & Loading, NeedsOf<T>> : "segments"
+  : OneLacking<Have, NeedsOf<T>>;
+
+/** The context at the end of a list of stages; a sentence that says what is wrong if they are not in order. */
 export type Grown<S extends readonly unknown[], Have = Base> = S extends
-  readonly [infer First, ...infer Rest extends readonly unknown[]] ? Grown<Rest, Around<First, Have> & AddsOf<First>>
-  : Have;
-
-/** Names of what has to be in a context of this type. */
-export type RequiredName<T> =
-  & { [K in keyof T]-?: Record<never, never> extends Pick<T, K> ? never : K }[keyof T]
-  & string;
-
-/** Names of what a stage needs and does not find, or finds with another type. */
-export type Missing<T, Have> = {
-  [K in RequiredName<NeedsOf<T>>]: K extends keyof Have ? Have[K] extends NeedsOf<T>[K] ? never : K : K;
-}[RequiredName<NeedsOf<T>>];
-
-/** What is wrong with a list of stages, as a sentence; never if nothing is. */
-export type Fault<S extends readonly unknown[], Have = Base> = S extends
   readonly [infer First extends Stage, ...infer Rest extends readonly unknown[]]
-  ? [Missing<First, Around<First, Have>>] extends [never] ? Fault<Rest, Around<First, Have> & AddsOf<First>>
-  : `stage "${First["name"]}" needs "${Missing<First, Around<First, Have>>}", which no stage before it adds`
-  : never;
+  ? [Missing<First, Have>] extends [never] ? Grown<
+      Rest,
+      & Have
+      & ([AddsOf<First>] extends [never] ? unknown : AddsOf<First>)
+      & (First extends { readonly segment: unknown } ? Loading : unknown)
+    >
+  : `stage "${First["name"]}" needs "${Missing<First, Have>}", which no stage before it adds`
+  : Have;
 
 /** `T` itself if the stages are in order or not known; else a sentence that says what is wrong, which no value has. */
 export type IfInOrder<T, S extends readonly unknown[]> = number extends S["length"] ? T
-  : [Fault<S>] extends [never] ? T
-  : Fault<S>;
-
-/** The stages themselves if they are in order or not known; else, in each place, the sentence that says what is wrong. */
-export type InOrder<S extends readonly unknown[]> = number extends S["length"] ? S
-  : [Fault<S>] extends [never] ? S
-  : { readonly [I in keyof S]: Fault<S> };
-
-/** Nothing if the stages load a kernel or are not known; else a sentence that says that they do not. */
-export type Loads<S extends readonly unknown[]> = number extends S["length"] ? unknown
-  : Grown<S> extends Checked & Loading ? unknown
-  : "the pipeline loads nothing: it has no segment stage";
+  : Grown<S> extends infer Fault extends string ? Fault
+  : T;
 
 const BASE: readonly (keyof Base)[] = ["rules", "settings", "intake", "report", "claimOn", "takes"];
-const LOADING: readonly (keyof Loading)[] = ["addressSpace", "keptBytes", "fileBytes"];
+const LOADING: readonly (keyof Loading)[] = ["addressSpace", "keptBytes", "fileBytes", "endMarks"];
 
 /**
  * Checks that every stage finds what it needs, as the compiler does for a list whose stages it knows.

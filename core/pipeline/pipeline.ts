@@ -4,48 +4,51 @@
  * @module
  */
 
-import { checkOrder, type IfInOrder, type InOrder, listNames } from "./order.ts";
+import { checkOrder, type Grown, type IfInOrder, listNames } from "./order.ts";
 import type { Stage } from "./stage.ts";
 
-/** The name of each stage in a list. */
-export type StageName<S extends readonly Stage[]> = S[number]["name"];
-
-/** A list of stages with others in place of the one named. */
-export type Put<S extends readonly Stage[], N extends string, T extends readonly Stage[]> = S extends
-  readonly [infer First extends Stage, ...infer Rest extends readonly Stage[]]
-  ? First["name"] extends N ? readonly [...T, ...Rest] : readonly [First, ...Put<Rest, N, T>]
+/** A list of stages with `T` put where it belongs, next to the stage named `N` or in place of it. */
+export type Put<
+  S extends readonly Stage[],
+  Where extends "before" | "after" | "instead" | "nowhere",
+  N extends string,
+  T extends Stage,
+> = S extends readonly [infer First extends Stage, ...infer Rest extends readonly Stage[]] ? First["name"] extends N ? {
+      readonly before: readonly [T, First, ...Rest];
+      readonly after: readonly [First, T, ...Rest];
+      readonly instead: readonly [T, ...Rest];
+      readonly nowhere: Rest;
+    }[Where]
+  : readonly [First, ...Put<Rest, Where, N, T>]
   : S;
-
-/** The stage of that name in a list. */
-export type Find<S extends readonly Stage[], N extends string> = Extract<S[number], { readonly name: N }>;
 
 /**
  * An immutable list of stages in order. Its functions return a new one; they refuse a change that leaves a stage without
  * what it needs, in the compiler with a sentence that says so and with a `TypeError`, as they do if there is no stage of
  * the given name.
  */
-export interface Pipeline<S extends readonly Stage[] = readonly Stage[]> {
+export interface Pipeline<out S extends readonly Stage[] = readonly Stage[]> {
   /** The stages, in order. */
   readonly stages: S;
   /** Puts a stage before the named one. */
-  readonly before: <const N extends StageName<S>, const T extends Stage>(
+  readonly before: <const N extends S[number]["name"], const T extends Stage>(
     name: N,
-    stage: IfInOrder<T, Put<S, N, readonly [T, Find<S, N>]>>,
-  ) => Pipeline<Put<S, N, readonly [T, Find<S, N>]>>;
+    stage: IfInOrder<T, Put<S, "before", N, T>>,
+  ) => Pipeline<Put<S, "before", N, T>>;
   /** Puts a stage after the named one. */
-  readonly after: <const N extends StageName<S>, const T extends Stage>(
+  readonly after: <const N extends S[number]["name"], const T extends Stage>(
     name: N,
-    stage: IfInOrder<T, Put<S, N, readonly [Find<S, N>, T]>>,
-  ) => Pipeline<Put<S, N, readonly [Find<S, N>, T]>>;
+    stage: IfInOrder<T, Put<S, "after", N, T>>,
+  ) => Pipeline<Put<S, "after", N, T>>;
   /** Puts a stage in place of the named one. */
-  readonly replace: <const N extends StageName<S>, const T extends Stage>(
+  readonly replace: <const N extends S[number]["name"], const T extends Stage>(
     name: N,
-    stage: IfInOrder<T, Put<S, N, readonly [T]>>,
-  ) => Pipeline<Put<S, N, readonly [T]>>;
+    stage: IfInOrder<T, Put<S, "instead", N, T>>,
+  ) => Pipeline<Put<S, "instead", N, T>>;
   /** Leaves the named stage out. */
-  readonly without: <const N extends StageName<S>>(
-    name: [StageName<S>] extends [N] ? N : IfInOrder<N, Put<S, N, readonly []>>,
-  ) => Pipeline<Put<S, N, readonly []>>;
+  readonly without: <const N extends S[number]["name"]>(
+    name: [S[number]["name"]] extends [N] ? N : IfInOrder<N, Put<S, "nowhere", N, never>>,
+  ) => Pipeline<Put<S, "nowhere", N, never>>;
 }
 
 /**
@@ -64,7 +67,11 @@ export interface Pipeline<S extends readonly Stage[] = readonly Stage[]> {
  * @returns The pipeline, frozen.
  * @throws {TypeError} If a stage is malformed or named twice, or needs what no stage before it adds.
  */
-export function pipeline<const S extends readonly Stage[]>(...stages: InOrder<S>): Pipeline<S> {
+export function pipeline<const S extends readonly Stage[]>(
+  ...stages: number extends S["length"] ? S : {
+    readonly [I in keyof S]: Grown<S> extends `stage "${S[I]["name"]}" needs ${string}` ? Grown<S> : S[I];
+  }
+): Pipeline<S> {
   return compose(stages as unknown as S) as unknown as Pipeline<S>;
 }
 

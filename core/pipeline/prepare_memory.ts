@@ -4,8 +4,9 @@
  * @module
  */
 
-import { type AddressSpace, openAddressSpace } from "../address_space/address_space.ts";
+import { openAddressSpace } from "../address_space/address_space.ts";
 import { level4Usage } from "../address_space/level4_usage.ts";
+import { clearMarks } from "../address_space/unshare.ts";
 import type { ProgramHeader } from "../elf/program_header.ts";
 import { LoadError } from "../errors.ts";
 import { hexAddr } from "../hex.ts";
@@ -34,13 +35,13 @@ export async function prepareMemory(context: Prepared): Promise<Loading> {
   const { kernelOffset } = settings;
   const keptBytes = rules.readsWholeFile ? await intake.length() : lastNeededByte(context);
   const fileEnd = kernelOffset + alignUp(keptBytes);
-  const memory = makeMemory(context, fileEnd);
+  const memory = makeMemory(context, keptBytes);
   // What a load left behind is the caller's memory in the next one, and no longer all zero.
   const fresh = memory.fresh && !settings.memory;
   intake.place(memory, kernelOffset, keptBytes);
   if (rules.readsWholeFile) await intake.require(keptBytes);
   if (!fresh) memory.bytes(kernelOffset + keptBytes, fileEnd - kernelOffset - keptBytes).fill(0);
-  const addressSpace = makeAddressSpace(context, memory, keptBytes, fresh);
+  const space = makeAddressSpace(context, memory, keptBytes, fresh);
 
   const fileBytes = async (phdr: ProgramHeader): Promise<Uint8Array> => {
     if (phdr.p_filesz === 0n) return new Uint8Array();
@@ -55,7 +56,7 @@ export async function prepareMemory(context: Prepared): Promise<Loading> {
     }
     return memory.bytes(kernelOffset + Number(phdr.p_offset), Number(phdr.p_filesz));
   };
-  return { addressSpace, keptBytes, fileBytes };
+  return { ...space, keptBytes, fileBytes };
 }
 
 /** The end of what the headers took to read and of what the segments are loaded from. */
@@ -69,7 +70,12 @@ function lastNeededByte({ segments, settings, intake, keepUntil = 0 }: Prepared)
 }
 
 /** Frames and page tables in the memory; the file's bytes and a level-4 table of the caller's are taken already. */
-function makeAddressSpace(context: Prepared, memory: PhysicalMemory, keptBytes: number, fresh: boolean): AddressSpace {
+function makeAddressSpace(
+  context: Prepared,
+  memory: PhysicalMemory,
+  keptBytes: number,
+  fresh: boolean,
+): Pick<Loading, "addressSpace" | "endMarks"> {
   const { rules, settings, segments, virtualAddressOffset } = context;
   const { kernelOffset, level4Frame, kernelBase } = settings;
   const fileEnd = kernelOffset + alignUp(keptBytes);
@@ -87,25 +93,34 @@ function makeAddressSpace(context: Prepared, memory: PhysicalMemory, keptBytes: 
   const reserved = settings.frames ? memory.base : kernelOffset;
   const frames = frameLedger(allocator, memory, taken, fresh && !settings.frames, reserved);
   const root = level4Frame ?? frames.allocateRun(1, "table")?.phys;
-  if (root === undefined) throw new LoadError("frames-exhausted", { field: "the level-4 table", value: 0 });
+  if (root === undefined) throw new LoadError("frames-exhausted", { field: "the level-4 table", value: PAGE_SIZE });
   if (level4Frame === undefined) taken.push({ start: root, end: root + PAGE_SIZE, what: "the level-4 table" });
-  return openAddressSpace({
+  const pageTable = createMapper({ memory, level4Frame: root, frames, parentFlags: rules.parentFlags });
+  let isMarking = rules.ownership === "mark";
+  const addressSpace = openAddressSpace({
     memory,
     frames,
-    pageTable: createMapper({ memory, level4Frame: root, frames, parentFlags: rules.parentFlags }),
+    pageTable,
     file: { phys: kernelOffset, size: keptBytes },
     given,
     segments,
-    ownership: rules.ownership,
+    bssEnd: rules.bssEnd,
+    isMarking: () => isMarking,
     findUsedEntries: () => level4Usage({ rules, segments, virtualAddressOffset, kernelBase }),
   });
+  const endMarks = (): void => {
+    if (isMarking) clearMarks(pageTable, segments);
+    isMarking = false;
+  };
+  return { addressSpace, endMarks };
 }
 
-function makeMemory(context: Prepared, fileEnd: number): PhysicalMemory {
+function makeMemory(context: Prepared, keptBytes: number): PhysicalMemory {
   const { settings, segments } = context;
+  const fileEnd = settings.kernelOffset + alignUp(keptBytes);
   const { base, maxMemory } = settings;
   const given = settings.memory?.size ?? settings.size;
-  if (given === undefined) return ownMemory(context, fileEnd);
+  if (given === undefined) return ownMemory(context, keptBytes, fileEnd);
   const end = base + given;
   for (const { load, index } of segments) {
     if (!load || load.memSize - load.fileSize <= given) continue;
@@ -118,7 +133,7 @@ function makeMemory(context: Prepared, fileEnd: number): PhysicalMemory {
 }
 
 /** As much as the segments need, and what plugins, stages and what follows may take, as far as `maxMemory` allows. */
-function ownMemory(context: Prepared, fileEnd: number): PhysicalMemory {
+function ownMemory(context: Prepared, keptBytes: number, fileEnd: number): PhysicalMemory {
   const { rules, settings, segments, fileHeader, takes } = context;
   const { base, maxMemory, level4Frame, reserve } = settings;
   for (const { load, index } of segments) if (load) limit(load.memSize, "p_memsz", settings, index);
@@ -132,7 +147,8 @@ function ownMemory(context: Prepared, fileEnd: number): PhysicalMemory {
       limit: PHYSICAL_END,
     });
   }
-  const rest = alignUp(takes({ rules, fileHeader, segments })) + alignUp(reserve);
+  const rest = alignUp(takes({ rules, fileHeader, segments, keptBytes })) +
+    alignUp(reserve);
   return allocate(base, Math.min(end - base + rest, maxMemory, PHYSICAL_END - base), maxMemory);
 }
 

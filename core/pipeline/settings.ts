@@ -31,14 +31,6 @@ export interface LoadSettings {
   readonly kernelBase?: bigint;
 }
 
-/** Where memory of our own is to be. */
-export interface MemoryWindow {
-  /** Physical address of the first byte, a multiple of 4096; 0. */
-  readonly base?: number;
-  /** Number of bytes, a multiple of 4096; as many as the kernel needs. */
-  readonly size?: number;
-}
-
 const DEFAULT_MAX_MEMORY = 4 * 2 ** 30;
 const DEFAULT_KERNEL_OFFSET = 2 * 2 ** 20;
 const DEFAULT_RESERVE = 256 * 2 ** 10;
@@ -82,6 +74,7 @@ export function outOfBounds(option: string, value: unknown, why: string): RangeE
 function describe(value: unknown): string {
   if (typeof value === "bigint" || Number.isInteger(value)) return hexAddr(value as number | bigint);
   if (typeof value === "object" && value !== null) return "an object";
+  if (typeof value === "string") return JSON.stringify(value);
   return typeof value === "function" ? "a function" : String(value);
 }
 
@@ -111,7 +104,7 @@ export function checkKeys(options: unknown, known: readonly string[]): void {
  * @throws {TypeError} If an option is of the wrong kind.
  */
 export function checkSettings(options: {
-  readonly memory?: PhysicalMemory | MemoryWindow;
+  readonly memory?: PhysicalMemory | { readonly base?: number; readonly size?: number };
   readonly maxMemory?: number;
   readonly reserve?: number;
   readonly kernelOffset?: number;

@@ -62,24 +62,14 @@ export type NeedsOf<T> = T extends { readonly segment: (segment: never, context:
 export type Reads<N extends Need> =
   & { readonly [K in Extract<N, keyof Context>]: Context[K] }
   & {
-    readonly [Q in Extract<N, `${string}?`> as NameOf<Q>]?: NameOf<Q> extends keyof Context ? Context[NameOf<Q>]
-      : unknown;
+    readonly [Q in Extract<N, `${string}?`> as Q extends `${infer K}?` ? K : never]?: Q extends `${infer K}?`
+      ? K extends keyof Context ? Context[K] : unknown
+      : never;
   }
-  & ([Extract<N, Stage>] extends [never] ? unknown : AllOf<AddsOf<Extract<N, Stage>>>);
+  & AllOf<AddsOf<Extract<N, Stage>>>;
 
-/** A name without its "?". */
-export type NameOf<Q extends string> = Q extends `${infer K}?` ? K : Q;
-
-/** The intersection of the members of a union. */
+/** The intersection of the members of a union; `unknown` if it has none. */
 export type AllOf<U> = (U extends unknown ? (member: U) => void : never) extends (all: infer I) => void ? I : never;
-
-/** What a stage adds under these names: as the context has it, else as its function returns it. */
-export type Added<A extends string, R> = {
-  readonly [K in A]: K extends keyof Context ? Context[K] : K extends keyof R ? R[K] : never;
-};
-
-/** What a function has to return that adds these names. */
-export type Returns<A extends string> = { readonly [K in A]: K extends keyof Context ? Context[K] : unknown };
 
 /** What a stage reads, adds and takes. */
 export interface StageShape<N extends Need, A extends string> {
@@ -117,14 +107,18 @@ export interface StageShape<N extends Need, A extends string> {
 export function imageStage<
   const Name extends string,
   const N extends Need,
-  R extends Returns<A>,
+  R extends { readonly [K in A]: K extends keyof Context ? Context[K] : unknown },
   const A extends string = never,
 >(
   name: Name,
   shape: StageShape<N, A>,
   run: (context: Reads<N>) => R | Promise<R>,
-): ImageStage<Name, Reads<N>, Added<A, R>> {
-  return Object.freeze({ ...parts(name, shape), run }) as unknown as ImageStage<Name, Reads<N>, Added<A, R>>;
+): ImageStage<
+  Name,
+  Reads<N>,
+  { readonly [K in A]: K extends keyof Context ? Context[K] : K extends keyof R ? R[K] : never }
+> {
+  return Object.freeze({ ...parts(name, shape), run }) as never; // which types it has is the compiler's alone
 }
 
 /**
@@ -152,18 +146,18 @@ export function imageStage<
 export function segmentStage<
   const Name extends string,
   const N extends Need,
-  R extends Partial<Returns<A>>,
+  R extends { readonly [K in A]?: K extends keyof Context ? Context[K] : unknown },
   const A extends string = never,
 >(
   name: Name,
   shape: StageShape<N, A>,
   segment: (segment: Segment, context: Reads<N>) => R | Promise<R>,
-): SegmentStage<Name, Reads<N>, Partial<Added<A, R>>> {
-  return Object.freeze({ ...parts(name, shape), segment }) as unknown as SegmentStage<
-    Name,
-    Reads<N>,
-    Partial<Added<A, R>>
-  >;
+): SegmentStage<
+  Name,
+  Reads<N>,
+  { readonly [K in A]?: K extends keyof Context ? Context[K] : K extends keyof R ? R[K] : never }
+> {
+  return Object.freeze({ ...parts(name, shape), segment }) as never; // as above
 }
 
 function parts<N extends Need, A extends string>(

@@ -123,7 +123,8 @@ function inOrderOfNeed(given: readonly AnyPlugin[]): readonly AnyPlugin[] {
   const add = (plugin: AnyPlugin, asked: readonly string[]): void => {
     if (ordered.includes(plugin)) return;
     if (asked.includes(plugin.name)) {
-      throw new TypeError(`Cannot use plugin "${plugin.name}": it depends on itself by way of ${asked.join(", ")}`);
+      const way = asked.slice(asked.indexOf(plugin.name) + 1).map((name) => `"${name}"`).join(", ");
+      throw new TypeError(`Cannot use plugin "${plugin.name}": it depends on itself${way && ` by way of ${way}`}`);
     }
     for (const need of plugin.dependsOn ?? []) {
       const found = given.find(({ name }) => name === need);
@@ -145,11 +146,12 @@ function checkClaims(claims: readonly Claim[]): void {
       const phase = a.phase ?? "load";
       if (a.type !== b.type || phase !== (b.phase ?? "load")) continue;
       if (a.machine !== undefined && b.machine !== undefined && a.machine !== b.machine) continue;
-      throw new TypeError(
-        `Cannot use plugins "${one.plugin.name}" and "${other.plugin.name}": both claim program headers of type ` +
-          `${segmentTypeName(a.type)} in phase "${phase}"; leave one of them out`,
-        { cause: { plugins: [one.plugin.name, other.plugin.name] } },
-      );
+      const plugins = [one.plugin.name, other.plugin.name];
+      const what = `program headers of type ${segmentTypeName(a.type)} in phase "${phase}"`;
+      const message = one.plugin === other.plugin
+        ? `Cannot use plugin "${plugins[0]}": it claims ${what} twice`
+        : `Cannot use plugins "${plugins[0]}" and "${plugins[1]}": both claim ${what}; leave one of them out`;
+      throw new TypeError(message, { cause: { plugins } });
     }
   });
 }

@@ -5,7 +5,6 @@
  */
 
 import { atHeader } from "../address_space/segment_of_page.ts";
-import { clearMarks } from "../address_space/unshare.ts";
 import type { Segment } from "../elf/program_header.ts";
 import { LoadError } from "../errors.ts";
 import { type ImageStage, imageStage, type Reads, type SegmentStage, segmentStage } from "../pipeline/stage.ts";
@@ -33,7 +32,7 @@ export interface HandlerStages {
   /** Runs the handlers of phase "load" of the plugins that depend on no other. */
   readonly load: SegmentStage<"load-handlers", Needs, Record<never, never>>;
   /** Runs what is left of phase "load", then the phases "relocate" and "seal". */
-  readonly later: ImageStage<"later-handlers", Needs, Record<never, never>>;
+  readonly later: ImageStage<"later-handlers", Needs & Reads<"endMarks">, Record<never, never>>;
   /** What each plugin's handlers returned last, by the plugin's name. */
   readonly results: ReadonlyMap<string, unknown>;
 }
@@ -53,7 +52,7 @@ export function handlerStages({ plugins, claimsOn }: PluginList): HandlerStages 
       const found = await handler.handle(segment, given, results.get(plugin.name) as never);
       if (found !== undefined) results.set(plugin.name, found);
     } catch (cause) {
-      if (cause instanceof LoadError) throw atHeader(cause, segment, context.segments);
+      if (cause instanceof LoadError) throw atHeader(cause, segment, context);
       const place = { index: segment.index, field: "plugin", value: plugin.name };
       throw new LoadError("plugin-failed", place, { cause });
     }
@@ -76,12 +75,12 @@ export function handlerStages({ plugins, claimsOn }: PluginList): HandlerStages 
       }
       return {};
     }),
-    later: imageStage("later-handlers", { needs: NEEDS }, async (context) => {
+    later: imageStage("later-handlers", { needs: [...NEEDS, "endMarks"] }, async (context) => {
       for (const phase of ["load", "relocate", "seal"] as const) {
         if (phase !== "load") await handleAll(phase, context, ready);
         for (const plugin of waiting) await handleAll(phase, context, [plugin]);
       }
-      if (context.rules.ownership === "mark") clearMarks(context.addressSpace.pageTable, context.segments);
+      context.endMarks();
       return {};
     }),
   };

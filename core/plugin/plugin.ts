@@ -9,17 +9,14 @@ import type { TakesFor } from "../pipeline/context.ts";
 import type { AddsOf, Stage } from "../pipeline/stage.ts";
 import type { PluginContext } from "./plugin_context.ts";
 
-/** When a handler runs: "load": with its segment; "relocate": after every `PT_LOAD`; "seal": after relocation. */
-export type Phase = "load" | "relocate" | "seal";
-
 /** A claim on a program header type, and what is done with such headers. */
 export interface Handler<Result> {
   /** The `p_type` that is claimed. */
   readonly type: number;
   /** The `e_machine` that it is claimed for; any if left out. */
   readonly machine?: number;
-  /** When it runs; "load". */
-  readonly phase?: Phase;
+  /** When it runs: "load", with its segment; "relocate", after every `PT_LOAD`; "seal", after that. "load" if left out. */
+  readonly phase?: "load" | "relocate" | "seal";
   /** Whether the header's file bytes are to be kept although no `PT_LOAD` has them. */
   readonly readsFile?: boolean;
   /** Handles one header; `found` is what the plugin returned before, and what it returns now takes its place. */
@@ -63,33 +60,34 @@ export interface Plugin<
   readonly takes?: (file: TakesFor) => number;
 }
 
-/** A handler of any plugin. */
-export interface AnyHandler extends Omit<Handler<unknown>, "handle"> {
-  /** Handles one header. */
-  readonly handle: (segment: Segment, context: PluginContext, found: never) => unknown;
-}
-
 /** A plugin whose result the compiler does not know. */
 export interface AnyPlugin extends Omit<Plugin, "handlers"> {
   /** Claims on program header types. */
-  readonly handlers?: readonly AnyHandler[];
+  readonly handlers?: readonly (Omit<Handler<unknown>, "handle"> & {
+    /** Handles one header. */
+    readonly handle: (segment: Segment, context: PluginContext, found: never) => unknown;
+  })[];
 }
+
+/** A handler of any plugin. */
+export type AnyHandler = NonNullable<AnyPlugin["handlers"]>[number];
+
+/** When a handler runs. */
+export type Phase = NonNullable<AnyHandler["phase"]>;
 
 /** An entry of a list of plugins: falsy ones are skipped. */
 export type PluginEntry = AnyPlugin | false | null | undefined | 0 | "";
 
-/** What the handlers of a plugin of this type find. */
-export type ResultOf<T> = T extends { readonly handlers?: readonly Handler<infer R>[] } ? R : never;
-
-/** The stage of a plugin of this type that bears its name, if the compiler knows it. */
-export type OwnStage<T extends AnyPlugin> = T extends { readonly stages?: readonly { readonly stage: infer S }[] }
-  ? Extract<S, { readonly name: T["name"] }>
-  : never;
-
 /** What a plugin of this type leaves in the results: what its handlers found, and what its stage of its name added. */
-export type PluginResult<T extends AnyPlugin> = [ResultOf<T>] extends [never] ? AddsOf<OwnStage<T>>
-  : [OwnStage<T>] extends [never] ? ResultOf<T> | undefined
-  : Partial<ResultOf<T>> & AddsOf<OwnStage<T>>;
+export type PluginResult<T extends AnyPlugin> =
+  (T extends { readonly handlers?: readonly Handler<infer R>[] } ? [R] : [never]) extends [infer Found] ? AddsOf<
+      T extends { readonly stages?: readonly { readonly stage: infer S }[] } ? Extract<S, { readonly name: T["name"] }>
+        : never
+    > extends infer Added ? [Found] extends [never] ? Added
+      : [Added] extends [never] ? Found | undefined
+      : Partial<Found> & Added
+    : never
+    : never;
 
 /**
  * What the plugins of a list found, by their names. Handlers that met no header of their types found nothing; other

@@ -5,7 +5,7 @@
  */
 
 import type { AddressSpace } from "../address_space/address_space.ts";
-import type { Report } from "../diagnostics.ts";
+import type { Diagnostic } from "../diagnostics.ts";
 import type { FileHeader } from "../elf/file_header.ts";
 import type { ProgramHeader, Segment } from "../elf/program_header.ts";
 import type { Rules } from "../rules.ts";
@@ -34,7 +34,7 @@ export interface PluginContext {
    */
   readonly fileBytes: (segment: ProgramHeader) => Promise<Uint8Array>;
   /** Takes a diagnostic. */
-  readonly report: Report;
+  readonly report: (diagnostic: Diagnostic) => void;
   /** What the plugins that this one names in `dependsOn` have found, by their names. */
   readonly results: Readonly<Record<string, unknown>>;
 }

@@ -4,11 +4,10 @@
  * @module
  */
 
-import type { Level4Used } from "../pipeline/context.ts";
 import { type ImageStage, imageStage, type Reads } from "../pipeline/stage.ts";
 
 /** Hands over the level-4 entries of the segments, of entry 0, and of what plugins have reserved. */
-export const l4Usage: ImageStage<"l4-usage", Reads<"addressSpace">, Level4Used> = imageStage(
+export const l4Usage: ImageStage<"l4-usage", Reads<"addressSpace">, Reads<"usedLevel4Entries">> = imageStage(
   "l4-usage",
   { needs: ["addressSpace"], adds: ["usedLevel4Entries"] },
   ({ addressSpace }) => ({ usedLevel4Entries: addressSpace.usedLevel4Entries }),

@@ -27,39 +27,23 @@ export { bssFixup } from "./bss_fixup.ts";
 export { tlsExtract } from "./tls_extract.ts";
 export { l4Usage } from "./l4_usage.ts";
 
-export { type Find, type Pipeline, pipeline, type Put, type StageName } from "../pipeline/pipeline.ts";
+export { type Pipeline, pipeline, type Put } from "../pipeline/pipeline.ts";
 export {
-  type Added,
   type AddsOf,
   type AllOf,
   type ImageStage,
   imageStage,
-  type NameOf,
   type Need,
   type NeedsOf,
   type Reads,
-  type Returns,
   type SegmentStage,
   segmentStage,
   type Stage,
   type StageShape,
 } from "../pipeline/stage.ts";
-export type { Around, Fault, Grown, IfInOrder, InOrder, Loads, Missing, RequiredName } from "../pipeline/order.ts";
-export type {
-  Base,
-  Checked,
-  Context,
-  FilePages,
-  Kept,
-  Level4Used,
-  Loading,
-  Parsed,
-  Placed,
-  Placement,
-  TakesFor,
-  TlsExtracted,
-} from "../pipeline/context.ts";
+export type { Grown, IfInOrder, Missing, OneLacking } from "../pipeline/order.ts";
+export type { Base, Context, Loading, TakesFor } from "../pipeline/context.ts";
 export type { LoadSettings } from "../pipeline/settings.ts";
 export type { Rules } from "../rules.ts";
 export type { Intake } from "../intake/intake.ts";
-export { type DiagnosticKind, diagnostics, type Finding, type Report } from "../diagnostics.ts";
+export { type DiagnosticKind, diagnostics } from "../diagnostics.ts";

@@ -12,11 +12,14 @@ import { elfReader } from "../elf/reader.ts";
 import { LoadError } from "../errors.ts";
 import type { Intake } from "../intake/intake.ts";
 import type { Rules } from "../rules.ts";
-import type { Parsed } from "../pipeline/context.ts";
 import { type ImageStage, imageStage, type Reads } from "../pipeline/stage.ts";
 
 /** Reads the headers (gABI, "ELF Header" and "Program Header") and refuses a file that is no kernel for x86-64. */
-export const parse: ImageStage<"parse", Reads<"rules" | "settings" | "intake">, Parsed> = imageStage(
+export const parse: ImageStage<
+  "parse",
+  Reads<"rules" | "settings" | "intake">,
+  Reads<"fileHeader" | "programHeaders">
+> = imageStage(
   "parse",
   { needs: ["rules", "settings", "intake"], adds: ["fileHeader", "programHeaders"] },
   async ({ rules, settings, intake }) => {

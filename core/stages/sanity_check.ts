@@ -12,7 +12,7 @@ import { isMisaligned, type LoadRange, type ProgramHeader, type Segment } from "
 import { LoadError } from "../errors.ts";
 import { hexAddr, hexRange } from "../hex.ts";
 import { canonical, isPowerOfTwo, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
-import type { Checked, FilePages } from "../pipeline/context.ts";
+import type { FilePages } from "../pipeline/context.ts";
 import { type ImageStage, imageStage, type NeedsOf, type Reads } from "../pipeline/stage.ts";
 import type { Rules } from "../rules.ts";
 import { loadDiagnostic } from "./load_diagnostics.ts";
@@ -27,7 +27,7 @@ export const sanityCheck: ImageStage<
   Reads<
     "rules" | "settings" | "intake" | "report" | "claimOn" | "fileHeader" | "programHeaders" | "placement?"
   >,
-  Checked
+  Reads<"segments" | "virtualAddressOffset" | "signedOffset" | "entryPoint" | "sharedPages" | "unsharedPages">
 > = imageStage(
   "sanity-check",
   {

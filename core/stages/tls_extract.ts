@@ -6,14 +6,13 @@
 
 import { PT_TLS } from "../elf/constants.ts";
 import { LoadError } from "../errors.ts";
-import type { TlsExtracted } from "../pipeline/context.ts";
 import { type Reads, type SegmentStage, segmentStage } from "../pipeline/stage.ts";
 
 /** Finds the one `PT_TLS` segment (gABI, "Thread-Local Storage"). */
 export const tlsExtract: SegmentStage<
   "tls-extract",
   Reads<"segments" | "virtualAddressOffset" | "tlsTemplate?">,
-  Partial<TlsExtracted>
+  Partial<Reads<"tlsTemplate">>
 > = segmentStage(
   "tls-extract",
   { needs: ["segments", "virtualAddressOffset", "tlsTemplate?"], adds: ["tlsTemplate"] },

@@ -6,8 +6,8 @@
 
 import type { AddressSpace } from "../../core/address_space/address_space.ts";
 import type { SectionHeader } from "../../core/elf/section_header.ts";
-import { alignUp, pageStart } from "../../core/memory/addresses.ts";
-import { NO_EXECUTE, PRESENT } from "../../core/paging/entry.ts";
+import { alignUp, PAGE_SIZE, pageStart } from "../../core/memory/addresses.ts";
+import { LEVEL_SPAN, NO_EXECUTE, PRESENT } from "../../core/paging/entry.ts";
 import { type ImageStage, imageStage, type Reads } from "../../core/pipeline/stage.ts";
 import type { ChooseStage } from "./choose_sections.ts";
 
@@ -70,7 +70,11 @@ export type MapStage = ImageStage<"sections", Reads<"addressSpace" | ChooseStage
 export function mapSections(choose: ChooseStage): MapStage {
   return imageStage(
     "sections",
-    { needs: ["addressSpace", choose], adds: ["mappedSections", "sectionPages", "neighbourBytes"] },
+    {
+      needs: ["addressSpace", choose],
+      adds: ["mappedSections", "sectionPages", "neighbourBytes"],
+      takes: ({ keptBytes }) => tableBytes(keptBytes),
+    },
     ({ addressSpace, chosenSections }) => mapAll(chosenSections, addressSpace),
   );
 }
@@ -91,6 +95,11 @@ function mapAll(chosenSections: readonly SectionHeader[], addressSpace: AddressS
   });
   const mappedSections = chosenSections.map((section) => describe(section, addressOf(rangeOf(section).start)));
   return { mappedSections, sectionPages, neighbourBytes: total(pages) - total(merged(bytes)) };
+}
+
+/** The page tables for pages that keep their distances in the file: no more than the whole file would need. */
+function tableBytes(keptBytes: number): number {
+  return PAGE_SIZE * ([2, 3, 4] as const).reduce((sum, level) => sum + Math.ceil(keptBytes / LEVEL_SPAN[level]), 0);
 }
 
 function rangeOf({ sh_offset, sh_size }: SectionHeader): Range {

@@ -1,6 +1,6 @@
 /** Every code of a LoadError is documented, and here is what gives it. */
 
-import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects, assertStrictEquals } from "@std/assert";
 import {
   type AnyPlugin,
   ascendingFrames,
@@ -11,7 +11,7 @@ import {
   type LoadOptions,
   physicalMemory,
 } from "../../mod.ts";
-import { ERROR_CODES } from "../../core/errors.ts";
+import { amended, ERROR_CODES } from "../../core/errors.ts";
 import { usedLevel4Entries } from "../../core/paging/mod.ts";
 import { LOAD_DIAGNOSTICS } from "../../core/stages/load_diagnostics.ts";
 import { ET_DYN, PT_DYNAMIC, PT_SHLIB, PT_TLS } from "../../core/elf/constants.ts";
@@ -79,6 +79,24 @@ function failingStream(): ReadableStream<Uint8Array> {
   return new ReadableStream({ pull: () => Promise.reject(new Error("the disk is on fire")) });
 }
 
+async function unusableFrame(): Promise<unknown> {
+  const memory = physicalMemory({ base: 0, buffer: new ArrayBuffer(0x1_0000) });
+  const frames = { allocateFrame: () => 0x800, nextFrame: 0, framesAllocated: 0 };
+  return await loadSegment(TEXT, { memory, kernelOffset: 0x1000, frames });
+}
+
+async function mapRecursive(): Promise<unknown> {
+  const { memory, pageTable, level4Frame } = await loadSegment(TEXT);
+  new DataView(memory.buffer).setBigUint64(level4Frame + 511 * 8, BigInt(level4Frame) | 3n, true);
+  return pageTable.mapTo(0xffff_ff80_0000_0000n, 0, 1n);
+}
+
+async function readDevice(): Promise<unknown> {
+  const { pageTable, read } = await loadSegment(TEXT);
+  pageTable.mapTo(0x10_0000n, 0xb_8000_0000, 1n);
+  return read(0x10_0000n, 2);
+}
+
 const PRODUCERS: { readonly [C in ErrorCode]: () => unknown } = {
   "file-too-short": () => loadKernel(new Uint8Array(3)),
   "not-elf": () => loadKernel(new Uint8Array(64)),
@@ -108,6 +126,9 @@ const PRODUCERS: { readonly [C in ErrorCode]: () => unknown } = {
   "memory-too-small": () => loadSegment(TEXT, { memory: { size: 0x10_0000 } }),
   "frames-exhausted": exhaustFrames,
   "page-already-mapped": () => load({ segments: [TEXT, TEXT], length: 0x2000 }, ORIGINAL),
+  "frame-unusable": unusableFrame,
+  "range-recursive": mapRecursive,
+  "frame-out-of-memory": readDevice,
   "range-in-use": async () => addRamdisk(await loadSegment(TEXT), { phys: 0x20_1000, size: 0x1000 }),
   "not-bootable": async () => {
     const memory = physicalMemory({ base: 2 ** 32, buffer: new ArrayBuffer(0x40_0000) });
@@ -140,6 +161,64 @@ Deno.test("every code is given by what it stands for, with a message that names 
       if (index !== undefined) assert(error.message.includes(`program header ${index}`), error.message);
     });
   }
+});
+
+Deno.test("a load error keeps the error of the source as its cause", async () => {
+  const error = await loadKernel(failingStream()).then(() => undefined, (reason: unknown) => reason);
+  assertInstanceOf(error, LoadError);
+  assertInstanceOf(error.cause, Error);
+  assertEquals(error.cause.message, "the disk is on fire");
+});
+
+Deno.test("what was reported before a refusal is in the error's diagnostics", async () => {
+  const unknown = { p_type: 8, p_vaddr: 0n, filesz: 0x10, p_align: 1n };
+  const load = () => loadKernel(buildElf({ segments: [unknown, TEXT, TEXT] }));
+  const error = await assertRejects(load, LoadError);
+  assertEquals(error.code, "segments-overlap");
+  assertEquals(error.diagnostics.map(({ code, index }) => [code, index]), [["segment-type-unknown", 0]]);
+  assert(Object.isFrozen(error.diagnostics));
+  assertEquals((await assertRejects(() => loadKernel(new Uint8Array(64)), LoadError)).diagnostics, []);
+});
+
+Deno.test("instanceof recognises load errors of another copy of the module, and nothing else", async () => {
+  const copy: typeof import("../../core/errors.ts") = await import(
+    new URL("../../core/errors.ts?copy", import.meta.url).href
+  );
+  assert(copy.LoadError !== LoadError);
+  const error = new copy.LoadError("not-elf", { field: "its magic number", value: 0 });
+  assert(error instanceof LoadError && error instanceof copy.LoadError && error instanceof Error);
+  assert(new LoadError("not-elf", { field: "its magic number", value: 0 }) instanceof copy.LoadError);
+  const others = [new Error("no"), { ...new Error("no"), name: "LoadError" }, { code: "not-elf", detail: {} }, null, 1];
+  for (const other of others) assert(!(other instanceof LoadError));
+  class Own extends LoadError {}
+  assert(!(error instanceof Own) && new Own("not-elf", error.detail) instanceof LoadError);
+});
+
+Deno.test("a plugin's load error of another copy of the module passes through a load as one", async () => {
+  const copy: typeof import("../../core/errors.ts") = await import(
+    new URL("../../core/errors.ts?copy", import.meta.url).href
+  );
+  const handle = () => {
+    throw new copy.LoadError("dynamic-malformed", { field: "DT_MINE", value: 7n });
+  };
+  const plugin: AnyPlugin = { name: "mine", handlers: [{ type: 1, handle }] };
+  const error = await assertRejects(() => loadSegment(TEXT, { plugins: [plugin] }), LoadError);
+  assertEquals([error.code, error.detail], ["dynamic-malformed", { field: "DT_MINE", value: 7n, index: 0 }]);
+});
+
+Deno.test("amended() keeps code, cause and the frames of the stack, and composes the message anew", () => {
+  const cause = new Error("why");
+  const error = new LoadError("page-not-mapped", { field: "address", value: 0x1000n }, { cause });
+  const more = amended(error, { detail: { index: 3 } });
+  assertEquals([more.code, more.detail], ["page-not-mapped", { field: "address", value: 0x1000n, index: 3 }]);
+  assertEquals(more.message, "Cannot use address 0x1000 of program header 3: it is not mapped");
+  assertStrictEquals(more.cause, cause);
+  const framesOf = ({ stack = "" }: Error) => stack.slice(stack.indexOf("\n    at "));
+  assertEquals(framesOf(more), framesOf(error));
+  assert(more.stack?.startsWith(`LoadError: ${more.message}\n    at `), more.stack);
+  assert(!("cause" in amended(new LoadError("not-elf", { field: "x", value: 1 }), {})));
+  const diagnostic = { code: "mine", severity: "info", addresses: [], message: "M." } as const;
+  assertEquals(amended(amended(error, { diagnostics: [diagnostic] }), {}).diagnostics, [diagnostic]);
 });
 
 Deno.test("a load error keeps the error of the source as its cause", async () => {

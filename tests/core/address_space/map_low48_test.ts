@@ -1,42 +1,38 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import type { AddressSpace } from "../../../core/address_space/address_space.ts";
 import { LoadError } from "../../../core/errors.ts";
 import { ascendingFrames, type FrameAllocator } from "../../../core/memory/frame_allocator.ts";
-import { frameLedger } from "../../../core/memory/frame_ledger.ts";
 import { physicalMemory } from "../../../core/memory/physical_memory.ts";
-import { createMapper } from "../../../core/paging/mapper.ts";
-import { leafFlags, mapFresh, mapPages, sharedFrame } from "../../../core/address_space/map_pages.ts";
+import { flagsOf, mapFreshLow48, mapLow48, sharedFrame } from "../../../core/address_space/map_low48.ts";
+import { openSpace } from "./open_space.ts";
 
 const PAGE = 0x1000;
 const P = 1n;
 const W = 2n;
 const NX = 1n << 63n;
 
-/** Page tables in dirty memory, the level-4 table at 0; frames from 0x1000 on. */
-function setUp(frames: FrameAllocator = ascendingFrames({ start: PAGE, end: 0x40_0000 })) {
+/** An address space in dirty memory, the level-4 table at 0; frames from 0x1000 on. */
+function setUp(allocator: FrameAllocator = ascendingFrames({ start: PAGE, end: 0x40_0000 })): AddressSpace {
   const memory = physicalMemory({ base: 0, buffer: new Uint8Array(0x40_0000).fill(0xee).buffer });
-  memory.bytes(0, PAGE).fill(0);
-  const ledger = frameLedger(frames, memory, [], false);
-  const pageTable = createMapper({ memory, level4Frame: 0, frames: ledger, parentFlags: "writable" });
-  return { memory, frames: ledger, pageTable };
+  return openSpace({ memory, level4Frame: 0, allocator });
 }
 
-const leavesOf = ({ pageTable }: ReturnType<typeof setUp>) => {
+const leavesOf = ({ pageTable }: AddressSpace) => {
   return [...pageTable.leaves()].map(({ virt, phys, flags }) => [virt, phys, flags]);
 };
 
-const ownersOf = ({ frames }: ReturnType<typeof setUp>) =>
-  frames.runs().map(({ phys, size, owner }) => [phys, size, owner]);
+const ownersOf = ({ frames }: AddressSpace) => frames.runs().map(({ phys, size, owner }) => [phys, size, owner]);
 
-Deno.test("leafFlags() are present; writable with PF_W; executable only with PF_X; PF_R changes nothing", () => {
+Deno.test("flagsOf() are present; writable with PF_W; executable only with PF_X; PF_R changes nothing", () => {
   const expected = [P | NX, P, P | W | NX, P | W, P | NX, P, P | W | NX, P | W];
-  assertEquals(expected.map((_, p_flags) => leafFlags(p_flags)), expected);
-  assertStrictEquals(leafFlags(0xffff_ffff), P | W);
-  assertStrictEquals(leafFlags(0xffff_fff8), P | NX);
+  assertEquals(expected.map((_, p_flags) => flagsOf(p_flags)), expected);
+  assertStrictEquals(flagsOf(0xffff_ffff), P | W);
+  assertStrictEquals(flagsOf(0xffff_fff8), P | NX);
 });
 
-Deno.test("mapPages() maps pages onto frames one behind the other", () => {
+Deno.test("mapLow48() maps pages onto consecutive frames", () => {
   const tables = setUp();
-  mapPages(tables, 0x40_0000, 0x10_0000, 3 * PAGE, P);
+  mapLow48(tables, 0x40_0000, 0x10_0000, 3 * PAGE, P);
   assertEquals(leavesOf(tables), [
     [0x40_0000n, 0x10_0000, P],
     [0x40_1000n, 0x10_1000, P],
@@ -44,9 +40,9 @@ Deno.test("mapPages() maps pages onto frames one behind the other", () => {
   ]);
 });
 
-Deno.test("mapPages() goes on in the higher half where the range crosses the non-canonical hole", () => {
+Deno.test("mapLow48() goes on in the higher half where the range crosses the non-canonical hole", () => {
   const tables = setUp();
-  mapPages(tables, 2 ** 47 - 2 * PAGE, 0x10_0000, 4 * PAGE, P | W);
+  mapLow48(tables, 2 ** 47 - 2 * PAGE, 0x10_0000, 4 * PAGE, P | W);
   assertEquals(leavesOf(tables), [
     [0x7fff_ffff_e000n, 0x10_0000, P | W],
     [0x7fff_ffff_f000n, 0x10_1000, P | W],
@@ -55,16 +51,16 @@ Deno.test("mapPages() goes on in the higher half where the range crosses the non
   ]);
 });
 
-Deno.test("mapPages() maps nothing for no bytes", () => {
+Deno.test("mapLow48() maps nothing for no bytes", () => {
   const tables = setUp();
-  mapPages(tables, 0x40_0000, 0x10_0000, 0, P);
+  mapLow48(tables, 0x40_0000, 0x10_0000, 0, P);
   assertEquals([leavesOf(tables), ownersOf(tables)], [[], []]);
 });
 
-Deno.test("mapFresh() takes each frame before the tables that its page needs, and gives zeroed pages", () => {
+Deno.test("mapFreshLow48() takes each frame before the tables that its page needs, and gives zeroed pages", () => {
   const tables = setUp();
   // two pages below a 2 MiB boundary and two above it, where a second level-1 table begins
-  const runs = mapFresh(tables, 0x60_0000 - 2 * PAGE, 4 * PAGE, P | W | NX, "bss");
+  const runs = mapFreshLow48(tables, 0x60_0000 - 2 * PAGE, 4 * PAGE, P | W | NX, "bss");
   assertEquals(ownersOf(tables), [
     [1 * PAGE, PAGE, "bss"],
     [2 * PAGE, 3 * PAGE, "table"],
@@ -85,23 +81,27 @@ Deno.test("mapFresh() takes each frame before the tables that its page needs, an
   for (const { phys, size } of runs) assert(tables.memory.bytes(phys, size).every((byte) => byte === 0));
 });
 
-Deno.test("mapFresh() gives the same pages from an allocator without runs", () => {
+Deno.test("mapFreshLow48() gives the same pages from an allocator without runs", () => {
   const { allocateFrame } = ascendingFrames({ start: PAGE, end: 0x40_0000 });
   const one = setUp({ allocateFrame, nextFrame: 0, framesAllocated: 0 });
   const other = setUp();
-  for (const tables of [one, other]) mapFresh(tables, 0x5f_0000, 0x2_0000, P | W | NX, "bss");
+  for (const tables of [one, other]) mapFreshLow48(tables, 0x5f_0000, 0x2_0000, P | W | NX, "bss");
   assertEquals(leavesOf(one), leavesOf(other));
   assertEquals(ownersOf(one), ownersOf(other));
 });
 
-Deno.test("mapFresh() refuses with frames-exhausted where the frames end, and says how far it came", () => {
-  for (const [count, done] of [[0, 0], [4, PAGE], [5, 2 * PAGE]]) {
-    const tables = setUp(ascendingFrames({ start: PAGE, end: (count + 1) * PAGE }));
-    const error = assertThrows(() => mapFresh(tables, 0x40_0000, 3 * PAGE, P, "bss"), LoadError);
-    assertEquals([error.code, error.detail], ["frames-exhausted", {
-      field: "bytes of bss mapped so far",
-      value: done,
-    }]);
+Deno.test("mapFreshLow48() refuses with frames-exhausted if frames run out, and says what for and how many bytes", () => {
+  const cases = [
+    { count: 0, field: "bss", value: 3 * PAGE },
+    { count: 1, field: "page tables", value: 3 * PAGE },
+    { count: 3, field: "page tables", value: PAGE },
+    { count: 4, field: "bss", value: 2 * PAGE },
+    { count: 5, field: "bss", value: PAGE },
+  ];
+  for (const { count, ...detail } of cases) {
+    const space = setUp(ascendingFrames({ start: PAGE, end: (count + 1) * PAGE }));
+    const error: LoadError = assertThrows(() => void mapFreshLow48(space, 0x40_0000, 3 * PAGE, P, "bss"), LoadError);
+    assertEquals([error.code, error.detail], ["frames-exhausted", detail]);
   }
 });
 

@@ -5,7 +5,7 @@ import { ascendingFrames } from "../../../core/memory/frame_allocator.ts";
 import { frameLedger } from "../../../core/memory/frame_ledger.ts";
 import { freshMemory } from "../../../core/memory/physical_memory.ts";
 import { createMapper } from "../../../core/paging/mapper.ts";
-import { readVirtual } from "../../../core/address_space/virtual_memory.ts";
+import { readVirtual, writeVirtual } from "../../../core/address_space/virtual_memory.ts";
 import { loadKernel } from "../../../mod.ts";
 import { buildElf, fileByte } from "../../elf_builder.ts";
 
@@ -106,19 +106,29 @@ Deno.test("readVirtual() refuses what is out of bounds", async (t) => {
   pageTable.mapTo(0xffff_ffff_ffff_f000n, 0x50_0000, P);
   pageTable.mapTo(0x1000n, 0x3f_f000, P, { size: 2 * PAGE });
   pageTable.mapTo(0x3000n, 0xbf_f000, P, { size: 2 * PAGE });
+  const hole = "address-not-canonical";
   const cases = [
-    { what: "an address that is not canonical", virt: 0x8000_0000_0000n, length: 1 },
-    { what: "a range into the hole", virt: 0x7fff_ffff_ffffn, length: 2 },
-    { what: "a range past the top", virt: 0xffff_ffff_ffff_ffffn, length: 2 },
-    { what: "a negative length", virt: 0x1000n, length: -1 },
-    { what: "half a byte", virt: 0x1000n, length: 0.5 },
-    { what: "a length above 2^53", virt: 0x1000n, length: 2 ** 60 },
-    { what: "a frame below memory", virt: 0x1000n, length: 1 },
-    { what: "a frame behind memory", virt: 0x3000n, length: PAGE + 1 },
+    { what: "an address that is not canonical", virt: 0x8000_0000_0000n, length: 1, code: hole, at: 0x8000_0000_0000n },
+    { what: "an address below 0", virt: -1n, length: 1, code: hole, at: -1n },
+    { what: "a range into the hole", virt: 0x7fff_ffff_ffffn, length: 2, code: hole, at: 0x8000_0000_0000n },
+    { what: "a range across the hole", virt: 1n, length: 2 ** 53 - 1, code: hole, at: 0x1f_ffff_ffff_ffffn },
+    { what: "a range past the top", virt: 2n ** 64n - 1n, length: 2, code: "address-overflow", at: 2n ** 64n },
+    { what: "a frame below memory", virt: 0x1000n, length: 1, code: "frame-out-of-memory", at: 0x1000n },
+    { what: "a frame after memory", virt: 0x3000n, length: PAGE + 1, code: "frame-out-of-memory", at: 0x4000n },
   ];
-  for (const { what, virt, length } of cases) {
-    await t.step(what, () => void assertThrows(() => void read(virt, length), RangeError));
+  for (const { what, virt, length, code, at } of cases) {
+    await t.step(what, () => {
+      const error: LoadError = assertThrows(() => void read(virt, length), LoadError);
+      assertEquals<unknown>([error.code, error.detail.value], [code, at]);
+    });
   }
+  for (const length of [-1, 0.5, NaN, 2 ** 60]) {
+    await t.step(`a length of ${length}`, () => void assertThrows(() => void read(0x1000n, length), RangeError));
+  }
+  await t.step(
+    "an address that is not a bigint",
+    () => void assertThrows(() => void read(0x1000 as never, 1), TypeError),
+  );
 });
 
 Deno.test("readVirtual() reads any range as byte by byte through translate()", () => {
@@ -139,6 +149,66 @@ Deno.test("readVirtual() reads any range as byte by byte through translate()", (
     { numRuns: 25 },
   );
 });
+
+// writeVirtual()
+
+Deno.test("writeVirtual() writes across pages, in both halves, and unshares each page once it has found them all", () => {
+  const { memory, pageTable, read } = open();
+  const frames = [0x50_0000, 0x42_3000, 0x60_1000];
+  frames.forEach((frame, index) => pageTable.mapTo(0x1f_f000n + BigInt(index * PAGE), frame, P));
+  pageTable.mapTo(0x7fff_ffff_f000n, 0x61_0000, P);
+  pageTable.mapTo(0xffff_ffff_ffff_f000n, 0x61_1000, P);
+  const asked: bigint[] = [];
+  const unshare = (virt: bigint): number => {
+    asked.push(virt);
+    const found = pageTable.translate(virt);
+    return found.mapped ? found.phys : NaN;
+  };
+  const bytes = Uint8Array.from({ length: PAGE + 4 }, (_, at) => at);
+  writeVirtual(memory, pageTable, 0x1f_fffen, bytes, unshare);
+  assertEquals(asked, [0x1f_fffen, 0x20_0000n, 0x20_1000n]);
+  assertEquals(read(0x1f_fffen, bytes.length), bytes);
+  assertEquals([...memory.bytes(0x50_0ffd, 1), ...memory.bytes(0x60_1002, 1)], [
+    ...bytesAt(0x50_0ffd, 1),
+    ...bytesAt(0x60_1002, 1),
+  ]);
+  for (const top of [0x7fff_ffff_fffcn, 0xffff_ffff_ffff_fffcn]) {
+    writeVirtual(memory, pageTable, top, new Uint8Array([1, 2, 3, 4]), unshare);
+    assertEquals(read(top, 4), new Uint8Array([1, 2, 3, 4]));
+  }
+  asked.length = 0;
+  writeVirtual(memory, pageTable, 0x8000n, new Uint8Array(), unshare);
+  assertEquals(asked, []);
+});
+
+Deno.test("writeVirtual() refuses as readVirtual() does, before it unshares or writes anything", () => {
+  const { memory, pageTable } = open();
+  pageTable.mapTo(0x1000n, 0x50_0000, P);
+  pageTable.mapTo(0x7fff_ffff_f000n, 0x50_0000, P);
+  pageTable.mapTo(0xffff_ffff_ffff_f000n, 0x50_0000, P);
+  pageTable.mapTo(0x4000n, 0x50_0000, P);
+  pageTable.mapTo(0x5000n, 0xc0_0000, P); // outside memory
+  const before = new Uint8Array(memory.buffer).slice();
+  const unshare = () => {
+    throw new Error("a page was unshared");
+  };
+  const cases = [
+    [0x1ffen, "page-not-mapped", 0x2000n],
+    [0x2000n, "page-not-mapped", 0x2000n],
+    [0x4ffen, "frame-out-of-memory", 0x5000n],
+    [0x7fff_ffff_fffen, "address-not-canonical", 0x8000_0000_0001n],
+    [0x8000_0000_0000n, "address-not-canonical", 0x8000_0000_0000n],
+    [0xffff_ffff_ffff_fffen, "address-overflow", (1n << 64n) + 1n],
+  ] as const;
+  for (const [virt, code, value] of cases) {
+    const write = () => writeVirtual(memory, pageTable, virt, new Uint8Array(4).fill(0xee), unshare);
+    const error: LoadError = assertThrows(write, LoadError);
+    assertEquals<unknown>([error.code, error.detail.value], [code, value]);
+  }
+  assertEquals(new Uint8Array(memory.buffer), before);
+});
+
+// Of loaded kernels
 
 Deno.test("the read of a loaded kernel goes from the file's bytes through the copied page into the bss", async () => {
   const file = buildElf({

@@ -57,10 +57,10 @@ Deno.test("mapFresh() refuses a page that is mapped already", () => {
   assertEquals([...mapper.leaves()].length, 1);
 });
 
-Deno.test("mapFresh() says how far it came where frames run out", () => {
+Deno.test("mapFresh() says how many bytes there is no room for if frames run out", () => {
   const { mapper } = open(8);
   const error: LoadError = assertThrows(() => void mapper.mapFresh(0n, 16 * PAGE, P, "bss"), LoadError);
-  assertEquals([error.code, error.detail.value], ["frames-exhausted", 4 * PAGE]);
+  assertEquals([error.code, error.detail.value], ["frames-exhausted", 12 * PAGE]);
 });
 
 Deno.test("mapFresh() refuses a range that is misaligned, not canonical or out of its half", () => {

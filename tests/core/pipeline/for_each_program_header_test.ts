@@ -1,12 +1,12 @@
-import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertObjectMatch, assertRejects, assertStrictEquals } from "@std/assert";
 import { PF_R, PF_W, PF_X, PT_NOTE, PT_TLS } from "../../../core/elf/constants.ts";
 import { LoadError } from "../../../core/errors.ts";
 import { loadKernel } from "../../../core/load_kernel.ts";
 import { defaultPipeline } from "../../../core/stages/default_pipeline.ts";
+import type { Base, Loading } from "../../../core/pipeline/context.ts";
 import { forEachProgramHeader } from "../../../core/pipeline/for_each_program_header.ts";
-import type { Pipeline } from "../../../core/pipeline/pipeline.ts";
-import type { SegmentStage } from "../../../core/pipeline/stage.ts";
-import type { Base, Checked, Loading } from "../../../core/pipeline/context.ts";
+import { imageStage, segmentStage } from "../../../core/pipeline/stage.ts";
+import { checkHeaders } from "../check_headers.ts";
 import { buildElf, type SegmentSpec } from "../../elf_builder.ts";
 
 const SEGMENTS: readonly SegmentSpec[] = [
@@ -19,39 +19,32 @@ const SEGMENTS: readonly SegmentSpec[] = [
 ];
 const FILE = buildElf({ segments: SEGMENTS, length: 0x3200 });
 
-function recorder(name: string, record: (index: number, context: Checked & Loading) => void) {
-  const stage: SegmentStage<Checked & Loading, unknown, string> = {
-    name,
-    needs: ["segments", "memory"],
-    adds: [],
-    segment: ({ index }, context) => {
-      record(index, context);
-      return {};
-    },
-  };
-  return stage;
+/** A segment stage that adds nothing. */
+function recorder<const Name extends string>(
+  name: Name,
+  record: (index: number, context: Pick<Loading, "addressSpace">) => void,
+) {
+  return segmentStage(name, { needs: ["addressSpace"] }, ({ index }, context) => {
+    record(index, context);
+    return {};
+  });
 }
 
 Deno.test("segment stages see every header, of any type, in table order, and all of them one header before the next", async () => {
   const seen: string[] = [];
   const one = recorder("one", (index) => seen.push(`one ${index}`));
   const other = recorder("other", (index) => seen.push(`other ${index}`));
-  const own = defaultPipeline.before("map-load", one).after("tls-extract", other) as unknown as Pipeline;
+  const own = defaultPipeline.before("map-load", one).after("tls-extract", other);
   await loadKernel(FILE, { pipeline: own });
   assertEquals(seen, SEGMENTS.flatMap((_, index) => [`one ${index}`, `other ${index}`]));
 });
 
 Deno.test("a segment stage is given the header's own fields, and its range where it is loaded", async () => {
   const seen: unknown[] = [];
-  const stage: SegmentStage<Checked, unknown, "look"> = {
-    name: "look",
-    needs: ["segments"],
-    adds: [],
-    segment: (phdr) => {
-      seen.push([phdr.p_type, phdr.p_vaddr, phdr.p_offset, phdr.p_filesz, phdr.p_memsz, phdr.load]);
-      return {};
-    },
-  };
+  const stage = segmentStage("look", { needs: [] }, (segment) => {
+    seen.push([segment.p_type, segment.p_vaddr, segment.p_offset, segment.p_filesz, segment.p_memsz, segment.load]);
+    return {};
+  });
   await loadKernel(FILE, { pipeline: defaultPipeline.before("map-load", stage) });
   const data = { start: 0x40_2000, memSize: 0x2800, fileOffset: 0x2000, fileSize: 0x321 };
   const text = { start: 0x40_0000, memSize: 0x1000, fileOffset: 0x1000, fileSize: 0x1000 };
@@ -67,41 +60,35 @@ Deno.test("a segment stage is given the header's own fields, and its range where
 
 Deno.test("the pages of a header are mapped before the next header's stages run", async () => {
   const mapped: (readonly bigint[])[] = [];
-  const stage = recorder("look", (_, { pageTable }) => {
+  const stage = recorder("look", (_, { addressSpace: { pageTable } }) => {
     mapped.push([...pageTable.mappings()].map(({ virt }) => virt));
   });
-  await loadKernel(FILE, { pipeline: defaultPipeline.before("map-load", stage) as unknown as Pipeline });
+  await loadKernel(FILE, { pipeline: defaultPipeline.before("map-load", stage) });
   const data = [0x40_2000n];
   const both = [0x40_0000n, 0x40_2000n];
   assertEquals(mapped, [[], [], data, data, both, both]);
 });
 
-Deno.test("segment stages on both sides of an image stage work on one memory", async () => {
-  const memories = new Set<unknown>();
-  const add = (_: number, { memory, frames, pageTable }: Loading) => {
-    memories.add(memory).add(frames).add(pageTable);
-  };
+Deno.test("segment stages on both sides of an image stage work on one address space", async () => {
+  const spaces = new Set<unknown>();
+  const add = (_: number, { addressSpace }: Pick<Loading, "addressSpace">) => void spaces.add(addressSpace);
   const own = defaultPipeline
     .before("map-load", recorder("one", add))
-    .after("map-load", { name: "between", needs: [], adds: [], run: () => ({}) })
-    .after("tls-extract", recorder("other", add)) as unknown as Pipeline;
+    .after("map-load", imageStage("between", { needs: [] }, () => ({})))
+    .after("tls-extract", recorder("other", add));
   const kernel = await loadKernel(FILE, { pipeline: own });
-  assertStrictEquals(memories.size, 3);
-  assert(memories.has(kernel.memory) && memories.has(kernel.pageTable));
+  assertEquals([...spaces], [kernel.addressSpace]);
+  assertStrictEquals(kernel.addressSpace.memory, kernel.memory);
+  assertStrictEquals(kernel.addressSpace.pageTable, kernel.pageTable);
   assert(kernel.read(0x40_2321n, 0x2800 - 0x321).every((byte) => byte === 0));
 });
 
 Deno.test("fileBytes() waits for the bytes of a header and gives them where they lie in memory", async () => {
   const found: [number, Uint8Array][] = [];
-  const stage: SegmentStage<Checked & Loading, unknown, "look"> = {
-    name: "look",
-    needs: ["fileBytes"],
-    adds: [],
-    segment: async (phdr, { fileBytes }) => {
-      if (phdr.load) found.push([phdr.index, await fileBytes(phdr)]);
-      return {};
-    },
-  };
+  const stage = segmentStage("look", { needs: ["fileBytes"] }, async (segment, { fileBytes }) => {
+    if (segment.load) found.push([segment.index, await fileBytes(segment)]);
+    return {};
+  });
   let at = 0;
   const stream = new ReadableStream<Uint8Array>({
     pull: (controller) => {
@@ -118,15 +105,10 @@ Deno.test("fileBytes() waits for the bytes of a header and gives them where they
 });
 
 Deno.test("fileBytes() refuses a header whose bytes nobody asked to keep with a RangeError that names it", async () => {
-  const stage: SegmentStage<Checked & Loading, unknown, "look"> = {
-    name: "look",
-    needs: ["fileBytes"],
-    adds: [],
-    segment: async (phdr, { fileBytes }) => {
-      if (phdr.p_type === PT_NOTE) await fileBytes(phdr);
-      return {};
-    },
-  };
+  const stage = segmentStage("look", { needs: ["fileBytes"] }, async (segment, { fileBytes }) => {
+    if (segment.p_type === PT_NOTE) await fileBytes(segment);
+    return {};
+  });
   const own = defaultPipeline.before("map-load", stage);
   await assertRejects(() => loadKernel(FILE, { pipeline: own }), RangeError, "program header 0");
 });
@@ -139,7 +121,7 @@ Deno.test("a LoadError of a segment stage is given the index of its header, unle
       const place = { field: "p_type", value: 1, ...named === undefined ? {} : { index: named } };
       throw new LoadError("segment-type-refused", place, { cause });
     });
-    const own = defaultPipeline.before("map-load", stage) as unknown as Pipeline;
+    const own = defaultPipeline.before("map-load", stage);
     const error = await assertRejects(() => loadKernel(FILE, { pipeline: own }), LoadError);
     assertEquals([error.code, error.detail], ["segment-type-refused", { field: "p_type", value: 1, index: expected }]);
     assertStrictEquals(error.cause, cause);
@@ -164,11 +146,21 @@ Deno.test("bootloader-0.10: a page that is mapped already names the header that 
   });
 });
 
-Deno.test("forEachProgramHeader() needs the segments headers and adds what segment stages rely on", () => {
-  const { name, needs, adds } = forEachProgramHeader([]);
-  assertEquals([name, needs], ["for-each-program-header", ["segments"]]);
-  const relied: readonly (keyof Loading)[] = ["memory", "frames", "pageTable", "keptBytes", "fileBytes"];
-  assertEquals(relied.filter((each) => !adds.includes(each)), []);
+Deno.test("forEachProgramHeader() prepares memory unless it is there, and gives the context and each stage's additions", async () => {
+  const sums = segmentStage("sums", { needs: ["sum?"], adds: ["sum", "last"] }, ({ index, p_memsz }, { sum = 0n }) => {
+    const added = { sum: sum as bigint + p_memsz };
+    return index === 5 ? added : { ...added, last: index };
+  });
+  const silent = segmentStage("silent", { needs: [] }, () => ({}));
+  const { context } = await checkHeaders(FILE);
+  const sum = 0x20n + 0x2800n + 0x1000n + 0x38n;
+  const first = await forEachProgramHeader([sums, silent])(context);
+  assertObjectMatch(first.grown, { ...context, sum, last: 4 });
+  assertEquals([...first.additions], [["sums", { sum, last: 4 }], ["silent", {}]]);
+
+  const second = await forEachProgramHeader([sums])(first.grown);
+  assertObjectMatch(second.grown, { ...first.grown, sum: 2n * sum });
+  assertStrictEquals(second.grown.addressSpace, first.grown.addressSpace);
 });
 
 Deno.test("all the bytes that segments need have arrived when the stages have run, whether a stage waited or not", async () => {
@@ -185,28 +177,23 @@ Deno.test("all the bytes that segments need have arrived when the stages have ru
       return piece.length || null;
     },
   };
-  const kernel = await loadKernel(source, { pipeline: own as unknown as Pipeline });
+  const kernel = await loadKernel(source, { pipeline: own });
   assertStrictEquals(kernel.bytesRead, 0x2321);
   const [file] = kernel.frameRuns();
   assertEquals(kernel.memory.bytes(file.phys, 0x2321), FILE.subarray(0, 0x2321));
 });
 
-Deno.test("a stage that asks for more of the file when memory is laid out cannot spoil what is behind it", async () => {
+Deno.test("a stage that asks for more of the file once memory is laid out cannot overwrite what follows it", async () => {
   const asks = [
-    ({ intake }: Base) => intake.length(),
-    ({ intake }: Base) => intake.require(FILE.length),
+    ({ intake }: Pick<Base, "intake">) => intake.length(),
+    ({ intake }: Pick<Base, "intake">) => intake.require(FILE.length),
   ];
   const expected = await loadKernel(FILE, { kernelOffset: 0 });
   for (const ask of asks) {
-    const stage: SegmentStage<Base & Checked, unknown, "greedy"> = {
-      name: "greedy",
-      needs: ["intake"],
-      adds: [],
-      segment: async ({ index }, context) => {
-        if (index === 5) await ask(context).catch(() => {});
-        return {};
-      },
-    };
+    const stage = segmentStage("greedy", { needs: ["intake"] }, async ({ index }, context) => {
+      if (index === 5) await ask(context).catch(() => {});
+      return {};
+    });
     const long = new Uint8Array(FILE.length + 0x9000).fill(0xee);
     long.set(FILE);
     const pipeline = defaultPipeline.after("bss-fixup", stage);

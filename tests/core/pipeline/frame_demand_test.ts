@@ -1,83 +1,96 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertLessOrEqual } from "@std/assert";
 import fc from "fast-check";
-import type { LoadRange } from "../../../core/elf/program_header.ts";
-import { frameDemand } from "../../../core/pipeline/frame_demand.ts";
+import { LoadError } from "../../../core/errors.ts";
+import { frameDemand, unshareDemand } from "../../../core/pipeline/frame_demand.ts";
+import { RULES, type RuleSetName } from "../../../core/rules.ts";
+import { loadKernel } from "../../../mod.ts";
+import { buildElf } from "../../elf_builder.ts";
 import { answeredFiles, readOriginal } from "../../original.ts";
+import { checkHeaders } from "../check_headers.ts";
+import { layoutFile, layouts, modelPages } from "../kernel_layouts.ts";
 
 const PAGE = 0x1000;
-const GIB = 2 ** 30;
 
-/** The ranges of a file's `PT_LOAD` headers; fields at the offsets of `Elf64_Phdr`, or of `Elf32_Phdr`. */
-function loadsOf(file: Uint8Array): readonly LoadRange[] {
-  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
-  const wide = file[4] === 2;
-  const word = (at: number) => wide ? view.getBigUint64(at, true) : BigInt(view.getUint32(at, true));
-  const table = Number(word(wide ? 32 : 28));
-  const count = view.getUint16(wide ? 56 : 44, true);
-  return Array.from({ length: count }, (_, index) => table + index * (wide ? 56 : 32))
-    .filter((at) => view.getUint32(at, true) === 1)
-    .map((at) => {
-      const [offset, vaddr, filesz, memsz] = (wide ? [8, 16, 32, 40] : [4, 8, 16, 20]).map((field) => word(at + field));
-      return {
-        start: Number(BigInt.asUintN(48, vaddr)),
-        memSize: Number(memsz),
-        fileOffset: Number(offset),
-        fileSize: Number(filesz),
-      };
+/** The files of the corpus and the examples, each with the frames that a load of it allocates, and with the demand. */
+async function* loads(rules: RuleSetName) {
+  const corpus = answeredFiles().map(({ name }) => [name, readOriginal(name)] as const);
+  const examples = ["hello.elf", "hello-pie.elf"].map((name) => {
+    return [name, Deno.readFileSync(new URL(`../../../examples/hello/${name}`, import.meta.url))] as const;
+  });
+  for (const [name, file] of [...corpus, ...examples]) {
+    const kernel = await loadKernel(file, { rules }).catch((error) => {
+      assert(error instanceof LoadError, name);
+      return undefined;
     });
+    if (!kernel) continue;
+    const { context } = await checkHeaders(file, { rules });
+    yield { name, allocated: kernel.framesAllocated, demand: frameDemand(RULES[rules], context) };
+  }
 }
 
-Deno.test("frameDemand() covers what the original allocated for every file that it loaded", () => {
+Deno.test("frameDemand() is what a load under the default rules allocates, for every file that loads", async () => {
+  let compared = 0;
+  for await (const { name, allocated, demand } of loads("default")) {
+    assertEquals(demand, allocated, name);
+    compared++;
+  }
+  assertEquals(compared, 190);
+});
+
+for (const rules of ["bootloader-0.10", "bootloader-0.11"] as const) {
+  Deno.test(`frameDemand() covers what a load under ${rules} allocates, and hardly more`, async () => {
+    let compared = 0;
+    for await (const { name, allocated, demand } of loads(rules)) {
+      assertGreaterOrEqual(demand, allocated, name);
+      assertLessOrEqual(demand, allocated + 1, name);
+      compared++;
+    }
+    assertGreaterOrEqual(compared, 170);
+  });
+}
+
+Deno.test("frameDemand() covers what the original allocated for every file that it loaded", async () => {
   let compared = 0;
   for (const answered of answeredFiles()) {
     const answer = answered["bootloader-0.10"];
     if (typeof answer !== "object" || !answer.ok) continue;
-    const demand = frameDemand(loadsOf(readOriginal(answered.name)), () => false);
-    // the original's level-4 table was not among its frames
-    assertGreaterOrEqual(demand, answer.framesAllocated + 1, answered.name);
+    const { context } = await checkHeaders(readOriginal(answered.name), { rules: "bootloader-0.10" });
+    // The original's level-4 table was not among its frames.
+    assertGreaterOrEqual(frameDemand(context.rules, context), answer.framesAllocated + 1, answered.name);
     compared++;
   }
-  assert(compared > 100);
+  assertEquals(compared, 150);
 });
 
-/** Ranges up to a few GiB that lie one behind the other, near the borders of tables of every level. */
-const ranges = fc.array(
-  fc.record({
-    gap: fc.oneof(fc.nat(3 * PAGE), fc.constantFrom(0, 2 ** 21, GIB, 2 ** 39, 2 ** 39 - PAGE), fc.nat(2 * GIB)),
-    size: fc.oneof(fc.integer({ min: 1, max: 5 * PAGE }), fc.integer({ min: 1, max: 3 * 2 ** 21 })),
-    share: fc.double({ min: 0, max: 1, noNaN: true }),
-    copied: fc.boolean(),
-  }),
-  { minLength: 1, maxLength: 6 },
-);
-
-Deno.test("frameDemand() is at least what tables, copies and zeroed pages take, and not much more", () => {
-  fc.assert(fc.property(ranges, (list) => {
-    let at = 0x40_0000;
-    const copied = new Set<LoadRange>();
-    const loads = list.map(({ gap, size, share, copied: copy }) => {
-      const start = at + gap;
-      const load = { start, memSize: size, fileOffset: PAGE + start % PAGE, fileSize: Math.floor(size * share) };
-      if (copy) copied.add(load);
-      at = start + size;
-      return load;
-    });
-    const pages = new Set<number>();
-    const fresh = new Set<number>();
-    for (const load of loads) {
-      const { start, memSize, fileSize } = load;
-      const firstFresh = copied.has(load) ? start : start + fileSize;
-      for (let page = Math.floor(start / PAGE); page * PAGE < start + memSize; page++) pages.add(page);
-      for (let page = Math.floor(firstFresh / PAGE); page * PAGE < start + memSize; page++) fresh.add(page);
-    }
-    const tables = [9, 18, 27].map((bits) => new Set([...pages].map((page) => Math.floor(page / 2 ** bits))).size);
-    const needed = 1 + tables.reduce((sum, count) => sum + count) + fresh.size;
-    const demand = frameDemand(loads, (load) => copied.has(load));
-    assertGreaterOrEqual(demand, needed);
-    assertLessOrEqual(demand, needed + loads.length * 10);
-  }));
+Deno.test("frameDemand() is the tables and the pages with frames of their own, counted page by page", async () => {
+  await fc.assert(
+    fc.asyncProperty(layouts, async (segments) => {
+      const { context } = await checkHeaders(layoutFile(segments));
+      const pages = modelPages(context.programHeaders);
+      const tables = [9n, 18n, 27n].map((bits) => new Set(pages.map(({ page }) => page >> bits)).size);
+      const own = pages.filter(({ filePage }) => filePage === undefined).length;
+      assertEquals(frameDemand(RULES.default, context), 1 + tables.reduce((sum, count) => sum + count) + own);
+    }),
+    { numRuns: 300 },
+  );
 });
 
 Deno.test("frameDemand() of nothing is the level-4 table", () => {
-  assertEquals(frameDemand([], () => true), 1);
+  const checked = { segments: [], sharedPages: new Set<number>(), unsharedPages: new Map() };
+  assertEquals(frameDemand(RULES.default, checked), 1);
+});
+
+Deno.test("unshareDemand() is the pages of the file parts, and those of the bss too if pages are known by marks", async () => {
+  const file = buildElf({
+    segments: [
+      { p_vaddr: 0x40_0800n, offset: 0x1800, filesz: 0x1000, p_memsz: 0x4000n }, // 2 pages of the file, 5 in all
+      { p_vaddr: 0x50_0000n, offset: 0x3000, filesz: 0, p_memsz: 0x2001n }, // 3 pages
+      { p_vaddr: 0x60_0000n, offset: 0x4000, filesz: 0x1000 }, // 1 page
+      { p_type: 4, p_vaddr: 0n, offset: 0x4000, filesz: 0x1000, p_align: 4n }, // PT_NOTE: not loaded
+    ],
+    length: 0x6000,
+  });
+  const { context: { segments } } = await checkHeaders(file);
+  assertEquals(unshareDemand({ ownership: "frame" }, segments), 3 * PAGE);
+  assertEquals(unshareDemand({ ownership: "mark" }, segments), 9 * PAGE);
 });

@@ -1,11 +1,18 @@
-/** Pipelines as values, and the check of their order before a load. */
+/** Pipelines as values, and the check of their order where they are composed. */
 
-import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStrictEquals,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { loadKernel } from "../../../core/load_kernel.ts";
 import { defaultPipeline } from "../../../core/stages/default_pipeline.ts";
 import { buildElf } from "../../elf_builder.ts";
 import { type Pipeline, pipeline } from "../../../core/pipeline/pipeline.ts";
-import type { ImageStage, SegmentStage, Stage } from "../../../core/pipeline/stage.ts";
+import { imageStage, segmentStage, type Stage } from "../../../core/pipeline/stage.ts";
 
 const NAMES = ["parse", "sanity-check", "map-load", "bss-fixup", "tls-extract", "l4-usage"] as const;
 const [parse, sanityCheck, mapLoad, bssFixup, tlsExtract, l4Usage] = defaultPipeline.stages;
@@ -17,12 +24,15 @@ const segment = (name: string, needs: string[] = [], adds: string[] = []): Stage
   return { name, needs, adds, segment: () => ({}) };
 };
 
-const own: ImageStage<unknown, unknown, "own"> = { name: "own", needs: [], adds: [], run: () => ({}) };
+const own = imageStage("own", { needs: [] }, () => ({}));
 
 const namesOf = ({ stages }: Pipeline): readonly string[] => stages.map(({ name }) => name);
 
 /** A pipeline whose stages the compiler does not know. */
 const loose = (...stages: readonly Stage[]): Pipeline => pipeline(...stages);
+
+const all = defaultPipeline.stages;
+const known = loose(...all);
 
 // Values
 
@@ -32,14 +42,15 @@ Deno.test("the default pipeline is parse, sanity-check, map-load, bss-fixup, tls
 
 for (const [index, name] of NAMES.entries()) {
   Deno.test(`before(), after(), replace() and without() give new pipelines around ${name}`, () => {
-    const before = NAMES.slice(0, index);
-    const behind = NAMES.slice(index + 1);
-    assertEquals(namesOf(defaultPipeline.before(name, own)), [...before, "own", name, ...behind]);
-    assertEquals(namesOf(defaultPipeline.after(name, own)), [...before, name, "own", ...behind]);
-    assertEquals(namesOf(defaultPipeline.replace(name, own)), [...before, "own", ...behind]);
-    assertEquals(namesOf(defaultPipeline.without(name)), [...before, ...behind]);
-    assertEquals(namesOf(defaultPipeline), NAMES);
-    assertStrictEquals(defaultPipeline.replace(name, own).stages[index], own);
+    const made = loose(...defaultPipeline.stages);
+    const substitute = { ...own, adds: defaultPipeline.stages[index].adds };
+    const [before, after] = [NAMES.slice(0, index), NAMES.slice(index + 1)];
+    assertEquals(namesOf(made.before(name, own)), [...before, "own", name, ...after]);
+    assertEquals(namesOf(made.after(name, own)), [...before, name, "own", ...after]);
+    assertEquals(namesOf(made.replace(name, substitute)), [...before, "own", ...after]);
+    assertStrictEquals(made.replace(name, substitute).stages[index], substitute);
+    if (index > 1) assertEquals(namesOf(made.without(name)), [...before, ...after]);
+    assertEquals(namesOf(made), NAMES);
   });
 }
 
@@ -61,8 +72,13 @@ Deno.test("a pipeline does not follow later changes of the array that it was mad
 });
 
 Deno.test("pipelines can be changed step by step, each step from the one before", () => {
-  const changed = defaultPipeline.after("parse", own).before("own", image("first") as typeof own).without("parse");
-  assertEquals(namesOf(changed as unknown as Pipeline), ["first", "own", ...NAMES.slice(1)]);
+  const [first, second] = ["first" as const, "second" as const].map((name) =>
+    imageStage(name, { needs: [] }, () => ({}))
+  );
+  const changed = known.after("parse", own).before("own", first).without("tls-extract").after("first", second);
+  assertEquals(namesOf(changed), [
+    ...["parse", "first", "second", "own", "sanity-check", "map-load", "bss-fixup", "l4-usage"],
+  ]);
 });
 
 Deno.test("a name that is not in the pipeline is refused with a TypeError that names it and those that are", () => {
@@ -83,99 +99,112 @@ Deno.test("a name that is not in the pipeline is refused with a TypeError that n
   assertThrows(() => loose().without("parse"), TypeError, "no stages");
 });
 
-// The check before a load
+// The check where a pipeline is composed
 
-/** Every way to read from it throws: a pipeline is refused before the first byte. */
-const UNTOUCHED = {
-  read: (): never => {
-    throw new Error("the source was read");
-  },
-};
+const malformed = (parts: object): Stage => ({ name: "own", needs: [], adds: [], ...parts }) as unknown as Stage;
 
-const REFUSED: readonly (readonly [what: string, made: Pipeline, named: readonly string[]])[] = [
-  ["sanity-check before parse", loose(sanityCheck, parse, mapLoad, l4Usage), ["sanity-check", "fileHeader"]],
-  ["map-load before sanity-check", loose(parse, mapLoad, sanityCheck, bssFixup), ["map-load", "segments"]],
-  ["tls-extract first", loose(tlsExtract, parse, sanityCheck, mapLoad), ["tls-extract", "segments"]],
-  ["l4-usage before sanity-check", loose(parse, l4Usage, sanityCheck, mapLoad), ["l4-usage", "segments"]],
-  ["no parse", defaultPipeline.without("parse") as never, ["sanity-check", "fileHeader"]],
-  ["no sanity-check", defaultPipeline.without("sanity-check") as never, ["map-load", "segments"]],
-  ["only headers", loose(parse, sanityCheck, l4Usage), ["load nothing"]],
-  ["no stages", loose(), ["no stages", "load nothing"]],
-  ["a segment stage before the headers are segments", loose(segment("own"), ...defaultPipeline.stages), [
-    "own",
-    "segments",
-  ]],
+const REFUSED: readonly (readonly [what: string, compose: () => unknown, message: string])[] = [
   [
-    "an image stage that needs memory before the segments",
-    loose(parse, sanityCheck, image("own", ["memory"]), mapLoad),
-    ["own", "memory"],
+    "sanity-check before parse",
+    () => loose(sanityCheck, parse, mapLoad, l4Usage),
+    'Cannot run stage "sanity-check": it needs "fileHeader", which no stage before it adds',
   ],
   [
-    "an image stage that needs what nobody adds",
-    loose(...defaultPipeline.stages, image("own", ["segments", "symbols"])),
-    ["own", "symbols"],
+    "map-load before sanity-check",
+    () => loose(parse, mapLoad, sanityCheck, bssFixup),
+    '"map-load": it needs "segments"',
+  ],
+  ["tls-extract first", () => loose(tlsExtract, parse, sanityCheck, mapLoad), '"tls-extract": it needs "segments"'],
+  ["l4-usage before the segments", () => loose(parse, sanityCheck, l4Usage), '"l4-usage": it needs "addressSpace"'],
+  ["no parse", () => known.without("parse"), '"sanity-check": it needs "fileHeader"'],
+  ["no sanity-check", () => known.without("sanity-check"), '"map-load": it needs "segments"'],
+  [
+    "a segment stage before the headers are checked",
+    () => known.before("parse", segment("own")),
+    '"own": it needs "seg',
+  ],
+  [
+    "an image stage that needs memory before the segments",
+    () => known.before("map-load", image("own", ["addressSpace"])),
+    '"own": it needs "addressSpace"',
+  ],
+  [
+    "an image stage that needs what no stage adds",
+    () => known.after("l4-usage", image("own", ["segments", "symbols"])),
+    '"own": it needs "symbols"',
   ],
   [
     "a segment stage that needs what a later one adds",
-    loose(parse, sanityCheck, segment("reads", ["found"]), segment("finds", [], ["found"]), mapLoad),
-    ["reads", "found"],
+    () => loose(parse, sanityCheck, segment("reads", ["found"]), segment("finds", [], ["found"]), mapLoad),
+    '"reads": it needs "found"',
   ],
-  ["two stages of one name", loose(...defaultPipeline.stages, image("parse")), ["parse", "two stages"]],
-  ["a name that is not in kebab-case", loose(image("MyStage"), ...defaultPipeline.stages), ["MyStage", "kebab-case"]],
-  ["a name with a dash at its end", loose(image("own-"), ...defaultPipeline.stages), ["own-", "kebab-case"]],
-  ["an empty name", loose(image(""), ...defaultPipeline.stages), ["kebab-case"]],
-  ["a stage without a name", loose({ needs: [], adds: [], run: () => ({}) } as never, ...defaultPipeline.stages), [
-    "stage",
-  ]],
-  ["a stage without run", loose({ name: "own", needs: [], adds: [] } as never, ...defaultPipeline.stages), [
-    "own",
-    "run",
-  ]],
   [
-    "a stage whose segment is no function",
-    loose(parse, sanityCheck, { name: "own", needs: [], adds: [], segment: 1 } as never, mapLoad),
-    ["own", "segment"],
+    "a stage in place of one whose additions it lacks",
+    () => known.replace("parse", own),
+    '"sanity-check": it needs "fi',
   ],
-  ["a stage without needs", loose({ name: "own", adds: [], run: () => ({}) } as never, ...defaultPipeline.stages), [
-    "own",
-    "needs",
-  ]],
-  ["a stage without adds", loose({ name: "own", needs: [], run: () => ({}) } as never, ...defaultPipeline.stages), [
-    "own",
-    "adds",
-  ]],
+  ["two stages of one name", () => known.after("l4-usage", image("parse")), 'it has two stages named "parse"'],
+  [
+    "a name that is not in kebab-case",
+    () => known.before("parse", image("MyStage")),
+    '"MyStage": its name must be in k',
+  ],
+  [
+    "a name with a dash at its end",
+    () => known.before("parse", image("own-")),
+    '"own-": its name must be in kebab-case',
+  ],
+  ["an empty name", () => known.before("parse", image("")), "its name must be in kebab-case"],
+  [
+    "a stage without a name",
+    () => loose(malformed({ name: undefined, run: () => ({}) }), ...all),
+    "must be in kebab-c",
+  ],
+  ["a stage without run", () => loose(malformed({}), ...all), '"own": it needs arrays needs and adds, and one of run'],
+  [
+    "a stage whose segment is not a function",
+    () => loose(parse, sanityCheck, malformed({ segment: 1 })),
+    "run and segm",
+  ],
+  ["a stage without needs", () => loose(malformed({ needs: undefined, run: () => ({}) }), ...all), "arrays needs and"],
+  [
+    "a stage without adds",
+    () => loose(malformed({ adds: undefined, run: () => ({}) }), ...all),
+    "arrays needs and adds",
+  ],
 ];
 
-for (const [what, made, named] of REFUSED) {
-  Deno.test(`${what}: refused with a TypeError that says so, before any byte is read`, async () => {
-    const error = await assertRejects(() => loadKernel(UNTOUCHED, { pipeline: made as never }), TypeError, "Cannot");
-    for (const name of named) assert(error.message.includes(name), error.message);
+for (const [what, compose, message] of REFUSED) {
+  Deno.test(`${what}: refused with a TypeError that says so, where the pipeline is composed`, () => {
+    assertStringIncludes(assertThrows(compose, TypeError, "Cannot ").message, message);
+  });
+}
+
+for (const made of [loose(), loose(parse, sanityCheck), loose(parse, sanityCheck, image("own"))]) {
+  Deno.test(`a pipeline of ${namesOf(made).join(", ") || "no stages"} loads nothing: refused before any byte is read`, async () => {
     let pulls = 0;
     const stream = new ReadableStream<Uint8Array>({ pull: () => void pulls++ }, { highWaterMark: 0 });
-    await assertRejects(() => loadKernel(stream, { pipeline: made as never }), TypeError);
+    const error = await assertRejects(() => loadKernel(stream, { pipeline: made }), TypeError, "load nothing");
+    for (const name of namesOf(made)) assertStringIncludes(error.message, name);
     assertEquals([stream.locked, pulls], [false, 0]);
   });
 }
 
 Deno.test("stages that find what they need are accepted in any other order and number", async () => {
   const file = await Deno.readFile(new URL("../../../examples/hello/hello.elf", import.meta.url));
-  const finds: SegmentStage<unknown, { readonly found: number }, "finds"> = {
-    name: "finds",
-    needs: [],
-    adds: ["found"],
-    segment: ({ index }) => ({ found: index }),
-  };
+  const finds = segmentStage("finds", { needs: [], adds: ["found"] }, ({ index }) => ({ found: index }));
   const accepted: readonly Pipeline[] = [
-    loose(parse, sanityCheck, l4Usage, mapLoad),
+    loose(parse, sanityCheck, mapLoad, l4Usage),
     loose(parse, sanityCheck, bssFixup, tlsExtract, mapLoad),
-    loose(image("own"), ...defaultPipeline.stages, image("last", ["memory", "pageTable", "usedLevel4Entries"])),
-    loose(parse, sanityCheck, finds, segment("reads", ["found", "memory"]), mapLoad, image("also", ["found"])),
-    loose(parse, sanityCheck, mapLoad, image("between", ["memory", "frames"]), bssFixup, l4Usage),
+    loose(image("own"), ...all, image("last", ["addressSpace", "keptBytes", "usedLevel4Entries"])),
+    loose(parse, sanityCheck, finds, segment("reads", ["found", "addressSpace"]), mapLoad, image("also", ["found"])),
+    loose(parse, sanityCheck, mapLoad, image("between", ["addressSpace", "fileBytes"]), bssFixup, l4Usage),
+    loose(parse, sanityCheck, segment("optional", ["tlsTemplate?", "symbols?"]), mapLoad),
     loose(parse, sanityCheck, segment("only")),
   ];
   for (const made of accepted) {
     // what the stages then make of the file is theirs to say: bss-fixup before map-load finds pages missing
-    await loadKernel(file, { pipeline: made as never }).catch((error) => assert(!(error instanceof TypeError), error));
+    await loadKernel(file, { pipeline: made }).catch((error) => assert(!(error instanceof TypeError), error));
   }
 });
 
@@ -188,10 +217,10 @@ Deno.test("without map-load the zeroed memory is there all the same, and nothing
   assertEquals(kernel.read(0x40_1000n, 0x2000), new Uint8Array(0x2000));
 });
 
-Deno.test("a stage that gives nothing adds nothing", async () => {
-  const image = { name: "silent-image", needs: [], adds: [], run: () => {} } as const;
-  const segment = { name: "silent-segment", needs: [], adds: [], segment: () => {} } as const;
-  const own = defaultPipeline.after("l4-usage", image).after("map-load", segment);
+Deno.test("a stage that returns nothing adds nothing", async () => {
+  const image: Stage = { name: "silent-image", needs: [], adds: [], run: () => {} };
+  const segment: Stage = { name: "silent-segment", needs: [], adds: [], segment: () => {} };
+  const own = known.after("l4-usage", image).after("map-load", segment);
   const kernel = await loadKernel(buildElf({ segments: [{ filesz: 0x100 }] }), { pipeline: own });
-  assertEquals(kernel.entryPoint, 0x40_0000n);
+  assertEquals(kernel.results, { "silent-image": {}, "silent-segment": {} });
 });

@@ -1,16 +1,23 @@
 /** How the memory of a load is sized and laid out, and what does not fit into it. */
 
-import { assert, assertEquals, assertGreaterOrEqual, assertLessOrEqual } from "@std/assert";
+import { assert, assertEquals, assertGreaterOrEqual } from "@std/assert";
 import { assertRejects, assertStrictEquals } from "@std/assert";
 import { equals } from "@std/bytes/equals";
-import { PF_R, PF_W, PF_X } from "../../../core/elf/constants.ts";
+import { ET_DYN, PF_R, PF_W, PF_X, PT_DYNAMIC } from "../../../core/elf/constants.ts";
 import { LoadError } from "../../../core/errors.ts";
 import { loadKernel, type LoadOptions } from "../../../core/load_kernel.ts";
 import type { LoadedKernel } from "../../../core/loaded_kernel.ts";
 import { physicalMemory } from "../../../core/memory/physical_memory.ts";
 import { isMisaligned } from "../../../core/elf/program_header.ts";
 import type { RuleSetName } from "../../../core/rules.ts";
+import type { TakesFor } from "../../../core/pipeline/context.ts";
+import { imageStage, segmentStage } from "../../../core/pipeline/stage.ts";
+import type { AnyPlugin } from "../../../core/plugin/plugin.ts";
+import { defaultPipeline } from "../../../core/stages/default_pipeline.ts";
+import { presets } from "../../../plugins/presets.ts";
+import { sections } from "../../../plugins/sections.ts";
 import { buildElf } from "../../elf_builder.ts";
+import { answeredFiles, readOriginal } from "../../original.ts";
 
 const PAGE = 0x1000;
 const MIB = 2 ** 20;
@@ -38,28 +45,24 @@ const withBss = (memsz: number) => {
 };
 
 for (const rules of RULES) {
-  for (const memsz of [0x800, 0x9000, MIB, 15 * MIB, 16 * MIB, 100 * MIB]) {
-    Deno.test(`memory of our own has 2 MiB or an eighth to spare, not much more: p_memsz ${memsz} (${rules})`, async () => {
-      for (const base of [0, 0x4000_0000]) {
-        const { memory, nextFrame } = await loadKernel(withBss(memsz), { rules, memory: { base } });
-        const used = nextFrame - base;
-        const spare = memory.size - used;
-        assertGreaterOrEqual(spare, Math.max(2 * MIB, used / 8));
-        assertLessOrEqual(spare, Math.max(2 * MIB, used / 8) + 64 * 1024);
-        assertEquals([memory.base, memory.size % PAGE, memory.fresh], [base, 0, true]);
+  Deno.test(`memory of our own ends where its reserve of whole pages does (${rules})`, async () => {
+    for (const memsz of [0x800, 0x9000, MIB, 100 * MIB]) {
+      for (const [reserve, left] of [[undefined, 256 * 1024], [0, 0], [1, PAGE], [PAGE, PAGE], [MIB + 1, MIB + PAGE]]) {
+        for (const base of [0, 0x4000_0000]) {
+          const { memory, nextFrame } = await loadKernel(withBss(memsz), { rules, memory: { base }, reserve });
+          assertEquals([memory.base, memory.size, memory.fresh], [base, nextFrame - base + left!, true]);
+        }
       }
-    });
-  }
+    }
+  });
 
-  Deno.test(`what maxMemory leaves is less to spare, then a refusal, and never more memory (${rules})`, async () => {
+  Deno.test(`maxMemory takes from the reserve first, then the load is refused (${rules})`, async () => {
     const { nextFrame } = await loadKernel(FILE, { rules });
-    for (const spare of [MIB, 64 * 1024]) {
+    for (const spare of [0, 64 * 1024, MIB]) {
       for (const odd of [0, 1, PAGE - 1]) {
-        const maxMemory = nextFrame + spare + odd;
-        const kernel = await loadKernel(FILE, { rules, maxMemory });
+        const kernel = await loadKernel(FILE, { rules, maxMemory: nextFrame + spare + odd });
         assertLoaded(kernel);
-        assertLessOrEqual(kernel.memory.size, maxMemory);
-        assertGreaterOrEqual(kernel.memory.size, nextFrame);
+        assertStrictEquals(kernel.memory.size, nextFrame + Math.min(spare, 256 * 1024));
       }
     }
     for (const maxMemory of [nextFrame - 1, 2 * MIB, PAGE, 64 + 56, 1]) {
@@ -76,6 +79,131 @@ for (const rules of RULES) {
     }
   });
 }
+
+Deno.test("memory of our own grows by what plugins and stages say they take, and by nothing else", async () => {
+  const asked: TakesFor[] = [];
+  const takes = (bytes: number) => (file: TakesFor) => (asked.push(file), bytes);
+  const plain = await loadKernel(FILE, { reserve: 0 });
+  const plugins: readonly AnyPlugin[] = [
+    { name: "one", takes: takes(5 * PAGE) },
+    {
+      name: "two",
+      stages: [{ after: "l4-usage", stage: imageStage("own", { needs: [], takes: takes(1) }, () => ({})) }],
+    },
+    { name: "three" },
+  ];
+  const pipeline = defaultPipeline.after(
+    "map-load",
+    segmentStage("last", { needs: [], takes: takes(PAGE) }, () => ({})),
+  );
+  const kernel = await loadKernel(FILE, { reserve: 0, plugins, pipeline });
+  assertStrictEquals(kernel.memory.size, plain.memory.size + 7 * PAGE);
+  assertStrictEquals(kernel.nextFrame, plain.nextFrame);
+  assertEquals(
+    asked.map(({ rules, fileHeader, segments, keptBytes }) => {
+      return [rules.name, fileHeader.e_phnum, segments.map(({ load }) => load?.fileSize), keptBytes];
+    }),
+    Array(3).fill(["default", 1, [0x800], 0x1800]),
+  );
+
+  const capped = await loadKernel(FILE, { reserve: 0, plugins, maxMemory: plain.memory.size + 2 * PAGE });
+  assertStrictEquals(capped.memory.size, plain.memory.size + 2 * PAGE);
+  const given = await loadKernel(FILE, { memory: { size: 4 * MIB }, plugins });
+  assertStrictEquals(given.memory.size, 4 * MIB);
+});
+
+Deno.test("what takes() returns has to be a number of bytes", async () => {
+  for (const bytes of [-1, NaN, Infinity, "4096", 4096n]) {
+    const plugin: AnyPlugin = { name: "odd", takes: () => bytes as number };
+    await assertRejects(() => loadKernel(FILE, { plugins: [plugin] }), TypeError, "takes() must return a count");
+  }
+});
+
+/** A position-independent kernel with relocations `stride` bytes apart, all over pages of which half are bss. */
+function relocatedKernel(pages: number, stride: number): Uint8Array<ArrayBuffer> {
+  const count = pages * PAGE / stride;
+  const dynamicAt = 0x1000 + count * 24;
+  const dataAt = Math.ceil((dynamicAt + 0x40) / PAGE) * PAGE;
+  const words = new BigUint64Array((dataAt - 0x1000) / 8);
+  for (let at = 0; at < count; at++) {
+    words.set([BigInt(dataAt + at * stride), 8n, BigInt(at)], at * 3); // R_X86_64_RELATIVE
+  }
+  words.set([7n, 0x1000n, 8n, BigInt(count * 24), 9n, 24n, 0n, 0n], count * 3); // DT_RELA, …SZ, …ENT, DT_NULL
+  const [data, p_memsz] = [new Uint8Array(pages * PAGE / 2), BigInt(pages * PAGE)];
+  return buildElf({
+    header: { e_type: ET_DYN, e_entry: 0x1000n },
+    segments: [
+      { offset: 0x1000, p_vaddr: 0x1000n, data: new Uint8Array(words.buffer), p_flags: PF_R | PF_X },
+      { offset: dataAt, p_vaddr: BigInt(dataAt), data, p_memsz, p_flags: PF_R | PF_W },
+      { p_type: PT_DYNAMIC, offset: dynamicAt, p_vaddr: BigInt(dynamicAt), filesz: 0x40, p_align: 8n },
+    ],
+    length: dataAt + data.length + 1,
+  });
+}
+
+Deno.test("a position-independent kernel with 300,000 relocations loads under default options", async () => {
+  const pages = Math.ceil(300_000 * 8 / PAGE);
+  const kernel = await loadKernel(relocatedKernel(pages, 8), presets.default);
+  assertStrictEquals(kernel.results.relocate?.counts.R_X86_64_RELATIVE, pages * 512);
+  const data = kernel.programHeaders[1];
+  const bytes = kernel.read(data.p_vaddr + kernel.virtualAddressOffset, Number(data.p_memsz));
+  const words = new BigUint64Array(bytes.buffer);
+  words.forEach((word, at) => assert(word === kernel.virtualAddressOffset + BigInt(at)));
+  assertGreaterOrEqual(kernel.memory.size - kernel.nextFrame, 256 * 1024);
+});
+
+Deno.test("memory of our own suffices without a reserve for whatever loads into a larger one, under each preset", async () => {
+  const examples = ["hello.elf", "hello-pie.elf"].map((name) =>
+    new URL(`../../../examples/hello/${name}`, import.meta.url)
+  );
+  const files = [
+    ...answeredFiles().map(({ name }) => readOriginal(name)),
+    ...examples.map((url) => Deno.readFileSync(url)),
+    relocatedKernel(100, PAGE),
+    randomizedKernel(),
+  ];
+  const refusalOf = async (file: Uint8Array, options: LoadOptions<readonly AnyPlugin[]>) => {
+    return await loadKernel(file, options).then(() => undefined, ({ code }: LoadError) => code);
+  };
+  let loaded = 0;
+  for (const name of ["default", "bootloader-0.11"] as const) {
+    const plugins = [...presets[name].plugins, ...name === "default" ? [sections()] : []];
+    for (const file of files) {
+      const code = await refusalOf(file, { ...presets[name], plugins, reserve: 0 });
+      if (code === undefined) loaded++;
+      else if (code !== "memory-limit-exceeded") {
+        assertStrictEquals(code, await refusalOf(file, { ...presets[name], plugins, memory: { size: 2 ** 32 } }));
+      }
+    }
+  }
+  assertGreaterOrEqual(loaded, 320);
+});
+
+/** A kernel whose text and bss are to be filled with random bytes. */
+function randomizedKernel(): Uint8Array<ArrayBuffer> {
+  const randomize = { p_type: 0x65a3dbe6, offset: 0, filesz: 0, p_align: 8n };
+  return buildElf({
+    segments: [
+      { filesz: 0x1_0000, p_memsz: 0x1_9000n, p_flags: PF_R | PF_W | PF_X },
+      { ...randomize, p_vaddr: 0x40_0ff0n, p_memsz: 0x8020n },
+      { ...randomize, p_vaddr: 0x41_4000n, p_memsz: 0x5000n },
+    ],
+  });
+}
+
+Deno.test("65,000 segments in a small file take the memory that their pages and tables need", async () => {
+  const count = 65_000;
+  const offset = (64 + 56 * count + PAGE - 1) & -PAGE;
+  const segments = Array.from({ length: count }, (_, index) => {
+    return { offset, filesz: 16, p_vaddr: 0x40_0000n + BigInt(index * PAGE), p_flags: PF_R | PF_X };
+  });
+  const file = buildElf({ segments });
+  const kernel = await loadKernel(file);
+  const tables = 1 + 1 + 1 + Math.ceil((count + 0x400) / 512) - 2; // levels 4, 3 and 2; level 1 from 4 MiB on
+  assertStrictEquals(kernel.framesAllocated, tables);
+  const size = 2 * MIB + (file.length + PAGE - 1 & -PAGE) + tables * PAGE + 256 * 1024;
+  assertStrictEquals(kernel.memory.size, size);
+});
 
 Deno.test("memory of our own reaches to a level4Frame that was given, within maxMemory", async () => {
   const kernel = await loadKernel(FILE, { level4Frame: 32 * MIB });
@@ -152,7 +280,11 @@ for (const rules of RULES) {
     for (let frame = kernelOffset; frame < kernelOffset + FILE_SIZE; frame += PAGE) {
       for (const memory of [undefined, { size: MIB }, physicalMemory({ base: 0, buffer: new ArrayBuffer(MIB) })]) {
         const options: LoadOptions = { rules, memory, kernelOffset, level4Frame: frame };
-        await assertRejects(() => loadKernel(FILE, options), RangeError, "the file's bytes are there");
+        await assertRejects(
+          () => loadKernel(FILE, options),
+          RangeError,
+          "as level4Frame: the file's bytes are at 0x10000..",
+        );
       }
     }
     for (const level4Frame of [kernelOffset - PAGE, kernelOffset + FILE_SIZE]) {
@@ -179,7 +311,7 @@ Deno.test("default: a level4Frame behind the last needed byte is the loader's, h
   await assertRejects(
     () => loadKernel(long, { kernelOffset: 0, level4Frame: 0x5000, rules: "bootloader-0.10" }),
     RangeError,
-    "the file's bytes are there",
+    "as level4Frame: the file's bytes are at 0x0..0x9000",
   );
 });
 

@@ -1,4 +1,4 @@
-/** Loads whose pipeline is not the default one: stages wrapped, put in, and left out. */
+/** Loads whose pipeline is not the default one: stages wrapped, added, and left out. */
 
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { equals } from "@std/bytes/equals";
@@ -9,8 +9,7 @@ import { loadKernel } from "../../../core/load_kernel.ts";
 import { defaultPipeline } from "../../../core/stages/default_pipeline.ts";
 import type { LoadedKernel } from "../../../core/loaded_kernel.ts";
 import { type Pipeline, pipeline } from "../../../core/pipeline/pipeline.ts";
-import type { AnyImageStage, AnySegmentStage, ImageStage, SegmentStage, Stage } from "../../../core/pipeline/stage.ts";
-import type { Base, Checked, Loading, Parsed, TlsExtracted } from "../../../core/pipeline/context.ts";
+import { imageStage, segmentStage, type Stage } from "../../../core/pipeline/stage.ts";
 import type { RuleSetName } from "../../../core/rules.ts";
 import { buildElf } from "../../elf_builder.ts";
 
@@ -42,8 +41,8 @@ function assertSameKernel(kernel: Facts, expected: Facts): void {
   assert(equals(one, other), "memory differs");
 }
 
-/** A pipeline that was put together at run time. */
-const loose = (...stages: readonly Stage[]) => pipeline(...stages) as Pipeline & Record<never, never>;
+/** A pipeline whose stages the compiler does not know. */
+const loose = (...stages: readonly Stage[]): Pipeline => pipeline(...stages);
 
 function streamOf(chunks: readonly Bytes[]): { readonly stream: ReadableStream<Bytes>; readonly cancels: unknown[] } {
   let at = 0;
@@ -64,19 +63,19 @@ for (const rules of RULE_SETS) {
       const wrapper: Stage = "segment" in stage
         ? {
           ...stage,
-          segment: (phdr, context: never) => {
+          segment: (segment, context: never) => {
             calls++;
-            return (stage as AnySegmentStage).segment(phdr, context);
+            return stage.segment(segment, context);
           },
         }
         : {
           ...stage,
           run: async (context: never) => {
             calls++;
-            return await (stage as AnyImageStage).run(context);
+            return await stage.run(context);
           },
         };
-      const wrapped = loose(...defaultPipeline.stages.with(index, wrapper as never));
+      const wrapped = loose(...(defaultPipeline.stages as readonly Stage[]).with(index, wrapper));
       const kernel = await loadKernel(FILE, { ...options(rules), pipeline: wrapped });
       assertStrictEquals(calls, "segment" in stage ? 4 : 1);
       assertSameKernel(kernel, await loadKernel(FILE, options(rules)));
@@ -85,13 +84,8 @@ for (const rules of RULE_SETS) {
 
     Deno.test(`an image stage before ${stage.name} runs once, and what it adds is in the results (${rules})`, async () => {
       let calls = 0;
-      const own: ImageStage<unknown, { readonly calls: number }, "own-stage"> = {
-        name: "own-stage",
-        needs: [],
-        adds: ["calls"],
-        run: () => ({ calls: ++calls }),
-      };
-      const longer = loose(...defaultPipeline.stages.toSpliced(index, 0, own as never));
+      const own = imageStage("own-stage", { needs: [], adds: ["calls"] }, () => ({ calls: ++calls }));
+      const longer = loose(...(defaultPipeline.stages as readonly Stage[]).toSpliced(index, 0, own));
       const kernel = await loadKernel(FILE, { ...options(rules), pipeline: longer });
       assertEquals([calls, kernel.results], [1, { "own-stage": { calls: 1 } }]);
       assertEquals(kernel.tlsTemplate, TEMPLATE);
@@ -104,16 +98,11 @@ for (const rules of RULE_SETS) {
   for (const name of ["map-load", "bss-fixup", "tls-extract", "l4-usage"] as const) {
     Deno.test(`a segment stage before ${name} runs for each header and changes nothing else (${rules})`, async () => {
       const seen: number[] = [];
-      const own: SegmentStage<Loading, unknown, "own-stage"> = {
-        name: "own-stage",
-        needs: ["memory"],
-        adds: [],
-        segment: ({ index }) => {
-          seen.push(index);
-          return {};
-        },
-      };
-      const longer = defaultPipeline.before(name, own) as unknown as Pipeline;
+      const own = segmentStage("own-stage", { needs: ["addressSpace"] }, ({ index }) => {
+        seen.push(index);
+        return {};
+      });
+      const longer = loose(...defaultPipeline.stages).before(name, own);
       const kernel = await loadKernel(FILE, { ...options(rules), pipeline: longer });
       assertEquals([seen, kernel.results], [[0, 1, 2, 3], { "own-stage": {} }]);
       assertSameKernel(kernel, await loadKernel(FILE, options(rules)));
@@ -168,48 +157,36 @@ Deno.test("without map-load a kernel that is bss alone is the same", async () =>
 // What stages add
 
 Deno.test("what an image stage adds is in the context of later stages, and in the results under its name", async () => {
-  const counts: ImageStage<Parsed, { readonly notes: number }, "count-notes"> = {
-    name: "count-notes",
-    needs: ["programHeaders"],
-    adds: ["notes"],
-    run: ({ programHeaders }) => ({ notes: programHeaders.filter(({ p_type }) => p_type === PT_NOTE).length }),
-  };
-  const doubles: ImageStage<{ readonly notes: number } & Loading, { readonly twice: number }, "double"> = {
-    name: "double",
-    needs: ["notes", "memory"],
-    adds: ["twice"],
-    run: ({ notes, memory }) => ({ twice: 2 * notes + memory.base }),
-  };
+  const counts = imageStage("count-notes", { needs: ["programHeaders"], adds: ["notes"] }, ({ programHeaders }) => {
+    return { notes: programHeaders.filter(({ p_type }) => p_type === PT_NOTE).length };
+  });
+  const doubles = imageStage(
+    "double",
+    { needs: [counts, "addressSpace"], adds: ["twice"] },
+    ({ notes, addressSpace }) => ({ twice: 2 * notes + addressSpace.memory.base }),
+  );
   const longer = defaultPipeline.after("parse", counts).after("l4-usage", doubles);
   const { results } = await loadKernel(FILE, { ...options("default"), pipeline: longer });
   assertEquals(results, { "count-notes": { notes: 1 }, "double": { twice: 2 + BASE } });
 });
 
 Deno.test("a segment stage sees what it added for earlier headers, and its last additions are its result", async () => {
-  type Sum = { readonly sum: bigint; readonly last: number };
   const seen: (bigint | undefined)[] = [];
-  const sums: SegmentStage<Partial<Sum>, Sum, "sum-sizes"> = {
-    name: "sum-sizes",
-    needs: [],
-    adds: ["sum", "last"],
-    segment: ({ index, p_memsz }, { sum = 0n }) => {
-      seen.push(sum);
-      return index === 3 ? { sum: sum + p_memsz } : { sum: sum + p_memsz, last: index };
-    },
-  };
-  const longer = defaultPipeline.after("bss-fixup", sums as SegmentStage<Partial<Sum> & Checked, Sum, "sum-sizes">);
+  const sums = segmentStage("sum-sizes", { needs: ["sum?"], adds: ["sum", "last"] }, ({ index, p_memsz }, context) => {
+    const sum = (context.sum ?? 0n) as bigint;
+    seen.push(sum);
+    return index === 3 ? { sum: sum + p_memsz } : { sum: sum + p_memsz, last: index };
+  });
+  const longer = defaultPipeline.after("bss-fixup", sums);
   const { results } = await loadKernel(FILE, { ...options("default"), pipeline: longer });
   assertEquals(seen, [0n, 0x20n, 0x1020n, 0x1058n]);
   assertEquals(results, { "sum-sizes": { sum: 0x3858n, last: 2 } });
 });
 
 Deno.test("a stage in place of a core stage may find something else, which the kernel then has", async () => {
-  const own: SegmentStage<Checked, TlsExtracted, "tls-extract"> = {
-    name: "tls-extract",
-    needs: ["segments"],
-    adds: ["tlsTemplate"],
-    segment: ({ p_type }) => p_type === PT_NOTE ? { tlsTemplate: { ...TEMPLATE, align: 64n } } : {},
-  };
+  const own = segmentStage("tls-extract", { needs: [], adds: ["tlsTemplate"] }, ({ p_type }) => {
+    return p_type === PT_NOTE ? { tlsTemplate: { ...TEMPLATE, align: 64n } } : {};
+  });
   const kernel = await loadKernel(FILE, {
     ...options("default"),
     pipeline: defaultPipeline.replace("tls-extract", own),
@@ -225,15 +202,10 @@ Deno.test("results and kernel are frozen", async () => {
 
 Deno.test("what a stage reports is among the kernel's diagnostics", async () => {
   const remark = { code: "own-rule", severity: "info", addresses: [], message: "Seen.", hint: "None." } as const;
-  const reports: ImageStage<Base, unknown, "report"> = {
-    name: "report",
-    needs: ["report"],
-    adds: [],
-    run: ({ report }) => {
-      report(remark);
-      return {};
-    },
-  };
+  const reports = imageStage("report", { needs: ["report"] }, ({ report }) => {
+    report(remark);
+    return {};
+  });
   const { diagnostics } = await loadKernel(FILE, { pipeline: defaultPipeline.before("parse", reports) });
   assertEquals(diagnostics.filter(({ code }) => code === "own-rule"), [remark]);
 });
@@ -267,8 +239,8 @@ Deno.test("asynchronous stages are waited for, one after the other", async () =>
 
 const FAILING: readonly (readonly [string, (cause: unknown) => Pipeline])[] = [
   ["first", (cause) => loose(failing("run", cause), ...defaultPipeline.stages)],
-  ["behind the headers", (cause) => loose(...defaultPipeline.stages.toSpliced(2, 0, failing("run", cause) as never))],
-  ["for a header", (cause) => loose(...defaultPipeline.stages.toSpliced(2, 0, failing("segment", cause) as never))],
+  ["after the headers", (cause) => loose(...defaultPipeline.stages).after("sanity-check", failing("run", cause))],
+  ["for a header", (cause) => loose(...defaultPipeline.stages).after("sanity-check", failing("segment", cause))],
   ["last", (cause) => loose(...defaultPipeline.stages, failing("run", cause))],
 ];
 
@@ -284,7 +256,7 @@ for (const [where, make] of FAILING) {
     class OwnError extends Error {}
     for (const cause of [new OwnError("from the caller"), "a string", undefined]) {
       const { stream, cancels } = streamOf([FILE.slice(0, 100), FILE.slice(100, 0x1800), FILE.slice(0x1800)]);
-      const thrown = await loadKernel(stream, { pipeline: make(cause) as never }).then(
+      const thrown = await loadKernel(stream, { pipeline: make(cause) }).then(
         () => new Error("the load succeeded"),
         (error: unknown) => error,
       );
@@ -309,23 +281,22 @@ for (const [where, make] of FAILING) {
 Deno.test("a stage that refuses the file does so with its own LoadError", async () => {
   const refusal = new LoadError("no-load-segment", { field: "e_phnum", value: 7 });
   for (const [where, make] of FAILING) {
-    const error = await assertRejects(() => loadKernel(FILE, { pipeline: make(refusal) as never }), LoadError);
+    const error = await assertRejects(() => loadKernel(FILE, { pipeline: make(refusal) }), LoadError);
     const { field, value } = error.detail as ErrorPlace;
     assertEquals([error.code, field, value], ["no-load-segment", "e_phnum", 7], where);
   }
 });
 
 Deno.test("a stage can wait for bytes that no segment needs, and they are kept", async () => {
-  const asks: ImageStage<Base & Parsed, { readonly note: string }, "read-note"> = {
-    name: "read-note",
-    needs: ["intake", "programHeaders"],
-    adds: ["note"],
-    run: async ({ intake, programHeaders }) => {
+  const asks = imageStage(
+    "read-note",
+    { needs: ["intake", "programHeaders"], adds: ["note"] },
+    async ({ intake, programHeaders }) => {
       const { p_offset, p_filesz } = programHeaders.find(({ p_type }) => p_type === PT_NOTE)!;
       await intake.require(Number(p_offset + p_filesz));
       return { note: [...intake.bytes(Number(p_offset), 4)].join(" ") };
     },
-  };
+  );
   const expected = [...FILE.subarray(0x2340, 0x2344)].join(" ");
   const size = 700;
   const chunks = Array.from(

@@ -1,8 +1,9 @@
-import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { loadKernel, type LoadOptions } from "../../../core/load_kernel.ts";
 import { LoadError } from "../../../core/errors.ts";
 import { physicalMemory } from "../../../core/memory/physical_memory.ts";
-import { checkSettings } from "../../../core/pipeline/settings.ts";
+import { checkSettings, type OptionCause } from "../../../core/pipeline/settings.ts";
+import { readHeaders } from "../../../core/read_headers.ts";
 import { RULES, type RuleSetName } from "../../../core/rules.ts";
 import { buildElf } from "../../elf_builder.ts";
 
@@ -15,62 +16,118 @@ const UNTOUCHED = {
   },
 };
 
-type Refusal = readonly [what: string, options: unknown, error: typeof TypeError | typeof RangeError];
-
 const window = (base: number) => physicalMemory({ base, buffer: new ArrayBuffer(MIB) });
 
-const REFUSED: readonly Refusal[] = [
-  ["an unknown rule set", { rules: "bootloader-9" }, TypeError],
-  ["a property of every object as rules", { rules: "constructor" }, TypeError],
-  ["a base inside a page", { memory: { base: 0x800 } }, RangeError],
-  ["a base below 0", { memory: { base: -0x1000 } }, RangeError],
-  ["a base above 2^52", { memory: { base: 2 ** 52 + 0x1000 } }, RangeError],
-  ["a base that is no number", { memory: { base: "0" } }, TypeError],
-  ["a bigint as base", { memory: { base: 0n } }, TypeError],
-  ["a buffer as memory", { memory: new ArrayBuffer(4096) }, TypeError],
-  ["a typed array as memory", { memory: new Uint8Array(4096) }, TypeError],
-  ["a number as memory", { memory: 5 }, TypeError],
-  ["no allocator as frames", { frames: {} }, TypeError],
-  ["no pipeline as pipeline", { pipeline: {} }, TypeError],
-  ["no signal as signal", { signal: {} }, TypeError],
-  ["no function as onProgress", { onProgress: 3 }, TypeError],
-  ["a maxMemory of half a byte more", { maxMemory: 4096.5 }, RangeError],
-  ["a size that is not of whole pages", { memory: { size: 0x1001 } }, RangeError],
-  ["a size below 0", { memory: { size: -0x1000 } }, RangeError],
-  ["NaN as size", { memory: { size: NaN } }, RangeError],
-  ["a size above maxMemory", { memory: { size: 2 * MIB }, maxMemory: MIB }, RangeError],
-  ["a kernelOffset inside a page", { kernelOffset: 0x10_0001 }, RangeError],
-  ["a kernelOffset below 0", { kernelOffset: -0x1000 }, RangeError],
-  ["a kernelOffset below the base", { memory: { base: 0x10_0000 }, kernelOffset: 0xff000 }, RangeError],
-  ["a kernelOffset below the caller's memory", { memory: window(MIB), kernelOffset: 0 }, RangeError],
-  ["a kernelOffset above 2^52", { kernelOffset: 2 ** 52 + 0x1000 }, RangeError],
-  ["Infinity as kernelOffset", { kernelOffset: Infinity }, RangeError],
-  ["a level4Frame inside a page", { level4Frame: 0x10_0008 }, RangeError],
-  ["a level4Frame below 0", { level4Frame: -0x1000 }, RangeError],
-  ["a level4Frame at 2^52", { level4Frame: 2 ** 52 }, RangeError],
-  ["a maxMemory of 0", { maxMemory: 0 }, RangeError],
-  ["a maxMemory below 0", { maxMemory: -1 }, RangeError],
-  ["NaN as maxMemory", { maxMemory: NaN }, RangeError],
-  ["a maxMemory above 2^52", { maxMemory: 2 ** 52 + 1 }, RangeError],
-  ["a bigint as maxMemory", { maxMemory: 4096n }, TypeError],
-  ["a kernelBase below 0", { kernelBase: -1n }, RangeError],
-  ["a kernelBase of 2^64", { kernelBase: 1n << 64n }, RangeError],
-  ["a number as kernelBase", { kernelBase: 0x40_0000 }, TypeError],
+const MULTIPLE = "it must be a multiple of 4096 from 0 to 2^52";
+const BYTES = "it must be a number of bytes from 1 to 2^52";
+const RESERVE = "it must be a number of bytes from 0 to 2^52";
+const MEMORY = "pass { base, size }, or what physicalMemory({ base, buffer }) returns";
+
+/** What is refused, as which option, and why. */
+const REFUSED: readonly (readonly [what: string, options: unknown, option: string, why: string])[] = [
+  [
+    "an unknown rule set",
+    { rules: "bootloader-9" },
+    "rules",
+    "they are one of default, bootloader-0.10, bootloader-0.11",
+  ],
+  ["a property of every object as rules", { rules: "constructor" }, "rules", "they are one of default, boot"],
+  ["a base inside a page", { memory: { base: 0x800 } }, "memory.base", MULTIPLE],
+  ["a base below 0", { memory: { base: -0x1000 } }, "memory.base", MULTIPLE],
+  ["a base above 2^52", { memory: { base: 2 ** 52 + 0x1000 } }, "memory.base", MULTIPLE],
+  ["a base that is a string", { memory: { base: "0" } }, "memory.base", "it must be a number"],
+  ["a bigint as base", { memory: { base: 0n } }, "memory.base", "it must be a number"],
+  ["a buffer as memory", { memory: new ArrayBuffer(4096) }, "memory", MEMORY],
+  ["a typed array as memory", { memory: new Uint8Array(4096) }, "memory", MEMORY],
+  ["a number as memory", { memory: 5 }, "memory", MEMORY],
+  ["null as memory", { memory: null }, "memory", MEMORY],
+  ["an object that is no allocator as frames", { frames: {} }, "frames", "pass a frame allocator, an object with allo"],
+  ["an object that is no pipeline as pipeline", { pipeline: {} }, "pipeline", "pass what pipeline() returns"],
+  ["an object that is no signal as signal", { signal: {} }, "signal", "pass an AbortSignal"],
+  ["a number as onProgress", { onProgress: 3 }, "onProgress", "pass a function"],
+  ["a maxMemory of half a byte more", { maxMemory: 4096.5 }, "maxMemory", BYTES],
+  ["a size that is not of whole pages", { memory: { size: 0x1001 } }, "memory.size", MULTIPLE],
+  ["a size below 0", { memory: { size: -0x1000 } }, "memory.size", MULTIPLE],
+  ["NaN as size", { memory: { size: NaN } }, "memory.size", MULTIPLE],
+  ["a size above maxMemory", { memory: { size: 2 * MIB }, maxMemory: MIB }, "memory.size", "maxMemory is 0x100000"],
+  ["a kernelOffset inside a page", { kernelOffset: 0x10_0001 }, "kernelOffset", MULTIPLE],
+  ["a kernelOffset below 0", { kernelOffset: -0x1000 }, "kernelOffset", MULTIPLE],
+  [
+    "a kernelOffset below the base",
+    { memory: { base: MIB }, kernelOffset: 0xff000 },
+    "kernelOffset",
+    "memory starts at 0x1",
+  ],
+  [
+    "a kernelOffset below the caller's memory",
+    { memory: window(MIB), kernelOffset: 0 },
+    "kernelOffset",
+    "memory starts at",
+  ],
+  ["a kernelOffset above 2^52", { kernelOffset: 2 ** 52 + 0x1000 }, "kernelOffset", MULTIPLE],
+  ["Infinity as kernelOffset", { kernelOffset: Infinity }, "kernelOffset", MULTIPLE],
+  ["a level4Frame inside a page", { level4Frame: 0x10_0008 }, "level4Frame", MULTIPLE],
+  ["a level4Frame below 0", { level4Frame: -0x1000 }, "level4Frame", MULTIPLE],
+  ["a level4Frame at 2^52", { level4Frame: 2 ** 52 }, "level4Frame", "it ends above 2^52"],
+  ["a maxMemory of 0", { maxMemory: 0 }, "maxMemory", BYTES],
+  ["a maxMemory below 0", { maxMemory: -1 }, "maxMemory", BYTES],
+  ["NaN as maxMemory", { maxMemory: NaN }, "maxMemory", BYTES],
+  ["a maxMemory above 2^52", { maxMemory: 2 ** 52 + 1 }, "maxMemory", BYTES],
+  ["a bigint as maxMemory", { maxMemory: 4096n }, "maxMemory", "it must be a number of bytes"],
+  ["a reserve below 0", { reserve: -1 }, "reserve", RESERVE],
+  ["a reserve of half a byte", { reserve: 0.5 }, "reserve", RESERVE],
+  ["a bigint as reserve", { reserve: 0n }, "reserve", "it must be a number of bytes"],
+  ["a kernelBase below 0", { kernelBase: -1n }, "kernelBase", "it must be from 0 to 2^64 - 1"],
+  ["a kernelBase of 2^64", { kernelBase: 1n << 64n }, "kernelBase", "it must be from 0 to 2^64 - 1"],
+  ["a number as kernelBase", { kernelBase: 0x40_0000 }, "kernelBase", "it must be a bigint"],
 ];
 
-for (const [what, options, kind] of REFUSED) {
-  Deno.test(`${what} is refused with a ${kind.name} before the source is read`, async () => {
-    await assertRejects(() => loadKernel(UNTOUCHED, options as LoadOptions), kind as typeof RangeError, "Cannot");
+for (const [what, options, option, why] of REFUSED) {
+  Deno.test(`${what} is refused before the source is read, and the error's cause says why`, async () => {
+    const error = await assertRejects(() => loadKernel(UNTOUCHED, options as LoadOptions), Error, "Cannot use ");
+    const isBound = !/^(they are one of|pass |it must be a number$|it must be a number of bytes$|it must be a bigint)/
+      .test(why);
+    assertInstanceOf(error, isBound ? RangeError : TypeError);
+    const cause = error.cause as OptionCause;
+    assertEquals([cause.option, cause.why.slice(0, why.length)], [option, why]);
+    assert(error.message.endsWith(` as ${option}: ${cause.why}`), error.message);
     let pulls = 0;
     const stream = new ReadableStream<Uint8Array>({ pull: () => void pulls++ }, { highWaterMark: 0 });
-    await assertRejects(() => loadKernel(stream, options as LoadOptions), kind as typeof RangeError);
+    await assertRejects(() => loadKernel(stream, options as LoadOptions));
     assertEquals([stream.locked, pulls], [false, 0]);
   });
 }
 
+for (
+  const [what, options, message] of [
+    [
+      "a misspelt option",
+      { kernelbase: 0n },
+      'the option "kernelbase": it does not exist; the options are rules, memory, max',
+    ],
+    [
+      "a misspelt part of memory",
+      { memory: { bases: 0 } },
+      'the option "bases": it does not exist; the options are base, size',
+    ],
+    ["a promise as options", Promise.resolve({}), "a promise as options: await it first"],
+    ["null as options", null, "null as options: pass an object with some of rules, memory"],
+    ["a path as options", "kernel.elf", '"kernel.elf" as options: pass an object with some of rules'],
+    ["a function as options", () => ({}), "a function as options: pass an object with some of rules"],
+  ] as const
+) {
+  Deno.test(`${what} is refused with a TypeError that says what to do`, async () => {
+    const load = () => loadKernel(UNTOUCHED, options as LoadOptions);
+    await assertRejects(load, TypeError, `Cannot use ${message}`);
+    if (what.includes("options")) {
+      await assertRejects(() => readHeaders(UNTOUCHED, options as never), TypeError, "Cannot use");
+    }
+  });
+}
+
 Deno.test("checkSettings() fills in the defaults: base 0, the file 2 MiB above the base, 4 GiB at most", () => {
-  const { base, size, memory, maxMemory, kernelOffset, level4Frame, frames, kernelBase } = checkSettings({});
-  assertEquals([base, maxMemory, kernelOffset], [0, 4 * 2 ** 30, 2 * MIB]);
+  const { base, size, memory, maxMemory, reserve, kernelOffset, level4Frame, frames, kernelBase } = checkSettings({});
+  assertEquals([base, maxMemory, reserve, kernelOffset], [0, 4 * 2 ** 30, 256 * 1024, 2 * MIB]);
   assertEquals([size, memory, level4Frame, frames, kernelBase], Array(5).fill(undefined));
   assertStrictEquals(checkSettings({ memory: { base: 0x10_0000 } }).kernelOffset, 0x30_0000);
 });
@@ -122,7 +179,7 @@ for (const rules of Object.keys(RULES) as RuleSetName[]) {
   });
 }
 
-Deno.test("kernelBase is refused for a kernel with fixed addresses, and where it breaks the alignment", async () => {
+Deno.test("kernelBase is refused for a kernel with fixed addresses, and if it breaks the alignment", async () => {
   const fixed = buildElf({ segments: [{ filesz: 0x100 }] });
   const error = await assertRejects(() => loadKernel(fixed, { kernelBase: 0x20_0000n }), LoadError);
   assertStrictEquals(error.code, "kernel-base-refused");

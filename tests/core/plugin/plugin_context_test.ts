@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
 import { PF_R, PF_W, PF_X } from "../../../core/elf/constants.ts";
 import type { Segment } from "../../../core/elf/program_header.ts";
-import type { AnyPlugin, Phase, Plugin } from "../../../core/plugin/plugin.ts";
+import type { AnyPlugin, Handler, Plugin } from "../../../core/plugin/plugin.ts";
 import type { PluginContext } from "../../../core/plugin/plugin_context.ts";
 import { type LoadedKernel, LoadError, loadKernel, type LoadOptions, type RuleSetName } from "../../../mod.ts";
 import { NO_EXECUTE, PRESENT } from "../../../core/paging/mod.ts";
@@ -22,7 +22,7 @@ const FILE = buildElf({ segments: [HEADER, TEXT, DATA], length: 0x4000 });
 async function inHandler(
   handle: (context: PluginContext, phdr: Segment) => unknown,
   options: LoadOptions = {},
-  phase: Phase = "seal",
+  phase: Handler<unknown>["phase"] = "seal",
 ): Promise<LoadedKernel<readonly [Plugin<"mine">]>> {
   const plugin: Plugin<"mine"> = {
     name: "mine",
@@ -47,17 +47,12 @@ const KEYS = [
   "rules",
   "fileHeader",
   "programHeaders",
+  "segments",
   "virtualAddressOffset",
   "signedOffset",
   "entryPoint",
-  "memory",
-  "pageTable",
+  "addressSpace",
   "fileBytes",
-  "read",
-  "write",
-  "own",
-  "allocateFrames",
-  "usedLevel4Entries",
   "report",
   "results",
 ];
@@ -71,7 +66,11 @@ for (const phase of ["load", "relocate", "seal"] as const) {
         assert(Object.isFrozen(context) && Object.isFrozen(context.results));
         assertEquals(context.results, {});
         assertEquals(context.rules, RULES.default);
-        assertEquals(context.programHeaders[0], phdr);
+        assertEquals(context.segments[0], phdr);
+        assertEquals(context.programHeaders.map(({ index }) => index), [0, 1, 2]);
+        assert(context.programHeaders.every((header) => !("load" in header) && !("claim" in header)));
+        const loaded = context.segments.map(({ load, claim }) => [load?.memSize, claim]);
+        assertEquals(loaded, [[undefined, { readsFile: false }], [0x2000, undefined], [0x1800, undefined]]);
         assertEquals([context.virtualAddressOffset, context.signedOffset, context.entryPoint], [0n, 0n, 0x40_0000n]);
         seen++;
       },
@@ -87,8 +86,8 @@ for (const rules of RULE_SETS) {
   Deno.test(copyOnWrite, async () => {
     const bytes = Uint8Array.from({ length: 0x1004 }, (_, at) => 0xa0 + at % 16);
     const kernel = await inHandler((context) => {
-      context.write(0x40_0ffen, bytes);
-      assertEquals(context.read(0x40_0ffen, bytes.length), bytes);
+      context.addressSpace.write(0x40_0ffen, bytes);
+      assertEquals(context.addressSpace.read(0x40_0ffen, bytes.length), bytes);
     }, { rules });
     assertEquals(kernel.read(0x40_0ffen, bytes.length), bytes);
     assertEquals(kernel.read(0x40_0000n, 0xffe), fromFile(0x1000, 0xffe));
@@ -103,24 +102,24 @@ for (const rules of RULE_SETS) {
   });
 
   Deno.test(`write() under ${rules} to a page that is not mapped fails before anything is written`, async () => {
-    const kernel = await inHandler((context) => {
-      const error = errorOf(() => context.write(0x40_3ffcn, new Uint8Array(8).fill(0xee)));
+    const kernel = await inHandler(({ addressSpace }) => {
+      const error = errorOf(() => addressSpace.write(0x40_3ffcn, new Uint8Array(8).fill(0xee)));
       assertEquals([error.code, error.detail.value], ["page-not-mapped", 0x40_4000n]);
-      assertEquals(errorOf(() => context.own(0x50_0000n)).code, "page-not-mapped");
-      assertEquals(errorOf(() => context.read(0x3f_ffffn, 2)).code, "page-not-mapped");
-      assertThrows(() => context.write(0x8000_0000_0000n, new Uint8Array(1)), RangeError);
+      assertEquals(errorOf(() => addressSpace.unshare(0x50_0000n)).code, "page-not-mapped");
+      assertEquals(errorOf(() => addressSpace.read(0x3f_ffffn, 2)).code, "page-not-mapped");
+      assertEquals(errorOf(() => addressSpace.write(1n << 47n, new Uint8Array(1))).code, "address-not-canonical");
     }, { rules });
     assertEquals(kernel.read(0x40_3ffcn, 4), new Uint8Array(4));
   });
 
-  Deno.test(`own() under ${rules} gives a page a frame of its own, once`, async () => {
-    const kernel = await inHandler((context) => {
-      const phys = context.own(0x40_0123n);
-      assertEquals(context.own(0x40_0000n), phys - 0x123);
-      assertEquals(context.memory.bytes(phys, 0x10), fromFile(0x1123, 0x10));
-      const found = context.pageTable.translate(0x40_0123n);
+  Deno.test(`unshare() under ${rules} gives a page a frame of its own, once`, async () => {
+    const kernel = await inHandler(({ addressSpace: { memory, pageTable, unshare } }) => {
+      const phys = unshare(0x40_0123n);
+      assertEquals(unshare(0x40_0000n), phys - 0x123);
+      assertEquals(memory.bytes(phys, 0x10), fromFile(0x1123, 0x10));
+      const found = pageTable.translate(0x40_0123n);
       assertEquals(found.mapped && found.phys, phys);
-      context.memory.bytes(phys, 1)[0] = 0xee;
+      memory.bytes(phys, 1)[0] = 0xee;
     }, { rules });
     assertEquals(kernel.read(0x40_0122n, 3), new Uint8Array([fileByte(0x1122), 0xee, fileByte(0x1124)]));
     assertEquals(kernel.memory.bytes(BASE + 0x1123, 1)[0], fileByte(0x1123));
@@ -130,9 +129,9 @@ for (const rules of RULE_SETS) {
 Deno.test("frames that a handler takes lie together, are zero, and appear under their owner", async () => {
   let phys = 0;
   const memory = { base: BASE, size: 2 ** 21 };
-  const kernel = await inHandler((context) => {
-    phys = context.allocateFrames(3, "kernel-stack");
-    assertEquals(context.memory.bytes(phys, 0x3000), new Uint8Array(0x3000));
+  const kernel = await inHandler(({ addressSpace }) => {
+    phys = addressSpace.allocateFrames(3, "kernel-stack");
+    assertEquals(addressSpace.memory.bytes(phys, 0x3000), new Uint8Array(0x3000));
   }, { memory });
   assertEquals(kernel.frameRuns().filter(({ owner }) => owner === "kernel-stack"), [
     { phys, size: 0x3000, owner: "kernel-stack" },
@@ -141,15 +140,15 @@ Deno.test("frames that a handler takes lie together, are zero, and appear under 
 });
 
 Deno.test("more frames than there are: frames-exhausted, with the header's index", async () => {
-  const error = await assertRejects(() => inHandler((context) => context.allocateFrames(2 ** 20, "big")), LoadError);
-  assertEquals(error.code, "frames-exhausted");
-  assertEquals(error.detail, { index: 0, field: "frames asked for in one piece", value: 2 ** 20 });
+  const take = ({ addressSpace }: PluginContext) => addressSpace.allocateFrames(2 ** 20, "big");
+  const error = await assertRejects(() => inHandler(take), LoadError);
+  assertEquals([error.code, error.detail], ["frames-exhausted", { index: 0, field: "big", value: 2 ** 32 }]);
 });
 
 for (const rules of RULE_SETS) {
   Deno.test(`level-4 entries that a handler takes under ${rules} are in use in the kernel`, async () => {
     const taken: bigint[] = [];
-    const kernel = await inHandler(({ usedLevel4Entries }) => {
+    const kernel = await inHandler(({ addressSpace: { usedLevel4Entries } }) => {
       usedLevel4Entries.mark(300, 301);
       taken.push(usedLevel4Entries.getFreeAddress());
     }, { rules });
@@ -218,11 +217,11 @@ Deno.test("what a handler reports is among the diagnostics, as it was reported",
 });
 
 Deno.test("pages that a handler maps are the kernel's", async () => {
-  const kernel = await inHandler((context) => {
-    const virt = context.usedLevel4Entries.getFreeAddress(0x2000n);
-    const phys = context.allocateFrames(2, "kernel-stack");
-    context.pageTable.mapTo(virt, phys, PRESENT | 2n | NO_EXECUTE, { size: 0x2000 });
-    context.write(virt + 0xffen, new Uint8Array([1, 2, 3, 4]));
+  const kernel = await inHandler(({ addressSpace }) => {
+    const virt = addressSpace.reserve(0x2000);
+    const phys = addressSpace.allocateFrames(2, "kernel-stack");
+    addressSpace.map(virt, phys, PRESENT | 2n | NO_EXECUTE, { size: 0x2000 });
+    addressSpace.write(virt + 0xffen, new Uint8Array([1, 2, 3, 4]));
   });
   assertEquals(kernel.read(0x80_0000_0ffen, 4), new Uint8Array([1, 2, 3, 4]));
   const run = [...kernel.mappings()].find(({ virt }) => virt === 0x80_0000_0000n);
@@ -230,12 +229,12 @@ Deno.test("pages that a handler maps are the kernel's", async () => {
   assertNotEquals(run?.phys, undefined);
 });
 
-Deno.test("a handler that reports what is no diagnostic, or asks for no whole number of frames, has failed", async () => {
+Deno.test("a handler that reports something malformed, or asks for half a frame or none, has failed", async () => {
   const wrongs: readonly ((context: PluginContext) => unknown)[] = [
     ({ report }) => report(null as never),
     ({ report }) => report({ code: "mine" } as never),
-    ({ allocateFrames }) => allocateFrames(1.5, "mine"),
-    ({ allocateFrames }) => allocateFrames(0, "mine"),
+    ({ addressSpace }) => addressSpace.allocateFrames(1.5, "mine"),
+    ({ addressSpace }) => addressSpace.allocateFrames(0, "mine"),
   ];
   for (const wrong of wrongs) {
     const mine: AnyPlugin = { name: "mine", handlers: [{ type: 1, handle: (_phdr, context) => void wrong(context) }] };
