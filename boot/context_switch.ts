@@ -136,7 +136,7 @@ function identityPage({ addressSpace }: Pick<LoadedKernel, "addressSpace">): num
 }
 
 function exhausted(): LoadError {
-  return new LoadError("frames-exhausted", { field: "the context switch's page", value: 0 });
+  return new LoadError("frames-exhausted", { field: "the context switch's page", value: PAGE_SIZE });
 }
 
 function checkReach(field: string, value: number): void {

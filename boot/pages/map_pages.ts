@@ -96,11 +96,11 @@ export function takeFrames(
   const exhausted = (value: number) =>
     new LoadError("frames-exhausted", { field: `${what} and its page tables`, value });
   const left = frames.framesLeft ?? Infinity;
-  if (left < size / PAGE_SIZE + tables) throw exhausted(left * PAGE_SIZE);
+  if (left < size / PAGE_SIZE + tables) throw exhausted(size + tables * PAGE_SIZE);
   const runs: FrameRun[] = [];
   for (let taken = 0; taken < size; taken += runs[runs.length - 1].size) {
     const run = frames.allocateRun((size - taken) / PAGE_SIZE, owner);
-    if (!run) throw exhausted(taken);
+    if (!run) throw exhausted(size - taken);
     runs.push(run);
   }
   return runs;

@@ -66,7 +66,10 @@ export interface AddressSpace {
    * Counts the frames that `map` would take for the tables of such pages. Throws like `map`, but changes nothing: for
    * checking before frames are taken.
    */
-  readonly missingTables: (virt: bigint, options?: Pick<MapOptions, "size" | "pageSize"> & { readonly what?: string }) => number;
+  readonly missingTables: (
+    virt: bigint,
+    options?: Pick<MapOptions, "size" | "pageSize"> & { readonly what?: string },
+  ) => number;
   /**
    * Maps `size` bytes of pages onto zeroed frames of `owner` and returns the runs of frames; each frame is taken before
    * the tables that its page needs. Throws like `map`, and "frames-exhausted"; pages before the failing one stay mapped.

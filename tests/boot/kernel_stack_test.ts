@@ -116,7 +116,7 @@ Deno.test("a stack that there are no frames for is refused before any is taken, 
   const before = snapshotOf(kernel);
   const error = assertThrows(() => addKernelStack(kernel, { size: 2 ** 22 }), LoadError);
   assertEquals(error.code, "frames-exhausted");
-  assertStringIncludes(error.message, "the kernel stack and its page tables: none is left after 262144 bytes");
+  assertStringIncludes(error.message, "the kernel stack and its page tables: there is no room for ");
   assertEquals(snapshotOf(kernel), before);
   assertEquals(addKernelStack(kernel).top - before.free, BigInt(DEFAULT_STACK_SIZE + 0x1000));
 });
@@ -155,7 +155,7 @@ const BAD: readonly [KernelStackOptions, typeof RangeError | typeof TypeError, s
   [{ size: 15 }, RangeError, "Cannot use 0xf as size: it must be a number of bytes from 16"],
   [{ size: 4096.5 }, RangeError, "4096.5 as size"],
   [{ size: 2 ** 47 }, RangeError, "0x800000000000 as size"],
-  [{ size: "64K" as never }, TypeError, "64K as size: it must be a number of bytes"],
+  [{ size: "64K" as never }, TypeError, '64K" as size: it must be a number of bytes'],
   [{ guardPage: 1 as never }, TypeError, "guardPage"],
   [{ address: 0x1234n }, RangeError, "0x1234 as address: it must be a multiple of 4096"],
   [{ address: 0x8000_0000_0000n }, RangeError, "not canonical"],

@@ -90,7 +90,7 @@ Deno.test("a ramdisk that would cover the kernel is refused by name", async () =
 
 const BAD: readonly [unknown, typeof RangeError | typeof TypeError, string][] = [
   [{ bytes: new Uint8Array(0) }, RangeError, "0x0 as size"],
-  [{ bytes: "text" }, TypeError, "text as bytes: pass a Uint8Array"],
+  [{ bytes: "text" }, TypeError, 'text" as bytes: pass a Uint8Array'],
   [{ bytes: BYTES, phys: 0x1000, size: 1 }, TypeError, "pass either bytes, or phys and size"],
   [{ phys: 0x1000, size: 0 }, RangeError, "0x0 as size"],
   [{ phys: 0x1000 }, TypeError, "undefined as size"],

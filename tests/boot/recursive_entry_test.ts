@@ -62,7 +62,7 @@ Deno.test("an index that no entry has is refused", async () => {
   for (const index of [-1, 0, 512, 1.5]) {
     assertThrows(() => addRecursiveEntry(kernel, { index }), RangeError, "as index: it must be 1 to 511");
   }
-  assertThrows(() => addRecursiveEntry(kernel, { index: "1" as never }), TypeError, "1 as index");
+  assertThrows(() => addRecursiveEntry(kernel, { index: "1" as never }), TypeError, '1" as index');
   assertThrows(() => recursiveEntryBytes({ entry: 1 } as never), TypeError, 'the option "entry"');
 });
 

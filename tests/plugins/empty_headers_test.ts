@@ -16,7 +16,7 @@ for (const offset of [0, 0x2000, Number.MAX_SAFE_INTEGER]) {
     const kernel = await loadKernel(buildElf({ segments, length: 0x1010 }), {
       plugins: [notes(), property(), interp()],
     });
-    assertEquals(kernel.results, { notes: { notes: [], bytesRead: 0 }, interp: { path: "" } });
+    assertEquals<unknown>(kernel.results, { notes: { notes: [], bytesRead: 0 }, interp: { path: "" } });
     assertEquals(kernel.diagnostics.map(({ code }) => code), ["property-malformed", "user-program"]);
   });
 }
