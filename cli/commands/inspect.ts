@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type ByteReader, type Diagnostic, type Headers } from "../../mod.ts";
+import type { ByteReader, Diagnostic, Headers } from "../../mod.ts";
 import { defaultPipeline } from "../../core/stages/mod.ts";
 import { LoadError, readHeaders } from "../../mod.ts";
 import { sanityCheck } from "../../core/stages/mod.ts";

@@ -14,7 +14,7 @@ import type { PhysicalMemory } from "../memory/physical_memory.ts";
 import type { FreshRun } from "../paging/map_run.ts";
 import type { MapOptions, Mapper } from "../paging/mapper.ts";
 import type { UsedLevel4Entries } from "../paging/used_level4_entries.ts";
-import type { AddressSpaceParts, FileRange } from "./parts.ts";
+import type { AddressSpaceParts } from "./parts.ts";
 import { segmentOfPage } from "./segment_of_page.ts";
 import { unshare } from "./unshare.ts";
 import { readVirtual, writeVirtual } from "./virtual_memory.ts";

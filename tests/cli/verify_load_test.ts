@@ -4,7 +4,7 @@ import { recordReader } from "../../cli/commands/record_reader.ts";
 import { isLoadedAsAsked } from "../../cli/commands/verify_load.ts";
 import type { Kernel } from "../../cli/report/kernel.ts";
 import { PF_R, PF_W, PF_X, PT_GNU_RELRO, PT_LOAD } from "../../core/elf/constants.ts";
-import { type ByteReader, type RuleSetName } from "../../mod.ts";
+import type { ByteReader, RuleSetName } from "../../mod.ts";
 import { NO_EXECUTE, PRESENT, WRITABLE } from "../../core/paging/mod.ts";
 import { buildElf } from "../elf_builder.ts";
 import { answeredFiles, readOriginal } from "../original.ts";
