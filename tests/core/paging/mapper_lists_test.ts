@@ -3,7 +3,7 @@ import { ascendingFrames } from "../../../core/memory/frame_allocator.ts";
 import { frameLedger } from "../../../core/memory/frame_ledger.ts";
 import { freshMemory, type PhysicalMemory } from "../../../core/memory/physical_memory.ts";
 import { createMapper, type Mapper } from "../../../core/paging/mapper.ts";
-import { GIB, MIB2, NX, P, PAGE, PS, U, W } from "./bits.ts";
+import { GIB, MIB2, NX, P, PAGE, PS, putEntry, U, W } from "./bits.ts";
 
 /** Memory with an empty level-4 table in its first frame; the next frames are for tables. */
 function open() {
@@ -25,10 +25,6 @@ function openWithHugePages() {
 
 function entryAt(memory: PhysicalMemory, table: number, index: number): bigint {
   return new DataView(memory.buffer).getBigUint64(table + index * 8, true);
-}
-
-function putEntry(memory: PhysicalMemory, table: number, index: number, entry: bigint): void {
-  new DataView(memory.buffer).setBigUint64(table + index * 8, entry, true);
 }
 
 Deno.test("leaves() lists every page of every size, ascending, the higher half last", () => {

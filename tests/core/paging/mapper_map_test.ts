@@ -7,7 +7,7 @@ import { ascendingFrames } from "../../../core/memory/frame_allocator.ts";
 import { frameLedger } from "../../../core/memory/frame_ledger.ts";
 import { freshMemory, type PhysicalMemory, physicalMemory } from "../../../core/memory/physical_memory.ts";
 import { createMapper, type MapOptions } from "../../../core/paging/mapper.ts";
-import { GIB, MIB2, NX, P, PAGE, PS, U, W } from "./bits.ts";
+import { GIB, MIB2, NX, P, PAGE, PS, putEntry, U, W } from "./bits.ts";
 
 interface Setup {
   readonly base?: number;
@@ -26,10 +26,6 @@ function open({ base = 0, pages = 32, parentFlags = "writable" }: Setup = {}) {
 /** The 64 bits of an entry, straight from memory. */
 function entryAt(memory: PhysicalMemory, table: number, index: number): bigint {
   return new DataView(memory.buffer).getBigUint64(table - memory.base + index * 8, true);
-}
-
-function putEntry(memory: PhysicalMemory, table: number, index: number, entry: bigint): void {
-  new DataView(memory.buffer).setBigUint64(table - memory.base + index * 8, entry, true);
 }
 
 /** Runs a call that has to fail, and sees to it that not one byte of memory changes. */

@@ -4,6 +4,7 @@ import { ascendingFrames } from "../../../core/memory/frame_allocator.ts";
 import { frameLedger } from "../../../core/memory/frame_ledger.ts";
 import { freshMemory, type PhysicalMemory } from "../../../core/memory/physical_memory.ts";
 import { createMapper } from "../../../core/paging/mapper.ts";
+import { putEntry } from "./bits.ts";
 
 const PAGE = 0x1000;
 const MIB2 = 0x20_0000;
@@ -20,10 +21,6 @@ function open() {
   const mapper = createMapper({ memory, level4Frame: BASE, frames, parentFlags: "writable" });
   mapper.mapTo(0n, 0x7000, P);
   return { memory, mapper };
-}
-
-function putEntry(memory: PhysicalMemory, table: number, index: number, entry: bigint): void {
-  new DataView(memory.buffer).setBigUint64(table - BASE + index * 8, entry, true);
 }
 
 const OUTSIDE = [
