@@ -25,6 +25,12 @@ const header = ({ index }: ErrorPlace): string => index === undefined ? "the fil
 const load = (state: string) => (place: ErrorPlace): string =>
   `Cannot load ${header(place)}: ${place.field} is ${hex(place.value)}, ${state}`;
 
+/** The same for an address that a header has, or that a caller gave. */
+const useAddress = (state: string) => (place: ErrorPlace): string =>
+  place.index === undefined
+    ? `Cannot use ${place.field} ${hex(place.value)}: it is ${state}`
+    : `Cannot load ${header(place)}: ${place.field} is ${hex(place.value)}, ${state}`;
+
 const readHeader = (state: string) => (place: ErrorPlace): string =>
   `Cannot read the ELF file header: ${place.field} is ${hex(place.value)}, ${state}`;
 
@@ -108,11 +114,11 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
     hint: "The header is damaged: a segment's memory holds at least its file bytes.",
   },
   "address-not-canonical": {
-    message: load("which is not canonical (bits 47 to 63 must be equal all through the range)"),
+    message: useAddress("not canonical (bits 47 to 63 must be equal all through the range)"),
     hint: "Check the start address in the linker script: a higher-half kernel starts at 0xffff800000000000 or above.",
   },
   "address-overflow": {
-    message: load("outside the 64-bit address space"),
+    message: useAddress("outside the 64-bit address space"),
     hint: "The segment starts too high for its size: lower the start address in the linker script.",
   },
   "segments-overlap": {

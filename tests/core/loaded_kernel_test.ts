@@ -36,8 +36,8 @@ Deno.test("read() refuses a range like a load does, with the address in hex", as
   const { read } = await loadKernel(HELLO);
   const refused = [
     [0x1234n, 1, "Cannot use address 0x1234: it is not mapped"],
-    [1n << 47n, 1, "Cannot load the file: address is 0x800000000000, which is not canonical"],
-    [(1n << 64n) - 1n, 2, "Cannot load the file: the last byte's address is 0x10000000000000000, outside the 64-bit"],
+    [1n << 47n, 1, "Cannot use address 0x800000000000: it is not canonical"],
+    [(1n << 64n) - 1n, 2, "Cannot use the last byte's address 0x10000000000000000: it is outside the 64-bit"],
   ] as const;
   for (const [virt, length, message] of refused) assertThrows(() => read(virt, length), LoadError, message);
 });
