@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { PF_R, PF_W } from "../../../core/elf/constants.ts";
-import { type LoadedKernel } from "../../../mod.ts";
+import type { LoadedKernel } from "../../../mod.ts";
 import { buildElf, type SegmentSpec } from "../../elf_builder.ts";
 import { assertRefused, codes, END, fileBytes, loadDefault, loadOriginal, pages, TEXT } from "./by_rules.ts";
 

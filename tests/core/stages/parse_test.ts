@@ -1,7 +1,7 @@
 /** The stage parse: which files are kernels, and what is read of them. */
 
 import { assertEquals } from "@std/assert";
-import { type ErrorCode } from "../../../mod.ts";
+import type { ErrorCode } from "../../../mod.ts";
 import { buildElf, type ElfSpec } from "../../elf_builder.ts";
 import { checkHeaders } from "../check_headers.ts";
 import { readOriginal } from "../../original.ts";
