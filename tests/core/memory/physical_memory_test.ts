@@ -88,7 +88,7 @@ Deno.test("physicalMemory() takes whole pages up to 2^52 and refuses every other
   }
 });
 
-Deno.test("physicalMemory() refuses what is no buffer, a typed array above all: a view of one would be a copy", () => {
+Deno.test("physicalMemory() refuses what is not a buffer, a typed array above all: a view of one would be a copy", () => {
   for (const buffer of [new Uint8Array(0x1000), new Uint32Array(0x400), { byteLength: 0x1000 }]) {
     assertThrows(() => physicalMemory({ base: 0, buffer: buffer as never }), TypeError);
   }

@@ -14,7 +14,7 @@ function open() {
   return { memory, frames, mapper };
 }
 
-/** Tables in frames 0 to 3 for the first 2 MiB, with two pages; and raw huge pages behind them. */
+/** Tables in frames 0 to 3 for the first 2 MiB, with two pages; and raw huge pages after them. */
 function openWithHugePages() {
   const { memory, frames, mapper } = open();
   mapper.mapTo(0x1000n, 0x12_3456_7000, P | W);

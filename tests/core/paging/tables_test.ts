@@ -26,7 +26,7 @@ function open() {
 const OUTSIDE = [
   { what: "0", address: 0 },
   { what: "the frame below memory", address: BASE - PAGE },
-  { what: "the frame behind memory", address: END },
+  { what: "the frame after memory", address: END },
   { what: "a frame above 4 GiB with the same low half", address: 2 ** 32 + BASE },
   { what: "the last frame below 2^52", address: 2 ** 52 - PAGE },
 ];

@@ -115,7 +115,7 @@ Deno.test("without bss-fixup only the pages of the file are mapped, with the fil
   }
 });
 
-Deno.test("without tls-extract there is no template, and a second PT_TLS is not met", async () => {
+Deno.test("without tls-extract there is no template, and a second PT_TLS is not refused", async () => {
   const twice = buildElf({ segments: [NOTE, TEXT, TLS, TLS, DATA], length: 0x2400 });
   for (const rules of RULE_SETS) {
     assertStrictEquals((await assertRejects(() => loadKernel(twice, options(rules)), LoadError)).code, "tls-repeated");
