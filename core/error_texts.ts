@@ -26,6 +26,10 @@ const header = ({ index }: ErrorPlace): string => index === undefined ? "the fil
 const load = (state: string) => (place: ErrorPlace): string =>
   `Cannot load ${header(place)}: ${place.field} is ${hex(place.value)}, ${state}`;
 
+/** The same for an address that a header has, or that a caller gave. */
+const useAddress = (state: string) => (place: ErrorPlace): string =>
+  place.index === undefined ? `Cannot use ${place.field} ${hex(place.value)}: it is ${state}` : load(state)(place);
+
 const outOfFile = (what: (place: LimitPlace) => string) => (place: LimitPlace): string =>
   `Cannot read ${what(place)}: ${place.field} is ${hex(place.value)}, past the end of the file (${hex(place.limit)})`;
 
@@ -106,11 +110,11 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
     hint: "The header is damaged: a segment's memory holds at least its file bytes.",
   },
   "address-not-canonical": {
-    message: load("which is not canonical (bits 47 to 63 must be equal all through the range)"),
+    message: useAddress("not canonical (bits 47 to 63 must be equal all through the range)"),
     hint: "Choose another address (for a segment in the linker script): the higher half starts at 0xffff800000000000.",
   },
   "address-overflow": {
-    message: load("outside the 64-bit address space"),
+    message: useAddress("outside the 64-bit address space"),
     hint: "The range starts too high for its size: choose a lower address, for a segment in the linker script.",
   },
   "segments-overlap": {

@@ -4,33 +4,40 @@ import { assert, assertEquals } from "@std/assert";
 
 const ROOT = new URL("../", import.meta.url);
 
-/** The floors, lowest first; what stands on one floor does not know its neighbours there. */
-const FLOORS: readonly (readonly string[])[] = [
-  ["core/errors.ts", "core/error_", "core/rules.ts", "core/diagnostics.ts", "core/random.ts"],
-  ["core/memory/"],
-  ["core/elf/", "core/paging/", "core/intake/"],
-  ["core/address_space/"],
-  ["core/pipeline/"],
-  ["core/stages/"],
-  ["core/plugin/"],
-  ["core/load_kernel.ts", "core/read_headers.ts"],
-  ["plugins/"],
-  ["boot/"],
-  ["mod.ts"],
-  ["cli/output/"],
-  ["cli/arguments/", "cli/input/"],
-  ["cli/report/"],
-  ["cli/qemu/"],
-  ["cli/commands/"],
-  ["cli/main.ts"],
-  ["cli.ts"],
+/** What anyone outside imports the library by; they only re-export. */
+const DOORS: readonly string[] = ["mod.ts", "core/stages/mod.ts", "core/paging/mod.ts"];
+
+/** The floors, lowest first: the rooms on each do not know one another, but files in a room may. */
+const FLOORS: readonly (readonly RegExp[])[] = [
+  [/^core\/(errors|error_details|error_texts|hex|rules|diagnostics|random)\.ts$/],
+  [/^core\/memory\//],
+  [/^core\/elf\//, /^core\/paging\//, /^core\/intake\//],
+  [/^core\/address_space\//],
+  [/^core\/pipeline\//],
+  [/^core\/stages\//],
+  [/^core\/plugin\//],
+  [/^core\/(load_kernel|loaded_kernel|read_headers)\.ts$/],
+  [/^plugins\//],
+  [/^boot\//],
+  [new RegExp(`^(${DOORS.map((door) => RegExp.escape(door)).join("|")})$`)],
+  [/^cli\/output\//],
+  [/^cli\/arguments\//, /^cli\/input\//],
+  [/^cli\/report\//],
+  [/^cli\/qemu\//],
+  [/^cli\/commands\//],
+  [/^cli\/main\.ts$/],
+  [/^cli\.ts$/],
 ];
 
-/** Rooms whose files know nothing of each other, the parts of a plugin in its own folder aside. */
-const STRANGERS: readonly string[] = ["core/stages/", "plugins/"];
-
-/** The only packages that core and plugins may import. */
+/** The only packages that core, plugins and boot may import. */
 const CORE_PACKAGES = /^@std\/(bytes|streams)(\/|$)/;
+
+/** An import or re-export of another source file. */
+interface Import {
+  readonly target: string;
+  /** Whether it vanishes when types are stripped. */
+  readonly isType: boolean;
+}
 
 function* sources(folder: string): Generator<string> {
   for (const entry of Deno.readDirSync(new URL(folder, ROOT))) {
@@ -40,56 +47,120 @@ function* sources(folder: string): Generator<string> {
   }
 }
 
-function placeOf(path: string): { readonly floor: number; readonly room: string } {
-  const floor = FLOORS.findIndex((rooms) => rooms.some((room) => path.startsWith(room)));
-  return { floor, room: FLOORS[floor]?.find((room) => path.startsWith(room)) ?? "" };
-}
-
-/** The plugin that a file is of: plugins/relocate/place.ts is of plugins/relocate.ts. */
-function pluginOf(path: string): string {
-  return path.replace(/^(plugins\/[^/.]+).*$/, "$1");
-}
+const FILES = ["mod.ts", "cli.ts", ...["core/", "plugins/", "boot/", "cli/"].flatMap((room) => [...sources(room)])];
 
 function codeOf(path: string): string {
   return Deno.readTextFileSync(new URL(path, ROOT)).replace(/\/\*[\s\S]*?\*\/|\/\/ .*$/gm, "");
 }
 
-function importsOf(path: string): readonly string[] {
-  return [...codeOf(path).matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map(([, specifier]) => specifier);
+/** What a file imports, by the specifiers as they are written. */
+function specifiersOf(path: string): readonly { readonly specifier: string; readonly isType: boolean }[] {
+  const statements = codeOf(path).matchAll(
+    /^\s*(?:import|export)\b([\w$*\s{},]*?)(?:\bfrom\s*|(?<=import\s*))"([^"]+)"/gm,
+  );
+  const named = [...statements].map(([, clause, specifier]) => {
+    const names = clause.match(/\{([^}]*)\}/)?.[1].split(",").map((name) => name.trim()).filter(Boolean) ?? [];
+    const isType = /^\s*type\b/.test(clause) || (names.length > 0 && names.every((name) => name.startsWith("type ")));
+    return { specifier, isType };
+  });
+  const dynamic = [...codeOf(path).matchAll(/\bimport\(\s*"([^"]+)"/g)].map(([, specifier]) => ({
+    specifier,
+    isType: false,
+  }));
+  return [...named, ...dynamic];
 }
 
-const FILES = ["mod.ts", "cli.ts", ...["core/", "plugins/", "boot/", "cli/"].flatMap((room) => [...sources(room)])];
+function importsOf(path: string): readonly Import[] {
+  return specifiersOf(path).filter(({ specifier }) => specifier.startsWith(".")).map(({ specifier, isType }) => {
+    return { target: new URL(specifier, new URL(path, ROOT)).href.slice(ROOT.href.length), isType };
+  }).filter(({ target }) => target.endsWith(".ts"));
+}
 
-Deno.test("every source file has a floor, and every floor has files", () => {
+function placeOf(path: string): { readonly floor: number; readonly room: string } {
+  const isDoor = DOORS.includes(path);
+  const floor = FLOORS.findIndex((rooms) =>
+    rooms.some((room) => room.test(path)) && (!isDoor || rooms[0].test("mod.ts"))
+  );
+  return { floor, room: String(FLOORS[floor]?.find((room) => room.test(path))) };
+}
+
+/** What a file is a part of: plugins/relocate.ts and all in plugins/relocate/ are one plugin; so with stages and boot. */
+function unitOf(path: string): string {
+  return path.replace(/^((?:core\/stages|plugins|boot)\/[^/.]+).*$/, "$1");
+}
+
+/** The imports of these files that fail a test, as sentences. */
+function faults(inside: RegExp, isFault: (path: string, imported: Import) => boolean): readonly string[] {
+  return FILES.filter((path) => inside.test(path)).flatMap((path) => {
+    return importsOf(path).filter((each) => isFault(path, each)).map(({ target }) => `${path} imports ${target}`);
+  });
+}
+
+Deno.test("every source file has a floor, and every room has files", () => {
   for (const path of FILES) assert(placeOf(path).floor >= 0, `${path} stands on no floor`);
-  for (const room of FLOORS.flat()) {
-    assert(FILES.some((path) => path.startsWith(room)), `nothing is in ${room}`);
-  }
+  for (const room of FLOORS.flat()) assert(FILES.some((path) => room.test(path)), `nothing is in ${room}`);
+});
+
+Deno.test("imports are found, whatever their form", () => {
+  assert(FILES.flatMap(importsOf).length > FILES.length * 3);
+  assertEquals(importsOf("cli.ts").map(({ target, isType }) => [target, isType]), [["cli/main.ts", false]]);
+  const found = importsOf("core/loaded_kernel.ts");
+  assert(found.length > 10 && found.every(({ isType }) => isType));
 });
 
 Deno.test("imports go down, never up or sideways", () => {
-  const faults: string[] = [];
-  for (const path of FILES) {
-    const here = placeOf(path);
-    for (const specifier of importsOf(path).filter((name) => name.startsWith("."))) {
-      const target = new URL(specifier, new URL(path, ROOT)).href.slice(ROOT.href.length);
-      if (target === "deno.json") continue;
-      const there = placeOf(target);
-      const known = !STRANGERS.includes(here.room) || path === "plugins/presets.ts" ||
-        pluginOf(path) === pluginOf(target);
-      const inside = here.room === there.room && known;
-      if (!inside && there.floor >= here.floor) faults.push(`${path} imports ${target}`);
-    }
-  }
-  assertEquals(faults, []);
+  assertEquals(
+    faults(/./, (path, { target }) => {
+      const [here, there] = [placeOf(path), placeOf(target)];
+      return there.floor > here.floor || (there.floor === here.floor && here.room !== there.room);
+    }),
+    [],
+  );
 });
 
-Deno.test("core and plugins import no package but @std/bytes and @std/streams", () => {
-  const faults = FILES.filter((path) => /^(core|plugins|boot)\//.test(path)).flatMap((path) => {
-    return importsOf(path).filter((name) => !name.startsWith(".") && !CORE_PACKAGES.test(name))
-      .map((name) => `${path} imports ${name}`);
+Deno.test("no stage imports a stage: what two of them need lies in another room", () => {
+  const shared = /^core\/stages\/(load_diagnostics|default_pipeline|mod)\.ts$/;
+  assertEquals(
+    faults(/^core\/stages\//, (path, { target }) => {
+      return !shared.test(path) && !shared.test(target) && /^core\/stages\//.test(target) &&
+        unitOf(path) !== unitOf(target);
+    }),
+    [],
+  );
+});
+
+Deno.test("no plugin imports a plugin, and nothing that adds to a kernel another that does, except for types", () => {
+  const adds =
+    /^boot\/(kernel_stack|direct_map|identity_map|recursive_entry|framebuffer|ramdisk|boot_info|context_switch)\b/;
+  assertEquals(
+    faults(/^(plugins|boot)\//, (path, { target, isType }) => {
+      const areNeighbours = [/^plugins\//, adds].some((room) => room.test(path) && room.test(target));
+      return areNeighbours && !isType && unitOf(path) !== unitOf(target) && path !== "plugins/presets.ts";
+    }),
+    [],
+  );
+});
+
+Deno.test("no file imports itself by way of others", () => {
+  const graph = new Map(FILES.map((path) => [path, importsOf(path).map(({ target }) => target)]));
+  const finished = new Set<string>();
+  const circles: string[] = [];
+  const visit = (path: string, way: readonly string[]): void => {
+    if (way.includes(path)) circles.push([...way.slice(way.indexOf(path)), path].join(" → "));
+    if (way.includes(path) || finished.has(path)) return;
+    for (const target of graph.get(path) ?? []) visit(target, [...way, path]);
+    finished.add(path);
+  };
+  for (const path of FILES) visit(path, []);
+  assertEquals(circles, []);
+});
+
+Deno.test("core, plugins and boot import no package but @std/bytes and @std/streams", () => {
+  const others = FILES.filter((path) => /^(core|plugins|boot)\//.test(path)).flatMap((path) => {
+    return specifiersOf(path).filter(({ specifier }) => !specifier.startsWith(".") && !CORE_PACKAGES.test(specifier))
+      .map(({ specifier }) => `${path} imports ${specifier}`);
   });
-  assertEquals(faults, []);
+  assertEquals(others, []);
 });
 
 Deno.test("only the command line touches Deno", () => {

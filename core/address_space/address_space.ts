@@ -10,13 +10,14 @@ import { hexAddr } from "../hex.ts";
 import { alignUp, level4Index, low48, LOW48_HIGHER_HALF, PAGE_SIZE, virtAddr } from "../memory/addresses.ts";
 import type { FrameOwner, FrameRun } from "../memory/frame_allocator.ts";
 import type { FrameLedger } from "../memory/frame_ledger.ts";
+import type { Segment } from "../elf/program_header.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
 import type { FreshRun } from "../paging/map_run.ts";
 import type { MapOptions, Mapper } from "../paging/mapper.ts";
 import type { UsedLevel4Entries } from "../paging/used_level4_entries.ts";
-import type { AddressSpaceParts } from "./parts.ts";
+import type { Rules } from "../rules.ts";
 import { segmentOfPage } from "./segment_of_page.ts";
-import { unshare } from "./unshare.ts";
+import { type Sharing, unshare } from "./unshare.ts";
 import { readVirtual, writeVirtual } from "./virtual_memory.ts";
 
 /**
@@ -94,6 +95,18 @@ export interface AddressSpace {
   readonly read: (virt: bigint, length: number) => Uint8Array;
   /** Writes bytes by their virtual address, across pages, unsharing each; throws like `read`, before it writes. */
   readonly write: (virt: bigint, bytes: Uint8Array) => void;
+}
+
+/** What an address space is made of. */
+export interface AddressSpaceParts extends Sharing {
+  /** Frames that are in use and did not come from `frames`, in addition to the file's. */
+  readonly given: readonly FrameRun[];
+  /** The segments, for errors. */
+  readonly segments: readonly Segment[];
+  /** Whether a bss that ends on a page boundary has the next page too; for errors. */
+  readonly bssEnd: Rules["bssEnd"];
+  /** Finds the level-4 entries that the kernel uses; called once, when they are first asked for. */
+  readonly findUsedEntries: () => UsedLevel4Entries;
 }
 
 /**

@@ -9,11 +9,25 @@ import { LoadError } from "../errors.ts";
 import { alignUp, canonical, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
 import type { FrameLedger } from "../memory/frame_ledger.ts";
 import { BIT_9 } from "../paging/entry.ts";
-import type { Mapper } from "../paging/mapper.ts";
-import type { AddressSpaceParts, FileRange } from "./parts.ts";
+import type { PhysicalMemory } from "../memory/physical_memory.ts";
+import type { Mapper, PageTables } from "../paging/mapper.ts";
 
 /** The mark that v0.11 of the original sets, while it loads, on leaves whose frame is a copy. */
 export const COPIED: bigint = BIT_9;
+
+/** An address space in which pages share frames with the file's bytes. */
+export interface Sharing {
+  /** The physical memory. */
+  readonly memory: PhysicalMemory;
+  /** Its frames. */
+  readonly frames: FrameLedger;
+  /** The page tables in it. */
+  readonly pageTable: PageTables;
+  /** Where the file's bytes lie: physical address of the first, a multiple of 4096, and the number that is kept. */
+  readonly file: { readonly phys: number; readonly size: number };
+  /** Whether pages with frames of their own are known by marks; else by where their frames lie. */
+  readonly isMarking: () => boolean;
+}
 
 /**
  * Takes a frame for a copy of a page.
@@ -33,17 +47,14 @@ export function takeCopyFrame(frames: FrameLedger): number {
  * arrived.
  *
  * @param virt A virtual address in the page.
- * @param parts The address space.
+ * @param sharing The address space.
  * @returns The physical address of the byte at `virt`, in the page's own frame.
  * @throws {LoadError} "page-not-mapped", "range-recursive" or "frames-exhausted".
  * @throws {RangeError} If it is a page of more than 4 KiB that maps bytes of the file, as a direct map has.
  */
 export function unshare(
   virt: bigint,
-  { memory, pageTable, frames, file, isMarking }: Pick<
-    AddressSpaceParts,
-    "memory" | "pageTable" | "frames" | "file" | "isMarking"
-  >,
+  { memory, pageTable, frames, file, isMarking }: Sharing,
 ): number {
   const found = pageTable.translate(virt);
   if (!found.mapped) throw new LoadError("page-not-mapped", { field: "address", value: virt });
@@ -60,7 +71,7 @@ export function unshare(
   return copy + (found.phys - old);
 }
 
-function isFileFrame(phys: number, file: FileRange): boolean {
+function isFileFrame(phys: number, file: Sharing["file"]): boolean {
   return phys >= file.phys && phys < file.phys + alignUp(file.size);
 }
 

@@ -1,5 +1,5 @@
 /**
- * Puts what plugins bring into a list of stages: their stages at their places, their handlers behind the segments.
+ * Puts what plugins bring into a list of stages: their stages at their places, their handlers after the segments.
  *
  * @module
  */
@@ -20,7 +20,7 @@ export const HANDLER_STAGES: readonly string[] = ["load-handlers", "later-handle
  * @param list The plugins.
  * @param handlers The stages that run their handlers.
  * @returns The whole list.
- * @throws {TypeError} Where a stage's place is not there, or where there are handlers and no segment stage.
+ * @throws {TypeError} If a stage's place does not exist, or there are handlers and no segment stage.
  */
 export function withPlugins(stages: readonly Stage[], list: PluginList, handlers: HandlerStages): readonly Stage[] {
   const lastSegment = stages.findLastIndex((stage) => "segment" in stage);
@@ -31,15 +31,15 @@ export function withPlugins(stages: readonly Stage[], list: PluginList, handlers
     const claiming = list.plugins.find((plugin) => (plugin.handlers ?? []).length > 0);
     if (claiming) throw new TypeError(`Cannot use plugin "${claiming.name}": the pipeline loads no segments`);
   }
-  const lastBehind = new Map<string, Stage>();
+  const lastAfter = new Map<string, Stage>();
   for (const { name, stages: placed = [] } of list.plugins) {
-    for (const one of placed) put({ ...one, stage: guarded(one.stage, name) }, name, grown, lastBehind);
+    for (const one of placed) put({ ...one, stage: guarded(one.stage, name) }, name, grown, lastAfter);
   }
   return grown;
 }
 
-/** Puts a stage at its place; stages behind the same one stand in the order of their plugins, each with its followers. */
-function put(placed: PlacedStage, plugin: string, grown: Stage[], lastBehind: Map<string, Stage>): void {
+/** Puts a stage at its place; stages after the same one stand in the order of their plugins, each with its followers. */
+function put(placed: PlacedStage, plugin: string, grown: Stage[], lastAfter: Map<string, Stage>): void {
   const name = "before" in placed ? placed.before : placed.after;
   const index = grown.findIndex((stage) => stage.name === name);
   if (index < 0) {
@@ -51,9 +51,9 @@ function put(placed: PlacedStage, plugin: string, grown: Stage[], lastBehind: Ma
     return;
   }
   let last = grown[index];
-  for (let next = lastBehind.get(last.name); next; next = lastBehind.get(last.name)) last = next;
+  for (let next = lastAfter.get(last.name); next; next = lastAfter.get(last.name)) last = next;
   grown.splice(grown.indexOf(last) + 1, 0, placed.stage);
-  lastBehind.set(name, placed.stage);
+  lastAfter.set(name, placed.stage);
 }
 
 /** The same stage, whose throws become a `LoadError` "plugin-failed". */

@@ -1,79 +1,63 @@
-/** Which level-4 entries count as used; what is expected is bits 39 to 47 of the first and of the last byte. */
+/** Which level-4 entries program headers use, by each rule; whole loads are in l4_usage_test.ts. */
 
-import { assertEquals } from "@std/assert";
-import { ET_DYN, PF_R, PF_W, PT_NOTE, PT_TLS } from "../../../core/elf/constants.ts";
-import { loadKernel, type LoadOptions, type RuleSetName } from "../../../mod.ts";
-import { relocate } from "../../../plugins/relocate.ts";
-import { buildElf, type ElfSpec, type SegmentSpec } from "../../elf_builder.ts";
+import { assertEquals, assertThrows } from "@std/assert";
+import { type KernelAddresses, level4Usage as usageOf } from "../../../core/address_space/level4_usage.ts";
+import type { Segment } from "../../../core/elf/program_header.ts";
+import { LoadError } from "../../../core/errors.ts";
+import { RULES as RULE_SETS, type Rules } from "../../../core/rules.ts";
 
-const TEXT: SegmentSpec = { offset: 0x1000, p_vaddr: 0x40_0000n, filesz: 0x200 };
-const HOLE = 1n << 47n;
-const UPPER = 0xffff_8000_0000_0000n;
-
-async function usedBy(spec: ElfSpec, rules: RuleSetName, options: LoadOptions = {}): Promise<readonly number[]> {
-  const { plugins: _, pipeline: __, ...rest } = options;
-  const kernel = await loadKernel(buildElf({ length: 0x4000, ...spec }), { ...rest, rules });
-  return [...kernel.usedLevel4Entries];
+/** The entries under rules that count so, and are the default ones else. */
+function level4Usage(counts: Rules["level4Usage"], addresses: Omit<KernelAddresses, "rules">) {
+  return usageOf({ ...addresses, rules: { ...RULE_SETS.default, level4Usage: counts } });
 }
 
-const range = (first: number, last: number): readonly number[] => {
-  return Array.from({ length: last - first + 1 }, (_, at) => first + at);
-};
+const ENTRY = 1n << 39n;
+const LOAD = 1;
+const NOTE = 4;
+const TLS = 7;
 
-/** Ranges with memory, and the entries that they take besides entry 0. */
-const RANGES: readonly (readonly [start: bigint, size: bigint, entries: readonly number[]])[] = [
-  // From 0 over the hole: the last byte is 0xffff800000000fff, in entry 256.
-  [0n, 0xffff_8000_0000_1000n, range(0, 256)],
-  [0n, UPPER + 1n, range(0, 256)],
-  [3n << 39n, UPPER - (3n << 39n) + (1n << 39n), range(3, 256)],
-  [3n << 39n, UPPER - (3n << 39n) + (1n << 39n) + 1n, range(3, 257)],
-  [0n, HOLE, range(0, 255)],
-  [HOLE - 1n, 1n, [255]],
-  [HOLE - 1n, UPPER - HOLE + 2n, [255, 256]],
-  [UPPER, HOLE, range(256, 511)],
-  [(1n << 64n) - 1n, 1n, [511]],
-  [5n << 39n, 1n << 39n, [5]],
-  [5n << 39n, (1n << 39n) + 1n, [5, 6]],
+/** A header with this range; loaded if it is a `PT_LOAD`. */
+function header(p_type: number, p_vaddr: bigint, p_memsz: bigint): Segment {
+  const raw = { index: 0, p_flags: 4, p_offset: 0n, p_paddr: 0n, p_filesz: 0n, p_align: 1n, p_type, p_vaddr, p_memsz };
+  const load = { start: Number(BigInt.asUintN(48, p_vaddr)), memSize: Number(p_memsz), fileOffset: 0, fileSize: 0 };
+  return p_type === LOAD ? { ...raw, load } : raw;
+}
+
+const SEGMENTS = [
+  header(LOAD, 3n * ENTRY - 0x1000n, 0x2000n),
+  header(NOTE, 7n * ENTRY, 0x10n),
+  header(TLS, 9n * ENTRY, 0x10n),
+  header(LOAD, 12n * ENTRY, ENTRY), // ends where entry 13 begins
+  header(NOTE, 20n * ENTRY, 0n),
 ];
 
-for (const [start, size, entries] of RANGES) {
-  Deno.test(`a range of 0x${size.toString(16)} bytes from 0x${start.toString(16)} takes the entries of its bytes`, async () => {
-    const expected = [...new Set([0, ...entries])];
-    // The rules of v0.11 count every header with memory.
-    const note = { p_type: PT_NOTE, offset: 0x1000, p_vaddr: start, p_memsz: size, filesz: 0, p_align: 1n };
-    assertEquals(await usedBy({ segments: [TEXT, note] }, "bootloader-0.11"), expected);
-    // The default rules count a TLS template, wherever it says that it lies.
-    const template = { ...note, p_type: PT_TLS };
-    assertEquals(await usedBy({ segments: [TEXT, template] }, "default"), expected);
-  });
-}
+const RULES = ["loaded", "every-header", "every-header-inclusive"] as const;
 
-Deno.test("a template in the hole takes no entry, one that ends or starts there those of its other bytes", async () => {
-  const cases: readonly (readonly [bigint, bigint, readonly number[]])[] = [
-    [HOLE, 0x1000n, []],
-    [HOLE - 1n, 0x1000n, [255]],
-    [UPPER - 1n, 2n, [256]],
-    [HOLE, UPPER - HOLE + 1n, [256]],
-  ];
-  for (const [p_vaddr, p_memsz, entries] of cases) {
-    const template = { p_type: PT_TLS, offset: 0x1000, p_vaddr, p_memsz, filesz: 0, p_align: 1n };
-    assertEquals(await usedBy({ segments: [TEXT, template] }, "default"), [0, ...entries]);
+Deno.test("level4Usage() counts what its rule says, and entry 0", () => {
+  const expected = {
+    "loaded": [0, 2, 3, 9, 12],
+    "every-header": [0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12], // and the whole extent
+    "every-header-inclusive": [0, 2, 3, 7, 9, 12, 13, 20],
+  };
+  for (const rule of RULES) {
+    assertEquals([...level4Usage(rule, { segments: SEGMENTS, virtualAddressOffset: 0n })], expected[rule], rule);
   }
+  assertEquals([...level4Usage("loaded", { segments: [], virtualAddressOffset: 0n })], [0]);
 });
 
-Deno.test("v0.11: the extent counts from its lowest to its highest address, from a given base on", async () => {
-  const data = { ...TEXT, p_vaddr: 0x40_0000n + (4n << 39n), p_flags: PF_R | PF_W };
-  assertEquals(await usedBy({ segments: [TEXT, data] }, "bootloader-0.11"), range(0, 4));
-  const header = { e_type: ET_DYN };
-  const kernelBase = 0xffff_9000_0000_0000n; // entry 288; "O = B, low NOT subtracted", so the segments lie higher
-  const used = await usedBy({ header, segments: [TEXT, data] }, "bootloader-0.11", { kernelBase });
-  assertEquals(used, [0, ...range(288, 292)]);
+Deno.test("level4Usage() moves entries by the offset", () => {
+  const kernel = { segments: [header(LOAD, 0n, 0x1000n)], virtualAddressOffset: 5n * ENTRY };
+  assertEquals([...level4Usage("loaded", kernel)], [0, 5]);
+  assertEquals([...level4Usage("every-header", { ...kernel, kernelBase: 5n * ENTRY })], [0, 5]);
 });
 
-Deno.test("the default rules count what is loaded, not what lies between, wherever a kernel was placed", async () => {
-  const header = { e_type: ET_DYN };
-  const segments = [TEXT, { ...TEXT, p_vaddr: 0x40_0000n + (4n << 39n), p_flags: PF_R | PF_W }];
-  const file = buildElf({ header, segments, length: 0x4000 });
-  const kernel = await loadKernel(file, { plugins: [relocate()] });
-  assertEquals([...kernel.usedLevel4Entries], [0, 1, 5]);
+Deno.test("level4Usage() reaches the last entry for a segment at the top", () => {
+  const top = { segments: [header(LOAD, (1n << 64n) - 0x1000n, 0x1000n)], virtualAddressOffset: 0n };
+  assertEquals([...level4Usage("loaded", top)], [0, 511]);
+});
+
+Deno.test("level4Usage() with ends counted in refuses a header whose end is not canonical", () => {
+  const kernel = { segments: [header(NOTE, (1n << 47n) - 1n, 1n << 50n)], virtualAddressOffset: 0n };
+  assertThrows(() => level4Usage("every-header-inclusive", kernel), LoadError, "p_vaddr + p_memsz");
+  level4Usage("loaded", kernel);
 });

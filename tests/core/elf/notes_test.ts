@@ -94,7 +94,7 @@ Deno.test("readNotes() says where a note leaves the segment, and keeps those bef
   }
 });
 
-Deno.test("readNotes() goes on behind a name without a zero byte", () => {
+Deno.test("readNotes() goes on after a name without a zero byte", () => {
   const bad = note({ owner: "Xeno", type: 1, desc: words(1), namesz: 4 }).slice(0, 16);
   const { notes, faults } = readNotes(
     concat([bad, words(1), note({ owner: "GNU", type: 3, desc: words(1) })]),

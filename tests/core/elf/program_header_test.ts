@@ -1,5 +1,5 @@
-import { assertEquals, assertThrows } from "@std/assert";
-import { type ProgramHeader, readProgramHeader } from "../../../core/elf/program_header.ts";
+import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { isMisaligned, type ProgramHeader, readProgramHeader } from "../../../core/elf/program_header.ts";
 import { elfReader } from "../../../core/elf/reader.ts";
 import { LoadError } from "../../../core/errors.ts";
 
@@ -56,3 +56,12 @@ for (const [name, size, fileClass, expected] of COUNTED) {
     }
   });
 }
+
+Deno.test("isMisaligned() holds if address and offset differ within their pages and there are bytes", () => {
+  const range = { start: 0x40_0123, memSize: 0x1000, fileOffset: 0x2123, fileSize: 0x1000 };
+  assertStrictEquals(isMisaligned(range), false);
+  assertStrictEquals(isMisaligned({ ...range, fileOffset: 0x123 }), false);
+  assertStrictEquals(isMisaligned({ ...range, fileOffset: 0x2124 }), true);
+  assertStrictEquals(isMisaligned({ ...range, start: 0x123, fileOffset: 0xf_f124 }), true);
+  assertStrictEquals(isMisaligned({ ...range, fileOffset: 0x2124, fileSize: 0 }), false);
+});

@@ -79,7 +79,7 @@ Deno.test("low48() ignores bits 48 to 63", () => {
   );
 });
 
-Deno.test("low48() keeps the order of addresses within each half and puts the higher half behind the lower one", () => {
+Deno.test("low48() keeps the order of addresses within each half and puts the higher half after the lower one", () => {
   fc.assert(fc.property(canonicalAddress, canonicalAddress, (one, other) => {
     return (one < other) === (low48(one) < low48(other));
   }));
@@ -94,7 +94,7 @@ Deno.test("virtAddr() gives back canonical addresses and refuses all others", ()
   }));
 });
 
-Deno.test("virtAddr() refuses what is no bigint with a TypeError", () => {
+Deno.test("virtAddr() refuses what is not a bigint with a TypeError", () => {
   for (const value of [0, 0x40_0000, "0x400000", undefined, null]) {
     assertThrows(() => virtAddr(value as never), TypeError, "not a bigint");
   }

@@ -19,7 +19,7 @@ const SKIPS: readonly (readonly [string, number | undefined, readonly number[]])
   ["a frame in the middle", 0x3000, [0x1000, 0x2000, 0x4000]],
   ["the last frame", 0x4000, [0x1000, 0x2000, 0x3000]],
   ["a frame before the range", 0, [0x1000, 0x2000, 0x3000, 0x4000]],
-  ["a frame behind the range", 0x5000, [0x1000, 0x2000, 0x3000, 0x4000]],
+  ["a frame after the range", 0x5000, [0x1000, 0x2000, 0x3000, 0x4000]],
 ];
 
 for (const [what, skip, expected] of SKIPS) {
@@ -67,10 +67,10 @@ Deno.test("ascendingFrames() hands out no frame twice, whatever is asked for", (
     for (const count of counts) {
       const first = count === 1 ? frames.allocateFrame("bss") : frames.allocateFrames!(count, "bss");
       if (first === undefined) continue;
-      const behind = first + count * PAGE;
-      assert(first >= start && behind <= end && first % PAGE === 0 && first >= last);
-      assert(skip < first || skip >= behind);
-      last = behind;
+      const after = first + count * PAGE;
+      assert(first >= start && after <= end && first % PAGE === 0 && first >= last);
+      assert(skip < first || skip >= after);
+      last = after;
       handed += count;
       assertStrictEquals(frames.framesAllocated, handed);
       assert(frames.nextFrame >= last && frames.nextFrame !== skip);

@@ -136,7 +136,7 @@ for (const rules of RULES) {
     });
   }
 
-  Deno.test(`without frames of the caller's they ascend behind the file, and are counted (${rules})`, async () => {
+  Deno.test(`without frames of the caller's they ascend after the file, and are counted (${rules})`, async () => {
     const kernel = await loadKernel(FILE, options(rules));
     assertLoaded(kernel);
     assertOwners(kernel);
@@ -145,7 +145,7 @@ for (const rules of RULES) {
     assertEquals(Object.values(own).flat().toSorted((a, b) => a - b), upwards.slice(0, FRAMES));
   });
 
-  Deno.test(`a level-4 table that the caller gave is no frame that was allocated (${rules})`, async () => {
+  Deno.test(`a level-4 table that the caller gave is not among the frames allocated (${rules})`, async () => {
     const frames = listed(upwards);
     for (const given of [undefined, frames]) {
       const kernel = await loadKernel(FILE, options(rules, { level4Frame: 0x3000, frames: given }));
@@ -182,22 +182,24 @@ for (const rules of RULES) {
   const WRONG: readonly (readonly [string, number])[] = [
     ["misaligned", FILE_END + 0x800],
     ["below 0", -PAGE],
-    ["behind the end of memory", MIB],
+    ["after the end of memory", MIB],
     ["far outside memory", 2 ** 51],
-    ["no number", NaN],
-    ["no whole number", FILE_END + 0.5],
+    ["NaN", NaN],
+    ["half a byte off", FILE_END + 0.5],
     ["the file's first", KERNEL_OFFSET],
     ["the file's last", FILE_END - PAGE],
     ["the level-4 table's", LEVEL_4],
   ];
-  for (const [what, wrong] of WRONG) {
-    Deno.test(`an allocator that hands out a frame that is ${what} is refused, whatever it is for (${rules})`, async () => {
-      for (let at = 0; at < FRAMES - 1; at++) {
-        const frames = listed(upwards.with(at, wrong));
-        await assertUnusable(options(rules, { frames, level4Frame: LEVEL_4 }), wrong);
-      }
-    });
-  }
+  Deno.test(`an allocator that hands out a frame that cannot be used is refused, whatever it is for (${rules})`, async (t) => {
+    for (const [what, wrong] of WRONG) {
+      await t.step(what, async () => {
+        for (let at = 0; at < FRAMES - 1; at++) {
+          const frames = listed(upwards.with(at, wrong));
+          await assertUnusable(options(rules, { frames, level4Frame: LEVEL_4 }), wrong);
+        }
+      });
+    }
+  });
 
   Deno.test(`an allocator that hands out the frame that became the level-4 table is refused (${rules})`, async () => {
     for (let at = 1; at < FRAMES; at++) {

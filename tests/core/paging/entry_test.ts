@@ -24,18 +24,13 @@ const SDM_BITS: readonly (readonly [name: string, lowest: number, highest: numbe
   ["NO_EXECUTE", 63, 63], // XD
 ];
 
-for (const [name, lowest, highest] of SDM_BITS) {
-  const bits = lowest === highest ? `bit ${lowest}` : `bits ${lowest} to ${highest}`;
-  Deno.test(`${name} is ${bits}`, () => {
-    let mask = 0n;
-    for (let bit = lowest; bit <= highest; bit++) mask += 2n ** BigInt(bit);
-    assertEquals((entry as Record<string, unknown>)[name], mask);
+Deno.test("the flag constants are the bits of the manual's tables, each of them", () => {
+  const expected = SDM_BITS.map(([name, lowest, highest]) => {
+    const bits = Array.from({ length: highest - lowest + 1 }, (_, at) => 2n ** BigInt(lowest + at));
+    return [name, bits.reduce((mask, bit) => mask + bit)];
   });
-}
-
-Deno.test("every flag constant stands in the table above", () => {
-  const flags = Object.entries(entry).filter(([, value]) => typeof value === "bigint").map(([name]) => name);
-  assertEquals(flags.sort(), SDM_BITS.map(([name]) => name).sort());
+  const flags = Object.entries(entry).filter(([, value]) => typeof value === "bigint");
+  assertEquals<unknown>(Object.fromEntries(flags), Object.fromEntries(expected));
 });
 
 Deno.test("a level's entry covers 4 KiB, 2 MiB, 1 GiB and 512 GiB", () => {

@@ -3,7 +3,7 @@ import { ascendingFrames } from "../../../core/memory/frame_allocator.ts";
 import { frameLedger } from "../../../core/memory/frame_ledger.ts";
 import { freshMemory, type PhysicalMemory } from "../../../core/memory/physical_memory.ts";
 import { createMapper, type Mapper } from "../../../core/paging/mapper.ts";
-import { GIB, MIB2, NX, P, PAGE, PS, U, W } from "./bits.ts";
+import { GIB, MIB2, NX, P, PAGE, PS, putEntry, U, W } from "./bits.ts";
 
 /** Memory with an empty level-4 table in its first frame; the next frames are for tables. */
 function open() {
@@ -13,7 +13,7 @@ function open() {
   return { memory, mapper };
 }
 
-/** Tables in frames 0 to 3 for the first 2 MiB, with two pages; and raw huge pages behind them. */
+/** Tables in frames 0 to 3 for the first 2 MiB, with two pages; and raw huge pages after them. */
 function openWithHugePages() {
   const { memory, mapper } = open();
   mapper.mapTo(0x1000n, 0x12_3456_7000, P | W);
@@ -25,10 +25,6 @@ function openWithHugePages() {
 
 function entryAt(memory: PhysicalMemory, table: number, index: number): bigint {
   return new DataView(memory.buffer).getBigUint64(table + index * 8, true);
-}
-
-function putEntry(memory: PhysicalMemory, table: number, index: number, entry: bigint): void {
-  new DataView(memory.buffer).setBigUint64(table + index * 8, entry, true);
 }
 
 Deno.test("leaves() lists every page of every size, ascending, the higher half last", () => {
@@ -95,13 +91,13 @@ Deno.test("mappings() merges pages that are neighbours in both address spaces wi
     { what: "a gap between the pages", second: { virt: 0x20_1000n, phys: 0xa000, flags: P | W }, merged: false },
     { what: "a gap between the frames", second: { virt: 0x20_0000n, phys: 0xb000, flags: P | W }, merged: false },
     { what: "the same frame twice", second: { virt: 0x20_0000n, phys: 0x9000, flags: P | W }, merged: false },
-    { what: "read-only behind writable", second: { virt: 0x20_0000n, phys: 0xa000, flags: P }, merged: false },
+    { what: "read-only after writable", second: { virt: 0x20_0000n, phys: 0xa000, flags: P }, merged: false },
     {
-      what: "not executable behind executable",
+      what: "not executable after executable",
       second: { virt: 0x20_0000n, phys: 0xa000, flags: P | W | NX },
       merged: false,
     },
-    { what: "user's behind the kernel's", second: { virt: 0x20_0000n, phys: 0xa000, flags: P | W | U }, merged: false },
+    { what: "user's after the kernel's", second: { virt: 0x20_0000n, phys: 0xa000, flags: P | W | U }, merged: false },
   ];
   for (const { what, second, merged } of cases) {
     await t.step(`${what}: ${merged ? "one run" : "two"}`, () => {

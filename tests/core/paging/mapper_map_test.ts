@@ -7,7 +7,7 @@ import { ascendingFrames } from "../../../core/memory/frame_allocator.ts";
 import { frameLedger } from "../../../core/memory/frame_ledger.ts";
 import { freshMemory, type PhysicalMemory, physicalMemory } from "../../../core/memory/physical_memory.ts";
 import { createMapper, type MapOptions } from "../../../core/paging/mapper.ts";
-import { GIB, MIB2, NX, P, PAGE, PS, U, W } from "./bits.ts";
+import { GIB, MIB2, NX, P, PAGE, PS, putEntry, U, W } from "./bits.ts";
 
 interface Setup {
   readonly base?: number;
@@ -26,10 +26,6 @@ function open({ base = 0, pages = 32, parentFlags = "writable" }: Setup = {}) {
 /** The 64 bits of an entry, straight from memory. */
 function entryAt(memory: PhysicalMemory, table: number, index: number): bigint {
   return new DataView(memory.buffer).getBigUint64(table - memory.base + index * 8, true);
-}
-
-function putEntry(memory: PhysicalMemory, table: number, index: number, entry: bigint): void {
-  new DataView(memory.buffer).setBigUint64(table - memory.base + index * 8, entry, true);
 }
 
 /** Runs a call that has to fail, and sees to it that not one byte of memory changes. */
@@ -179,8 +175,8 @@ const OUT_OF_BOUNDS: readonly Refusal[] = [
   ["a frame of 1 GiB that is aligned to 2 MiB", 0n, 0x20_0000, { pageSize: GIB }],
   ["a page size that there is not", 0n, 0, { pageSize: 0x2000 as 0x1000 }],
   ["a negative frame", 0n, -0x1000],
-  ["a frame that is no integer", 0n, 4096.5],
-  ["a frame that is no number", 0n, NaN],
+  ["half a frame", 0n, 4096.5],
+  ["NaN as frame", 0n, NaN],
   ["an infinite size", 0n, 0, { size: Infinity }],
   ["a negative size", 0x1000n, 0x1000, { size: -0x1000 }],
   ["the first non-canonical address", 0x8000_0000_0000n, 0],

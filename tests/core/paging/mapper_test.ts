@@ -4,7 +4,7 @@ import { ascendingFrames } from "../../../core/memory/frame_allocator.ts";
 import { frameLedger } from "../../../core/memory/frame_ledger.ts";
 import { freshMemory, type PhysicalMemory } from "../../../core/memory/physical_memory.ts";
 import { createMapper } from "../../../core/paging/mapper.ts";
-import { GIB, MIB2, NX, P, PAGE, PS, U, W } from "./bits.ts";
+import { GIB, MIB2, NX, P, PAGE, PS, putEntry, U, W } from "./bits.ts";
 
 /** Memory with an empty level-4 table in its first frame; the next frames are for tables. */
 function open() {
@@ -14,7 +14,7 @@ function open() {
   return { memory, frames, mapper };
 }
 
-/** Tables in frames 0 to 3 for the first 2 MiB, with two pages; and raw huge pages behind them. */
+/** Tables in frames 0 to 3 for the first 2 MiB, with two pages; and raw huge pages after them. */
 function openWithHugePages() {
   const { memory, frames, mapper } = open();
   mapper.mapTo(0x1000n, 0x12_3456_7000, P | W);
@@ -26,10 +26,6 @@ function openWithHugePages() {
 
 function entryAt(memory: PhysicalMemory, table: number, index: number): bigint {
   return new DataView(memory.buffer).getBigUint64(table + index * 8, true);
-}
-
-function putEntry(memory: PhysicalMemory, table: number, index: number, entry: bigint): void {
-  new DataView(memory.buffer).setBigUint64(table + index * 8, entry, true);
 }
 
 const NOT_CANONICAL = [0x8000_0000_0000n, 0xffff_7fff_ffff_ffffn, 2n ** 63n, 2n ** 64n, -1n];

@@ -4,6 +4,7 @@ import { ascendingFrames } from "../../../core/memory/frame_allocator.ts";
 import { frameLedger } from "../../../core/memory/frame_ledger.ts";
 import { freshMemory, type PhysicalMemory } from "../../../core/memory/physical_memory.ts";
 import { createMapper } from "../../../core/paging/mapper.ts";
+import { putEntry } from "./bits.ts";
 
 const PAGE = 0x1000;
 const MIB2 = 0x20_0000;
@@ -22,14 +23,10 @@ function open() {
   return { memory, mapper };
 }
 
-function putEntry(memory: PhysicalMemory, table: number, index: number, entry: bigint): void {
-  new DataView(memory.buffer).setBigUint64(table - BASE + index * 8, entry, true);
-}
-
 const OUTSIDE = [
   { what: "0", address: 0 },
   { what: "the frame below memory", address: BASE - PAGE },
-  { what: "the frame behind memory", address: END },
+  { what: "the frame after memory", address: END },
   { what: "a frame above 4 GiB with the same low half", address: 2 ** 32 + BASE },
   { what: "the last frame below 2^52", address: 2 ** 52 - PAGE },
 ];

@@ -141,7 +141,7 @@ Deno.test("getFreeAddress() refuses a size or an alignment out of bounds, and ma
     { what: "a size above a half", size: (1n << 47n) + 1n, align: 1n },
     { what: "alignment 0", size: 1n, align: 0n },
     { what: "a negative alignment", size: 1n, align: -2n },
-    { what: "an alignment that is no power of two", size: 1n, align: 3n },
+    { what: "an alignment that is not a power of two", size: 1n, align: 3n },
     { what: "an alignment above a half", size: 1n, align: 1n << 48n },
   ];
   for (const { what, size, align } of cases) {

@@ -104,7 +104,7 @@ Deno.test("fileBytes() waits for the bytes of a header and gives them where they
   for (const [, bytes] of found) assertStrictEquals(bytes.buffer, kernel.memory.buffer);
 });
 
-Deno.test("fileBytes() refuses a header whose bytes nobody asked to keep with a RangeError that names it", async () => {
+Deno.test("fileBytes() refuses a header whose bytes are not kept with a RangeError that names it", async () => {
   const stage = segmentStage("look", { needs: ["fileBytes"] }, async (segment, { fileBytes }) => {
     if (segment.p_type === PT_NOTE) await fileBytes(segment);
     return {};

@@ -18,7 +18,7 @@ Deno.test("results are typed by the plugins that were given", async () => {
   assert(Object.isFrozen(kernel.results));
   // @ts-expect-error: a plugin may have met no header of its types
   const certain: number = kernel.results.count;
-  // @ts-expect-error: it is no string
+  // @ts-expect-error: it is not a string
   const text: string | undefined = kernel.results.count;
   // @ts-expect-error: no such plugin was given
   const absent: unknown = kernel.results.relocate;

@@ -3,7 +3,10 @@
 import { assertEquals } from "@std/assert";
 import { PT_GNU_STACK, PT_NOTE, PT_TLS } from "../../../core/elf/constants.ts";
 import { buildElf } from "../../elf_builder.ts";
-import { END, loadDefault, loadOriginal } from "./by_rules.ts";
+import type { Plugin } from "../../../core/plugin/plugin.ts";
+import type { PluginContext } from "../../../core/plugin/plugin_context.ts";
+import { loadKernel } from "../../../mod.ts";
+import { END, loadDefault, loadOriginal, TEXT } from "./by_rules.ts";
 
 Deno.test("level-4 usage counts what is loaded, with an exclusive end", async () => {
   const level4 = 1n << 39n;
@@ -19,4 +22,13 @@ Deno.test("level-4 usage counts what is loaded, with an exclusive end", async ()
   });
   assertEquals([...(await loadDefault(file)).usedLevel4Entries], [0, 2, 11]);
   assertEquals([...(await loadOriginal(file)).usedLevel4Entries], [0, 2, 3, 7, 9, 11]);
+});
+
+Deno.test("level-4 usage includes what handlers have reserved, and goes on to count what is reserved later", async () => {
+  const handle = (_: unknown, { addressSpace }: PluginContext) => void addressSpace.reserve(0x1000);
+  const plugin: Plugin = { name: "mine", handlers: [{ type: 1, handle }] };
+  const { usedLevel4Entries, addressSpace } = await loadKernel(buildElf({ segments: [TEXT] }), { plugins: [plugin] });
+  assertEquals([...usedLevel4Entries], [0, 1]);
+  addressSpace.reserve(0x1000);
+  assertEquals([...usedLevel4Entries], [0, 1, 2]);
 });

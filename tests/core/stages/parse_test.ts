@@ -1,8 +1,9 @@
 /** The stage parse: which files are kernels, and what is read of them. */
 
 import { assertEquals } from "@std/assert";
-import { type ErrorCode } from "../../../mod.ts";
+import type { ErrorCode } from "../../../mod.ts";
 import { buildElf, type ElfSpec } from "../../elf_builder.ts";
+import { checkHeaders } from "../check_headers.ts";
 import { readOriginal } from "../../original.ts";
 import { assertRefused, END, loadDefault, loadOriginal, pages, TEXT } from "./by_rules.ts";
 
@@ -40,4 +41,22 @@ Deno.test("a count of PN_XNUM program headers is refused by name", async () => {
   const file = buildElf({ header: { e_phnum: 0xffff }, segments: [TEXT], length: END });
   await assertRefused(loadDefault(file), "program-header-count-extended", { field: "e_phnum", value: 0xffff });
   await assertRefused(loadOriginal(file), "program-headers-out-of-file");
+});
+
+Deno.test("parse gives the headers as they stand in the file, in table order, and asks for no byte more", async () => {
+  const segments = [{ ...TEXT, p_paddr: 0x10_0000n }, { p_type: 4, p_vaddr: 1n, p_memsz: 2n, offset: 3, p_align: 5n }];
+  const file = buildElf({ header: { e_phoff: 0x200n, e_flags: 7 }, segments, length: END });
+  const { context } = await checkHeaders(file.subarray(0, 0x200 + 2 * 56));
+  assertEquals([context.fileHeader.e_phoff, context.fileHeader.e_flags, context.fileHeader.e_phnum], [0x200n, 7, 2]);
+  assertEquals(context.programHeaders, [
+    {
+      ...{ index: 0, p_type: 1, p_flags: 5, p_offset: 0x1000n, p_vaddr: 0x40_0000n, p_paddr: 0x10_0000n },
+      ...{ p_filesz: 0x200n, p_memsz: 0x200n, p_align: 0x1000n },
+    },
+    {
+      ...{ index: 1, p_type: 4, p_flags: 5, p_offset: 3n, p_vaddr: 1n, p_paddr: 1n },
+      ...{ p_filesz: 0n, p_memsz: 2n, p_align: 5n },
+    },
+  ]);
+  assertEquals(context.intake.bytesRead, 0x200 + 2 * 56);
 });

@@ -78,7 +78,7 @@ Deno.test("a p_align that is not 0 or a power of two is refused", async () => {
   assertEquals(pages(await loadDefault(zero)), ["0x400000 R-X"]);
 });
 
-Deno.test("a TLS template whose end is no address is refused", async () => {
+Deno.test("a TLS template whose end lies outside the address space is refused", async () => {
   const tls: SegmentSpec = {
     p_type: PT_TLS,
     p_vaddr: 0x40_0000n,

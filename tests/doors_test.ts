@@ -1,0 +1,89 @@
+/** The three doors of the library: what they export, each name once, and that all of it is documented. */
+
+import { assert, assertEquals } from "@std/assert";
+
+const ROOT = new URL("../", import.meta.url);
+
+/** The names that users and documentation rely on, by door: values first, then types. */
+const DOORS: Readonly<Record<string, { readonly values: readonly string[]; readonly types: readonly string[] }>> = {
+  "mod.ts": {
+    values: [
+      ...[
+        "LoadError",
+        "ascendingFrames",
+        "errorHint",
+        "loadKernel",
+        "physicalMemory",
+        "readHeaders",
+        "segmentTypeName",
+      ],
+    ],
+    types: [
+      ...["AddressSpace", "AnyPlugin", "ByteReader", "Diagnostic", "ErrorCode", "ErrorPlace", "FileHeader"],
+      ...["FrameAllocator", "FrameLedger", "FrameOwner", "FrameRun", "Handler", "Headers", "KernelSource"],
+      ...["LimitPlace", "LoadErrorDetails", "LoadOptions", "LoadedKernel", "PhysicalMemory", "PlacedStage", "Plugin"],
+      ...["PluginContext", "PluginEntry", "PluginResult", "PluginResults", "ProgramHeader", "Progress", "RuleSetName"],
+      ...["Segment", "TlsTemplate"],
+    ],
+  },
+  "core/stages/mod.ts": {
+    values: [
+      ...["bssFixup", "defaultPipeline", "diagnostics", "imageStage", "l4Usage", "mapLoad", "parse", "pipeline"],
+      ...["sanityCheck", "segmentStage", "tlsExtract"],
+    ],
+    types: [
+      ...["AddsOf", "AllOf", "Base", "Context", "DefaultStages", "DiagnosticKind", "Grown", "IfInOrder", "ImageStage"],
+      ...["Intake", "LoadSettings", "Loading", "Missing", "Need", "NeedsOf", "OneLacking", "Pipeline", "Put", "Reads"],
+      ...["Rules", "SegmentStage", "Stage", "StageShape", "TakesFor"],
+    ],
+  },
+  "core/paging/mod.ts": {
+    values: [
+      ...["ACCESSED", "DIRTY", "GLOBAL", "HUGE_PAGE", "NO_CACHE", "NO_EXECUTE", "PRESENT", "USER_ACCESSIBLE"],
+      ...["WRITABLE", "WRITE_THROUGH", "openPageTables", "usedLevel4Entries"],
+    ],
+    types: [
+      ...["FreshRun", "Leaf", "MapOptions", "Mapper", "Mapping", "PageSize", "Table", "Translation"],
+      ...["UsedLevel4Entries", "WalkStep"],
+    ],
+  },
+};
+
+/** What a door exports, read from its source: the names, which of them are types, and what else is in the file. */
+function readDoor(path: string) {
+  const code = Deno.readTextFileSync(new URL(path, ROOT)).replace(/\/\*[\s\S]*?\*\/|\/\/ .*$/gm, "");
+  const values: string[] = [];
+  const types: string[] = [];
+  const rest = code.replace(/export\s+(type\s+)?\{([^}]*)\}\s*from\s*"[^"]+";/g, (_, allTypes, names: string) => {
+    for (const name of names.split(",").map((each) => each.trim()).filter(Boolean)) {
+      (allTypes || name.startsWith("type ") ? types : values).push(name.replace(/^type\s+/, ""));
+    }
+    return "";
+  });
+  return { values: values.sort(), types: types.sort(), rest: rest.trim() };
+}
+
+for (const [path, expected] of Object.entries(DOORS)) {
+  Deno.test(`${path} re-exports these names, and has nothing else in it`, async () => {
+    const { rest, ...names } = readDoor(path);
+    assertEquals(names, expected);
+    assertEquals(rest, "");
+    const module: object = await import(new URL(path, ROOT).href);
+    assertEquals(Object.keys(module).sort(), expected.values);
+  });
+}
+
+Deno.test("no name is exported by two doors", () => {
+  const names = Object.keys(DOORS).map(readDoor).flatMap(({ values, types }) => [...values, ...types]);
+  assertEquals(names.filter((name, index) => names.indexOf(name) !== index), []);
+});
+
+Deno.test("the doors are what the package exports them as, and all that they export is documented", async () => {
+  const { exports } = JSON.parse(Deno.readTextFileSync(new URL("deno.json", ROOT)));
+  const doors = [exports["."], exports["./stages"], exports["./paging"]];
+  assertEquals(doors, Object.keys(DOORS).map((path) => `./${path}`));
+  const args = ["doc", "--lint", ...Object.keys(DOORS)];
+  const command = new Deno.Command(Deno.execPath(), { args, cwd: ROOT, env: { NO_COLOR: "1" }, stdin: "null" });
+  const { success, stderr } = await command.output();
+  assert(success, new TextDecoder().decode(stderr));
+});
