@@ -21,9 +21,9 @@ const DOORS: Readonly<Record<string, { readonly values: readonly string[]; reado
     types: [
       ...["AddressSpace", "AnyPlugin", "ByteReader", "Diagnostic", "ErrorCode", "ErrorPlace", "FileHeader"],
       ...["FrameAllocator", "FrameLedger", "FrameOwner", "FrameRun", "Handler", "Headers", "KernelSource"],
-      ...["LimitPlace", "LoadErrorDetails", "LoadOptions", "LoadedKernel", "PhysicalMemory", "PlacedStage", "Plugin"],
-      ...["PluginContext", "PluginEntry", "PluginResult", "PluginResults", "ProgramHeader", "Progress", "RuleSetName"],
-      ...["Segment", "TlsTemplate"],
+      ...["LimitPlace", "LoadErrorDetails", "LoadOptions", "LoadedKernel", "NodeFileHandle"],
+      ...["PhysicalMemory", "PlacedStage", "Plugin", "PluginContext", "PluginEntry", "PluginResult"],
+      ...["PluginResults", "ProgramHeader", "Progress", "RuleSetName", "Segment", "TlsTemplate"],
     ],
   },
   "core/stages/mod.ts": {

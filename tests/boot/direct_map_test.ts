@@ -85,8 +85,8 @@ Deno.test("page tables that there are no frames for are refused, and no page sta
 });
 
 const ENDS: readonly [address: bigint, code: string, message: string][] = [
-  [0x7fff_ffff_f000n, "address-not-canonical", "the end of the direct map is 0x8"],
-  [0xffff_ffff_ffff_f000n, "address-overflow", "the end of the direct map is 0x1000000000"],
+  [0x7fff_ffff_f000n, "address-not-canonical", "the end of the direct map 0x8"],
+  [0xffff_ffff_ffff_f000n, "address-overflow", "the end of the direct map 0x1000000000"],
 ];
 
 for (const [address, code, message] of ENDS) {
