@@ -16,6 +16,7 @@ import { relocate } from "../../plugins/relocate.ts";
 import { buildElf } from "../elf_builder.ts";
 import { runTool, testWithTools } from "../tools.ts";
 import { snapshotOf } from "./snapshot.ts";
+import { scatteredFrames } from "./scattered_frames.ts";
 
 const DOCS = await Deno.readTextFile(new URL("../../docs/boot_info.md", import.meta.url));
 const HELLO = await Deno.readFile(new URL("../../examples/hello/hello.elf", import.meta.url));
@@ -301,15 +302,7 @@ testWithTools(["gcc"], "update() writes frames that were taken since", async () 
 });
 
 Deno.test("update() refuses a memory map that has outgrown its pages", async () => {
-  let next = 0x30_0000;
-  const frames = {
-    allocateFrame: () => (next += 0x2000) - 0x2000,
-    get nextFrame() {
-      return next;
-    },
-    framesAllocated: 0,
-  };
-  const kernel = await loadKernel(FILE, { memory: { size: 0x200_0000 }, frames });
+  const kernel = await loadKernel(FILE, { memory: { size: 0x200_0000 }, frames: scatteredFrames() });
   const info = writeBootInfo(kernel);
   info.update();
   addRamdisk(kernel, { bytes: new Uint8Array(0x10_0000) });

@@ -4,6 +4,7 @@ import type { KernelStackOptions } from "../../boot/kernel_stack.ts";
 import { NO_EXECUTE, PRESENT, WRITABLE } from "../../core/paging/mod.ts";
 import { LoadError, loadKernel } from "../../mod.ts";
 import { buildElf } from "../elf_builder.ts";
+import { scatteredFrames } from "./scattered_frames.ts";
 import { snapshotOf } from "./snapshot.ts";
 
 const FILE = buildElf({ segments: [{ p_vaddr: 0x40_0000n, filesz: 0x1800 }] });
@@ -122,15 +123,7 @@ Deno.test("a stack that there are no frames for is refused before any is taken, 
 });
 
 Deno.test("frames that an allocator hands out one by one, far apart, make one stack", async () => {
-  let next = 0x30_0000;
-  const frames = {
-    allocateFrame: () => (next += 0x2000) - 0x2000,
-    get nextFrame() {
-      return next;
-    },
-    framesAllocated: 0,
-  };
-  const kernel = await loadKernel(FILE, { memory: { size: 0x80_0000 }, frames });
+  const kernel = await loadKernel(FILE, { memory: { size: 0x80_0000 }, frames: scatteredFrames() });
   const { bottom, top } = addKernelStack(kernel, { size: 0x4000 });
   assertEquals([...kernel.pageTable.leaves()].filter(({ virt }) => virt >= bottom && virt < top).length, 4);
 });

@@ -4,6 +4,7 @@ import { NO_EXECUTE, PRESENT, WRITABLE } from "../../core/paging/mod.ts";
 import { LoadError, loadKernel } from "../../mod.ts";
 import { buildElf } from "../elf_builder.ts";
 import { snapshotOf } from "./snapshot.ts";
+import { scatteredFrames } from "./scattered_frames.ts";
 
 const FILE = buildElf({ segments: [{ p_vaddr: 0x40_0000n, filesz: 0x1800 }] });
 const FIRST_FREE = 0x80_0000_0000n;
@@ -25,15 +26,7 @@ for (const address of [undefined, 0xffff_a000_0000_0000n, 0xffff_ffff_ffff_d000n
 }
 
 Deno.test("bytes are copied whole from frames that are scattered", async () => {
-  let next = 0x30_0000;
-  const frames = {
-    allocateFrame: () => (next += 0x2000) - 0x2000,
-    get nextFrame() {
-      return next;
-    },
-    framesAllocated: 0,
-  };
-  const kernel = await loadKernel(FILE, { memory: { size: 0x80_0000 }, frames });
+  const kernel = await loadKernel(FILE, { memory: { size: 0x80_0000 }, frames: scatteredFrames() });
   assertEquals(kernel.read(addRamdisk(kernel, { bytes: BYTES }).virt, BYTES.length), BYTES);
 });
 

@@ -12,43 +12,12 @@ import { LoadError } from "../../../core/errors.ts";
 import type { ByteReader } from "../../../core/intake/source.ts";
 import { loadKernel } from "../../../core/load_kernel.ts";
 import { buildElf } from "../../elf_builder.ts";
+import { readerOf, watched } from "./watched_sources.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
 const NEEDED = 0x1a00;
 const FILE = buildElf({ segments: [{ filesz: 0xa00 }], length: 0x1d00 });
-
-interface Watched {
-  readonly stream: ReadableStream<Bytes>;
-  readonly cancels: unknown[];
-}
-
-/** A stream of the given chunks; after the last one, `after` decides. */
-function watched(
-  chunks: readonly unknown[],
-  after: (controller: ReadableStreamDefaultController) => void | Promise<void> = (controller) => controller.close(),
-): Watched {
-  let at = 0;
-  const cancels: unknown[] = [];
-  const stream = new ReadableStream({
-    pull: (controller) => at < chunks.length ? controller.enqueue(chunks[at++]) : after(controller),
-    cancel: (reason) => void cancels.push(reason),
-  }, { highWaterMark: 0 });
-  return { stream, cancels };
-}
-
-function readerOf(bytes: Bytes, after: (into: Uint8Array) => number | null | Promise<number | null>): ByteReader {
-  let at = 0;
-  return {
-    read: (into) => {
-      const piece = bytes.subarray(at, at + into.length);
-      if (piece.length === 0) return after(into);
-      into.set(piece);
-      at += piece.length;
-      return piece.length;
-    },
-  };
-}
 
 /** Moves the bytes to another buffer, as `postMessage()` with a transfer list does. */
 function transfer(bytes: Bytes): Bytes {

@@ -3,10 +3,11 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { PF_R, PF_W, PF_X, PT_NOTE } from "../../../core/elf/constants.ts";
 import { type ErrorCode, LoadError } from "../../../core/errors.ts";
-import type { ByteReader, KernelSource } from "../../../core/intake/source.ts";
+import type { KernelSource } from "../../../core/intake/source.ts";
 import { loadKernel } from "../../../core/load_kernel.ts";
 import type { RuleSetName } from "../../../core/rules.ts";
 import { buildElf } from "../../elf_builder.ts";
+import { readerOf, watched } from "./watched_sources.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -44,38 +45,6 @@ async function outcomeOf(source: KernelSource, rules: RuleSetName): Promise<Erro
     if (error instanceof LoadError) return error.code;
     throw error;
   }
-}
-
-interface Watched {
-  readonly stream: ReadableStream<Bytes>;
-  readonly cancels: unknown[];
-}
-
-/** A stream of the given chunks; after the last one, `after` decides. */
-function watched(
-  chunks: readonly unknown[],
-  after: (controller: ReadableStreamDefaultController) => void | Promise<void> = (controller) => controller.close(),
-): Watched {
-  let at = 0;
-  const cancels: unknown[] = [];
-  const stream = new ReadableStream({
-    pull: (controller) => at < chunks.length ? controller.enqueue(chunks[at++]) : after(controller),
-    cancel: (reason) => void cancels.push(reason),
-  }, { highWaterMark: 0 });
-  return { stream, cancels };
-}
-
-function readerOf(bytes: Bytes, after: (into: Uint8Array) => number | null | Promise<number | null>): ByteReader {
-  let at = 0;
-  return {
-    read: (into) => {
-      const piece = bytes.subarray(at, at + into.length);
-      if (piece.length === 0) return after(into);
-      into.set(piece);
-      at += piece.length;
-      return piece.length;
-    },
-  };
 }
 
 /** Lets what is still under way come to its end, so that a rejection that nobody handles fails the test. */
