@@ -6,6 +6,7 @@
 
 import { type ByteReader, LoadError } from "../../mod.ts";
 import { CliError, messageOf } from "../output/cli_error.ts";
+import { permissionFlag } from "../output/permission_flag.ts";
 import { streamReader } from "./chunk_reader.ts";
 import { type Content, contentOf } from "./content.ts";
 import { rewindable } from "./rewindable_reader.ts";
@@ -55,8 +56,7 @@ async function openStdin(): Promise<Source> {
 
 async function openFile(name: string): Promise<Source> {
   const path = /^file:\/\//i.test(name) ? parseUrl(name) : name;
-  const permission = `--allow-read=${name}`;
-  const file = await attempt(name, () => Deno.open(path), permission);
+  const file = await attempt(name, () => Deno.open(path), async () => permissionFlag("read", await filePath(path)));
   const dispose = (): void => file[Symbol.dispose]();
   try {
     const info = await attempt(name, () => file.stat().catch(unlessNotCapable));
@@ -90,8 +90,7 @@ function unlessNotCapable(error: unknown): undefined {
 
 async function openUrl(name: string, signal: AbortSignal): Promise<Source> {
   const url = parseUrl(name);
-  const permission = `--allow-net=${url.host}`;
-  const response = await attempt(name, () => fetch(url, { signal }), permission);
+  const response = await attempt(name, () => fetch(url, { signal }), () => permissionFlag("net", url.host));
   const { ok, status, statusText, headers } = response;
   if (!ok) {
     response.body?.cancel().catch(() => {});
@@ -143,13 +142,24 @@ function parseUrl(name: string): URL {
 }
 
 /** Does something with a source. If it fails, says what to do: most often Deno was not given the permission. */
-async function attempt<T>(name: string, work: () => Promise<T>, permission?: string): Promise<T> {
+async function attempt<T>(
+  name: string,
+  work: () => Promise<T>,
+  permission?: () => string | Promise<string>,
+): Promise<T> {
   try {
     return await work();
   } catch (cause) {
     if (!(cause instanceof Deno.errors.NotCapable)) throw failed(name, messageOf(cause), undefined, cause);
-    throw failed(name, "Deno lacks the permission", permission && `Give Deno the permission: ${permission}`, cause);
+    const hint = permission && "Give Deno the permission:";
+    throw failed(name, "Deno lacks the permission", hint, cause, await permission?.());
   }
+}
+
+async function filePath(path: string | URL): Promise<string> {
+  if (typeof path === "string") return path;
+  const { fromFileUrl } = await import("@std/path/from-file-url");
+  return fromFileUrl(path);
 }
 
 async function checkGzip(name: string, check: Promise<void>): Promise<void> {
@@ -160,9 +170,10 @@ async function checkGzip(name: string, check: Promise<void>): Promise<void> {
   }
 }
 
-function failed(name: string, why: string, hint?: string, cause?: unknown): CliError {
+function failed(name: string, why: string, hint?: string, cause?: unknown, command?: string): CliError {
   return new CliError("source-failed", `Cannot read ${name}: ${why}`, {
     hint: hint ?? "A source is a path, - for standard input, or an http or https URL.",
+    command,
     detail: { source: name },
     cause,
   });

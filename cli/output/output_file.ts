@@ -5,7 +5,7 @@
  */
 
 import { CliError, messageOf } from "./cli_error.ts";
-import { quoted } from "./shell_quote.ts";
+import { permissionFlag } from "./permission_flag.ts";
 import { printable } from "./text.ts";
 
 /** A piece of a file; the bytes between two pieces are zero. */
@@ -132,6 +132,6 @@ function failed({ path, flag, what, code }: OutputFile, cause: unknown): CliErro
     return new CliError(code, message(messageOf(cause)), { hint, detail, cause });
   }
   const hint = "Give Deno the permission:";
-  const command = `--allow-write=${quoted(path)}`;
+  const command = permissionFlag("write", path);
   return new CliError(code, message("Deno lacks the permission"), { hint, command, detail, cause });
 }

@@ -169,7 +169,10 @@ Deno.test("a file that no rule set accepts is reported as such", async () => {
 const UNREADABLE: readonly (readonly [string, string, readonly string[], string])[] = [
   ["that is not there", "nowhere.elf", ["-A"], ""],
   ["that is a folder", ".", ["-A"], POSIX ? "it is a directory" : ""],
-  ["without the permission", HELLO, [], `hint: Give Deno the permission: --allow-read=${HELLO}`],
+  ["without the permission", "my kernel.elf", [], "hint: Give Deno the permission:\n  --allow-read='my kernel.elf'\n"],
+  // Deno splits the value at commas.
+  ["without the permission, and with a comma", "a,b.elf", [], "hint: Give Deno the permission:\n  --allow-read\n"],
+  ["that a file URL names", "file:///a%20b.elf", [], "hint: Give Deno the permission:\n  --allow-read='/a b.elf'\n"],
   ["by a name with control characters", "\x1b[31m.elf", ["-A"], "Cannot read \\u001b[31m.elf"],
 ];
 

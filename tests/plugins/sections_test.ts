@@ -1,6 +1,7 @@
 /** Sections that are not loaded: found by their headers, kept, and mapped read-only. */
 
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { fromFileUrl } from "@std/path/from-file-url";
 import { type AnyPlugin, LoadError, loadKernel, physicalMemory, type RuleSetName } from "../../mod.ts";
 import { NO_EXECUTE, PRESENT } from "../../core/paging/mod.ts";
 import { RULES } from "../../core/rules.ts";
@@ -203,7 +204,7 @@ Deno.test("what another stage asks to keep stays kept", async () => {
 for (const name of ["hello.elf", "hello-pie.elf"]) {
   testWithTools(["readelf"], `every section of ${name} that readelf shows is mapped, or in the image`, async () => {
     const path = new URL(`../../examples/hello/${name}`, import.meta.url);
-    const printed = printedSections(await runTool("readelf", ["-SW", path.pathname]));
+    const printed = printedSections(await runTool("readelf", ["-SW", fromFileUrl(path)]));
     assert(printed.length > 5);
     const file = await Deno.readFile(path);
     const { kernel, mappedSections, remarks } = await load(file, { select: () => true });

@@ -1,6 +1,7 @@
 /** The oracle itself: what it says about tables made by hand, and what it leaves behind. */
 
 import { assert, assertEquals } from "@std/assert";
+import { fromFileUrl } from "@std/path/from-file-url";
 import { testWithTools } from "../tools.ts";
 import { openOracle } from "./oracle.ts";
 
@@ -71,7 +72,7 @@ testWithTools([QEMU], "an oracle that was disposed of has left no file behind", 
 
 testWithTools([QEMU], "QEMU and its files go with the process that started them, even with a killed one", async () => {
   const module = new URL("oracle.ts", import.meta.url).href;
-  const config = new URL("../../deno.json", import.meta.url).pathname;
+  const config = fromFileUrl(new URL("../../deno.json", import.meta.url));
   const code =
     `import { openOracle } from "${module}"; console.log((await openOracle()).dir); setInterval(() => {}, 1e6);`;
   const args = ["eval", "--config", config, code];

@@ -1,6 +1,7 @@
 /** Headers as `readelf` reads them, against headers as we read them. */
 
 import { assert, assertEquals } from "@std/assert";
+import { fromFileUrl } from "@std/path/from-file-url";
 import { segmentTypeName } from "../../../core/elf/constants.ts";
 import { type FileHeader, readFileHeader } from "../../../core/elf/file_header.ts";
 import { type ProgramHeader, readProgramHeader } from "../../../core/elf/program_header.ts";
@@ -28,7 +29,7 @@ const IN_WORDS: ReadonlyMap<string, number> = new Map([
 ]);
 
 async function readelf(path: URL): Promise<string> {
-  const args = ["-hlW", path.pathname];
+  const args = ["-hlW", fromFileUrl(path)];
   const { success, stdout } = await new Deno.Command("readelf", { args, env: { LC_ALL: "C" }, stderr: "null" })
     .output();
   assert(success, "readelf failed");
