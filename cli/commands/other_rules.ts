@@ -20,6 +20,16 @@ const PATIENCE = 3000;
 /** The codes of errors that say nothing about the file. */
 const NOT_THE_FILE: readonly ErrorCode[] = ["source-failed", "response-not-ok", "plugin-failed"];
 
+/** The codes of errors that depend on where and how much memory there is, not on the rules. */
+const NOT_THE_RULES: readonly ErrorCode[] = [
+  "kernel-base-refused",
+  "memory-limit-exceeded",
+  "memory-too-small",
+  "frame-unusable",
+  "frame-out-of-memory",
+  "frames-exhausted",
+];
+
 /** What the file is, whatever rules accept it: no rule set loads it rightly. */
 const NOT_FOR_US: readonly ErrorCode[] = [
   "class-unsupported",
@@ -55,6 +65,7 @@ export async function otherRulesFor(
   choice: PluginChoice,
   signal: AbortSignal,
 ): Promise<OtherRules | undefined> {
+  if (options.kernelBase !== undefined || NOT_THE_RULES.includes(refusal.code)) return undefined;
   if (NOT_FOR_US.includes(refusal.code)) return { accepting: [], allRefuse: false };
   const limit = source.live ? AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]) : signal;
   const others = (Object.keys(RULES) as RuleSetName[]).filter((rules) => rules !== options.rules);

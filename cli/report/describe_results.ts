@@ -34,26 +34,31 @@ function cut(text: string): string {
 /** Whether there is anything to say of a value: it is neither nothing nor an object without content. */
 function holdsSomething(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return value !== undefined && value !== null;
-  return Symbol.iterator in value || Object.values(value).some((content) => content !== undefined);
+  return Symbol.iterator in value || "toJSON" in value || Object.values(value).some((content) => content !== undefined);
 }
 
-function inWords(value: unknown): string {
+function inWords(value: unknown, outer: readonly object[] = []): string {
   if (typeof value === "bigint") return hex(value);
   if (typeof value === "number") return Number.isInteger(value) ? grouped(value) : `${value}`;
   if (value === undefined || value === null) return "none";
   if (typeof value !== "object") return String(value);
   if (value instanceof Uint8Array) return describeBytes(value);
-  if (Symbol.iterator in value && !(value instanceof Map)) return items([...value as Iterable<unknown>], part);
+  if (outer.includes(value)) return "[circular]";
+  const within = [...outer, value];
+  if ("toJSON" in value && typeof value.toJSON === "function") return inWords(value.toJSON(), within);
+  if (Symbol.iterator in value && !(value instanceof Map)) {
+    return items([...value as Iterable<unknown>], (item) => part(item, within));
+  }
   const entries = (value instanceof Map ? [...value] : Object.entries(value)).filter(([, content]) => {
     return typeof content !== "function";
   });
-  return items(entries, ([name, content]) => `${name} ${part(content)}`);
+  return items(entries, ([name, content]) => `${name} ${part(content, within)}`);
 }
 
 /** The same of what is inside of something: a list stands in brackets there, and records are only counted. */
-function part(value: unknown): string {
+function part(value: unknown, outer: readonly object[]): string {
   if (Array.isArray(value) && value.some(isRecord)) return count(value.length, "item");
-  const text = inWords(value);
+  const text = inWords(value, outer);
   return text.includes(" ") && typeof value === "object" ? `(${text})` : text;
 }
 

@@ -29,7 +29,7 @@ const FLAG_HINTS: { readonly [C in ErrorCode]?: FlagHint } = {
   "kernel-base-misaligned": { flag: "kernel-base", hint: alignedBase },
   "memory-limit-exceeded": {
     flag: "max-memory",
-    hint: () => "If the kernel is meant to be that large, raise --max-memory; otherwise its headers are damaged.",
+    hint: () => "If the kernel is meant to need that much, raise --max-memory.",
   },
   "memory-too-small": MEMORY_SIZE,
   "frames-exhausted": MEMORY_SIZE,

@@ -5,7 +5,6 @@
  * @module
  */
 
-import { encodeHex } from "@std/encoding/hex";
 import type { Diagnostic, Headers, LoadError, ProgramHeader, RuleSetName } from "../../mod.ts";
 import { segmentTypeName } from "../../core/elf/constants.ts";
 import { errorHint } from "../../core/errors.ts";
@@ -13,6 +12,7 @@ import { memorySha256 } from "../output/memory_pieces.ts";
 import { hex, printable } from "../output/text.ts";
 import { className, endianName, flagLetters, machineName, mappingLetters } from "./header_names.ts";
 import type { Kernel } from "./kernel.ts";
+import { plainValue } from "./plain_value.ts";
 import type { Problem } from "./problem.ts";
 
 /** Changes when a field is removed or changes its meaning; not when one is added. */
@@ -119,13 +119,5 @@ export function errorJson(problem: Problem, acceptedBy?: readonly RuleSetName[])
  * @returns JSON, and a line break.
  */
 export function versionedJson(value: object): string {
-  return printable(JSON.stringify({ version: VERSION, ...value }, plainValue)) + "\n";
-}
-
-function plainValue(_key: string, value: unknown): unknown {
-  if (typeof value === "bigint") return hex(value);
-  if (value instanceof Uint8Array) return encodeHex(value);
-  if (value instanceof Map) return Object.fromEntries(value);
-  if (value instanceof Set) return [...value];
-  return value;
+  return printable(JSON.stringify(plainValue({ version: VERSION, ...value }))) + "\n";
 }

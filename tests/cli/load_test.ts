@@ -166,6 +166,15 @@ Deno.test("a file that no rule set accepts is reported as such", async () => {
   assertEquals(json.error.acceptedBy, []);
 });
 
+for (const option of [["--kernel-base", "0x1000"], ["--max-memory", "64K"], ["--memory-size", "1M"]]) {
+  Deno.test(`rule sets are not mentioned if ${option[0]} is what is refused`, async () => {
+    const { status, stderr } = await kload([HELLO, ...option]);
+    assertEquals(status, 1);
+    assert(!stderr.includes("rule set"), stderr);
+    assert(!("acceptedBy" in (await kloadJson([HELLO, ...option])).json.error));
+  });
+}
+
 const UNREADABLE: readonly (readonly [string, string, readonly string[], string])[] = [
   ["that is not there", "nowhere.elf", ["-A"], ""],
   ["that is a folder", ".", ["-A"], POSIX ? "it is a directory" : ""],

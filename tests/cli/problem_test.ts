@@ -96,7 +96,7 @@ const HINTS: readonly (readonly [LoadError, string])[] = [
   ],
   [
     new LoadError("memory-limit-exceeded", { field: "p_memsz", value: 2n ** 40n, limit: 2 ** 32 }),
-    "If the kernel is meant to be that large, raise --max-memory; otherwise its headers are damaged.",
+    "If the kernel is meant to need that much, raise --max-memory.",
   ],
 ];
 

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { describeResults } from "../../cli/report/describe_results.ts";
+import { versionedJson } from "../../cli/report/json.ts";
 import {
   PF_R,
   PF_W,
@@ -36,6 +37,8 @@ async function described(name: string, spec: SegmentSpec): Promise<string | unde
   const kernel = await loadKernel(buildElf({ segments: [TEXT, DATA, spec] }), presets.default);
   return Object.fromEntries(describeResults(kernel.results))[name];
 }
+
+const SHARED = { d: 1n };
 
 const text = new TextEncoder();
 const buildId = note({ owner: "GNU", type: 3, desc: words(0x04030201, 0xff) });
@@ -150,4 +153,24 @@ Deno.test("a result of another shape is described by its shape, also under the n
   assertEquals(found.many, "pages (0, 1, 2, 3, 4, 5, 6, 7 and 92 more)");
   assert(found.long.length < 600 && found.long.endsWith("word ... and more, which --json lists"));
   assertEquals([found.nothing, found.bytes], [undefined, "no bytes"]);
+});
+
+Deno.test("a result that holds itself, a date and a number that is not finite are in the report and in JSON", () => {
+  const found: Record<string, unknown> = { at: new Date(0), ratio: NaN };
+  found.self = found;
+  found.list = [found, new Map([["inner", found]])];
+  assertEquals(describeResults({ mine: found, date: new Date(0) }), [
+    ["mine", "at 1970-01-01T00:00:00.000Z, ratio NaN, self [circular], list 2 items"],
+    ["date", "1970-01-01T00:00:00.000Z"],
+  ]);
+  assertEquals(JSON.parse(versionedJson({ mine: found, twice: [SHARED, SHARED] })), {
+    version: 1,
+    mine: {
+      at: "1970-01-01T00:00:00.000Z",
+      ratio: "NaN",
+      self: "[circular]",
+      list: ["[circular]", { inner: "[circular]" }],
+    },
+    twice: [{ d: "0x1" }, { d: "0x1" }],
+  });
 });
