@@ -173,6 +173,34 @@ testWithTools([QEMU], "--quiet leaves the report out, not the serial port", asyn
   assertEquals([status, stdout, stderr], [3, "h", ""]);
 });
 
+const executableStack: SegmentSpec = { p_type: 0x6474_e551, p_flags: 7, offset: 0, p_vaddr: 0n };
+
+testWithTools(
+  [QEMU],
+  "the warnings of the load are printed before the guest starts, but not with --quiet",
+  async () => {
+    const kernel = guest(out(0xf4, 0x10), executableStack);
+    const { status, stdout, stderr } = await run(kernel);
+    assertEquals([status, stdout], [0, ""]);
+    assertMatch(stderr, /kernel\.elf: loads, 1 warning\n\nDiagnostics\n {2}warning\[stack-executable\]: /);
+    assertEquals(await run(kernel, "--quiet"), { status: 0, stdout: "", stderr: "" });
+  },
+);
+
+testWithTools([QEMU], "the remarks of the load are printed with --verbose", async () => {
+  const { status, stderr } = await kload(["run", HELLO, "--verbose"]);
+  assertEquals(status, 0);
+  assertMatch(stderr, /hello\.elf: loads\n\nDiagnostics\n {2}info\[physical-address-ignored\]: /);
+});
+
+Deno.test("run --strict does not start a guest of whose load there is a warning, and says so", async () => {
+  const kernel = guest([...SAY_H, ...out(0xf4, 0x10)], executableStack);
+  const { status, stdout, stderr } = await run(kernel, "--strict");
+  assertEquals([status, stdout], [1, ""]);
+  assertMatch(stderr, /kernel\.elf: loads, 1 warning, not started as --strict asks\n\nDiagnostics\n {2}warning\[/);
+  assertEquals(await run(kernel, "--strict", "--quiet"), { status: 1, stdout: "", stderr: "" });
+});
+
 const WRONG: readonly (readonly [readonly string[], string])[] = [
   [["--timeout", "0"], "Cannot use --timeout 0: it must be a number of seconds"],
   [["--timeout", "1m"], "Cannot use --timeout 1m"],
