@@ -85,6 +85,16 @@ const FAULTS: readonly (readonly [string, Uint8Array, readonly RegExp[]])[] = [
     /died of a general protection fault/,
     /cause +entry 128 of the interrupt descriptor table cannot be used/,
   ]],
+  ["returns from its entry point", guest([0xc3]), [
+    /access +instruction fetch; RSP is 0x[0-9a-f]+, the top of\s+the kernel's stack: the entry\s+function returned/,
+  ]],
+  ["has a page at address 0", guest([0x0f, 0x0b], { p_vaddr: 0n, offset: 0x2000, filesz: 0x10, p_flags: 6 }), [
+    /no handler +no interrupt descriptor table was loaded: IDTR still has base 0 and limit 0x3ff/,
+  ]],
+  // sub $200000, %rsp; movb $1, (%rsp)
+  ["has a large array", guest([0x48, 0x81, 0xec, 0x40, 0x0d, 0x03, 0x00, 0xc6, 0x04, 0x24, 0x01]), [
+    /bytes below the kernel's stack\s+\(0x[\s\S]*: the stack overflowed/,
+  ]],
   ["resets the machine", guest([0xb0, 0xfe, 0xe6, 0x64, 0xeb, 0xfe]), [/The guest reset the machine/]],
 ];
 

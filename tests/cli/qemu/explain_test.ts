@@ -25,6 +25,7 @@ async function reportOn(name: GuestName, end: End): Promise<string> {
 
 const TEXT_HEADER = "program header 0 (LOAD R-X 0xffffffff80000000..0xffffffff8000000d)";
 const NO_IDT = "no interrupt descriptor table was loaded: its base is 0, which is not mapped";
+const FIRST_IDTR = "no interrupt descriptor table was loaded: IDTR still has base 0 and limit 0x3ff";
 
 /** The first line, and the facts by their labels. */
 interface Expected {
@@ -137,6 +138,52 @@ const EXPECTED: Readonly<Record<GuestName, Expected>> = {
       "  instruction": /^at 0xffffffff8000000d, in program header 0/,
     },
   },
+  "faulting-handler": {
+    head: PAGE_FAULT,
+    facts: {
+      access: /^write to 0xffffffff90000000, in no program header/,
+      cause: "the page is not mapped: the walk ends at level 2",
+      "no handler":
+        "RSP is 0xffff900000001000: the stack overflowed; the 48 bytes that the processor pushes reach to 0xffff900000000fd0, in the guard page below the kernel's stack (0xffff900000001000..0xffff900000005000)",
+    },
+  },
+  // 200,000 bytes below the top of the stack, which has 16,384, and the 8 bytes that the kernel is entered with.
+  "large-frame": {
+    head: PAGE_FAULT,
+    facts: {
+      access:
+        "write to 0xffff8ffffffd42b8, in no program header, 183,624 bytes below the kernel's stack (0xffff900000001000..0xffff900000005000); RSP is 0xffff8ffffffd42b8: the stack overflowed",
+      cause: /^the page is not mapped/,
+    },
+  },
+  "mapped-zero": {
+    head: triple("an invalid opcode (#UD)"),
+    facts: { cause: /: ud2$/, "no handler": FIRST_IDTR },
+  },
+  "return": {
+    head: PAGE_FAULT,
+    facts: {
+      instruction: /^at 0x0, in no program header/,
+      access:
+        "instruction fetch; RSP is 0xffff900000005000, the top of the kernel's stack: the entry function returned",
+      cause: /^the page is not mapped/,
+    },
+  },
+  "syscall": {
+    head: triple("an invalid opcode (#UD)"),
+    facts: {
+      cause: "the kernel was loaded with 0f 05 c3 00 00 00 00 00 there: syscall, and EFER.SCE is not set",
+      "no handler": NO_IDT,
+    },
+  },
+  "breakpoint": {
+    head: triple("a breakpoint (#BP), which an INT 3 instruction raised"),
+    facts: { "no handler": NO_IDT },
+  },
+  "device-interrupt": {
+    head: triple("interrupt 8 of a device (IRQ 0, the timer, by the firmware's vectors)"),
+    facts: { "no handler": NO_IDT },
+  },
   "reset": { head: "run[guest-reset]: The guest reset the machine.", facts: {} },
   "loop": {
     end: LATE,
@@ -156,7 +203,7 @@ const EXPECTED: Readonly<Record<GuestName, Expected>> = {
     facts: {
       cause: "the page is mapped, but does not permit the write",
       "page tables": "the guest's own (CR3 is 0x600000), not those that it was started with",
-      "no handler": "the processor could not enter a handler through entry 14 of the interrupt descriptor table at 0x0",
+      "no handler": FIRST_IDTR,
     },
   },
   "unmap-data": {
