@@ -124,7 +124,7 @@ export const RUN: Command = {
     { name: "gdb", text: "Wait for a debugger before the first instruction, and print how to start it" },
     ...KERNEL_FLAGS,
     ...BOOT_FLAGS,
-    STRICT,
+    { ...STRICT, text: "Do not boot if there is a warning: exit with status 1" },
     { ...QUIET, text: "Print no report, just what the kernel writes" },
     VERBOSE,
     ...COLOR_FLAGS,

@@ -43,7 +43,8 @@ export function dumpCore(args: Arguments, output: Output, signal: AbortSignal): 
     const mappings = [...kernel.mappings()].length;
     const { rip, rsp } = cpuState(kernel, { stack, info, entry });
     if (output.json) {
-      await output.print(versionedJson({ name: source.name, core: path, size, mappings, rip, rsp }));
+      const { diagnostics } = kernel;
+      await output.print(versionedJson({ name: source.name, core: path, size, mappings, rip, rsp, diagnostics }));
     } else if (!output.quiet) {
       const { paint, verbose } = output;
       const facts = [`a core file of ${exactSize(size)}`, count(mappings, "mapping")];

@@ -39,7 +39,10 @@ export function image(args: Arguments, output: Output, signal: AbortSignal): Pro
     await writeOutputFile(target, placedPieces(pieces), 0, source.file, signal);
     const memory = imageMemory(kernel);
     if (output.json) {
-      await output.print(versionedJson({ name: source.name, image: path, size, entry: hex(entry.entry32), memory }));
+      const { diagnostics } = kernel;
+      await output.print(
+        versionedJson({ name: source.name, image: path, size, entry: hex(entry.entry32), memory, diagnostics }),
+      );
     } else if (!output.quiet) {
       await output.print(imageReport(bootable, path, size, memory, output));
     }

@@ -18,6 +18,7 @@ import { GDB_SOCKET, type Qemu, startFailed, startQemu } from "../qemu/qemu_proc
 import { parseRegisters } from "../qemu/registers.ts";
 import { type End, runReport, statusOf } from "../qemu/run_report.ts";
 import type { Bootable } from "../report/bootable.ts";
+import { diagnosticsReport, strictStatus } from "../report/diagnostics.ts";
 import { withBootable } from "./with_bootable.ts";
 
 const MIB = 2 ** 20;
@@ -45,7 +46,7 @@ interface Guest {
  * @param output Where to print.
  * @param signal Ends the guest.
  * @returns The exit status: 0 if the guest wrote 0x10 to port 0xf4, 3 if it faulted for good or reset, 124 at the
- * timeout, 1 if it went away without a verdict, else QEMU's own.
+ * timeout, 1 if it went away without a verdict or `--strict` forbids to start it, else QEMU's own.
  */
 export function run(args: Arguments, output: Output, signal: AbortSignal): Promise<number> {
   const { values, lists, switches } = args;
@@ -53,6 +54,14 @@ export function run(args: Arguments, output: Output, signal: AbortSignal): Promi
   const timeout = readValue(values, "timeout", parseTimeout) ?? (gdb ? undefined : DEFAULT_TIMEOUT);
   const memorySize = readValue(values, "memory", parseMemory);
   return withBootable(args, output, signal, memorySize, async (bootable, source) => {
+    const { diagnostics } = bootable.kernel;
+    const refused = strictStatus(diagnostics, switches.has("strict"));
+    if (!output.quiet) {
+      const consequence = refused === 0 ? [] : ["not started as --strict asks"];
+      const text = diagnosticsReport(source.name, diagnostics, consequence, output);
+      if (text !== "") await output.printError(refused === 0 ? `${text}\n` : text); // apart from what the guest writes
+    }
+    if (refused !== 0) return refused;
     const guest: Guest = { bootable, name: source.name, timeout, gdb, args: lists.get("qemu-arg") ?? [] };
     const folder = await Deno.makeTempDir({ prefix: "kload-run-" }).catch((cause) => {
       throw startFailed(cause);

@@ -16,6 +16,9 @@ import type { Kernel } from "../report/kernel.ts";
 /** How far from a range an address is said to miss it, in bytes. */
 const NEAR = 1n << 30n;
 
+/** How far below the stack an address is said to be there, in bytes: large arrays reach over the guard page. */
+const BELOW_STACK = 1n << 20n;
+
 /**
  * The program header whose memory an address lies in.
  *
@@ -50,7 +53,7 @@ export function describeAddress(address: bigint, bootable: Bootable): string {
   if (!isCanonical(address)) return "which is not canonical";
   const phdr = headerAt(address, bootable.kernel);
   if (phdr) return `in ${headerName(phdr, bootable.kernel)}`;
-  return describePart(address, bootable) ?? `in no program header${nearest(address, bootable.kernel)}`;
+  return describePart(address, bootable) ?? `in no program header${nearest(address, bootable)}`;
 }
 
 function describePart(address: bigint, bootable: Bootable): string | undefined {
@@ -73,13 +76,37 @@ function describePart(address: bigint, bootable: Bootable): string | undefined {
   return undefined;
 }
 
-function nearest(address: bigint, kernel: Kernel): string {
+/**
+ * Whether an address is in the guard page below the kernel's stack, or in what is not mapped below that.
+ *
+ * @param address The address.
+ * @param bootable The kernel, and what was added to it.
+ * @returns True if it is at most 1 MiB below the stack, and nothing was mapped in between when the kernel was entered.
+ */
+export function isBelowStack(
+  address: bigint,
+  { kernel: { pageTable }, stack: { bottom, guardPage } }: Bootable,
+): boolean {
+  if (guardPage === undefined || !isCanonical(address) || address >= bottom || address < bottom - BELOW_STACK) {
+    return false;
+  }
+  for (let page = guardPage; page + BigInt(PAGE_SIZE) > address; page -= BigInt(PAGE_SIZE)) {
+    if (!isCanonical(page) || pageTable.translate(page).mapped) return false;
+  }
+  return true;
+}
+
+function nearest(address: bigint, bootable: Bootable): string {
+  const { kernel, stack: { bottom, top } } = bootable;
   const misses = ranges(kernel).map(({ phdr, start, end }) => {
     return address < start
       ? { phdr, by: start - address, side: "below" }
       : { phdr, by: address - end, side: "after the end of" };
   });
   const [miss] = misses.toSorted((a, b) => a.by < b.by ? -1 : 1);
+  if (isBelowStack(address, bootable) && !(miss && miss.by < bottom - address)) {
+    return `, ${count(bottom - address, "byte")} below the kernel's stack (${hexRange(bottom, top - bottom)})`;
+  }
   if (!miss || miss.by >= NEAR) return "";
   const distance = miss.by === 0n ? "right" : count(miss.by, "byte");
   return `, ${distance} ${miss.side} ${headerName(miss.phdr, kernel)}`;

@@ -35,6 +35,7 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [19, "a SIMD error (#XM)"],
   [21, "a control protection fault (#CP)"],
 ]);
+const BP = 3;
 const UD = 6;
 const NM = 7;
 const SS = 12;
@@ -46,6 +47,17 @@ const CR0_EM = 1n << 2n;
 const CR0_TS = 1n << 3n;
 const OPCODE_BYTES = 8;
 
+const EFER_SCE = 1n << 0n;
+
+// Intel SDM vol. 2, by their bytes: one always raises #UD, the other as long as EFER.SCE is not set.
+const UD2 = "0f 0b";
+const SYSCALL = "0f 05";
+
+// The vectors that firmware gives to the first interrupt controller (8259). Those of the processor's exceptions overlap,
+// and no other controller can have them (Intel SDM vol. 3, "Valid Interrupt Vectors").
+const FIRST_IRQ = 8;
+const IRQS = 8;
+
 /**
  * The name of an exception.
  *
@@ -53,7 +65,8 @@ const OPCODE_BYTES = 8;
  * @returns Such as "a page fault (#PF)".
  */
 export function exceptionName({ vector, origin }: Exception): string {
-  if (origin === "device") return `interrupt ${vector} of a device`;
+  if (origin === "device") return `interrupt ${vector} of a device${irqOf(vector)}`;
+  if (origin === "instruction" && vector === BP) return "a breakpoint (#BP), which an INT 3 instruction raised";
   if (origin === "instruction") return `interrupt ${vector}, which an instruction raised`;
   return NAMES.get(vector) ?? `exception ${vector}`;
 }
@@ -78,7 +91,7 @@ export function explainException(exception: Exception, bootable: Bootable): read
 function causeOf({ vector, error, registers, entry }: Exception, bootable: Bootable): string | undefined {
   if (entry !== undefined) return `entry ${entry} of the interrupt descriptor table cannot be used`;
   if (vector === GP || vector === SS) return explainProtection(error, registers);
-  if (vector === UD) return explainOpcode(registers.get("RIP") ?? 0n, bootable);
+  if (vector === UD) return explainOpcode(registers, bootable);
   if (vector !== NM) return undefined;
   const cr0 = registers.get("CR0") ?? 0n;
   const set = [["EM", CR0_EM] as const, ["TS", CR0_TS] as const].filter(([, bit]) => (cr0 & bit) !== 0n);
@@ -96,7 +109,8 @@ function explainProtection(error: number, registers: Registers): string {
   return `the instruction or one of its operands is not permitted${remark}`;
 }
 
-function explainOpcode(rip: bigint, { kernel }: Bootable): string | undefined {
+function explainOpcode(registers: Registers, { kernel }: Bootable): string | undefined {
+  const rip = registers.get("RIP") ?? 0n;
   let bytes: Uint8Array;
   try {
     bytes = kernel.read(rip, OPCODE_BYTES);
@@ -104,7 +118,18 @@ function explainOpcode(rip: bigint, { kernel }: Bootable): string | undefined {
     return undefined; // the kernel was loaded with no bytes there
   }
   const shown = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
-  return `the kernel was loaded with ${shown} there${bytes[0] === 0x0f && bytes[1] === 0x0b ? ": ud2" : ""}`;
+  const found = `the kernel was loaded with ${shown} there`;
+  if (shown.startsWith(UD2)) return `${found}: ud2`;
+  if (!shown.startsWith(SYSCALL)) return found;
+  const isOff = ((registers.get("EFER") ?? 0n) & EFER_SCE) === 0n;
+  return `${found}: syscall${isOff ? ", and EFER.SCE is not set" : ""}`;
+}
+
+/** What a device's interrupt is, where its vector is that of an exception too. */
+function irqOf(vector: number): string {
+  const irq = vector - FIRST_IRQ;
+  if (irq < 0 || irq >= IRQS) return "";
+  return ` (IRQ ${irq}${irq === 0 ? ", the timer" : ""}, by the firmware's vectors)`;
 }
 
 /**

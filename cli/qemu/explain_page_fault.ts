@@ -11,7 +11,7 @@ import type { ProgramHeader } from "../../mod.ts";
 import { hex } from "../output/text.ts";
 import type { Bootable } from "../report/bootable.ts";
 import type { Kernel } from "../report/kernel.ts";
-import { describeAddress, headerAt, headerName } from "./describe_address.ts";
+import { describeAddress, headerAt, headerName, isBelowStack } from "./describe_address.ts";
 import type { Fact } from "./fact.ts";
 import type { Registers } from "./registers.ts";
 
@@ -35,20 +35,24 @@ const PAGE = ~0xfffn;
  * @returns The access and its cause.
  */
 export function explainPageFault(error: number, registers: Registers, bootable: Bootable): readonly Fact[] {
-  const { kernel, stack: { guardPage, bottom } } = bootable;
+  const { kernel } = bootable;
   const address = registers.get("CR2") ?? 0n;
   const rsp = registers.get("RSP") ?? 0n;
   const kind = error & PF_FETCH ? "instruction fetch" : error & PF_WRITE ? "write to" : "read of";
   const access = error & PF_FETCH ? kind : `${kind} ${hex(address)}, ${describeAddress(address, bootable)}`;
-  const isIn = (value: bigint, end: bigint): boolean => guardPage !== undefined && value >= guardPage && value < end;
   // A push at the lowest byte of the stack writes below it.
-  const overflow = isIn(address, bottom) && isIn(rsp, bottom + 8n) ? `; RSP is ${hex(rsp)}: the stack overflowed` : "";
+  const isOverflow = isBelowStack(address, bootable) && isBelowStack(rsp - 8n, bootable);
+  const remark = isOverflow
+    ? `; RSP is ${hex(rsp)}: the stack overflowed`
+    : hasReturned(error, registers, bootable)
+    ? `; RSP is ${hex(rsp)}, the top of the kernel's stack: the entry function returned`
+    : "";
   const cr3 = registers.get("CR3") ?? 0n;
   if (!usesTables(registers, kernel)) {
     const own = `the guest's own (CR3 is ${hex(cr3)}), not those that it was started with`;
-    return [["access", access + overflow], ["cause", causeByCode(error)], ["page tables", own]];
+    return [["access", access + remark], ["cause", causeByCode(error)], ["page tables", own]];
   }
-  return [["access", access + overflow], ["cause", causeOf(address, error, kernel)]];
+  return [["access", access + remark], ["cause", causeOf(address, error, kernel)]];
 }
 
 /**
@@ -60,6 +64,13 @@ export function explainPageFault(error: number, registers: Registers, bootable: 
  */
 export function usesTables(registers: Registers, { level4Frame }: Kernel): boolean {
   return ((registers.get("CR3") ?? 0n) & PAGE) === BigInt(level4Frame);
+}
+
+/** Whether RET took what the kernel was entered with: RSP 8 bytes below the stack's top, and a 0 there. */
+function hasReturned(error: number, registers: Registers, { kernel, stack: { top } }: Bootable): boolean {
+  const isFetch = (error & PF_FETCH) !== 0;
+  return isFetch && registers.get("RIP") === 0n && registers.get("RSP") === BigInt.asUintN(64, top) &&
+    kernel.read(top - 8n, 8).every((byte) => byte === 0);
 }
 
 /** What the error code alone says. */

@@ -6,7 +6,7 @@
 
 import type { Paint } from "../output/paint.ts";
 import { labelled, sections } from "../report/report_parts.ts";
-import { hex, printable } from "../output/text.ts";
+import { hex, printable, wrap } from "../output/text.ts";
 import type { Bootable } from "../report/bootable.ts";
 import type { Exception, ExceptionLog } from "./exception_log.ts";
 import { exceptionName, explainException, explainState } from "./explain_exception.ts";
@@ -88,11 +88,17 @@ export function runReport(bootable: Bootable, ending: Ending, paint: Paint): str
   const registers = fatal?.registers ?? ending.registers;
   return sections([
     [
-      paint.error(`run[${end.kind === "timeout" ? "timeout" : end.reason}]:`) + ` ${headOf(ending, fatal)}`,
+      ...headLines(`run[${end.kind === "timeout" ? "timeout" : end.reason}]:`, headOf(ending, fatal), paint),
       ...labelled(factsOf(bootable, ending, fatal), paint),
     ],
-    registers ? [paint.title("Registers"), ...registerLines(registers)] : [],
+    registers ? [paint.title("Registers"), ...registerLines(registers, paint)] : [],
   ]);
+}
+
+/** On a page that folds, a long sentence goes on in further lines. */
+function headLines(label: string, sentence: string, { error, width, folds }: Paint): readonly string[] {
+  const [first, ...more] = wrap(`${label} ${sentence}`, folds ? width - 2 : Infinity);
+  return [error(label) + first.slice(label.length), ...more.map((line) => `  ${line}`)];
 }
 
 function headOf({ end, log }: Ending, fatal: Exception | undefined): string {
@@ -131,7 +137,7 @@ function endedReport(status: number, log: ExceptionLog, paint: Paint): string {
     : undefined;
   const reasons = [written, signal].filter((reason) => reason !== undefined);
   const wrote = messages.length === 0 && reasons.length > 0 ? `: ${reasons.join(", or ")}` : "";
-  return sections([[paint.error("run[ended]:") + ` QEMU ended with status ${status}${wrote}.`, ...messages]]);
+  return sections([[...headLines("run[ended]:", `QEMU ended with status ${status}${wrote}.`, paint), ...messages]]);
 }
 
 const REGISTER_LINES: readonly (readonly string[])[] = [
@@ -141,12 +147,19 @@ const REGISTER_LINES: readonly (readonly string[])[] = [
   ["CS", "SS", "GDT", "IDT"],
 ];
 
+/** Number of characters of one register. */
+const REGISTER_WIDTH = 21;
+const GAP = "  ";
+const fits = (count: number, width: number): boolean => count * (REGISTER_WIDTH + GAP.length) <= width;
+
 /** In 16-bit and 32-bit modes the general registers have other names. */
-function registerLines(registers: Registers): readonly string[] {
+function registerLines(registers: Registers, { width, folds }: Paint): readonly string[] {
+  const most = !folds || fits(4, width) ? 4 : fits(2, width) ? 2 : 1;
   const value = (name: string): string | undefined => {
     const found = registers.get(name) ?? registers.get(name.replace(/^R(?=.[XPIL]$)/, "E"));
     return found === undefined ? undefined : `${name.padEnd(4)} ${found.toString(16).padStart(16, "0")}`;
   };
   return REGISTER_LINES.map((names) => names.map(value).filter((text) => text !== undefined))
-    .filter((texts) => texts.length > 0).map((texts) => `  ${texts.join("  ")}`);
+    .flatMap((texts) => texts.flatMap((_, at) => at % most === 0 ? [texts.slice(at, at + most)] : []))
+    .map((texts) => GAP + texts.join(GAP));
 }

@@ -5,9 +5,10 @@
  */
 
 import type { Diagnostic } from "../../mod.ts";
+import type { Output } from "../output/output.ts";
 import type { Paint } from "../output/paint.ts";
 import { count, grouped, indexRanges, listed } from "../output/text.ts";
-import { remarkLines } from "./report_parts.ts";
+import { headline, remarkLines, sections } from "./report_parts.ts";
 
 /** The most remarks that are shown; `--json` lists them all. */
 const MOST_REMARKS = 20;
@@ -90,6 +91,26 @@ export function diagnosticsSection(
   const lines = diagnosticLines(diagnostics, paint, verbose);
   const isShown = verbose || diagnostics.some(({ severity }) => severity === "warning");
   return lines.length > 0 && isShown ? [paint.title("Diagnostics"), ...lines] : lines;
+}
+
+/**
+ * The report on a load that shows nothing but diagnostics, on standard error.
+ *
+ * @param name What to call the file.
+ * @param diagnostics The diagnostics.
+ * @param consequence What follows from them, if anything does.
+ * @param output Whether to show those of severity "info" too, and the colors and the width of standard error.
+ * @returns The text; none if no diagnostic is to be shown.
+ */
+export function diagnosticsReport(
+  name: string,
+  diagnostics: readonly Diagnostic[],
+  consequence: readonly string[],
+  { paintError, verbose }: Pick<Output, "paintError" | "verbose">,
+): string {
+  if (!diagnostics.some(({ severity }) => verbose || severity === "warning")) return "";
+  const verdict = ["loads", ...warningCount(diagnostics), ...consequence];
+  return sections([headline(name, verdict, paintError), diagnosticsSection(diagnostics, paintError, verbose)]);
 }
 
 function remarksOf(diagnostics: readonly Diagnostic[]): readonly Remark[] {

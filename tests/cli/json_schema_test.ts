@@ -11,6 +11,7 @@ import { errorJson } from "../../cli/report/json.ts";
 import { problemOf } from "../../cli/report/problem.ts";
 import { ERROR_CODES } from "../../core/errors.ts";
 import { RULES } from "../../core/rules.ts";
+import { buildElf, type SegmentSpec } from "../elf_builder.ts";
 import { HELLO, kloadJson, pathOf, withFile, withFolder } from "./kload.ts";
 
 const DOCS = new URL("../../docs/", import.meta.url);
@@ -87,6 +88,18 @@ Deno.test("plugins --json is in the schema, for each rule set and with a plugin 
   });
 });
 
+Deno.test("image and dump --json are in the schema, and have the warnings for which --strict fails", async () => {
+  const executable: SegmentSpec = { p_type: 0x6474_e551, p_flags: 7, filesz: 0, p_vaddr: 0n };
+  await withFile("kernel.elf", buildElf({ segments: [{ filesz: 0x100 }, executable] }), async (path, folder) => {
+    for (const [definition, ...args] of [["image"], ["dump", "--core"]]) {
+      const { status, json } = await kloadJson([definition, ...args, path, "-o", `${folder}/out`, "--strict"]);
+      assertIs(definition, json, definition);
+      const codes = json.diagnostics.map(({ code }: { readonly code: string }) => code);
+      assertEquals([status, codes], [1, ["stack-executable"]]);
+    }
+  });
+});
+
 const FAILING: readonly (readonly [readonly string[], string])[] = [
   [["load"], "usage"],
   [[HELLO, "--frobnicate"], "usage"],
@@ -132,7 +145,7 @@ Deno.test("the schema knows the codes of the loader and the rule sets, and no ot
 });
 
 Deno.test("the schema refuses fields that it does not describe, and lacks none", () => {
-  const example = { version: 1, name: "a", image: "b", size: 1, entry: "0x1", memory: 4096 };
+  const example = { version: 1, name: "a", image: "b", size: 1, entry: "0x1", memory: 4096, diagnostics: [] };
   assertIs("image", example, "image");
   const isImage = ajv.getSchema("kload#/$defs/image")!;
   for (const field of Object.keys(example)) assertEquals(isImage({ ...example, [field]: undefined }), false, field);

@@ -85,6 +85,16 @@ const FAULTS: readonly (readonly [string, Uint8Array, readonly RegExp[]])[] = [
     /died of a general protection fault/,
     /cause +entry 128 of the interrupt descriptor table cannot be used/,
   ]],
+  ["returns from its entry point", guest([0xc3]), [
+    /access +instruction fetch; RSP is 0x[0-9a-f]+, the top of\s+the kernel's stack: the entry\s+function returned/,
+  ]],
+  ["has a page at address 0", guest([0x0f, 0x0b], { p_vaddr: 0n, offset: 0x2000, filesz: 0x10, p_flags: 6 }), [
+    /no handler +no interrupt descriptor table was loaded: IDTR still has base 0 and limit 0x3ff/,
+  ]],
+  // sub $200000, %rsp; movb $1, (%rsp)
+  ["has a large array", guest([0x48, 0x81, 0xec, 0x40, 0x0d, 0x03, 0x00, 0xc6, 0x04, 0x24, 0x01]), [
+    /bytes below the kernel's stack\s+\(0x[\s\S]*: the stack overflowed/,
+  ]],
   ["resets the machine", guest([0xb0, 0xfe, 0xe6, 0x64, 0xeb, 0xfe]), [/The guest reset the machine/]],
 ];
 
@@ -171,6 +181,34 @@ testWithTools([QEMU], "QEMU's own complaints are passed on with its status", asy
 testWithTools([QEMU], "--quiet leaves the report out, not the serial port", async () => {
   const { status, stdout, stderr } = await run(guest([...SAY_H, 0x0f, 0x0b]), "--quiet");
   assertEquals([status, stdout, stderr], [3, "h", ""]);
+});
+
+const executableStack: SegmentSpec = { p_type: 0x6474_e551, p_flags: 7, offset: 0, p_vaddr: 0n };
+
+testWithTools(
+  [QEMU],
+  "the warnings of the load are printed before the guest starts, but not with --quiet",
+  async () => {
+    const kernel = guest(out(0xf4, 0x10), executableStack);
+    const { status, stdout, stderr } = await run(kernel);
+    assertEquals([status, stdout], [0, ""]);
+    assertMatch(stderr, /kernel\.elf: loads, 1 warning\n\nDiagnostics\n {2}warning\[stack-executable\]: /);
+    assertEquals(await run(kernel, "--quiet"), { status: 0, stdout: "", stderr: "" });
+  },
+);
+
+testWithTools([QEMU], "the remarks of the load are printed with --verbose", async () => {
+  const { status, stderr } = await kload(["run", HELLO, "--verbose"]);
+  assertEquals(status, 0);
+  assertMatch(stderr, /hello\.elf: loads\n\nDiagnostics\n {2}info\[physical-address-ignored\]: /);
+});
+
+Deno.test("run --strict does not start a guest of whose load there is a warning, and says so", async () => {
+  const kernel = guest([...SAY_H, ...out(0xf4, 0x10)], executableStack);
+  const { status, stdout, stderr } = await run(kernel, "--strict");
+  assertEquals([status, stdout], [1, ""]);
+  assertMatch(stderr, /kernel\.elf: loads, 1 warning, not started as --strict asks\n\nDiagnostics\n {2}warning\[/);
+  assertEquals(await run(kernel, "--strict", "--quiet"), { status: 1, stdout: "", stderr: "" });
 });
 
 const WRONG: readonly (readonly [readonly string[], string])[] = [

@@ -1,5 +1,5 @@
 /**
- * Writes tests/fixtures/qemu-logs anew, with the QEMU that is installed: deno run -A tests/cli/qemu/capture.ts
+ * Writes tests/fixtures/qemu-logs anew, with the QEMU that is installed: deno run -A tests/cli/qemu/capture.ts [GUEST…]
  */
 
 import { bootImage, imageMemory } from "../../../boot/image.ts";
@@ -19,7 +19,7 @@ const LAST_LINES = 30;
 
 const ENTRY = /^ *\d+: v=/;
 
-for (const name of Object.keys(GUESTS) as GuestName[]) {
+for (const name of (Deno.args.length > 0 ? Deno.args : Object.keys(GUESTS)) as GuestName[]) {
   const folder = await Deno.makeTempDir();
   const { kernel, entry } = await bootableGuest(name);
   await Deno.writeFile(`${folder}/boot.elf`, ReadableStream.from(bootImage(kernel, { entry })));

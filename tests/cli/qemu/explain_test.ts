@@ -1,6 +1,6 @@
 /** Reports on guests whose logs QEMU wrote: tests/fixtures/qemu-logs, by capture.ts. What each guest does is in guests.ts. */
 
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { paintFor } from "../../../cli/output/paint.ts";
 import { terminalPage } from "../../../cli/output/page.ts";
 import { exceptionLog } from "../../../cli/qemu/exception_log.ts";
@@ -14,17 +14,18 @@ const LATE: End = { kind: "timeout", seconds: 1.5 };
 const WIDE = paintFor(false, terminalPage(400));
 
 /** The report on a guest, and what the exit status is. */
-async function reportOn(name: GuestName, end: End): Promise<string> {
+async function reportOn(name: GuestName, end: End, paint = WIDE): Promise<string> {
   const log = exceptionLog();
   const text = await Deno.readTextFile(new URL(`${name}.log`, FIXTURES));
   for (const char of text.match(/[\s\S]{1,100}/g) ?? []) log.write(char); // it arrives in pieces
   const printed = await Deno.readTextFile(new URL(`${name}.registers`, FIXTURES)).catch(() => undefined);
   const registers = printed === undefined ? undefined : parseRegisters(printed);
-  return runReport(await bootableGuest(name), { end, registers, log }, WIDE);
+  return runReport(await bootableGuest(name), { end, registers, log }, paint);
 }
 
 const TEXT_HEADER = "program header 0 (LOAD R-X 0xffffffff80000000..0xffffffff8000000d)";
 const NO_IDT = "no interrupt descriptor table was loaded: its base is 0, which is not mapped";
+const FIRST_IDTR = "no interrupt descriptor table was loaded: IDTR still has base 0 and limit 0x3ff";
 
 /** The first line, and the facts by their labels. */
 interface Expected {
@@ -137,6 +138,52 @@ const EXPECTED: Readonly<Record<GuestName, Expected>> = {
       "  instruction": /^at 0xffffffff8000000d, in program header 0/,
     },
   },
+  "faulting-handler": {
+    head: PAGE_FAULT,
+    facts: {
+      access: /^write to 0xffffffff90000000, in no program header/,
+      cause: "the page is not mapped: the walk ends at level 2",
+      "no handler":
+        "RSP is 0xffff900000001000: the stack overflowed; the 48 bytes that the processor pushes reach to 0xffff900000000fd0, in the guard page below the kernel's stack (0xffff900000001000..0xffff900000005000)",
+    },
+  },
+  // 200,000 bytes below the top of the stack, which has 16,384, and the 8 bytes that the kernel is entered with.
+  "large-frame": {
+    head: PAGE_FAULT,
+    facts: {
+      access:
+        "write to 0xffff8ffffffd42b8, in no program header, 183,624 bytes below the kernel's stack (0xffff900000001000..0xffff900000005000); RSP is 0xffff8ffffffd42b8: the stack overflowed",
+      cause: /^the page is not mapped/,
+    },
+  },
+  "mapped-zero": {
+    head: triple("an invalid opcode (#UD)"),
+    facts: { cause: /: ud2$/, "no handler": FIRST_IDTR },
+  },
+  "return": {
+    head: PAGE_FAULT,
+    facts: {
+      instruction: /^at 0x0, in no program header/,
+      access:
+        "instruction fetch; RSP is 0xffff900000005000, the top of the kernel's stack: the entry function returned",
+      cause: /^the page is not mapped/,
+    },
+  },
+  "syscall": {
+    head: triple("an invalid opcode (#UD)"),
+    facts: {
+      cause: "the kernel was loaded with 0f 05 c3 00 00 00 00 00 there: syscall, and EFER.SCE is not set",
+      "no handler": NO_IDT,
+    },
+  },
+  "breakpoint": {
+    head: triple("a breakpoint (#BP), which an INT 3 instruction raised"),
+    facts: { "no handler": NO_IDT },
+  },
+  "device-interrupt": {
+    head: triple("interrupt 8 of a device (IRQ 0, the timer, by the firmware's vectors)"),
+    facts: { "no handler": NO_IDT },
+  },
   "reset": { head: "run[guest-reset]: The guest reset the machine.", facts: {} },
   "loop": {
     end: LATE,
@@ -156,7 +203,7 @@ const EXPECTED: Readonly<Record<GuestName, Expected>> = {
     facts: {
       cause: "the page is mapped, but does not permit the write",
       "page tables": "the guest's own (CR3 is 0x600000), not those that it was started with",
-      "no handler": "the processor could not enter a handler through entry 14 of the interrupt descriptor table at 0x0",
+      "no handler": FIRST_IDTR,
     },
   },
   "unmap-data": {
@@ -189,6 +236,29 @@ Deno.test("the registers of a report are those at the exception, not those after
   const report = await reportOn("write-text", DIED);
   assertMatch(report, /RIP {2}ffffffff8000000a .*CR2 {2}ffffffff80000000 {2}CR3 {2}0000000000200000/);
   assertMatch(report, /RAX {2}ffffffff80000000/);
+});
+
+for (const [columns, registers] of [[100, 4], [92, 4], [91, 2], [80, 2], [60, 2], [46, 2], [45, 1], [40, 1]]) {
+  Deno.test(`the report is as wide as a terminal of ${columns} columns`, async () => {
+    const report = await reportOn("device-interrupt", DIED, paintFor(false, terminalPage(columns)));
+    const [facts, table] = report.split("\n\nRegisters\n");
+    assertMatch(
+      facts.replaceAll(/\s+/g, " "),
+      /^run\[guest-reset\]: The guest died of .*: a triple fault\. instruction /,
+    );
+    for (const line of [...facts.split("\n"), ...table.split("\n")]) {
+      // A word is not broken, such as the two addresses of a range.
+      assert(line.length <= columns || !line.trim().includes(" ") || /^ {2}\S+ +\S+$/.test(line), line);
+    }
+    const rows = table.trimEnd().split("\n").map((line) => line.match(/[0-9a-f]{16}\b/g)?.length ?? 0);
+    assertEquals([Math.max(...rows), rows.reduce((sum, count) => sum + count)], [registers, 27]);
+  });
+}
+
+Deno.test("the report is not folded in a file", async () => {
+  const report = await reportOn("device-interrupt", DIED, paintFor(false));
+  assertMatch(report, /^run\[guest-reset\]: .*, by the firmware's vectors\): a triple fault\.\n/);
+  assertMatch(report, /^ {2}RAX {2}[0-9a-f]{16} {2}RBX {2}[0-9a-f]{16} {2}RCX {2}[0-9a-f]{16} {2}RDX /m);
 });
 
 Deno.test("a status follows from how a guest ended", () => {

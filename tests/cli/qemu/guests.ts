@@ -37,6 +37,7 @@ const WRITE = [0xc6, 0x00, 0x01]; // movb $1, (%rax)
 const JUMP = [0xff, 0xe0]; // jmp *%rax
 const UD2 = [0x0f, 0x0b];
 const LOOP = [0xeb, 0xfe]; // jmp .
+const NOWHERE = 0xffff_ffff_9000_0000n;
 
 const text = (code: readonly number[]): SegmentSpec => ({ p_vaddr: TEXT, data: Uint8Array.from(code) });
 const data: SegmentSpec = { p_vaddr: DATA, offset: 0x2000, filesz: 0x10, p_flags: 6 };
@@ -84,6 +85,17 @@ export const GUESTS = {
   "idt-without-gate": [text([...LIDT, ...UD2]), idt(32, {})],
   // #UD has no gate that is present, so a double fault comes up on the way; its handler goes on for ever.
   "double-fault": [text([...LIDT, ...UD2, ...LOOP]), idt(32, { 8: TEXT + BigInt(LIDT.length + UD2.length) })],
+  // The handler of #PF is the very instruction that faults.
+  "faulting-handler": [
+    text([...LIDT, ...rax(NOWHERE, ...WRITE)]),
+    idt(32, { 14: TEXT + BigInt(LIDT.length + rax(NOWHERE).length) }),
+  ],
+  "large-frame": [text([0x48, 0x81, 0xec, 0x40, 0x0d, 0x03, 0x00, 0xc6, 0x04, 0x24, 0x01])], // sub $200000, %rsp; movb $1, (%rsp)
+  "mapped-zero": [text(UD2), { p_vaddr: 0n, offset: 0x2000, filesz: 0x10, p_flags: 6 }],
+  "return": [text([0xc3])],
+  "syscall": [text([0x0f, 0x05, 0xc3])],
+  "breakpoint": [text([0xcc])], // int3
+  "device-interrupt": [text([0xfb, 0xf4, 0xeb, 0xfd])], // sti; hlt; jmp .-1
   "reset": [text([0xb0, 0xfe, 0xe6, 0x64, ...LOOP])], // mov $0xfe, %al; out %al, $0x64
   "loop": [text(LOOP)],
   "halt": [text([0xfa, 0xf4, 0xeb, 0xfd])], // cli; hlt; jmp .-1

@@ -1,10 +1,14 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { addFramebuffer } from "../../../boot/framebuffer.ts";
 import { addIdentityMap } from "../../../boot/identity_map.ts";
 import { addRamdisk } from "../../../boot/ramdisk.ts";
 import { describeAddress } from "../../../cli/qemu/describe_address.ts";
+import type { Exception } from "../../../cli/qemu/exception_log.ts";
+import { explainMissingHandler } from "../../../cli/qemu/explain_missing_handler.ts";
 import { explainPageFault } from "../../../cli/qemu/explain_page_fault.ts";
 import type { Bootable } from "../../../cli/report/bootable.ts";
+import { loadKernel } from "../../../mod.ts";
+import { buildElf, type SegmentSpec } from "../../elf_builder.ts";
 import { bootableGuest, DATA, DIRECT_MAP, STACK, TEXT } from "./guests.ts";
 
 const OTHER_CR3 = 0x60_0000n;
@@ -107,6 +111,62 @@ Deno.test("the guard page is called overflown only if RSP is there", async () =>
   assertEquals(access(STACK + 0x100n), where);
 });
 
+Deno.test("the entry function is said to have returned only if RIP and RSP are what RET leaves", async () => {
+  const bootable = await bootableGuest("loop");
+  const { top } = bootable.stack;
+  const access = (error: number, rip: bigint, rsp: bigint): string => {
+    const registers = new Map([["RIP", rip], ["RSP", rsp], ["CR2", rip], ["CR3", BigInt(bootable.kernel.level4Frame)]]);
+    return new Map(explainPageFault(error, registers, bootable)).get("access") ?? "";
+  };
+  const expected =
+    "instruction fetch; RSP is 0xffff900000005000, the top of the kernel's stack: the entry function returned";
+  assertEquals(access(16, 0n, top), expected);
+  assertEquals(access(16, 0n, top - 8n), "instruction fetch");
+  assertEquals(access(16, 8n, top), "instruction fetch");
+  assertEquals(access(0, 0n, top), "read of 0x0, in no program header");
+});
+
+const FULL = "the stack overflowed; the 48 bytes that the processor pushes reach to 0xffff900000000fe0, in the guard " +
+  "page below the kernel's stack (0xffff900000001000..0xffff900000005000)";
+const OTHER =
+  "the 48 bytes that the processor pushes reach to 0xffff900000000fe0, in the guard page below the kernel's " +
+  "stack (0xffff900000001000..0xffff900000005000), unless entry 14 of the interrupt descriptor table names another stack";
+const NO_ENTRY = "the processor could not enter a handler through entry 14 of the interrupt descriptor table at " +
+  "0xffffffff80001000";
+
+const PUSHES: readonly (readonly [what: string, offset: bigint, tr: bigint, cs: bigint, expected: string])[] = [
+  ["a frame and an error code do not fit", 0x10n, 0n, 8n, `RSP is 0xffff900000001010: ${FULL}`],
+  ["the stack is aligned first", 0x18n, 0n, 8n, `RSP is 0xffff900000001018: ${FULL}`],
+  ["they fit", 0x30n, 0n, 8n, NO_ENTRY],
+  ["there is a TSS", 0x10n, 0x28n, 8n, `RSP is 0xffff900000001010: ${OTHER}`],
+  ["user mode has another stack", 0x10n, 0x28n, 0x33n, NO_ENTRY],
+];
+
+for (const [what, offset, tr, cs, expected] of PUSHES) {
+  Deno.test(`a handler of a page fault near the end of the stack: ${what}`, async () => {
+    const bootable = await bootableGuest("idt-without-gate");
+    const rest = [["RSP", STACK + offset], ["TR", tr], ["CS", cs], [
+      "CR3",
+      BigInt(bootable.kernel.level4Frame),
+    ]] as const;
+    const registers = new Map([["IDT", DATA], ["IDT limit", 0x1ffn], ...rest]);
+    const exception: Exception = { vector: 14, error: 2, origin: "processor", registers, doubleFault: true };
+    assertEquals(explainMissingHandler(exception, bootable), expected);
+  });
+}
+
+Deno.test("an interrupt descriptor table at address 0 is believed in if the kernel was loaded with the gate", async () => {
+  const gate: SegmentSpec = { p_vaddr: 0n, offset: 0x2000, data: new Uint8Array(0x1000).fill(0x8e), p_flags: 6 };
+  const kernel = await loadKernel(buildElf({ segments: [{ filesz: 0x10 }, gate], length: 0x3000 }));
+  const bootable: Bootable = { ...await bootableGuest("loop"), kernel };
+  const explain = (limit: bigint): string => {
+    const registers = new Map([["IDT", 0n], ["IDT limit", limit], ["CR3", BigInt(kernel.level4Frame)]]);
+    return explainMissingHandler({ vector: 6, error: 0, origin: "processor", registers, doubleFault: true }, bootable);
+  };
+  assertMatch(explain(0x3ffn), /^the (stack pointer|processor)/);
+  assertMatch(explain(0x1fn), /^the interrupt descriptor table at 0x0 ends before entry 6/);
+});
+
 Deno.test("an address is described by what was put there", async () => {
   const { kernel, ...rest } = await bootableGuest("loop");
   const ramdisk = addRamdisk(kernel, { bytes: new Uint8Array(5000) });
@@ -119,6 +179,9 @@ Deno.test("an address is described by what was put there", async () => {
     [STACK + 0x3fffn, "in the kernel's stack"],
     [STACK + 0x4000n, `above the kernel's stack ${stack}`],
     [STACK - 1n, `in the guard page below the kernel's stack ${stack}`],
+    [STACK - 0x1001n, `in no program header, 4,097 bytes below the kernel's stack ${stack}`],
+    [STACK - 0x10_0000n, `in no program header, 1,048,576 bytes below the kernel's stack ${stack}`],
+    [STACK - 0x10_0001n, "in no program header"],
     [rest.info.address + 8n, "in the boot information"],
     [BigInt(rest.entry.entry32), "in the page that leads into the kernel"],
     [ramdisk.virt + 4999n, "in the ramdisk"],
