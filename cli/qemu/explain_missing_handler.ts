@@ -1,5 +1,5 @@
 /**
- * Why an exception had no handler: the interrupt descriptor table, and the stack.
+ * Explains why no handler ran for an exception, from the interrupt descriptor table and the stack.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { usesTables } from "./explain_page_fault.ts";
 const GATE_SIZE = 16n;
 
 /**
- * Says why an exception had no handler.
+ * Explains why no handler ran for an exception.
  *
  * @param exception The exception that ended in a triple fault.
  * @param bootable The kernel, and what was added to it.
@@ -30,17 +30,19 @@ export function explainMissingHandler({ vector, registers }: Exception, bootable
   if (limit < BigInt(vector + 1) * GATE_SIZE - 1n) {
     return `${table} ends before entry ${vector} (its limit is ${hex(limit)})`;
   }
-  // What is mapped by now can only be looked up in the page tables that the kernel was started with.
+  // Only the page tables that the kernel was started with are known; the guest may have changed them since.
   const isMapped = (address: bigint): boolean => isCanonical(address) && kernel.pageTable.translate(address).mapped;
   if (usesTables(registers, kernel)) {
     if (!isMapped(gate)) {
       return base === 0n
         ? "no interrupt descriptor table was loaded: its base is 0, which is not mapped"
-        : `${table} was not mapped when the kernel was entered, ${describeAddress(gate, bootable)}`;
+        : `${table} was not mapped when the kernel was entered; entry ${vector} is at ${hex(gate)}, ${
+          describeAddress(gate, bootable)
+        }`;
     }
     const rsp = registers.get("RSP") ?? 0n;
     if (!isMapped(rsp - 8n)) {
-      return `the stack pointer is ${hex(rsp)}, below which nothing was mapped when the kernel was entered`;
+      return `nothing was mapped below the stack pointer (${hex(rsp)}) when the kernel was entered`;
     }
   }
   return `the processor could not enter a handler through entry ${vector} of ${table}`;

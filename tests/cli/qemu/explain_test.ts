@@ -33,7 +33,7 @@ interface Expected {
   readonly facts: Readonly<Record<string, string | RegExp>>;
 }
 
-const triple = (what: string): string => `run[guest-reset]: The guest died of ${what}: a triple fault.`;
+const triple = (what: string): string => `run[guest-reset]: The guest triple-faulted after ${what}.`;
 const PAGE_FAULT = triple("a page fault (#PF)");
 
 const EXPECTED: Readonly<Record<GuestName, Expected>> = {
@@ -42,7 +42,7 @@ const EXPECTED: Readonly<Record<GuestName, Expected>> = {
     facts: {
       instruction: `at 0xffffffff8000000a, in ${TEXT_HEADER}`,
       access: `write to 0xffffffff80000000, in ${TEXT_HEADER}`,
-      cause: "the page is mapped, but not writable: program header 0 does not ask for PF_W",
+      cause: "the page is mapped, but not writable: program header 0 does not set PF_W",
       "no handler": NO_IDT,
     },
   },
@@ -60,21 +60,20 @@ const EXPECTED: Readonly<Record<GuestName, Expected>> = {
     facts: {
       instruction: /^at 0xffffffff80001000, in program header 1 \(LOAD RW-/,
       access: "instruction fetch",
-      cause: "the page is mapped, but not executable: program header 1 does not ask for PF_X",
+      cause: "the page is mapped, but not executable: program header 1 does not set PF_X",
     },
   },
   "read-unmapped": {
     head: PAGE_FAULT,
     facts: {
-      access:
-        /^read of 0xffffffff80002008, in no program header, 4,088 bytes after the end of program header 1 \(LOAD RW-/,
+      access: /^read from 0xffffffff80002008, in no segment, 4,088 bytes after the end of program header 1 \(LOAD RW-/,
       cause: "the page is not mapped: the walk ends at level 1",
     },
   },
   "jump-unmapped": {
     head: PAGE_FAULT,
     facts: {
-      instruction: /^at 0xffffffff90000000, in no program header/,
+      instruction: /^at 0xffffffff90000000, in no segment/,
       access: "instruction fetch",
       cause: "the page is not mapped: the walk ends at level 2",
     },
@@ -90,12 +89,12 @@ const EXPECTED: Readonly<Record<GuestName, Expected>> = {
     head: triple("a general protection fault (#GP)"),
     facts: {
       instruction: "at 0x1234567890abcdef, which is not canonical",
-      cause: "a jump to 0x1234567890abcdef, which is not canonical",
+      cause: "a jump to the non-canonical address 0x1234567890abcdef",
     },
   },
   "invalid-opcode": {
     head: triple("an invalid opcode (#UD)"),
-    facts: { cause: "the kernel was loaded with 0f 0b 00 00 00 00 00 00 there: ud2", "no handler": NO_IDT },
+    facts: { cause: "the bytes loaded there are 0f 0b 00 00 00 00 00 00 (ud2)", "no handler": NO_IDT },
   },
   "divide-by-zero": {
     head: triple("a divide error (#DE)"),
@@ -129,25 +128,25 @@ const EXPECTED: Readonly<Record<GuestName, Expected>> = {
   },
   "double-fault": {
     end: LATE,
-    head: "run[timeout]: The guest had not ended after 1.5 s.",
+    head: "run[timeout]: The guest did not finish within 1.5 s.",
     facts: {
       state: "running",
       instruction: /^at 0xffffffff8000000f, in program header 0/,
-      "before that": "an invalid opcode (#UD), the last exception that it took, which became a double fault (#DF):",
+      "before that": "an invalid opcode (#UD), the last exception it took, which became a double fault (#DF):",
       "  instruction": /^at 0xffffffff8000000d, in program header 0/,
     },
   },
   "reset": { head: "run[guest-reset]: The guest reset the machine.", facts: {} },
   "loop": {
     end: LATE,
-    head: "run[timeout]: The guest had not ended after 1.5 s.",
+    head: "run[timeout]: The guest did not finish within 1.5 s.",
     facts: { state: "running", instruction: /^at 0xffffffff80000000, in program header 0/ },
   },
   "halt": {
     end: LATE,
-    head: "run[timeout]: The guest had not ended after 1.5 s.",
+    head: "run[timeout]: The guest did not finish within 1.5 s.",
     facts: {
-      state: "halted with interrupts off, for ever",
+      state: "halted forever: interrupts are disabled",
       instruction: /^at 0xffffffff80000002, in program header 0/,
     },
   },
@@ -155,15 +154,15 @@ const EXPECTED: Readonly<Record<GuestName, Expected>> = {
     head: PAGE_FAULT,
     facts: {
       cause: "the page is mapped, but does not permit the write",
-      "page tables": "the guest's own (CR3 is 0x600000), not those that it was started with",
+      "page tables": "the guest's own (CR3 is 0x600000), not those it was started with",
       "no handler": "the processor could not enter a handler through entry 14 of the interrupt descriptor table at 0x0",
     },
   },
   "unmap-data": {
     head: PAGE_FAULT,
     facts: {
-      access: /^read of 0xffffffff80001000, in program header 1/,
-      cause: "the page is not mapped any more: the guest has changed its page tables",
+      access: /^read from 0xffffffff80001000, in program header 1/,
+      cause: "the page is no longer mapped: the guest has changed its page tables",
     },
   },
 };
@@ -207,23 +206,23 @@ const ENDS: readonly (readonly [End, string, RegExp])[] = [
   [
     { kind: "ended", status: 65 },
     "",
-    /^run\[ended\]: QEMU ended with status 65: the guest wrote 0x20 to port 0xf4, where 0x10 is success\.\n$/,
+    /^run\[ended\]: QEMU exited with status 65: the guest wrote 0x20 to port 0xf4 \(0x10 means success\)\.\n$/,
   ],
   [
     { kind: "ended", status: 137 },
     "",
-    /the guest wrote 0x44 to port 0xf4, where 0x10 is success, or signal 9 ended it/,
+    /the guest wrote 0x44 to port 0xf4 \(0x10 means success\), or it was killed by signal 9/,
   ],
-  [{ kind: "ended", status: 134 }, "", /QEMU ended with status 134: signal 6 ended it\./],
-  [{ kind: "ended", status: 0 }, "", /^run\[ended\]: QEMU ended with status 0\.\n$/],
+  [{ kind: "ended", status: 134 }, "", /QEMU exited with status 134: it was killed by signal 6\./],
+  [{ kind: "ended", status: 0 }, "", /^run\[ended\]: QEMU exited with status 0\.\n$/],
   [
     { kind: "ended", status: 1 },
     "qemu-system-x86_64: -nonsense: invalid option\n",
-    /^run\[ended\]: QEMU ended with status 1\.\n {2}qemu-system-x86_64: -nonsense: invalid option\n$/,
+    /^run\[ended\]: QEMU exited with status 1\.\n {2}qemu-system-x86_64: -nonsense: invalid option\n$/,
   ],
-  [{ kind: "stopped", reason: "guest-shutdown" }, "", /turned the machine off, and did not write 0x10 to port 0xf4/],
+  [{ kind: "stopped", reason: "guest-shutdown" }, "", /powered off without writing 0x10 to port 0xf4/],
   [{ kind: "stopped", reason: "guest-panic" }, "", /^run\[guest-panic\]: The guest stopped for good\./],
-  [LATE, "", /had not ended after 1\.5 s\.\n {2}state {2}QEMU did not answer\n$/],
+  [LATE, "", /did not finish within 1\.5 s\.\n {2}state {2}QEMU did not answer\n$/],
 ];
 
 for (const [end, said, expected] of ENDS) {

@@ -25,7 +25,7 @@ const CHANGED = "the guest has changed its page tables";
 // Intel SDM vol. 3, "Page-Fault Error Code": 1 present, 2 write, 4 user, 8 reserved, 16 fetch, 32 protection key.
 const CAUSES: readonly (readonly [error: number, address: bigint, ours: string, others: string])[] = [
   [0, 0x1234n, "the page is not mapped: the walk ends at level 2", "the page is not mapped"],
-  [0, TEXT, `the page is not mapped any more: ${CHANGED}`, "the page is not mapped"],
+  [0, TEXT, `the page is no longer mapped: ${CHANGED}`, "the page is not mapped"],
   [
     1,
     0x1234n,
@@ -35,7 +35,7 @@ const CAUSES: readonly (readonly [error: number, address: bigint, ours: string, 
   [
     3,
     TEXT,
-    "the page is mapped, but not writable: program header 0 does not ask for PF_W",
+    "the page is mapped, but not writable: program header 0 does not set PF_W",
     "the page is mapped, but does not permit the write",
   ],
   [
@@ -47,7 +47,7 @@ const CAUSES: readonly (readonly [error: number, address: bigint, ours: string, 
   [
     0x11,
     DATA,
-    "the page is mapped, but not executable: program header 1 does not ask for PF_X",
+    "the page is mapped, but not executable: program header 1 does not set PF_X",
     "the page is mapped, but does not permit the fetch",
   ],
   [
@@ -66,8 +66,8 @@ const CAUSES: readonly (readonly [error: number, address: bigint, ours: string, 
   [
     9,
     DATA,
-    "a page-table entry on the way has reserved bits set",
-    "a page-table entry on the way has reserved bits set",
+    "a page-table entry in the walk has reserved bits set",
+    "a page-table entry in the walk has reserved bits set",
   ],
   [
     0x21,
@@ -120,20 +120,20 @@ Deno.test("an address is described by what was put there", async () => {
     [STACK + 0x4000n, `above the kernel's stack ${stack}`],
     [STACK - 1n, `in the guard page below the kernel's stack ${stack}`],
     [rest.info.address + 8n, "in the boot information"],
-    [BigInt(rest.entry.entry32), "in the page that leads into the kernel"],
+    [BigInt(rest.entry.entry32), "in the context-switch page"],
     [ramdisk.virt + 4999n, "in the ramdisk"],
     [framebuffer.virt, "in the framebuffer"],
-    [DIRECT_MAP + 0x1234n, "in the map of physical memory, at physical 0x1234"],
+    [DIRECT_MAP + 0x1234n, "in the direct map, at physical 0x1234"],
     [0xb_8000n, "in the identity map"],
     [
       TEXT - 16n,
-      "in no program header, 16 bytes below program header 0 (LOAD R-X 0xffffffff80000000..0xffffffff80000002)",
+      "in no segment, 16 bytes below program header 0 (LOAD R-X 0xffffffff80000000..0xffffffff80000002)",
     ],
     [
       TEXT + 2n,
-      "in no program header, right after the end of program header 0 (LOAD R-X 0xffffffff80000000..0xffffffff80000002)",
+      "in no segment, right after the end of program header 0 (LOAD R-X 0xffffffff80000000..0xffffffff80000002)",
     ],
-    [0x4000_0000n, "in no program header"],
+    [0x4000_0000n, "in no segment"],
     [1n << 47n, "which is not canonical"],
   ];
   for (const [address, expected] of cases) assertEquals(describeAddress(address, bootable), expected);
