@@ -221,9 +221,8 @@ Deno.test("the report says that a kernel base is added, and names one that --ker
   const file = await Deno.readFile(pathOf("examples/hello/hello-pie.elf"));
   const kernel = await loadByPreset(readerOf(file), { rules: "default" });
   const report = loadReport(kernel, ABOUT, PLAIN);
-  const [, base] =
-    /kernel base +(0x[0-9a-f]+), added to every p_vaddr \(automatic; --kernel-base overrides it\)\n/
-      .exec(report) ?? [];
+  const [, base] = /kernel base +(0x[0-9a-f]+), added to every p_vaddr \(automatic; --kernel-base overrides it\)\n/
+    .exec(report) ?? [];
   const again = await loadByPreset(readerOf(file), { rules: "default", kernelBase: BigInt(base) });
   assertEquals(again.entryPoint, kernel.entryPoint);
   const about = { ...ABOUT, kernelBase: BigInt(base) };
