@@ -6,6 +6,7 @@
 
 import { type ByteReader, LoadError } from "../../mod.ts";
 import { CliError, messageOf } from "../output/cli_error.ts";
+import { quoted } from "../output/shell_quote.ts";
 import { streamReader } from "./chunk_reader.ts";
 import { type Content, contentOf } from "./content.ts";
 import { rewindable } from "./rewindable_reader.ts";
@@ -55,7 +56,7 @@ async function openStdin(): Promise<Source> {
 
 async function openFile(name: string): Promise<Source> {
   const path = /^file:\/\//i.test(name) ? parseUrl(name) : name;
-  const permission = `--allow-read=${name}`;
+  const permission = `--allow-read=${quoted(name)}`;
   const file = await attempt(name, () => Deno.open(path), permission);
   const dispose = (): void => file[Symbol.dispose]();
   try {
@@ -148,7 +149,7 @@ async function attempt<T>(name: string, work: () => Promise<T>, permission?: str
     return await work();
   } catch (cause) {
     if (!(cause instanceof Deno.errors.NotCapable)) throw failed(name, messageOf(cause), undefined, cause);
-    throw failed(name, "Deno lacks the permission", permission && `Give Deno the permission: ${permission}`, cause);
+    throw failed(name, "Deno lacks the permission", permission && "Give Deno the permission:", cause, permission);
   }
 }
 
@@ -160,9 +161,10 @@ async function checkGzip(name: string, check: Promise<void>): Promise<void> {
   }
 }
 
-function failed(name: string, why: string, hint?: string, cause?: unknown): CliError {
+function failed(name: string, why: string, hint?: string, cause?: unknown, command?: string): CliError {
   return new CliError("source-failed", `Cannot read ${name}: ${why}`, {
     hint: hint ?? "A source is a path, - for standard input, or an http or https URL.",
+    command,
     detail: { source: name },
     cause,
   });

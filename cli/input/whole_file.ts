@@ -5,6 +5,7 @@
  */
 
 import { CliError, messageOf, usageError } from "../output/cli_error.ts";
+import { quoted } from "../output/shell_quote.ts";
 import { exactSize, printable } from "../output/text.ts";
 
 /**
@@ -30,7 +31,7 @@ export async function readWholeFile(flag: string, path: string, most: number): P
     const lacking = cause instanceof Deno.errors.NotCapable;
     const why = lacking ? "Deno lacks the permission" : messageOf(cause);
     const hint = lacking ? "Give Deno the permission:" : undefined;
-    const command = lacking ? `--allow-read=${path}` : undefined;
+    const command = lacking ? `--allow-read=${quoted(path)}` : undefined;
     const message = `Cannot read the file of --${flag} ${printable(path)}: ${why}`;
     throw new CliError("source-failed", message, { hint, command, detail, cause });
   });

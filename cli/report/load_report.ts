@@ -52,7 +52,7 @@ const OWNERS: ReadonlyMap<string, string> = new Map([
  * The report on a loaded kernel: the verdict first, then facts, tables and remarks.
  *
  * @param kernel The kernel.
- * @param about What the report needs besides.
+ * @param about What the report needs besides the kernel.
  * @param paint The colors and the width.
  * @returns Lines of text.
  */

@@ -1,3 +1,4 @@
+import { quoted } from "../../cli/output/shell_quote.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { loadKernel } from "../../mod.ts";
 import { buildElf } from "../elf_builder.ts";
@@ -169,7 +170,7 @@ Deno.test("a file that no rule set accepts is reported as such", async () => {
 const UNREADABLE: readonly (readonly [string, string, readonly string[], string])[] = [
   ["that is not there", "nowhere.elf", ["-A"], ""],
   ["that is a folder", ".", ["-A"], POSIX ? "it is a directory" : ""],
-  ["without the permission", HELLO, [], `hint: Give Deno the permission: --allow-read=${HELLO}`],
+  ["without the permission", HELLO, [], `hint: Give Deno the permission:\n  --allow-read=${quoted(HELLO)}\n`],
   ["by a name with control characters", "\x1b[31m.elf", ["-A"], "Cannot read \\u001b[31m.elf"],
 ];
 
