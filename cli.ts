@@ -4,10 +4,11 @@
  *
  * ```sh
  * deno run --allow-read=kernel.elf jsr:@kload/kload/cli load kernel.elf
- * deno install --global --allow-read --allow-write --allow-net --name kload jsr:@kload/kload/cli
+ * deno install --global --allow-read --allow-write --allow-net --allow-run=sh --name kload jsr:@kload/kload/cli
  * ```
  *
- * The README has the command that installs it for plugins of your own, too.
+ * Only `kload run` needs `--allow-run=sh`. To use plugins of your own that import kload by its name, install it with the
+ * command in the README.
  *
  * @module
  */

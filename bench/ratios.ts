@@ -1,8 +1,10 @@
 /**
- * Measures kload and its floors side by side, interleaved: `deno run -A bench/ratios.ts [rounds]`.
+ * Measures kload and its lower bounds in interleaved rounds:
  *
- * A pair's ratio is the median of the rounds' ratios: both of a round ran one after the other, so what else the machine
- * does at the time is in both.
+ *     deno run -A bench/ratios.ts [rounds]
+ *
+ * A pair's ratio is the median of the ratios of all rounds. In each round, both run one right after the other, so other
+ * load on the machine affects both.
  */
 
 import { loadKernel } from "../mod.ts";
@@ -20,7 +22,7 @@ import {
   writeTables,
 } from "./workloads.ts";
 
-/** One of two to compare: `prepare` is not timed, and gives what `run` gets. */
+/** One of the two functions to compare; `prepare` runs before `run`, and is not timed. */
 interface Side {
   readonly prepare?: () => unknown;
   readonly run: () => unknown;
@@ -30,7 +32,7 @@ interface Pair {
   readonly name: string;
   readonly floor: Side;
   readonly kload: Side;
-  /** The ratio that we aim at, where there is one. */
+  /** The ratio to reach, if there is a goal. */
   readonly aim?: number;
 }
 
@@ -52,7 +54,7 @@ function median(values: readonly number[]): number {
 async function compare({ name, floor, kload, aim }: Pair): Promise<void> {
   const times: { floor: number; kload: number }[] = [];
   for (let round = 0; round < scale + WARM_UP; round++) {
-    // Each goes first every other time: what one leaves behind for the collector, the other pays for.
+    // They take turns going first, because the second one pays for the garbage that the first one left.
     const first = await measure(round % 2 === 0 ? floor : kload);
     const second = await measure(round % 2 === 0 ? kload : floor);
     times.push(round % 2 === 0 ? { floor: first, kload: second } : { floor: second, kload: first });
@@ -69,7 +71,7 @@ async function compare({ name, floor, kload, aim }: Pair): Promise<void> {
   );
 }
 
-/** Median time of one call, in nanoseconds, out of rounds of many calls. */
+/** Prints the median time of one call, measured in rounds of many calls. */
 async function perCall(name: string, calls: number, unit: "µs" | "ns", call: () => unknown): Promise<void> {
   const times: number[] = [];
   for (let round = 0; round < scale + WARM_UP; round++) {

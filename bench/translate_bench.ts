@@ -16,7 +16,7 @@ Deno.bench("translate() in a page of 2 MiB", { group: "translate" }, () => {
   mapper.translate(0x30_1234n);
 });
 
-Deno.bench("translate() of what is not mapped", { group: "translate" }, () => {
+Deno.bench("translate() of an unmapped address", { group: "translate" }, () => {
   mapper.translate(0xffff_8000_0000_0000n);
 });
 

@@ -1,7 +1,7 @@
 /**
- * From the arguments to the exit status: finds the command, runs it, and reports what went wrong.
+ * The command line from arguments to exit status: finds the command, runs it, and reports what went wrong.
  *
- * A command's modules are imported when it is run, so that help and refused arguments cost little.
+ * A command's modules are imported only when it runs, so that help and usage errors are fast.
  *
  * @module
  */
@@ -18,7 +18,7 @@ const WRONG_USAGE = 2;
 
 type Work = (args: Arguments, output: Output, signal: AbortSignal) => Promise<number>;
 
-/** What each command does. */
+/** Imports each command. */
 const WORK: Readonly<Record<CommandName, () => Promise<Work>>> = {
   load: async () => (await import("./commands/load.ts")).load,
   inspect: async () => (await import("./commands/inspect.ts")).inspect,

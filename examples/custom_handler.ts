@@ -1,12 +1,16 @@
 /**
- * A custom plugin: reads the boot options that a kernel carries in a program header of its own type. Run it with
- * `deno run --allow-read examples/custom_handler.ts`, or use it with
- * `kload load --plugin examples/custom_handler.ts examples/custom_handler/kernel.elf`.
+ * A custom plugin: reads the boot options of a kernel from a program header of a custom type. Run it with
+ *
+ *     deno run --allow-read examples/custom_handler.ts
+ *
+ * or use it on the command line:
+ *
+ *     kload load --plugin examples/custom_handler.ts examples/custom_handler/kernel.elf
  */
 
 import { loadKernel, type Plugin } from "@kload/kload";
 
-/** What the plugin finds: options by their names. */
+/** What the plugin finds: boot options by name. */
 type BootOptions = Readonly<Record<string, string>>;
 
 export const plugin: Plugin<"boot-options", BootOptions> = {

@@ -1,13 +1,15 @@
 /**
- * A custom stage: adds up how many bytes of memory the kernel asks for with each permission, and warns of segments that
- * are both writable and executable. Run it with `deno run --allow-read examples/custom_stage.ts [kernel.elf]`.
+ * A custom stage: adds up the bytes of memory that the kernel asks for with each set of permissions, and warns about
+ * segments that are both writable and executable. Run it with
+ *
+ *     deno run --allow-read examples/custom_stage.ts [kernel.elf]
  */
 
 import { loadKernel } from "@kload/kload";
 import { defaultPipeline, imageStage } from "@kload/kload/stages";
 
-// What a stage reads and adds is named once; the types of its context and of its result follow. Put it where something
-// that it needs has not been added yet, and the compiler says what is missing.
+// What a stage reads and adds is named once, and the types of its context and result follow from these names. If it is
+// placed before something that it needs, the compiler says what is missing.
 const permissions = imageStage(
   "permissions",
   { needs: ["segments", "report"], adds: ["bytesByPermission"] },

@@ -1,7 +1,8 @@
 /**
- * Hands a loaded kernel over to an emulator: its memory, and the registers that it starts with. What stands for the
- * emulator here is its first step, the fetch of an instruction through the page tables. Run it with
- * `deno run --allow-read examples/emulator.ts [kernel.elf]`.
+ * Hands a loaded kernel over to an emulator: its memory, and the registers that it starts with. Here, the emulator is
+ * reduced to its first step, fetching an instruction through the page tables. Run it with
+ *
+ *     deno run --allow-read examples/emulator.ts [kernel.elf]
  */
 
 import { loadKernel, physicalMemory } from "@kload/kload";
@@ -11,7 +12,7 @@ import { cpuState } from "@kload/kload/boot/cpu-state";
 import { addKernelStack } from "@kload/kload/boot/kernel-stack";
 import { relocate } from "@kload/kload/plugins/relocate";
 
-// An emulator brings its own memory: the kernel is loaded right into it. Shared memory can go to a worker as it is.
+// The emulator allocates its own memory, and the kernel is loaded right into it. Shared memory can be passed to a worker.
 const ram = new SharedArrayBuffer(64 * 2 ** 20);
 const memory = physicalMemory({ base: 0, buffer: ram });
 
@@ -19,7 +20,7 @@ const path = Deno.args[0] ?? new URL("./hello/hello.elf", import.meta.url);
 using file = await Deno.open(path);
 const kernel = await loadKernel(file, { memory, plugins: [relocate()] });
 
-// What comes between loading and jumping; each takes what it builds on.
+// The steps between loading and jumping; each takes the results that it needs.
 const stack = addKernelStack(kernel);
 const info = writeBootInfo(kernel, { stack });
 const entry = addContextSwitch(kernel, { stack, info });
@@ -37,7 +38,7 @@ const HUGE = 1n << 7n;
 const NO_EXECUTE = 1n << 63n;
 const FRAME = 0xf_ffff_ffff_f000n; // bits 12 to 51
 
-/** What the processor does for every access: four tables, nine bits of the address for each. */
+/** Walks the page tables as a processor does: four tables, each indexed by nine bits of the address. */
 function physicalOf(virt: bigint): number {
   const words = new DataView(ram);
   let table = cr3;
@@ -54,7 +55,7 @@ function physicalOf(virt: bigint): number {
   throw new Error("four tables were read");
 }
 
-/** Fetches as many bytes as the longest instruction has. */
+/** Fetches 15 bytes, the length of the longest instruction. */
 function fetch(address: bigint): Uint8Array {
   return Uint8Array.from({ length: 15 }, (_, index) => new Uint8Array(ram)[physicalOf(address + BigInt(index))]);
 }

@@ -1,6 +1,8 @@
 /**
- * Loads a position-independent kernel at random bases that follow from a seed, and shows that every relocated word is
- * base + addend. Run it with `deno run --allow-read examples/kaslr.ts [seed]`.
+ * Loads a position-independent kernel at random bases derived from a seed, and checks that every relocated word is
+ * base + addend. Run it with
+ *
+ *     deno run --allow-read examples/kaslr.ts [seed]
  */
 
 import { type LoadedKernel, loadKernel } from "@kload/kload";
@@ -18,7 +20,7 @@ function view(kernel: LoadedKernel, virt: bigint, length: number): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** The words that the kernel's relocation table names, read from the loaded kernel. */
+/** Reads the words that the kernel's relocation table refers to from the loaded kernel. */
 function* relocatedWords(kernel: LoadedKernel): Generator<{ at: bigint; addend: bigint; word: bigint }> {
   const base = kernel.virtualAddressOffset;
   const phdr = kernel.programHeaders.find(({ p_type }) => p_type === PT_DYNAMIC);

@@ -1,6 +1,7 @@
 /**
- * Loads a kernel while it comes over the network, and stops the download once the last byte that is needed is there. Run
- * it with `deno run --allow-net --allow-read examples/load_from_fetch.ts [url]`.
+ * Loads a kernel while it is being downloaded, and stops the download after the last byte that is needed. Run it with
+ *
+ *     deno run --allow-net --allow-read examples/load_from_fetch.ts [url]
  */
 
 import { LoadError, loadKernel } from "@kload/kload";

@@ -1,8 +1,10 @@
 /**
- * Writes links/import_map.json, which `deno install` takes from a checkout: every module of kload and of the linked
- * packages, by the name that an import gives it.
+ * Writes links/import_map.json, which `deno install` uses in a checkout: it maps the import specifier of every module of
+ * kload and of the linked packages to its file.
  *
- * Run it after a change to `exports` in deno.json, or to a linked package: `deno run -A tools/import_map.ts`.
+ * Run it after changing `exports` in deno.json or a linked package:
+ *
+ *     deno run -A tools/import_map.ts
  */
 
 const ROOT = new URL("../", import.meta.url);
@@ -12,7 +14,7 @@ interface Config {
   readonly exports: string | Readonly<Record<string, string>>;
 }
 
-/** The import map, whose targets are relative to the folder links. */
+/** Builds the import map; its targets are relative to the folder links. */
 export async function importMap(): Promise<{ readonly imports: Readonly<Record<string, string>> }> {
   const imports: Record<string, string> = {};
   const root = await readJson("deno.json");

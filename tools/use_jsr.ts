@@ -1,4 +1,4 @@
-/** Takes the standard library from JSR itself: unlinks the local packages that stand for it, and removes them. */
+/** Switches to the standard library on JSR: removes the local packages that stand in for it, and their links. */
 
 const CONFIG = new URL("../deno.json", import.meta.url);
 

@@ -15,18 +15,18 @@ const PAGE_SIZE = 4096;
 export interface BootFlags {
   /** Number of bytes of the stack, a multiple of 4096. */
   readonly stackSize?: number;
-  /** Present if all of physical memory is to be mapped: at the virtual address, or in a free range without one. */
+  /** Present if all of physical memory is to be mapped: at this virtual address or, without one, in a free range. */
   readonly physicalMemory?: { readonly address?: bigint };
-  /** Whether physical memory is to be mapped at its own addresses too. */
+  /** Whether physical memory is also mapped at its own addresses. */
   readonly identity: boolean;
-  /** The size of the framebuffer in pixels, if there is to be one. */
+  /** The size of the framebuffer in pixels, if one was asked for. */
   readonly framebuffer?: { readonly width: number; readonly height: number };
-  /** The path of the ramdisk's file, if there is to be one. */
+  /** The path of the ramdisk's file, if one was asked for. */
   readonly ramdisk?: string;
 }
 
 /**
- * Reads the values of these flags.
+ * Reads the values of the boot flags.
  *
  * @param args The arguments of `run`, `image` or `dump`.
  * @returns What the flags ask for.

@@ -1,5 +1,5 @@
 /**
- * Values that are one of a few words.
+ * Flags that take one of a few words.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { valueError } from "./numbers.ts";
  * @param text Its value.
  * @param choices The words.
  * @returns The word.
- * @throws {CliError} "usage" if it is none of them.
+ * @throws {CliError} "usage" if it is not one of them.
  */
 export function parseChoice<T extends string>(flag: string, text: string, choices: readonly T[]): T {
   const found = choices.find((choice) => choice === text);

@@ -1,5 +1,5 @@
 /**
- * The commands and their flags, as one table that parsing and help both read.
+ * The commands and their flags in one table, read by both the parser and the help.
  *
  * @module
  */
@@ -22,11 +22,11 @@ import {
 export const LOAD: Command = {
   name: "load",
   summary: "Load a kernel into memory, build its page tables, and print a report",
-  about: `Loads an ELF kernel as a boot loader does. FILE is a path, - is standard input, and a URL is http or https.
-Gzip is inflated on the way. Only the bytes that are needed are read.`,
+  about: `Loads an ELF kernel as a boot loader does. The source is a file, - for standard input, or an http or
+https URL. Gzip files are decompressed on the fly. kload reads no further than it has to.`,
   flags: [
     ...KERNEL_FLAGS,
-    { name: "memory-base", value: "ADDRESS", text: "Physical address where memory starts", fallback: "0" },
+    { name: "memory-base", value: "ADDRESS", text: "Physical address of the start of memory", fallback: "0" },
     { name: "memory-size", value: "BYTES", text: "Size of memory", fallback: "as much as the kernel needs" },
     {
       name: "level4-frame",
@@ -34,74 +34,78 @@ Gzip is inflated on the way. Only the bytes that are needed are read.`,
       text: "Physical address of the level-4 table",
       fallback: "the first frame allocated",
     },
-    { name: "dump", value: "FILE", text: "Write memory, from its base to the next free frame, to FILE" },
+    { name: "dump", value: "FILE", text: "Write memory to FILE, from its base up to the next free frame" },
     STRICT,
     JSON_FLAG,
-    { ...QUIET, text: "Print no report and no progress; a JSON object is still printed" },
+    { ...QUIET, text: "Print no report and no progress; with --json, still print the object" },
     VERBOSE,
     ...COLOR_FLAGS,
   ],
   examples: [
     ["kload kernel.elf", "load is the default command"],
-    ["kload load kernel.elf --kernel-offset 1M --dump memory.bin", "keep the memory, page tables included"],
-    ["kload load pie.elf --kernel-base 0xffffffff80000000", "move a position-independent kernel"],
-    ["kload load kernel.elf --rules bootloader-0.10 --json", "as that boot loader does, as JSON"],
-    ["zstdcat kernel.elf.zst | kload load -", "from another program"],
-    ["kload load https://example.com/kernel.elf.gz -q --strict", "just ask whether it loads, without a warning"],
+    ["kload load kernel.elf --kernel-offset 1M --dump memory.bin", "save the memory, page tables included"],
+    ["kload load pie.elf --kernel-base 0xffffffff80000000", "place a position-independent kernel"],
+    ["kload load kernel.elf --rules bootloader-0.10 --json", "load as bootloader 0.10 does, print JSON"],
+    ["zstdcat kernel.elf.zst | kload load -", "read the output of another program"],
+    ["kload load https://example.com/kernel.elf.gz -q --strict", "only check that it loads without a warning"],
   ],
 };
 
 /** `kload inspect` and its flags. */
 export const INSPECT: Command = {
   name: "inspect",
-  summary: "Show the headers of an ELF file of any machine, and what the default rules object to",
-  about: `Reads the ELF file header and the program headers, and no byte more. The file may be for another
-machine or class; an objection of the default rules is reported if it shows in the headers.`,
+  summary: "Show the headers of an ELF file for any machine, and what the default rules object to",
+  about: `Reads the ELF file header and the program headers, and nothing after them. The file may be for another
+machine or class. If the headers show that the default rules refuse the file, the report says why.`,
   flags: [
     JSON_FLAG,
-    { ...QUIET, text: "Print no report: only the exit status says whether there are headers" },
-    VERBOSE,
+    { ...QUIET, text: "Print no report; the exit status says whether the headers were read" },
+    { ...VERBOSE, text: "Also print remarks of severity info" },
     ...COLOR_FLAGS,
   ],
   examples: [
-    ["kload inspect kernel.elf", "the headers of a kernel"],
-    ["kload inspect vmlinux.gz --json", "for a program to read"],
-    ["curl -s https://example.com/kernel.elf | kload inspect -", "without the rest of the file"],
+    ["kload inspect kernel.elf", "show the headers of a kernel"],
+    ["kload inspect vmlinux.gz --json", "print them as JSON"],
+    ["curl -s https://example.com/kernel.elf | kload inspect -", "read the headers alone"],
   ],
 };
 
 /** `kload plugins` and its flags. */
 export const PLUGINS: Command = {
   name: "plugins",
-  summary: "List the plugins that take part in a load, with what they claim",
-  about: `A plugin handles program headers of some types, in one of the phases load, relocate and seal, or adds stages.
-Every built-in one is used; a module of your own that exports plugin joins them with --plugin.`,
+  summary: "List the plugins of a load and the program headers that they claim",
+  about: `A plugin handles program headers of certain types, in one of the phases load, relocate and seal, or adds
+stages. The built-in plugins of the rule set are used; --plugin adds a module that exports one as
+plugin.`,
   flags: [
     RULES_FLAG,
     ...PLUGIN_FLAGS,
     { ...JSON_FLAG, text: "Print one JSON object instead of the table" },
-    { ...QUIET, text: "Print no table: only the exit status says whether the plugins can be used" },
-    { ...VERBOSE, text: "Print the stack of an error in a plugin too" },
+    { ...QUIET, text: "Print no table; the exit status says whether the plugins can be used" },
+    { ...VERBOSE, text: "Also print the stack of an error in a plugin" },
     ...COLOR_FLAGS,
   ],
   takesSource: false,
   examples: [
-    ["kload plugins", "those of the default rules"],
-    ["kload plugins --plugin ./mine.ts", "with one of your own"],
+    ["kload plugins", "the plugins of the default rules"],
+    ["kload plugins --plugin ./mine.ts", "with one of your own added"],
   ],
 };
 
 /** `kload image` and its flags. */
 export const IMAGE: Command = {
   name: "image",
-  summary: "Write a file that QEMU and GRUB boot as it is",
-  about: `Loads a kernel with a stack, boot information and a page that leads into it, and writes all of that as a
-32-bit ELF file with a Multiboot header and a PVH note. The report says how to boot it.`,
+  summary: "Write a boot image that QEMU and GRUB can start",
+  about: `Loads a kernel, adds a stack, boot information and a context-switch page, and writes it all as a 32-bit
+ELF file with a Multiboot header and a PVH note. The report includes the command that boots it.`,
   flags: [OUTPUT, ...KERNEL_FLAGS, ...BOOT_FLAGS, STRICT, JSON_FLAG, QUIET, VERBOSE, ...COLOR_FLAGS],
   examples: [
-    ["kload image kernel.elf -o boot.elf", "for QEMU and for GRUB"],
+    ["kload image kernel.elf -o boot.elf", "for QEMU or GRUB"],
     ["kload image pie.elf --kernel-base 0xffffffff80000000 -o boot.elf", "a position-independent kernel"],
-    ["kload image kernel.elf --stack-size 256K --physical-memory -o boot.elf", "with more in its address space"],
+    [
+      "kload image kernel.elf --stack-size 256K --physical-memory -o boot.elf",
+      "with a larger stack and all physical memory mapped",
+    ],
   ],
 };
 
@@ -109,43 +113,44 @@ export const IMAGE: Command = {
 export const RUN: Command = {
   name: "run",
   summary: "Boot a kernel in QEMU, and report what happened",
-  about: `Boots the kernel on the page tables that kload builds; its first serial port is standard output. Exit status:
-0 if it writes 0x10 to port 0xf4, 3 if it triple faults or resets, 124 at the timeout, else QEMU's own.`,
+  about: `Boots the kernel on the page tables that kload built; its first serial port is standard output. The exit
+status is 0 if the kernel writes 0x10 to port 0xf4, 3 if it triple-faults, resets or panics, 124 at the
+timeout, 1 if it powers off without a verdict, and otherwise the exit status of QEMU.`,
   flags: [
-    { name: "timeout", value: "SECONDS", text: "How long it may run", fallback: "60; without limit under --gdb" },
+    { name: "timeout", value: "SECONDS", text: "How long the kernel may run", fallback: "60; no limit with --gdb" },
     { name: "memory", value: "BYTES", text: "The machine's memory", fallback: "as much as the kernel needs" },
     {
       name: "qemu-arg",
       value: "ARG",
-      text: "Pass one more argument to QEMU; may be given again",
+      text: "Pass one more argument to QEMU; can be repeated",
       repeats: true,
       verbatim: true,
     },
-    { name: "gdb", text: "Wait for a debugger before the first instruction, and print how to start it" },
+    { name: "gdb", text: "Wait for a debugger before the first instruction, and print the command that starts it" },
     ...KERNEL_FLAGS,
     ...BOOT_FLAGS,
     { ...STRICT, text: "Do not boot if there is a warning: exit with status 1" },
-    { ...QUIET, text: "Print no report, just what the kernel writes" },
+    { ...QUIET, text: "Print only what the kernel writes" },
     VERBOSE,
     ...COLOR_FLAGS,
   ],
   examples: [
     ["kload run kernel.elf", "boot it"],
-    ["kload run kernel.elf --timeout 5 --memory 512M", "with a limit, and more memory"],
+    ["kload run kernel.elf --timeout 5 --memory 512M", "with a time limit and more memory"],
     ["kload run kernel.elf --qemu-arg -smp --qemu-arg 4", "with four processors"],
-    ["kload run kernel.elf --identity --framebuffer 1024x768", "for a kernel that draws, or prints at 0xb8000"],
-    ["kload run kernel.elf --gdb", "step through it"],
+    ["kload run kernel.elf --identity --framebuffer 1024x768", "for a kernel that draws, or that writes to 0xb8000"],
+    ["kload run kernel.elf --gdb", "debug it"],
   ],
 };
 
 /** `kload dump` and its flags. */
 export const DUMP: Command = {
   name: "dump",
-  summary: "Write the address space of a kernel as an ELF core file, for gdb",
-  about: `Loads a kernel with a stack and boot information, and writes what a debugger wants to see of it: memory by its
-virtual addresses, and the registers at the entry point.`,
+  summary: "Write a kernel's address space as an ELF core file for gdb",
+  about: `Loads a kernel, adds a stack and boot information, and writes a core file with all mapped memory at its
+virtual addresses and the registers at the entry point. The report includes the command that opens it.`,
   flags: [
-    { name: "core", text: "Write an ELF core file; required, as there is no other format" },
+    { name: "core", text: "Write an ELF core file; required, because it is the only format" },
     OUTPUT,
     ...KERNEL_FLAGS,
     ...BOOT_FLAGS,
@@ -155,7 +160,7 @@ virtual addresses, and the registers at the entry point.`,
     VERBOSE,
     ...COLOR_FLAGS,
   ],
-  examples: [["kload dump --core kernel.elf -o kernel.core", "for gdb kernel.elf kernel.core"]],
+  examples: [["kload dump --core kernel.elf -o kernel.core", "then: gdb kernel.elf kernel.core"]],
 };
 
 /** Every command by its name. */
@@ -172,10 +177,10 @@ export const COMMANDS = {
 export type CommandName = keyof typeof COMMANDS;
 
 /**
- * Which command the arguments ask for.
+ * Finds the command that the arguments name.
  *
  * @param args All the arguments.
- * @returns The command's name, `load` if none is given, and the arguments after it.
+ * @returns The command's name (`load` if none is given) and the arguments after it.
  */
 export function chooseCommand(
   args: readonly string[],

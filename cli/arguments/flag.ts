@@ -1,5 +1,5 @@
 /**
- * What a flag and a command are.
+ * The types of flags and commands.
  *
  * @module
  */
@@ -10,21 +10,21 @@ export interface Flag {
   readonly name: string;
   /** Its short name, one letter. */
   readonly short?: string;
-  /** What its value is, in capitals; a flag without one is a switch. */
+  /** The placeholder for its value, in capitals; a flag without one is a switch. */
   readonly value?: string;
-  /** Whether the value may be left out; one that is given then follows an equals sign. */
+  /** Whether the value is optional; if given, it follows an equals sign. */
   readonly optional?: true;
-  /** The values that it takes, if they are few. */
+  /** The values that it accepts, if there are only a few. */
   readonly choices?: readonly string[];
   /** Whether it may be given more than once. */
   readonly repeats?: true;
   /** Whether the next argument is its value even if it looks like a flag. */
   readonly verbatim?: true;
-  /** The flag and value that it is short for. */
+  /** The flag and value that it stands for. */
   readonly means?: readonly [flag: string, value: string];
   /** What it does, in one line. */
   readonly text: string;
-  /** What is used if it is left out. */
+  /** The default. */
   readonly fallback?: string;
 }
 
@@ -38,8 +38,8 @@ export interface Command {
   readonly about: string;
   /** Its flags, in the order of the help. */
   readonly flags: readonly Flag[];
-  /** Whether it takes a FILE, - or URL: yes, if left out. */
+  /** False if it takes no FILE, - or URL. */
   readonly takesSource?: false;
-  /** Ways to use it: what to type, and what that does. */
+  /** Examples: what to type, and what that does. */
   readonly examples: readonly (readonly [line: string, text: string])[];
 }

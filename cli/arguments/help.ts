@@ -1,5 +1,5 @@
 /**
- * Help: of the whole command line, and of each command with its flags and examples.
+ * The help of the whole command line, and of each command with its flags and examples.
  *
  * @module
  */
@@ -10,12 +10,12 @@ import type { Command, Flag } from "./flag.ts";
 import { usageError } from "../output/cli_error.ts";
 import { printable, wrap } from "../output/text.ts";
 
-/** The most characters in a line of help. */
+/** The longest line of help, in characters. */
 const WIDTH = 110;
 
 const NUMBERS =
-  `Numbers are decimal or hex (0x200000). K, M and G, or KiB, MiB and GiB, stand for 1024, 1024² and 1024³ (2M,
-"2 MiB"). Thousands may be set apart as in 12,328, and digits as in 0xffff_8000.\n`;
+  `Numbers are decimal or hex (0x200000), optionally with a unit: K, M, G or KiB, MiB, GiB, in powers of 1024
+(2M, "2 MiB"). Digits may be grouped: 12,328 or 0xffff_8000.\n`;
 const STATUS = `Exit status: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted.\n`;
 
 /**
@@ -31,9 +31,9 @@ Usage: kload [load] FILE|-|URL [FLAGS]
        kload COMMAND FILE|-|URL [FLAGS]
 
 Commands:
-${columns([...commands, ["help", "Show this, or the help of a command"]])}
+${columns([...commands, ["help", "Show this help, or that of a command"]])}
 Flags:
-${columns([["-h, --help", "Show this, or the help of a command"], ["-V, --version", "Show the version"]])}
+${columns([["-h, --help", "Show this help, or that of a command"], ["-V, --version", "Show the version"]])}
 Examples:
   kload kernel.elf
   kload load kernel.elf --json
@@ -65,7 +65,7 @@ ${takesNumbers ? NUMBERS : ""}${STATUS}`;
 }
 
 /**
- * What `kload help …` prints.
+ * The text that `kload help …` prints.
  *
  * @param topics The arguments after `help`: nothing, or the name of a command.
  * @returns Lines of text.
@@ -74,10 +74,10 @@ ${takesNumbers ? NUMBERS : ""}${STATUS}`;
 export function helpOn(topics: readonly string[]): string {
   const [topic, extra] = topics.filter((argument) => !argument.startsWith("-"));
   if (topic === undefined) return generalHelp();
-  if (extra !== undefined) throw usageError(`Cannot help with ${printable(extra)}: help takes one command`);
+  if (extra !== undefined) throw usageError(`Cannot show help for ${printable(extra)}: help takes one command`);
   if (Object.hasOwn(COMMANDS, topic)) return commandHelp(COMMANDS[topic as CommandName]);
   const hint = `Did you mean kload help ${closestString(topic, Object.keys(COMMANDS))}?`;
-  throw usageError(`Cannot help with ${printable(topic)}: there is no such command`, hint);
+  throw usageError(`Cannot show help for ${printable(topic)}: there is no such command`, hint);
 }
 
 function spelling({ name, value, short, optional }: Flag): string {

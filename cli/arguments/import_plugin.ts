@@ -1,5 +1,5 @@
 /**
- * Plugins from modules of the user's own, and what is wrong with those that cannot be used.
+ * Plugins from the user's own modules, and what is wrong with those that cannot be used.
  *
  * @module
  */
@@ -29,10 +29,10 @@ interface Fault {
 const WRITE_OBJECT = "Write: export const plugin = { name: …, handlers: […] };";
 
 /**
- * Imports a module and takes the plugin that it exports.
+ * Imports a module and returns the plugin that it exports.
  *
  * @param module The module: a path or a URL.
- * @returns The plugin, whose handlers and stages are still to be checked.
+ * @returns The plugin; its handlers and stages are not checked yet.
  * @throws {CliError} "plugin-failed" if the module cannot be imported, "usage" if it does not export a plugin.
  */
 export async function importPlugin(module: string): Promise<ImportedPlugin> {
@@ -46,7 +46,7 @@ export async function importPlugin(module: string): Promise<ImportedPlugin> {
   throw usageError(`Cannot use the plugin ${printable(module)}: ${fault.message}`, fault.hint, { plugin: module });
 }
 
-/** The error of a module that throws, which has a stack worth showing, or that cannot even be put together. */
+/** The error of a module that throws, which has a stack worth showing, or that cannot be linked at all. */
 function importError(module: string, cause: unknown): CliError {
   const what = `Cannot load the plugin ${printable(module)}`;
   if (!isAboutModules(cause)) {
@@ -57,12 +57,12 @@ function importError(module: string, cause: unknown): CliError {
   const place = /^\s+at (\S+)$/.exec(more.at(-1) ?? "")?.[1];
   const at = place === undefined ? "" : `, at ${place}`;
   const unresolved = unresolvedImport(first);
-  const why = unresolved ? `nothing resolves its import "${unresolved.specifier}"` : first.replace(/\.$/, "");
+  const why = unresolved ? `its import "${unresolved.specifier}" cannot be resolved` : first.replace(/\.$/, "");
   const detail = { plugin: module, ...(unresolved ? { import: unresolved.specifier } : {}) };
   return new CliError("plugin-failed", `${what}: ${why}${at}`, { detail, hint: unresolved?.hint });
 }
 
-/** Whether the engine found fault with modules and their imports: then the message says where. */
+/** Whether the error is about modules and their imports: then the message names the place. */
 function isAboutModules(cause: unknown): cause is Error {
   if (!(cause instanceof Error)) return false;
   if ((cause as Error & { readonly code?: unknown }).code === "ERR_MODULE_NOT_FOUND") return true;
@@ -71,12 +71,14 @@ function isAboutModules(cause: unknown): cause is Error {
 
 function missingExport(found: Readonly<Record<string, unknown>>): Fault {
   const names = Object.keys(found);
-  const message = "it does not export plugin";
+  const message = "it has no export named plugin";
   if (names.includes("default")) {
-    return { message, hint: "Give the export its name, in place of default: export const plugin = …;" };
+    return { message, hint: "Use a named export instead of the default one: export const plugin = …;" };
   }
   const candidate = names.find((name) => isPluginLike(found[name]));
-  if (candidate !== undefined) return { message, hint: `Export it by that name: export { ${candidate} as plugin };` };
+  if (candidate !== undefined) {
+    return { message, hint: `Export it under that name: export { ${candidate} as plugin };` };
+  }
   return { message, hint: WRITE_OBJECT };
 }
 
@@ -91,10 +93,10 @@ function faultOf(plugin: unknown, module: string): Fault | undefined {
     return { message: "plugin is a function, not a plugin", hint };
   }
   if (plugin instanceof Promise) {
-    return { message: "plugin is a promise, not a plugin", hint: "Wait for it: export const plugin = await …;" };
+    return { message: "plugin is a promise, not a plugin", hint: "Await it: export const plugin = await …;" };
   }
   if (Array.isArray(plugin)) {
-    return { message: "plugin is an array", hint: "Export one plugin from each module; --plugin can be repeated." };
+    return { message: "plugin is an array", hint: "Export one plugin per module; --plugin can be repeated." };
   }
   if (typeof plugin !== "object" || plugin === null) {
     return {
@@ -110,7 +112,7 @@ function faultOf(plugin: unknown, module: string): Fault | undefined {
   return { message: `its name ${JSON.stringify(printable(name))} is not in kebab-case`, hint };
 }
 
-/** A name in kebab-case from any name, or from that of a file. */
+/** A name in kebab-case made from any name, or from a file name. */
 function suggestedName(text: string): string {
   const stem = text.replace(/^.*[\\/]/, "").replace(/\.\w+$/, "");
   const words = stem.replaceAll(/([a-z0-9])([A-Z])/g, "$1-$2").toLowerCase().match(/[a-z0-9]+/g) ?? [];

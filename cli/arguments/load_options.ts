@@ -1,5 +1,5 @@
 /**
- * The flags of `load` as options of the loader.
+ * The flags of `load` as options for the loader.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { readValue } from "./read_value.ts";
 
 const PAGE_SIZE = 4096;
 
-/** The options that flags can give, with the rule set always named. */
+/** The options that flags can set; the rule set is always named. */
 export type FlagOptions =
   & Pick<LoadOptions, "memory" | "maxMemory" | "kernelOffset" | "level4Frame" | "kernelBase">
   & { readonly rules: RuleSetName };
@@ -20,7 +20,7 @@ export type FlagOptions =
 /**
  * Reads the values of the flags.
  *
- * @param values The values as they were typed, by the names of their flags.
+ * @param values The values as typed, by flag name.
  * @returns The options.
  * @throws {CliError} "usage" if a value is malformed or out of bounds.
  */
@@ -41,8 +41,8 @@ export function loadOptions(values: ReadonlyMap<string, string>): FlagOptions {
 /**
  * Reads the name of a rule set.
  *
- * @param flag The flag that it is the value of.
- * @param text The name as it was typed.
+ * @param flag The flag's name, without the dashes.
+ * @param text The name as typed.
  * @returns The name.
  * @throws {CliError} "usage" if there is no such rule set.
  */

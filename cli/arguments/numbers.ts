@@ -1,5 +1,5 @@
 /**
- * Numbers on the command line, as people type them and as reports print them.
+ * Numbers on the command line, as people type them or as reports print them.
  *
  * @module
  */
@@ -19,14 +19,14 @@ const PHYSICAL_END = 1n << 52n;
  * Reads a number of any size.
  *
  * @param flag The flag's name, without the dashes.
- * @param text Its value: decimal or hex, and K, KiB, M, MiB, G or GiB if 1024-fold is meant.
+ * @param text Its value: decimal or hex, optionally with a unit: K, KiB, M, MiB, G or GiB, in powers of 1024.
  * @returns The number.
- * @throws {CliError} "usage" if it is no such number.
+ * @throws {CliError} "usage" if it is not such a number.
  */
 export function parseInteger(flag: string, text: string): bigint {
   const [, digits, unit] = FORM.exec(text) ?? [];
   if (digits === undefined) {
-    throw valueError(flag, text, "must be decimal or hex (0x200000), with or without a unit (2M, 2 MiB)");
+    throw valueError(flag, text, "must be a decimal or hex number (0x200000), optionally with a unit (2M, 2 MiB)");
   }
   return BigInt(digits.replaceAll(/[_,]/g, "")) << (unit === undefined ? 0n : SHIFT[unit.toLowerCase()]);
 }
@@ -36,9 +36,9 @@ export function parseInteger(flag: string, text: string): bigint {
  *
  * @param flag The flag's name, without the dashes.
  * @param text Its value.
- * @param least The smallest number that fits.
+ * @param least The smallest number that is accepted.
  * @returns The number.
- * @throws {CliError} "usage" if it is not a number, too small, or larger than 2^52, where physical memory ends.
+ * @throws {CliError} "usage" if it is not a number, too small, or larger than 2^52, the end of physical memory.
  */
 export function parseBytes(flag: string, text: string, least = 0): number {
   const value = parseInteger(flag, text);
@@ -48,11 +48,11 @@ export function parseBytes(flag: string, text: string, least = 0): number {
 }
 
 /**
- * Reads a physical address or size that has to be a whole number of pages.
+ * Reads a physical address or size that must be a multiple of the page size.
  *
  * @param flag The flag's name, without the dashes.
  * @param text Its value.
- * @param least The smallest number that fits.
+ * @param least The smallest number that is accepted.
  * @returns The number.
  * @throws {CliError} "usage" if it is not a number, not a multiple of 4096, too small, or larger than 2^52.
  */
@@ -73,7 +73,7 @@ export function parsePages(flag: string, text: string, least = 0): number {
 export function parseAddress(flag: string, text: string): bigint {
   const value = parseInteger(flag, text);
   if (value < 1n << 64n) return value;
-  throw valueError(flag, text, "must have at most 64 bits (0xffffffffffffffff)");
+  throw valueError(flag, text, "must fit in 64 bits (at most 0xffffffffffffffff)");
 }
 
 /**
@@ -88,16 +88,16 @@ export function parsePageAddress(flag: string, text: string): bigint {
   const value = parseAddress(flag, text);
   checkPages(flag, text, value);
   if (BigInt.asUintN(64, BigInt.asIntN(48, value)) === value) return value;
-  throw valueError(flag, text, "must be canonical: below 0x800000000000, or 0xffff800000000000 and above");
+  throw valueError(flag, text, "must be canonical: below 0x800000000000, or at least 0xffff800000000000");
 }
 
 /**
  * The error of a value that does not fit its flag.
  *
  * @param flag The flag's name, without the dashes.
- * @param text Its value as it was typed.
- * @param rule What would fit, such as "must be at most 5".
- * @param hint What to do about it, if that is more.
+ * @param text Its value as typed.
+ * @param rule What is accepted, such as "must be at most 5".
+ * @param hint What to do about it, if the rule does not say so.
  * @returns The error.
  */
 export function valueError(flag: string, text: string, rule: string, hint?: string): Error {

@@ -1,6 +1,6 @@
 /**
- * The flags about output. They have to be known before the arguments are checked: an unknown flag is reported in JSON
- * and in color too.
+ * The flags that control output. They are read before the arguments are checked, so that even an unknown flag is
+ * reported in JSON or in color if asked for.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { OutputFlags } from "../output/output.ts";
 import { tokens } from "./tokens.ts";
 
 /**
- * Reads the flags about output, as far as they can be understood.
+ * Reads the flags that control output, ignoring whatever is malformed.
  *
  * @param command The command.
  * @param args The arguments after its name.

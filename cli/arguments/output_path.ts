@@ -7,7 +7,7 @@
 import { usageError } from "../output/cli_error.ts";
 
 /**
- * The path that `--output` gives.
+ * Reads the path that `--output` names.
  *
  * @param values The values of the flags.
  * @param command The command, for the hint.
@@ -16,8 +16,8 @@ import { usageError } from "../output/cli_error.ts";
  */
 export function outputPath(values: ReadonlyMap<string, string>, command: string): string {
   const path = values.get("output");
-  const hint = `Give the path of a file: kload ${command} kernel.elf -o FILE`;
+  const hint = `Name a file: kload ${command} kernel.elf -o FILE`;
   if (path === undefined) throw usageError("Cannot write the file: no -o FILE given", hint, { flag: "output" });
   if (path !== "-") return path;
-  throw usageError("Cannot use --output -: it is not written to standard output", hint, { flag: "output" });
+  throw usageError("Cannot use --output -: the file cannot be written to standard output", hint, { flag: "output" });
 }

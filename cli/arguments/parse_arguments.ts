@@ -1,5 +1,5 @@
 /**
- * Arguments: what belongs to which flag, and what is wrong with them.
+ * Parses arguments: which value belongs to which flag, and what is wrong with them.
  *
  * @module
  */
@@ -13,26 +13,26 @@ import { type Token, tokens } from "./tokens.ts";
 import { usageError } from "../output/cli_error.ts";
 import { printable } from "../output/text.ts";
 
-/** The arguments of a command, sorted. */
+/** The parsed arguments of a command. */
 export interface Arguments {
-  /** The source: a path, "-" or a URL; empty for a command that takes none. */
+  /** The source: a path, "-" or a URL; empty for a command without one. */
   readonly source: string;
-  /** The values of the flags that have one, by their names. */
+  /** The values of flags that take one, by flag name. */
   readonly values: ReadonlyMap<string, string>;
-  /** The values of the flags that may be given more than once, by their names. */
+  /** The values of flags that can be repeated, by flag name. */
   readonly lists: ReadonlyMap<string, readonly string[]>;
-  /** The names of the switches that are given, and of flags whose value may be left out. */
+  /** The names of the switches given, and of given flags whose value is optional. */
   readonly switches: ReadonlySet<string>;
 }
 
 /**
- * Sorts the arguments of a command.
+ * Parses the arguments of a command.
  *
- * @param command The command, whose flags are known.
+ * @param command The command.
  * @param args The arguments after its name.
  * @returns The source, the values of flags, and the switches.
- * @throws {CliError} "usage" if a flag is unknown, repeated, without its value or with one too many, and if there is not
- * exactly one source.
+ * @throws {CliError} "usage" if a flag is unknown, repeated, lacks its value or takes none, or if the number of sources
+ * is wrong.
  */
 export function parseArguments(command: Command, args: readonly string[]): Arguments {
   const found = tokens(args, command.flags);
@@ -48,7 +48,7 @@ export function parseArguments(command: Command, args: readonly string[]): Argum
     if (given.length === 0) continue;
     if (given.length > 1 && !flag.repeats) {
       const [{ spelled }, again] = given;
-      const why = spelled === again.spelled ? `it is given ${given.length} times` : `${spelled} is given already`;
+      const why = spelled === again.spelled ? `it was given ${given.length} times` : `${spelled} was already given`;
       throw wrong(command, `Cannot use ${again.spelled}: ${why}`, flag);
     }
     const texts = given.map(({ value }) => value).filter((value) => value !== undefined);
@@ -66,7 +66,7 @@ function checkValue({ flag, spelled, value }: Token & { readonly kind: "flag" },
     throw usageError(message, undefined, { flag: flag.name });
   }
   if (value === "" || (value === undefined && !flag.optional)) {
-    throw wrong(command, `Cannot use ${spelled}: its value ${flag.value} is missing`, flag);
+    throw wrong(command, `Cannot use ${spelled}: its value (${flag.value}) is missing`, flag);
   }
   if (flag.choices && value !== undefined) parseChoice(flag.name, value, flag.choices);
 }
@@ -82,23 +82,26 @@ function onlySource(found: readonly Token[], { name, takesSource }: Command): st
   const [source, extra] = found.filter((token) => token.kind === "source").map(({ text }) => text);
   if (takesSource === false) {
     if (source === undefined) return "";
-    throw usageError(`Cannot use ${printable(source)}: kload ${name} takes no file`, `kload ${name} --help shows how.`);
+    throw usageError(
+      `Cannot use ${printable(source)}: kload ${name} takes no file`,
+      `kload ${name} --help shows examples.`,
+    );
   }
   if (source === undefined) {
-    throw usageError(`Cannot ${name} anything: there is no FILE, - or URL`, `kload ${name} --help shows examples.`);
+    throw usageError(`Cannot run kload ${name}: no FILE, - or URL given`, `kload ${name} --help shows examples.`);
   }
   if (extra === undefined) return source;
   const hint = valueHint(found) ?? commandHint(source, extra, name);
-  throw usageError(`Cannot use ${printable(extra)}: ${printable(source)} is the source already`, hint, { extra });
+  throw usageError(`Cannot use ${printable(extra)}: the source is already ${printable(source)}`, hint, { extra });
 }
 
-/** For two sources of which one was meant as a value, or as the rest of one. */
+/** The hint for two sources of which one was meant as a value, or as the rest of one. */
 function valueHint(found: readonly Token[]): string | undefined {
   for (const [at, token] of found.entries()) {
     const before = found[at - 1];
     if (token.kind !== "source" || before?.kind !== "flag") continue;
     if (before.flag.optional && before.value === undefined) {
-      return `A value of ${before.spelled} follows an equals sign: ${before.spelled}=${printable(token.text)}`;
+      return `Attach the value of ${before.spelled} with an equals sign: ${before.spelled}=${printable(token.text)}`;
     }
     if (before.value !== undefined && /^([kmg]ib|bytes?)$/i.test(token.text)) {
       return `Write the number and its unit as one argument: ${before.spelled} ${before.value}${token.text}`;

@@ -1,5 +1,5 @@
 /**
- * Which plugins a load has: those of its rule set's preset, those of the user's modules, less those that are left out.
+ * Which plugins a load uses: those of the rule set's preset minus those left out, plus those of the user's modules.
  *
  * @module
  */
@@ -11,36 +11,36 @@ import type { ImportedPlugin } from "./import_plugin.ts";
 import { usageError } from "../output/cli_error.ts";
 import { printable } from "../output/text.ts";
 
-/** Gives the plugins for a rule set. */
+/** Returns the plugins for a rule set. */
 export type PluginChoice = (rules: RuleSetName) => readonly AnyPlugin[];
 
-/** The plugins of the presets alone. */
+/** The presets' plugins alone. */
 export const PRESET_PLUGINS: PluginChoice = (rules) => presets[rules].plugins;
 
-/** The names of the built-in plugins, which are those that `--no-plugin` takes. */
+/** The names that `--no-plugin` accepts. */
 const BUILT_IN: readonly string[] = presets.default.plugins.map(({ name }) => name);
 
 /**
- * Reads the flags about plugins.
+ * Reads the flags that choose plugins.
  *
  * @param modules The values of `--plugin`: modules that export `plugin`.
  * @param leftOut The values of `--no-plugin`: names of built-in plugins.
- * @returns The choice; it throws a `CliError` "usage" for a rule set that has a plugin of the same name as a module's.
+ * @returns The choice; it throws a `CliError` "usage" if a preset's plugin and a module's plugin share a name.
  * @throws {CliError} "usage" if a name is unknown or taken, or a module exports no plugin, "plugin-failed" if it cannot
  * be imported.
  */
 export async function choosePlugins(modules: readonly string[], leftOut: readonly string[]): Promise<PluginChoice> {
   for (const name of leftOut) {
     if (BUILT_IN.includes(name)) continue;
-    const hint = `Did you mean ${closestString(name, BUILT_IN)}? kload plugins lists them.`;
-    throw usageError(`Cannot leave out ${printable(name)}: there is no such built-in plugin`, hint, { plugin: name });
+    const hint = `Did you mean ${closestString(name, BUILT_IN)}? kload plugins lists the built-in plugins.`;
+    throw usageError(`Cannot leave out ${printable(name)}: no built-in plugin has that name`, hint, { plugin: name });
   }
   const own = await importAll(modules);
   for (const [at, { module, plugin }] of own.entries()) {
     const first = own.findIndex(({ plugin: { name } }) => name === plugin.name);
     if (first === at) continue;
     throw usageError(
-      `Cannot use the plugin ${printable(module)}: ${printable(own[first].module)} has a plugin of that name too`,
+      `Cannot use the plugin ${printable(module)}: ${printable(own[first].module)} has a plugin with the same name`,
       `Rename one of them: both are called ${plugin.name}.`,
       { plugin: module },
     );
@@ -60,14 +60,14 @@ async function importAll(modules: readonly string[]): Promise<readonly ImportedP
 }
 
 function nameTaken({ module, plugin: { name } }: ImportedPlugin): Error {
-  const message = `Cannot use the plugin ${printable(module)}: a built-in plugin is called ${name} too`;
-  return usageError(message, `Rename yours, or leave the other out: --no-plugin ${name}`, { plugin: module });
+  const message = `Cannot use the plugin ${printable(module)}: a built-in plugin is already called ${name}`;
+  return usageError(message, `Rename yours, or leave out the built-in one: --no-plugin ${name}`, { plugin: module });
 }
 
 /**
- * What to do about two plugins that claim the same program headers.
+ * The hint for two plugins that claim the same program headers.
  *
- * @param error What the loader threw; its cause names the two.
+ * @param error The loader's error, whose cause names the two.
  * @returns The hint, or `undefined` if the error is about something else.
  */
 export function clashHint(error: unknown): string | undefined {
@@ -75,6 +75,6 @@ export function clashHint(error: unknown): string | undefined {
   const { plugins } = (error.cause ?? {}) as { readonly plugins?: unknown };
   if (!Array.isArray(plugins)) return undefined;
   const builtIn = plugins.filter((name) => BUILT_IN.includes(name));
-  if (builtIn.length === 0) return "Use one of them at a time, or let one claim another type or phase.";
-  return `Leave a built-in one out: ${builtIn.map((name) => `--no-plugin ${name}`).join(", or ")}`;
+  if (builtIn.length === 0) return "Use one of them at a time, or have one claim another type or phase.";
+  return `Leave out a built-in plugin: ${builtIn.map((name) => `--no-plugin ${name}`).join(", or ")}`;
 }

@@ -1,5 +1,5 @@
 /**
- * Values of flags that may be left out.
+ * Values of optional flags.
  *
  * @module
  */
@@ -7,10 +7,10 @@
 /**
  * Reads the value of a flag, if it is given.
  *
- * @param values The values as they were typed, by the names of their flags.
+ * @param values The values as typed, by flag name.
  * @param flag The flag's name, without the dashes.
- * @param parse Reads a value, and refuses one that does not fit.
- * @returns What `parse` returns, or `undefined`.
+ * @param parse Reads a value, and throws if it is not accepted.
+ * @returns What `parse` returns; `undefined` without the flag.
  */
 export function readValue<T>(
   values: ReadonlyMap<string, string>,

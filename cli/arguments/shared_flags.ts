@@ -8,19 +8,19 @@ import { RULES } from "../../core/rules.ts";
 import { COLOR_CHOICES } from "../output/color.ts";
 import type { Flag } from "./flag.ts";
 
-/** Which files are accepted. */
+/** The rule set. */
 export const RULES_FLAG: Flag = {
   name: "rules",
   value: "NAME",
   choices: Object.keys(RULES),
-  text: `What is accepted: ${Object.keys(RULES).join(", ")}`,
+  text: `Rule set to load by: ${Object.keys(RULES).join(", ")}`,
   fallback: "default",
 };
 
-/** Which plugins take part. */
+/** Which plugins are used. */
 export const PLUGIN_FLAGS: readonly Flag[] = [
-  { name: "plugin", value: "MODULE", text: "Add the plugin that MODULE exports; may be given again", repeats: true },
-  { name: "no-plugin", value: "NAME", text: "Leave a built-in plugin out; may be given again", repeats: true },
+  { name: "plugin", value: "MODULE", text: "Add the plugin that MODULE exports; can be repeated", repeats: true },
+  { name: "no-plugin", value: "NAME", text: "Leave out a built-in plugin; can be repeated", repeats: true },
 ];
 
 /** How a kernel is loaded, for every command that loads one. */
@@ -29,7 +29,7 @@ export const KERNEL_FLAGS: readonly Flag[] = [
   {
     name: "kernel-offset",
     value: "ADDRESS",
-    text: "Physical address of the file's first byte",
+    text: "Physical address at which the file's first byte is placed",
     fallback: "2 MiB above the base of memory",
   },
   {
@@ -38,11 +38,11 @@ export const KERNEL_FLAGS: readonly Flag[] = [
     text: "Added to every p_vaddr of a position-independent kernel",
     fallback: "the first free range; 0 without the plugin relocate",
   },
-  { name: "max-memory", value: "BYTES", text: "Most memory to allocate", fallback: "4 GiB" },
+  { name: "max-memory", value: "BYTES", text: "Upper limit on the memory to allocate", fallback: "4 GiB" },
   ...PLUGIN_FLAGS,
 ];
 
-/** What a kernel gets besides its segments, for every command that makes one ready to boot. */
+/** What a kernel gets besides its segments, for every command that prepares one for booting. */
 export const BOOT_FLAGS: readonly Flag[] = [
   {
     name: "stack-size",
@@ -54,27 +54,27 @@ export const BOOT_FLAGS: readonly Flag[] = [
     name: "physical-memory",
     value: "ADDRESS",
     optional: true,
-    text: "Map all physical memory, at ADDRESS or else in a free range",
+    text: "Map all physical memory, at ADDRESS or in a free range",
   },
-  { name: "identity", text: "Map physical memory at its own addresses too" },
-  { name: "framebuffer", value: "WxH", text: "Give the kernel W by H pixels, which QEMU's device ramfb shows" },
-  { name: "ramdisk", value: "FILE", text: "Load FILE as a ramdisk, and map it" },
+  { name: "identity", text: "Also map physical memory at its own addresses" },
+  { name: "framebuffer", value: "WxH", text: "Add a framebuffer of W by H pixels, shown by QEMU's ramfb device" },
+  { name: "ramdisk", value: "FILE", text: "Load FILE as a ramdisk and map it" },
 ];
 
-/** Turns warnings into failure. */
+/** Turns warnings into failures. */
 export const STRICT: Flag = { name: "strict", text: "Exit with status 1 if there is a warning" };
 
-/** JSON in place of text. */
+/** JSON instead of text. */
 export const JSON_FLAG: Flag = { name: "json", short: "j", text: "Print one JSON object instead of the report" };
 
 /** No report. */
 export const QUIET: Flag = { name: "quiet", short: "q", text: "Print no report" };
 
-/** More text. */
+/** A longer report. */
 export const VERBOSE: Flag = {
   name: "verbose",
   short: "v",
-  text: "Print remarks of severity info too, and the stack of an error in a plugin",
+  text: "Also print remarks of severity info, and the stack of an error in a plugin",
 };
 
 /** When to print colors. */
@@ -83,7 +83,7 @@ export const COLOR_FLAGS: readonly Flag[] = [
     name: "color",
     value: "WHEN",
     choices: COLOR_CHOICES,
-    text: "When to print colors: auto (on a terminal), always, never",
+    text: "When to use colors: auto (on a terminal), always or never",
     fallback: "auto",
   },
   { name: "no-color", means: ["color", "never"], text: "The same as --color never" },

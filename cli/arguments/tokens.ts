@@ -1,5 +1,5 @@
 /**
- * Arguments taken apart: which of them is a flag, which its value, and which the source.
+ * Splits arguments into tokens: flags with their values, and sources.
  *
  * @module
  */
@@ -13,12 +13,11 @@ export type Token =
   | { readonly kind: "source"; readonly text: string };
 
 /**
- * Takes arguments apart, without judging them: a flag may be unknown, lack its value, or have one too many.
+ * Splits arguments into tokens without checking them: a flag may be unknown, lack its value or have a superfluous one.
  *
- * A value follows its flag, as the next argument or after an equals sign. The next argument is not taken for a value if
- * it looks like a flag, unless it looks like a negative number; of a flag whose value may be left out, it is only taken if
- * it is a number. Short names may be joined; the last of them may have a
- * value. What follows "--" are sources.
+ * A value follows its flag as the next argument or after an equals sign. The next argument is not taken as the value if
+ * it looks like a flag rather than a negative number. An optional value is taken from the next argument only if that is
+ * a number. Short flags may be joined, and the last of them may have a value. Everything after "--" is a source.
  *
  * @param args The arguments, without the command's name.
  * @param flags The flags of the command.
@@ -62,7 +61,7 @@ export function tokens(args: readonly string[], flags: readonly Flag[]): readonl
   return found;
 }
 
-/** What is not a file's name next to a flag whose value may be left out. */
+/** What counts as a value rather than a file name after a flag with an optional value. */
 const NUMBER = /^(0x[\da-f_]+|\d[\d_,]*([kmg](ib)?)?)$/i;
 
 function cut(arg: string): { readonly head: string; readonly attached?: string } {

@@ -1,6 +1,6 @@
 /**
- * What to write in place of an import that nothing resolves. Imports of a plugin are resolved by what kload was started
- * with: an import map, or kload's own configuration. A configuration next to the plugin is not read.
+ * What to write instead of an import that cannot be resolved. A plugin's imports are resolved by whatever kload was
+ * started with: an import map, or kload's own configuration. A configuration next to the plugin is not read.
  *
  * @module
  */
@@ -8,19 +8,19 @@
 import { closestString } from "@std/text/closest-string";
 import config from "../../deno.json" with { type: "json" };
 
-/** An import that nothing resolves. */
+/** An import that cannot be resolved. */
 export interface UnresolvedImport {
   /** The import's specifier. */
   readonly specifier: string;
-  /** What to write in its place. */
+  /** What to write instead. */
   readonly hint: string;
 }
 
 /**
- * Recognises the error of an import by a bare name.
+ * Recognizes the error of an import by a bare name.
  *
  * @param message The first line of the error's message.
- * @param home Where kload's own modules lie, its folder's URL.
+ * @param home The URL of the folder with kload's own modules.
  * @returns The import, or `undefined` if the message is about something else.
  */
 export function unresolvedImport(
@@ -36,7 +36,7 @@ export function unresolvedImport(
 function hintFor(specifier: string, home: string): string {
   if (specifier !== config.name && !specifier.startsWith(`${config.name}/`)) {
     const guesses = specifier.startsWith("@std/") ? `"jsr:${specifier}"` : `"npm:${specifier}" or "jsr:${specifier}"`;
-    return `Import ${guesses} instead: a configuration next to the plugin is not read.`;
+    return `Import ${guesses} instead: a deno.json next to the plugin is not read.`;
   }
   const modules: Readonly<Record<string, string>> = config.exports;
   const file = modules[`.${specifier.slice(config.name.length)}`];
@@ -46,5 +46,5 @@ function hintFor(specifier: string, home: string): string {
   }
   return home.startsWith("file:")
     ? `Import "${new URL(file, home)}" instead, or install kload with --import-map links/import_map.json.`
-    : `Import "jsr:${specifier}" instead, or install kload with the import map that docs/plugins.md gives.`;
+    : `Import "jsr:${specifier}" instead, or install kload with the import map in docs/plugins.md.`;
 }

@@ -1,5 +1,6 @@
 /**
- * What a kernel gets besides its segments, in the order in which each part needs those before it, and the memory for it.
+ * The parts that a kernel gets besides its segments, in an order in which each can use those before it, and the memory
+ * that they take.
  *
  * @module
  */
@@ -18,11 +19,11 @@ import type { Bootable } from "../report/bootable.ts";
 import type { Kernel } from "../report/kernel.ts";
 import { type BootPlan, BYTES_PER_PIXEL, DEVICES_END, MEMORY_BASE } from "./boot_plan.ts";
 
-/** The largest pages of maps: not every processor has those of 1 GiB. */
+/** The largest page size of the maps: not every processor supports 1 GiB pages. */
 const LARGEST_PAGE = 0x20_0000;
 
 /**
- * Adds all parts to a kernel.
+ * Adds all parts to a kernel, in the order that they need.
  *
  * @param kernel The kernel.
  * @param plan What it is to get.
@@ -41,12 +42,13 @@ export function addBootParts(kernel: Kernel, plan: BootPlan): Bootable {
   const info = writeBootInfo(kernel, { stack, directMap, framebuffer, ramdisk });
   const entry = addContextSwitch(kernel, { stack, info, ramfb: framebuffer });
   const identityMap = identity ? addIdentityMap(kernel, maps) : undefined;
-  info.update(); // the page tables of the identity map are in use too
+  info.update(); // the memory map must include the identity map's page tables
   return { kernel, stack, directMap, framebuffer, ramdisk, info, entry, identityMap };
 }
 
 /**
- * A plugin that handles nothing, but keeps memory for the parts: how much a stack takes is in the program headers.
+ * A plugin that handles nothing, but requests memory for the parts: the stack's size is known only from the program
+ * headers.
  *
  * @param plan What the kernel is to get.
  * @returns The plugin.
@@ -71,13 +73,13 @@ export function memoryForParts(plan: BootPlan): AnyPlugin {
   };
 }
 
-/** The most bytes that a map of physical memory takes. */
+/** Upper bound on the bytes that a map of physical memory takes. */
 function mapBytes(end: number, address: bigint = 0n): number {
   const size = Math.min(end, LOW48_HIGHER_HALF - low48(address) % LOW48_HIGHER_HALF);
   return directMapBytes({ size, address, largestPage: LARGEST_PAGE });
 }
 
-/** How large the stack is: as the user says, or the file asks for. */
+/** The size of the stack: the user's choice, or what the file asks for. */
 function stackSize({ results, programHeaders }: Kernel, { stackSize, maxMemory }: BootPlan): number {
   const { stack } = results as { readonly stack?: { readonly sizeHint?: bigint } };
   if (stackSize !== undefined) return stackSize;
@@ -85,7 +87,7 @@ function stackSize({ results, programHeaders }: Kernel, { stackSize, maxMemory }
   return hintedSize(stack?.sizeHint === undefined ? undefined : { index, p_memsz: stack.sizeHint }, maxMemory);
 }
 
-/** Whether a header asks for a stack of some size, and a plugin heeds it. */
+/** Whether a header asks for a certain stack size, and a plugin claims it. */
 function asksForStack({ p_type, p_memsz, claim }: Segment): boolean {
   return p_type === PT_GNU_STACK && p_memsz > 0n && claim !== undefined;
 }
@@ -94,11 +96,11 @@ function hintedSize(header: { readonly index?: number; readonly p_memsz: bigint 
   if (header === undefined) return DEFAULT_STACK_SIZE;
   const { index, p_memsz: value } = header;
   if (value <= limit) return Math.max(Number(value), PAGE_SIZE);
-  const field = "p_memsz, the size of the stack that it asks for,";
+  const field = "p_memsz, the requested stack size,";
   throw new LoadError("memory-limit-exceeded", { ...(index === undefined ? {} : { index }), field, value, limit });
 }
 
-/** Adds a framebuffer in memory: what QEMU's ramfb shows, once the page that leads into the kernel has told it. */
+/** Adds a framebuffer in memory; the context switch configures QEMU's ramfb to show it. */
 function addScreen(kernel: Kernel, { width, height }: NonNullable<BootPlan["framebuffer"]>): Framebuffer {
   const info: FramebufferInfo = {
     width,

@@ -31,7 +31,7 @@ import { withBootable } from "./with_bootable.ts";
  */
 export function dumpCore(args: Arguments, output: Output, signal: AbortSignal): Promise<number> {
   if (!args.switches.has("core")) {
-    const hint = "kload dump --core writes a core file; kload load --dump FILE writes the memory as it lies.";
+    const hint = "Use --core for an ELF core file; kload load --dump FILE writes raw physical memory.";
     throw usageError("Cannot dump the kernel: no dump format given", hint, { flag: "core" });
   }
   const path = outputPath(args.values, "dump --core");
@@ -61,7 +61,7 @@ export function dumpCore(args: Arguments, output: Output, signal: AbortSignal): 
   });
 }
 
-/** The symbols of a position-independent kernel lie as far from those in its file as the kernel was moved. */
+/** The command that opens the core file; symbols of a kernel that was moved need the same offset. */
 function gdbCommand({ kernel: { virtualAddressOffset } }: Bootable, source: Source, path: string): string {
   if (!source.file) return `gdb -c ${quoted(path)}`;
   const file = quoted(source.name);

@@ -1,5 +1,5 @@
 /**
- * `kload image`: writes a file that QEMU and GRUB boot as it is.
+ * `kload image`: writes a boot image that QEMU and GRUB can start.
  *
  * @module
  */
@@ -61,14 +61,14 @@ function imageReport(
   const facts: (readonly [string, string])[] = [
     [
       "entry point",
-      `${hex(entry.entry32)} in 32-bit protected mode, then the kernel's at ${hex(kernel.entryPoint)}`,
+      `${hex(entry.entry32)} in 32-bit protected mode, which enters the kernel at ${hex(kernel.entryPoint)}`,
     ],
-    ["memory", `${exactSize(memory)} or more`],
+    ["memory", `at least ${exactSize(memory)}`],
   ];
-  if (!pixels) facts.push(["in GRUB", "multiboot, and the path of the file"]);
+  if (!pixels) facts.push(["in GRUB", "the command multiboot, followed by the path of this file"]);
   else {
-    const shown = "QEMU's device ramfb shows it; leave out -display none to see it";
-    facts.push(["framebuffer", `${pixels.width}x${pixels.height}: ${shown}`]);
+    const shown = "shown by QEMU's ramfb device; drop -display none to see it";
+    facts.push(["framebuffer", `${pixels.width}x${pixels.height}, ${shown}`]);
   }
   const machine = ["-M", "q35", "-m", `${memory / MIB}`, "-display", "none", "-serial", "stdio", "-no-reboot"];
   const command = [PROGRAM, ...machine, ...EXIT_DEVICE, ...(pixels ? RAMFB : []), "-kernel", path];

@@ -50,7 +50,7 @@ function isRemarkable(findings: Findings | undefined): boolean {
   return objection !== undefined || diagnostics.some(({ severity }) => severity === "warning");
 }
 
-/** Loads by the default rules as far as the headers alone allow. */
+/** Loads by the default rules as far as the headers alone allow, and collects what they find. */
 async function askDefaultRules(reader: ByteReader, headers: Headers, signal: AbortSignal): Promise<Findings> {
   const diagnostics: Diagnostic[] = [];
   const listening: typeof sanityCheck = {
@@ -67,7 +67,7 @@ async function askDefaultRules(reader: ByteReader, headers: Headers, signal: Abo
   return { diagnostics };
 }
 
-/** Reads up to a point, and fails there rather than end: what follows is unknown, not missing. */
+/** Reads up to a point and then fails instead of ending: what follows is unknown, not missing. */
 function upTo(reader: ByteReader, end: number): ByteReader {
   let left = end;
   return {

@@ -28,14 +28,14 @@ import { isRefusal, otherRulesFor } from "./other_rules.ts";
 interface Request {
   readonly options: FlagOptions;
   readonly choice: PluginChoice;
-  /** Where to write the memory to. */
+  /** The file to write memory to. */
   readonly dump?: string;
   /** Whether a warning makes the exit status 1. */
   readonly strict: boolean;
 }
 
 /**
- * Loads a kernel, writes the dump if one was asked for, and prints the report or the JSON object.
+ * Loads a kernel, writes the dump if requested, and prints the report or the JSON object.
  *
  * @param args The arguments.
  * @param output Where to print.
@@ -73,8 +73,8 @@ async function requestOf({ values, lists, switches }: Arguments): Promise<Reques
   const options = loadOptions(values);
   const dump = values.get("dump");
   if (dump === "-") {
-    const hint = "Standard output has the report; give the path of a file.";
-    throw usageError("Cannot use --dump -: a dump is not written to standard output", hint, { flag: "dump" });
+    const hint = "Standard output carries the report; give a file path.";
+    throw usageError("Cannot use --dump -: a dump cannot be written to standard output", hint, { flag: "dump" });
   }
   const choice = await choosePlugins(lists.get("plugin") ?? [], lists.get("no-plugin") ?? []);
   return { options, choice, dump, strict: switches.has("strict") };

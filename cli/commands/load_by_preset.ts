@@ -1,5 +1,5 @@
 /**
- * Loading as the command line does it: by a rule set's preset, with plugins of the user's choice.
+ * Loads a kernel as the command line does: by a rule set's preset, with the plugins that the user chose.
  *
  * @module
  */
@@ -11,20 +11,20 @@ import { usageError } from "../output/cli_error.ts";
 import { refusedOption } from "../report/flag_hints.ts";
 import type { Kernel } from "../report/kernel.ts";
 
-/** How to load, with the rule set named. */
+/** Options of a load; the rule set is always named. */
 export type KernelOptions =
   & Omit<LoadOptions, "rules" | "plugins" | "pipeline" | "frames">
   & { readonly rules: RuleSetName; readonly pipeline?: Pipeline };
 
 /**
- * Loads a kernel by a rule set and with the plugins that are chosen for it.
+ * Loads a kernel by a rule set, with the plugins chosen for it.
  *
  * @param reader The source.
  * @param options The rule set, and the loader's other options.
- * @param choice The plugins; those of the preset if left out.
+ * @param choice The plugins; by default those of the preset.
  * @returns The kernel.
  * @throws {LoadError} As the loader does.
- * @throws {CliError} "usage" if the plugins of the choice do not fit together.
+ * @throws {CliError} "usage" if the chosen plugins do not fit together.
  */
 export async function loadByPreset(
   reader: ByteReader,
@@ -35,13 +35,14 @@ export async function loadByPreset(
   try {
     return await loadKernel(reader, { ...options, plugins });
   } catch (error) {
-    // What a plugin throws at work is the cause of a LoadError, and a refused option says which: else it is the list.
+    // A plugin that throws becomes the cause of a LoadError, and a refused option is named: any other TypeError is
+    // about the list of plugins.
     const isAboutPlugins = error instanceof TypeError && refusedOption(error) === undefined;
     throw isAboutPlugins && isChosen(plugins, options.rules) ? usageError(error.message, clashHint(error)) : error;
   }
 }
 
-/** Whether the plugins are not those of the preset, which fit together. */
+/** Whether the plugins differ from those of the preset, which are known to fit together. */
 function isChosen(plugins: readonly AnyPlugin[], rules: RuleSetName): boolean {
   const preset = PRESET_PLUGINS(rules);
   return plugins.length !== preset.length || plugins.some((plugin, at) => plugin !== preset[at]);

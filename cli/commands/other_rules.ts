@@ -1,5 +1,5 @@
 /**
- * Which other rule sets would load a file that was refused.
+ * Finds out which other rule sets would load a file that was refused.
  *
  * @module
  */
@@ -14,13 +14,13 @@ import { loadByPreset } from "./load_by_preset.ts";
 import { recordReader } from "./record_reader.ts";
 import { isLoadedAsAsked, VERIFIED_MAX } from "./verify_load.ts";
 
-/** How long a source that arrives live may keep the answer waiting, in milliseconds. */
+/** How long to wait for a live source, in milliseconds. */
 const PATIENCE = 3000;
 
-/** The codes of errors that say nothing about the file. */
+/** Codes of errors that are not about the file. */
 const NOT_THE_FILE: readonly ErrorCode[] = ["source-failed", "response-not-ok", "plugin-failed"];
 
-/** The codes of errors that depend on where and how much memory there is, not on the rules. */
+/** Codes of errors that depend on where and how much memory there is, not on the rules. */
 const NOT_THE_RULES: readonly ErrorCode[] = [
   "kernel-base-refused",
   "memory-limit-exceeded",
@@ -30,7 +30,7 @@ const NOT_THE_RULES: readonly ErrorCode[] = [
   "frames-exhausted",
 ];
 
-/** What the file is, whatever rules accept it: no rule set loads it rightly. */
+/** Codes of files that no rule set loads correctly, whether or not one accepts them. */
 const NOT_FOR_US: readonly ErrorCode[] = [
   "class-unsupported",
   "data-encoding-unsupported",
@@ -39,24 +39,24 @@ const NOT_FOR_US: readonly ErrorCode[] = [
 ];
 
 /**
- * Whether an error is about the file, rather than about the way to it or a plugin.
+ * Whether an error is about the file rather than its source or a plugin.
  *
  * @param error What was thrown.
- * @returns True if other rules might decide otherwise.
+ * @returns True if another rule set might accept the file.
  */
 export function isRefusal(error: unknown): error is LoadError {
   return error instanceof LoadError && !NOT_THE_FILE.includes(error.code);
 }
 
 /**
- * Tries the other rule sets, and compares what they load with the file: some accept what they load wrongly.
+ * Tries the other rule sets and compares what they load with the file: some accept files that they load incorrectly.
  *
  * @param refusal Why the file was refused.
- * @param source The source, of which any part may have been read.
+ * @param source The source; any part of it may have been read.
  * @param options How it was loaded.
  * @param choice The plugins of each rule set.
  * @param signal Ends the trials with its reason.
- * @returns What they do with the file; `undefined` if that cannot be found out.
+ * @returns What they do with the file; `undefined` if that cannot be determined.
  */
 export async function otherRulesFor(
   refusal: LoadError,
@@ -81,7 +81,7 @@ export async function otherRulesFor(
   return { accepting, allRefuse: refusing === others.length };
 }
 
-/** "accepts": it does not refuse the file, but what it loads is not what the file asks for, or was not compared. */
+/** "accepts": the file is not refused, but what was loaded differs from what it asks for, or could not be compared. */
 type Outcome = "loads" | "accepts" | "refuses";
 
 async function tryRules(
@@ -95,7 +95,7 @@ async function tryRules(
   const { reader, bytes } = recordReader(again.reader, VERIFIED_MAX);
   try {
     const kernel = await loadByPreset(reader, { ...options, signal }, choice);
-    // The default rules refuse what they cannot load as the file asks, or warn.
+    // The default rules refuse or warn about whatever they cannot load as the file asks.
     const isSound = options.rules === "default"
       ? kernel.diagnostics.every(({ severity }) => severity !== "warning")
       : await isLoadedAsAsked(kernel, bytes(), signal);

@@ -1,5 +1,5 @@
 /**
- * `kload plugins`: lists the plugins that a load has, with what they claim.
+ * `kload plugins`: lists the plugins of a load and the program headers that they claim.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import { sections } from "../report/report_parts.ts";
 /** One plugin, as it is listed. */
 interface Listed {
   readonly name: string;
-  /** Whether it comes with kload. */
+  /** Whether it is one of kload's own. */
   readonly builtIn: boolean;
   readonly claims: readonly { readonly type: string; readonly machine: number | null; readonly phase: string }[];
   readonly stages: readonly { readonly name: string; readonly place: string }[];
@@ -44,7 +44,7 @@ export async function plugins({ values, lists }: Arguments, output: Output): Pro
   return 0;
 }
 
-/** The same plugins, if a load would take them. */
+/** Returns the same plugins if a load would accept them. */
 function checked(list: readonly AnyPlugin[]): readonly AnyPlugin[] {
   try {
     checkPlugins(list);
@@ -78,7 +78,7 @@ function report(rules: RuleSetName, listed: readonly Listed[], { paint }: Output
     const claims = plugin.claims.map(({ type, phase }) => phase === "load" ? type : `${type} (${phase})`);
     const stages = plugin.stages.map(({ name, place }) => `${name} ${place}`);
     const cells = [plugin.name, claims.join(", ") || "-", stages.join(", ") || "-"];
-    return { cells: cells.map(printable), remark: plugin.builtIn ? "" : "from a file" };
+    return { cells: cells.map(printable), remark: plugin.builtIn ? "" : "added by --plugin" };
   }, paint);
   return sections([[title, ...lines]]);
 }

@@ -1,5 +1,5 @@
 /**
- * A reader that keeps what is read.
+ * A reader that keeps a copy of what it reads.
  *
  * @module
  */
@@ -10,16 +10,16 @@ import type { ByteReader } from "../../mod.ts";
 export interface Recording {
   /** Reads the source. */
   readonly reader: ByteReader;
-  /** The bytes that were read so far, up to the limit: a view that the next read may replace. */
+  /** The bytes read so far, up to the limit: a view that the next read may invalidate. */
   readonly bytes: () => Uint8Array;
 }
 
 /**
- * Wraps a reader to keep the first bytes that are read from it.
+ * Wraps a reader to keep the first bytes read from it.
  *
  * @param source The reader.
  * @param limit The most bytes to keep.
- * @returns The reader in its place, and the bytes.
+ * @returns The wrapped reader, and the bytes.
  */
 export function recordReader(source: ByteReader, limit: number): Recording {
   let kept = new Uint8Array(2 ** 16);

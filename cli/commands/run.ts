@@ -24,29 +24,30 @@ import { withBootable } from "./with_bootable.ts";
 const MIB = 2 ** 20;
 const DEFAULT_TIMEOUT = 60;
 
-/** What of the machine's memory is not the kernel's: all below 1 MiB, and what firmware takes at the end. */
+/** The part of the machine's memory that the kernel cannot have: the first MiB, and what firmware takes at the end. */
 const NOT_FOR_KERNEL = 18 * MIB;
 
 /** How a guest is run. */
 interface Guest {
   readonly bootable: Bootable;
-  /** What to call its file. */
+  /** The name of its file. */
   readonly name: string;
-  /** Seconds that it may run; without limit if left out. */
+  /** How many seconds it may run; without it, there is no limit. */
   readonly timeout?: number;
   readonly gdb: boolean;
   readonly args: readonly string[];
 }
 
 /**
- * Boots a kernel. The guest's first serial port is standard output; reports go to standard error. QEMU ends with us,
- * whatever ends us.
+ * Boots a kernel. The guest's first serial port is standard output, and reports go to standard error. QEMU never
+ * outlives this process.
  *
  * @param args The arguments.
  * @param output Where to print.
  * @param signal Ends the guest.
- * @returns The exit status: 0 if the guest wrote 0x10 to port 0xf4, 3 if it faulted for good or reset, 124 at the
- * timeout, 1 if it went away without a verdict or `--strict` forbids to start it, else QEMU's own.
+ * @returns The exit status: 0 if the guest wrote 0x10 to port 0xf4, 3 if it triple-faulted, reset or panicked, 124 at
+ * the timeout, 1 if it powered off without a verdict or `--strict` keeps it from
+ * starting, and otherwise QEMU's own.
  */
 export function run(args: Arguments, output: Output, signal: AbortSignal): Promise<number> {
   const { values, lists, switches } = args;
@@ -70,7 +71,7 @@ export function run(args: Arguments, output: Output, signal: AbortSignal): Promi
       await writeImage(bootable, `${folder}/boot.elf`, source, signal);
       return await boot(guest, folder, output, signal);
     } finally {
-      await Deno.remove(folder, { recursive: true }).catch(() => {}); // QEMU's guard may have been faster
+      await Deno.remove(folder, { recursive: true }).catch(() => {}); // QEMU's guard may have removed it
     }
   });
 }
@@ -137,7 +138,7 @@ async function endOf(qemu: Qemu, timeout: number | undefined, signal: AbortSigna
   }
 }
 
-/** Standard output as the guest's serial port; `line` says whether it is at the start of a line. */
+/** Standard output as the guest's serial port; `line` is true at the start of a line. */
 function serialPort(): { readonly write: (bytes: Uint8Array) => Promise<void>; readonly line: boolean } {
   let line = true;
   let gone = false;
@@ -148,7 +149,7 @@ function serialPort(): { readonly write: (bytes: Uint8Array) => Promise<void>; r
         for (let left = bytes; left.length > 0 && !gone;) left = left.subarray(await Deno.stdout.write(left));
       } catch (error) {
         if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
-        gone = true; // the reader went away; the guest goes on
+        gone = true; // nothing reads standard output any more; the guest keeps running
       }
     },
     get line() {
@@ -164,18 +165,18 @@ function gdbHint({ bootable: { kernel: { entryPoint, virtualAddressOffset } }, n
   const isFile = name !== "standard input" && !/^https?:/i.test(name);
   const connect = [`target remote ${folder}/${GDB_SOCKET}`, `hbreak *${hex(entryPoint)}`, "continue"];
   const commands = [...(isFile ? [symbols] : []), ...connect].map((command) => ` -ex ${quoted(command)}`).join("");
-  return `The guest waits for a debugger. In another terminal:\n  gdb${commands}\n`;
+  return `The guest is waiting for a debugger. In another terminal, run:\n  gdb${commands}\n`;
 }
 
 function parseTimeout(flag: string, text: string): number {
   const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0;
   if (seconds > 0 && seconds < 2 ** 21) return seconds;
-  throw valueError(flag, text, "must be a number of seconds, above 0 and below 2097152");
+  throw valueError(flag, text, "must be a number of seconds above 0 and below 2097152");
 }
 
-/** The size of the kernel's memory in a machine with so much. */
+/** The size of the kernel's memory in a machine with this much memory. */
 function parseMemory(flag: string, text: string): number {
   const size = parseBytes(flag, text);
   if (size % MIB === 0 && size > NOT_FOR_KERNEL) return size - NOT_FOR_KERNEL;
-  throw valueError(flag, text, "must be a multiple of 1 MiB above 18 MiB, which are the firmware's");
+  throw valueError(flag, text, "must be a multiple of 1 MiB and more than the 18 MiB that firmware takes");
 }

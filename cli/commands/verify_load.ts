@@ -1,6 +1,6 @@
 /**
- * Whether a kernel was loaded as its file asks: the rules of the original loaders accept files that they load wrongly, as
- * those loaders do.
+ * Checks whether a kernel was loaded as its file asks. The rules of the original loaders accept some files that they
+ * load incorrectly, as the originals do.
  *
  * @module
  */
@@ -10,17 +10,17 @@ import { ELFCLASS64, ELFDATA2LSB, EM_X86_64, ET_EXEC, PF_W, PF_X, PT_LOAD } from
 import { alignUp, isCanonical, low48, PAGE_SIZE, pageStart } from "../../core/memory/addresses.ts";
 import type { Kernel } from "../report/kernel.ts";
 
-/** The most bytes of memory that are compared, and of the file that they are compared with. */
+/** The most bytes of memory that are compared, and the most bytes of the file that are kept for that. */
 export const VERIFIED_MAX: number = 256 * 2 ** 20;
 
-/** How long work goes on before other work gets its turn, in milliseconds. */
+/** How long to work before yielding to the event loop, in milliseconds. */
 const TURN = 20;
 
-/** What a `PT_LOAD` header asks for, by the low 48 bits of its addresses. */
+/** What a `PT_LOAD` header asks for, with the low 48 bits of its addresses. */
 interface Load {
   readonly start: number;
   readonly end: number;
-  /** The file's bytes; those after them are zero. */
+  /** The bytes in the file; the rest of the segment is zero. */
   readonly bytes: Uint8Array;
   readonly writable: boolean;
   readonly executable: boolean;
@@ -34,14 +34,14 @@ interface Page {
 }
 
 /**
- * Compares a loaded kernel with its file: it is an executable for x86-64 whose addresses are fixed; each byte of its
- * segments reads through the page tables as the file has it, and as zero after the file's bytes; each page has the
- * permissions that its headers together ask for; the entry point lies in an executable page.
+ * Compares a loaded kernel with its file. The file must be an x86-64 executable with fixed addresses. Read through the
+ * page tables, each segment must have the file's bytes, followed by zeros. Each page must have exactly the permissions
+ * that its headers ask for together, and the entry point must lie in an executable page.
  *
  * @param kernel The kernel.
- * @param file The file from its first byte on, as far as it was kept.
+ * @param file The first bytes of the file, as many as were kept.
  * @param signal Ends the work with its reason.
- * @returns False if something differs, or if there is more than {@linkcode VERIFIED_MAX} to compare.
+ * @returns False if anything differs, or if there are more than {@linkcode VERIFIED_MAX} bytes to compare.
  */
 export async function isLoadedAsAsked(kernel: Kernel, file: Uint8Array, signal: AbortSignal): Promise<boolean> {
   const loads = isFixedForUs(kernel.fileHeader) ? loadsOf(kernel, file) : undefined;
@@ -69,7 +69,7 @@ function isFixedForUs({ EI_CLASS, EI_DATA, e_machine, e_type }: FileHeader): boo
   return EI_CLASS === ELFCLASS64 && EI_DATA === ELFDATA2LSB && e_machine === EM_X86_64 && e_type === ET_EXEC;
 }
 
-/** What is to be in memory; `undefined` if that is impossible, or too much to compare. */
+/** What memory should hold; `undefined` if that is impossible or too much to compare. */
 function loadsOf({ programHeaders }: Kernel, file: Uint8Array): readonly Load[] | undefined {
   const loads: Load[] = [];
   let left = BigInt(VERIFIED_MAX);
@@ -91,7 +91,7 @@ function loadsOf({ programHeaders }: Kernel, file: Uint8Array): readonly Load[] 
   return loads;
 }
 
-/** Every page of 4 KiB by the low 48 bits of its address; `undefined` if there are too many. */
+/** Every 4 KiB page, by the low 48 bits of its address; `undefined` if there are too many. */
 function mappedPages(kernel: Kernel): ReadonlyMap<number, Page> | undefined {
   const pages = new Map<number, Page>();
   for (const { virt, phys, size, writable, executable } of kernel.mappings()) {
@@ -101,7 +101,7 @@ function mappedPages(kernel: Kernel): ReadonlyMap<number, Page> | undefined {
   return pages;
 }
 
-/** The permissions of each page; one that several segments share has those of all. */
+/** The permissions that each page should have; a shared page has those of all its segments. */
 function permissionsOf(loads: readonly Load[]): ReadonlyMap<number, Pick<Page, "writable" | "executable">> {
   const pages = new Map<number, Pick<Page, "writable" | "executable">>();
   for (const { start, end, writable, executable } of loads) {
@@ -116,7 +116,7 @@ function permissionsOf(loads: readonly Load[]): ReadonlyMap<number, Pick<Page, "
   return pages;
 }
 
-/** Whether the part of a segment that lies in a page is there. */
+/** Whether a page holds its part of a segment. */
 function holdsBytes({ memory }: Kernel, { phys }: Page, low: number, { start, end, bytes }: Load): boolean {
   const from = Math.max(low, start);
   const to = Math.min(low + PAGE_SIZE, end);

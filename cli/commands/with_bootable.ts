@@ -1,5 +1,5 @@
 /**
- * Loading a kernel and making it ready to boot, for the commands that do something with it then.
+ * Loads a kernel and prepares it for booting, for the commands `run`, `image` and `dump`.
  *
  * @module
  */
@@ -22,20 +22,20 @@ import { type BootPlan, bootPlan, MEMORY_BASE } from "./boot_plan.ts";
 import { loadByPreset } from "./load_by_preset.ts";
 import { isRefusal, otherRulesFor } from "./other_rules.ts";
 
-/** The codes of a kernel, or one of its parts, that memory was too small for. */
+/** Codes that mean memory was too small for the kernel or one of its parts. */
 const TOO_LITTLE: readonly ErrorCode[] = ["memory-too-small", "frames-exhausted"];
 
-/** What a command does with a kernel that is ready to boot; the exit status. */
+/** What a command does with a kernel that is ready to boot; resolves to the exit status. */
 export type Work = (bootable: Bootable, source: Source) => Promise<number>;
 
 /**
- * Loads the kernel that the arguments name, adds what the flags ask for, and does something with it. A file that is
- * refused is reported, with the rule sets that would accept it.
+ * Loads the kernel that the arguments name, adds what the flags ask for, and passes it on. If the file is refused,
+ * prints why, and which rule sets would accept it.
  *
  * @param args The arguments.
  * @param output Where to print.
  * @param signal Ends the load.
- * @param memorySize Number of bytes of memory from 1 MiB on; as many as the kernel needs.
+ * @param memorySize Number of bytes of memory from 1 MiB on; by default as many as the kernel needs.
  * @param work What to do with the kernel.
  * @returns The exit status.
  */
@@ -62,7 +62,7 @@ export async function withBootable(
     if (!(error instanceof LoadError)) throw error;
     if (memorySize !== undefined && TOO_LITTLE.includes(error.code)) throw tooLittle(error);
     const verdict = kernel && "loaded, but not ready to boot";
-    const flags = IMAGE.flags.map(({ name }) => name); // run and dump have those that hints name, too
+    const flags = IMAGE.flags.map(({ name }) => name); // run and dump have every flag that a hint names, too
     const problem = problemOf(error, { name: source.name, verdict, flags });
     const findOtherRules = () => otherRulesFor(error, source, options, choice, signal);
     const isAboutFile = kernel === undefined && isRefusal(error);
@@ -73,22 +73,22 @@ export async function withBootable(
   }
 }
 
-/** The same plugins, and memory for what is added after the load. */
+/** The same plugins, plus memory for what is added after the load. */
 function withMemory(choice: PluginChoice, plan: BootPlan): PluginChoice {
   const memory: AnyPlugin = memoryForParts(plan);
   return (rules) => [...choice(rules), memory];
 }
 
 function tooLittle(cause: LoadError): CliError {
-  const hint = "Give the machine more --memory, or leave it out to have it computed.";
+  const hint = "Give a larger --memory, or leave it out to have the size computed.";
   return new CliError("usage", cause.message, { hint, detail: { ...cause.detail }, cause });
 }
 
-/** Without --memory, memory is as large as --max-memory allows, and a machine has. */
+/** Without --memory, the limits are --max-memory and what a machine can have. */
 function memoryHint({ code }: LoadError): string | undefined {
   if (code === "not-bootable") {
-    return "QEMU's machine q35 has its memory in one piece up to 2.75 GiB: the kernel and its parts need more.";
+    return "QEMU's q35 machine has contiguous memory only up to 2.75 GiB, and the kernel and its parts reach higher.";
   }
   if (code !== "frames-exhausted") return undefined;
-  return "Raise --max-memory, or ask for less: a smaller stack, framebuffer or ramdisk.";
+  return "Raise --max-memory, or use a smaller stack, framebuffer or ramdisk.";
 }

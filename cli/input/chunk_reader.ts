@@ -1,19 +1,19 @@
 /**
- * Reading chunks as if they were a file.
+ * Reads chunks as if they were a file.
  *
  * @module
  */
 
 import type { ByteReader } from "../../mod.ts";
 
-/** A reader that is to be closed. */
+/** A reader that has to be closed. */
 export interface ClosableReader extends ByteReader {
-  /** Lets go of what is read. */
+  /** Releases the source. */
   readonly close: () => void;
 }
 
 /**
- * A reader over chunks.
+ * Turns chunks into a reader.
  *
  * @param next Returns the next chunk, `undefined` at the end.
  * @returns The reader.
@@ -32,9 +32,9 @@ export function chunkReader(next: () => Promise<Uint8Array | undefined>): ByteRe
 }
 
 /**
- * A reader over a stream.
+ * Turns a stream into a reader.
  *
- * @param stream The stream; it is locked from now on, and cancelled by `close()`.
+ * @param stream The stream. It is locked from now on; `close()` cancels it.
  * @returns The reader.
  */
 export function streamReader(stream: ReadableStream<Uint8Array>): ClosableReader {

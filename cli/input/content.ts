@@ -1,5 +1,5 @@
 /**
- * What a file holds: its bytes, or what gzip made of them.
+ * The content of a file: its bytes, decompressed if they are gzip.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { ByteReader } from "../../mod.ts";
 /** The first bytes of gzip data: RFC 1952, "Member header and trailer", ID1 and ID2. */
 const GZIP_MAGIC = [0x1f, 0x8b];
 
-/** The most bytes that are inflated to get to the last checksum: a bomb is not worth it. */
+/** The most bytes to inflate on the way to the last checksum: the data may be a decompression bomb. */
 const CHECKED = 64 * 2 ** 20;
 
 /** The content of a file. */
@@ -19,16 +19,16 @@ export interface Content {
   /** Whether it was inflated. */
   readonly inflated: boolean;
   /**
-   * If it was inflated, reads on to the checksum at its end, unless that is far. Rejects if the data is damaged: what
-   * was inflated so far is not to be trusted then.
+   * If it was inflated, reads on to the checksum at its end, unless that is too far. Rejects if the data is damaged:
+   * then nothing that was inflated can be trusted.
    */
   readonly check: () => Promise<void>;
-  /** Stops the inflating; the file stays open. */
+  /** Stops inflating; the file stays open. */
   readonly close: () => void;
 }
 
 /**
- * The content of a file, inflated if it is gzip.
+ * Opens the content of a file, inflating it if it is gzip.
  *
  * @param file Reads the file from its first byte on.
  * @returns The content.
@@ -52,7 +52,7 @@ async function readOn(reader: ByteReader): Promise<void> {
   }
 }
 
-/** Reads the first bytes, or as many as there are; the reader that it returns has them too. */
+/** Reads the first bytes, or as many as there are; the returned reader starts with them again. */
 async function peek(
   file: ByteReader,
   size: number,

@@ -1,5 +1,5 @@
 /**
- * gzip, inflated member by member as `gzip -d` does (RFC 1952, "GZIP file format specification").
+ * Inflates gzip data member by member, as `gzip -d` does (RFC 1952, "GZIP file format specification").
  *
  * @module
  */
@@ -10,16 +10,16 @@ import { chunkReader, type ClosableReader } from "./chunk_reader.ts";
 import { cutOff, damaged, takeAll, takeHeader } from "./gzip_header.ts";
 import { type PackedInput, packedInput } from "./packed_input.ts";
 
-/** The most bytes that the inflater hands out at a time. */
+/** The most bytes that the inflater returns at a time. */
 const PIECE_SIZE = 2 ** 16;
 
 /**
- * Inflates gzip data. Zero padding and other bytes after the last member are ignored. No more is inflated than what is
- * read, and one piece.
+ * Inflates gzip data. Zero padding and other bytes after the last member are ignored. At most one piece is inflated
+ * ahead of what is read.
  *
  * @param packed Reads the gzip data, which starts with a member.
- * @returns Reads the bytes of all members; `close()` stops the inflating. A read rejects if the data is damaged: what
- * was read before is not to be trusted then.
+ * @returns A reader of the bytes of all members; `close()` stops inflating. A read rejects if the data is damaged: then
+ * nothing read before can be trusted either.
  */
 export function inflate(packed: ByteReader): ClosableReader {
   const pieces = members(packedInput(packed));
@@ -29,7 +29,7 @@ export function inflate(packed: ByteReader): ClosableReader {
     try {
       return (await pieces.next()).value;
     } catch (error) {
-      failure = Promise.reject(error); // a generator that failed would only end when it is asked again
+      failure = Promise.reject(error); // asked again, a failed generator would report the end instead
       return await failure;
     }
   };
@@ -49,10 +49,10 @@ async function* members(input: PackedInput): AsyncGenerator<Uint8Array, undefine
   }
 }
 
-/** Inflates the compressed blocks of one member, up to the last of them. */
+/** Inflates the compressed blocks of one member. */
 async function* inflateData(input: PackedInput): AsyncGenerator<Uint8Array> {
   const inflater = createInflateRaw({ chunkSize: PIECE_SIZE });
-  if (inflater.bytesWritten === undefined) throw new Error("gzip cannot be read by this version of Deno: update it");
+  if (inflater.bytesWritten === undefined) throw new Error("this version of Deno cannot read gzip: update it");
   const fed = feed(inflater, input).catch((error) => void inflater.destroy(error));
   try {
     for await (const piece of inflater) yield piece;
@@ -62,7 +62,7 @@ async function* inflateData(input: PackedInput): AsyncGenerator<Uint8Array> {
   await fed;
 }
 
-/** Feeds the inflater until it has had the last block, and puts back what it left of the bytes after that. */
+/** Feeds the inflater up to the last block, and puts back the bytes after that. */
 async function feed(inflater: InflateRaw, input: PackedInput): Promise<void> {
   const ended = new Promise((resolve) => inflater.once("end", resolve));
   for (let given = 0;;) {
@@ -76,7 +76,7 @@ async function feed(inflater: InflateRaw, input: PackedInput): Promise<void> {
   }
 }
 
-/** What zlib's errors say of the data; `undefined` for errors of another kind. */
+/** The error in terms of the data, if it is one of zlib's; `undefined` otherwise. */
 function dataError(error: unknown): Error | undefined {
   if (!(error instanceof Error) || !("code" in error)) return undefined;
   if (error.code === "Z_BUF_ERROR") return cutOff();
@@ -87,6 +87,6 @@ function dataError(error: unknown): Error | undefined {
 async function checkTrailer(input: PackedInput, checksum: number, size: number): Promise<void> {
   const { buffer, byteOffset } = await takeAll(input, 8);
   const trailer = new DataView(buffer, byteOffset, 8);
-  if (trailer.getUint32(0, true) !== checksum) throw damaged("the checksum of its content differs");
-  if (trailer.getUint32(4, true) !== size % 2 ** 32) throw damaged("the size of its content differs");
+  if (trailer.getUint32(0, true) !== checksum) throw damaged("its content does not match its checksum");
+  if (trailer.getUint32(4, true) !== size % 2 ** 32) throw damaged("its content does not match its recorded size");
 }

@@ -1,5 +1,6 @@
 /**
- * The header of a gzip member (RFC 1952, "Member header and trailer"), which says nothing that a load needs.
+ * The header of a gzip member (RFC 1952, "Member header and trailer"). A load needs nothing from it, so it is only
+ * checked and skipped.
  *
  * @module
  */
@@ -30,7 +31,7 @@ export function damaged(what: string): Error {
 
 /** The error of gzip data that ends inside a member. */
 export function cutOff(): Error {
-  return new Error("the gzip data is cut off");
+  return new Error("the gzip data is truncated");
 }
 
 /**
@@ -47,8 +48,8 @@ export async function takeAll(input: PackedInput, count: number): Promise<Uint8A
 }
 
 /**
- * Takes the header of the next member, if there is one. Zero padding and any other bytes that are not a member end the
- * data, as they do for `gzip -d`; as there, a single byte that is not zero counts as a member that was cut off.
+ * Takes the header of the next member, if there is one. As for `gzip -d`, zero padding and any other bytes that do not
+ * start a member end the data, and a single nonzero byte counts as a truncated member.
  *
  * @param input The gzip data, at its start or after a member.
  * @returns Whether there is a member. Rejects if its header is damaged.
@@ -87,7 +88,7 @@ export async function takeHeader(input: PackedInput): Promise<boolean> {
   if (flags & FCOMMENT) await skipString();
   if (flags & FHCRC) {
     const expected = checksum & 0xffff;
-    if (await takeUint16() !== expected) throw damaged("the checksum of a header differs");
+    if (await takeUint16() !== expected) throw damaged("a header does not match its checksum");
   }
   return true;
 }

@@ -1,5 +1,5 @@
 /**
- * Compressed bytes on their way to the inflater, which finds out only by inflating where they end.
+ * Compressed bytes on their way to the inflater. Only inflating shows where they end, so excess bytes can be put back.
  *
  * @module
  */
@@ -10,11 +10,11 @@ const READ_SIZE = 2 ** 16;
 
 /** Compressed bytes that can be put back. */
 export interface PackedInput {
-  /** The next bytes, as many as there happen to be; none at the end. */
+  /** The next bytes, as many as are available; none at the end. */
   readonly next: () => Promise<Uint8Array>;
   /** The next `count` bytes, or fewer at the end. */
   readonly take: (count: number) => Promise<Uint8Array>;
-  /** Puts back the end of the bytes that were taken last. */
+  /** Puts back the last bytes that were taken. */
   readonly putBack: (bytes: Uint8Array) => void;
 }
 

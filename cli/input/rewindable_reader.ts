@@ -1,18 +1,18 @@
 /**
- * Reading again what comes from a source that can be read only once.
+ * Rereads a source that can be read only once.
  *
  * @module
  */
 
 import type { ByteReader } from "../../mod.ts";
 
-/** A reader that keeps what it reads. */
+/** A reader that keeps what it reads, so that reading can start over. */
 export interface RewindableReader {
   /** Reads on. */
   readonly reader: ByteReader;
   /**
-   * Returns a reader from the first byte on: it reads what is kept, and then on. Returns `undefined` if more was read
-   * than may be kept; a reader from before rejects once it gets there.
+   * Returns a reader that starts over at the first byte: it reads what was kept, then continues with the source.
+   * Returns `undefined` if more was read than may be kept; an earlier reader then rejects when it reaches that point.
    */
   readonly rewind: () => ByteReader | undefined;
 }
@@ -23,9 +23,9 @@ const KEPT = 64 * 2 ** 20;
 /**
  * Makes a reader rewindable.
  *
- * @param source The reader. From now on it may be read only here.
- * @param bound The most bytes that are kept; once more are read, none are.
- * @returns The reader and the way back.
+ * @param source The reader. From now on, only the rewindable reader may read it.
+ * @param bound The most bytes that are kept. Once more are read, none are kept.
+ * @returns The reader, and a function to start over.
  */
 export function rewindable(source: ByteReader, bound: number = KEPT): RewindableReader {
   let kept: Uint8Array[] | undefined = [];

@@ -1,5 +1,5 @@
 /**
- * Sources: a file, standard input or a URL, opened and ready to be loaded from.
+ * Opens the source of a load: a file, standard input or a URL.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { streamReader } from "./chunk_reader.ts";
 import { type Content, contentOf } from "./content.ts";
 import { rewindable } from "./rewindable_reader.ts";
 
-/** How long a live source may take to send bytes that only the check of gzip data needs, in milliseconds. */
+/** How long to wait for bytes of a live source that only the gzip check needs, in milliseconds. */
 const PATIENCE = 1000;
 
 /** An open source. */
@@ -22,15 +22,15 @@ export interface Source {
   readonly reader: ByteReader;
   /** Number of bytes to read, if it is known. */
   readonly size?: number;
-  /** What the system says of it, if it is a regular file. */
+  /** Its metadata, if it is a regular file. */
   readonly file?: Deno.FileInfo;
-  /** Whether its bytes arrive as they are sent, and only once. */
+  /** Whether it is a stream, which can be read only once and may be slow. */
   readonly live: boolean;
-  /** Opens it from its first byte again. Resolves to `undefined` if those bytes are gone. */
+  /** Opens it again from its first byte. Resolves to `undefined` if those bytes are gone. */
   readonly again: () => Promise<Pick<Source, "reader" | "close"> | undefined>;
-  /** If it is gzip, reads on to its last checksum, unless that is far. Rejects if the data is damaged. */
+  /** If it is gzip, reads on to its last checksum, unless that is too far. Rejects if the data is damaged. */
   readonly check: () => Promise<void>;
-  /** Lets go of it. */
+  /** Closes it. */
   readonly close: () => void;
 }
 
@@ -39,7 +39,7 @@ export interface Source {
  *
  * @param name A path, "-" for standard input, or an http, https or file URL.
  * @param signal Ends a request.
- * @returns The source, to be closed.
+ * @returns The source; the caller closes it.
  * @throws {CliError} "source-failed" if it cannot be opened.
  * @throws {LoadError} "response-not-ok" if a server answers with anything but the file.
  */
@@ -82,7 +82,7 @@ async function openFile(name: string): Promise<Source> {
   }
 }
 
-/** The permission may be for a link alone: its target can be read then, but not asked about. */
+/** With permission for a symbolic link alone, Deno can read its target but not stat it. */
 function unlessNotCapable(error: unknown): undefined {
   if (error instanceof Deno.errors.NotCapable) return undefined;
   throw error;
@@ -102,7 +102,7 @@ async function openUrl(name: string, signal: AbortSignal): Promise<Source> {
   return liveSource(name, content, { dispose: body.close, ...(length > 0 ? { size: length } : {}) });
 }
 
-/** A source whose bytes arrive only once; what was read is kept. */
+/** A source that can be read only once; what was read is kept. */
 function liveSource(
   name: string,
   content: Content,
@@ -126,7 +126,7 @@ function liveSource(
   };
 }
 
-/** Waits for work, but no longer than `patience` milliseconds. */
+/** Waits for work, but at most `patience` milliseconds. */
 async function settledWithin(work: Promise<void>, patience: number): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const enough = new Promise<void>((resolve) => timer = setTimeout(resolve, patience));
@@ -141,7 +141,7 @@ function parseUrl(name: string): URL {
   }
 }
 
-/** Does something with a source. If it fails, says what to do: most often Deno was not given the permission. */
+/** Does something with a source. If it fails, the error has a hint; most often Deno lacks a permission. */
 async function attempt<T>(
   name: string,
   work: () => Promise<T>,
@@ -166,7 +166,7 @@ async function checkGzip(name: string, check: Promise<void>): Promise<void> {
   try {
     await check;
   } catch (cause) {
-    throw failed(name, messageOf(cause), "Compare it with the original; gzip -t says whether it is whole.", cause);
+    throw failed(name, messageOf(cause), "Compare it with the original; gzip -t checks whether it is intact.", cause);
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * Files that are read whole, next to the kernel.
+ * Reads whole files other than the kernel.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import { exactSize, printable } from "../output/text.ts";
 export async function readWholeFile(flag: string, path: string, most: number): Promise<Uint8Array> {
   const detail = { flag, value: path };
   const refuse = (why: string) => usageError(`Cannot use --${flag} ${printable(path)}: ${why}`, undefined, detail);
-  const tooLarge = (size: number) => refuse(`the file has ${exactSize(size)}, more than ${exactSize(most)}`);
+  const tooLarge = (size: number) => refuse(`the file is ${exactSize(size)}, and the limit is ${exactSize(most)}`);
   const read = async (): Promise<Uint8Array> => {
     const { size } = await Deno.stat(path);
     if (size > most) throw tooLarge(size);

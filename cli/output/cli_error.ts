@@ -4,7 +4,7 @@
  * @module
  */
 
-/** What can go wrong outside of the loader. */
+/** What can go wrong outside the loader. */
 export type CliErrorCode =
   | "usage"
   | "source-failed"
@@ -19,15 +19,15 @@ export type CliErrorCode =
 export interface CliErrorOptions {
   /** What to do about it. */
   readonly hint?: string;
-  /** What follows the hint, to be copied: a command or a flag. It is printed whole, on a line of its own. */
+  /** A command or flag to copy. It is printed after the hint, on a line of its own, and never wrapped. */
   readonly command?: string;
-  /** Where it went wrong, for programs. Values that the message quotes are never broken across lines. */
+  /** Where it went wrong, for programs. Values that the message quotes are never wrapped. */
   readonly detail?: Readonly<Record<string, unknown>>;
   /** The error that led to this one. */
   readonly cause?: unknown;
 }
 
-/** Something went wrong outside of the loader. */
+/** Something went wrong outside the loader. */
 export class CliError extends Error {
   /** Always "CliError". */
   override readonly name = "CliError";
@@ -35,7 +35,7 @@ export class CliError extends Error {
   readonly code: CliErrorCode;
   /** What to do about it. */
   readonly hint?: string;
-  /** What follows the hint, to be copied. */
+  /** A command or flag to copy, printed after the hint. */
   readonly command?: string;
   /** Where it went wrong, for programs. */
   readonly detail: Readonly<Record<string, unknown>>;
@@ -44,7 +44,7 @@ export class CliError extends Error {
    * Creates an error.
    *
    * @param code What went wrong.
-   * @param message The same in words.
+   * @param message What went wrong, in words.
    * @param options Hint, command, detail and cause, if any.
    */
   constructor(code: CliErrorCode, message: string, { hint, command, detail = {}, cause }: CliErrorOptions = {}) {
@@ -57,7 +57,7 @@ export class CliError extends Error {
 }
 
 /**
- * The error of a wrong usage.
+ * An error in the arguments.
  *
  * @param message What is wrong.
  * @param hint What to do about it.
@@ -69,7 +69,7 @@ export function usageError(message: string, hint?: string, detail?: Readonly<Rec
 }
 
 /**
- * The message of an error and of its causes, without the error number and the path that the system appends.
+ * The message of an error and its causes, without the error number and the path that Deno appends.
  *
  * @param error Whatever was thrown.
  * @returns Such as "Permission denied".

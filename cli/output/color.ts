@@ -1,5 +1,5 @@
 /**
- * Whether a stream gets colors: by flag, by environment, or because it is a terminal.
+ * Decides whether a stream gets colors: by flag, by environment, or because it is a terminal.
  *
  * @module
  */
@@ -10,18 +10,18 @@ export const COLOR_CHOICES = ["auto", "always", "never"] as const;
 /** When to print colors. */
 export type ColorChoice = typeof COLOR_CHOICES[number];
 
-/** What the environment says about colors. */
+/** The environment variables about colors. */
 export interface ColorEnvironment {
-  /** Whether `NO_COLOR` is set, and not empty. */
+  /** Whether `NO_COLOR` is set and not empty. */
   readonly noColor: boolean;
-  /** The value of `FORCE_COLOR`, if it is set and may be read. */
+  /** The value of `FORCE_COLOR`, if it is set and can be read. */
   readonly forceColor?: string;
 }
 
 /**
- * Reads the environment. `FORCE_COLOR` is read only with the permission for it, and no permission is asked for.
+ * Reads the environment. `FORCE_COLOR` is read only if permission was granted; kload never prompts for it.
  *
- * @returns What it says.
+ * @returns The variables.
  */
 export function colorEnvironment(): ColorEnvironment {
   const variable = "FORCE_COLOR";
@@ -30,8 +30,8 @@ export function colorEnvironment(): ColorEnvironment {
 }
 
 /**
- * Decides about a stream. The flag goes before the environment, and `NO_COLOR` before `FORCE_COLOR`, of which 0 means
- * none.
+ * Decides whether a stream gets colors. The flag takes precedence over the environment, and `NO_COLOR` over
+ * `FORCE_COLOR`; a `FORCE_COLOR` of 0 or false turns colors off.
  *
  * @param choice The flag's value.
  * @param environment The environment.

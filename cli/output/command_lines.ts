@@ -1,5 +1,5 @@
 /**
- * Commands to be copied.
+ * Commands to copy.
  *
  * @module
  */
@@ -7,12 +7,11 @@
 import type { Paint } from "./paint.ts";
 
 /**
- * A command with what it is for. The command stands on a line of its own and is never wrapped: a line break would be
- * copied with it.
+ * A command after a label. The command is on a line of its own and is never wrapped, so that it can be copied.
  *
  * @param label What the command does, such as "boot it with".
  * @param command The command, its words quoted for a shell.
- * @param paint The colours.
+ * @param paint The colors.
  * @returns Two lines, indented like the facts of a report.
  */
 export function commandLines(label: string, command: string, paint: Paint): readonly string[] {

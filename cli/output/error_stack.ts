@@ -5,9 +5,9 @@
  */
 
 /**
- * The stack of an error, if that helps: what a plugin threw, or a fault of kload itself.
+ * The stack of an error that a plugin threw, or of a bug in kload itself.
  *
- * @param error A `LoadError` or `CliError` with the code "plugin-failed", whose cause is meant, or an unexpected error.
+ * @param error A `LoadError` or `CliError` with the code "plugin-failed", whose cause is used, or an unexpected error.
  * @returns The frames, one a line, or `undefined` if there are none.
  */
 export function stackOf(error: unknown): string | undefined {

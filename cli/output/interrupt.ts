@@ -1,20 +1,20 @@
 /**
- * Ctrl-C: asks the work to stop, and gives it a moment to do so.
+ * Handles Ctrl-C: asks the work to stop, and allows it a moment to do so.
  *
  * @module
  */
 
 import { CliError } from "./cli_error.ts";
 
-/** How long work that was asked to stop may go on, in milliseconds; a read from a terminal never ends by itself. */
+/** How long aborted work may take to stop, in milliseconds; a read from a terminal never ends by itself. */
 const GRACE = 250;
 
 /**
- * Does work until Ctrl-C. A second Ctrl-C ends the process at once.
+ * Does work until it is done or Ctrl-C is pressed. A second Ctrl-C ends the process at once.
  *
  * @param work The work; its signal aborts on Ctrl-C.
  * @returns What the work returns.
- * @throws {CliError} "interrupted" after Ctrl-C, else what the work throws.
+ * @throws {CliError} "interrupted" after Ctrl-C; otherwise whatever the work throws.
  */
 export async function untilInterrupted<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();

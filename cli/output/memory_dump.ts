@@ -1,5 +1,5 @@
 /**
- * The dump: the used memory of a loaded kernel as a file.
+ * Writes the used memory of a loaded kernel to a file.
  *
  * @module
  */
@@ -8,10 +8,10 @@ import { memoryPieces, type UsedMemory } from "./memory_pieces.ts";
 import { placedPieces, writeOutputFile } from "./output_file.ts";
 
 /**
- * Writes the memory from its base to the next free frame. A dump that cannot be finished leaves no half of it on disk.
+ * Writes memory from its base up to the next free frame. A dump that cannot be finished leaves no partial file.
  *
  * @param kernel The kernel.
- * @param path Where to; an existing file is overwritten.
+ * @param path The path; an existing file is overwritten.
  * @param source The file that the kernel came from, which is never overwritten.
  * @param signal Ends the writing with its reason.
  * @throws {CliError} "dump-failed" if the file cannot be written.

@@ -1,5 +1,5 @@
 /**
- * The used memory of a loaded kernel, from its base to the next free frame, in pieces: it may be gigabytes.
+ * The used memory of a loaded kernel, from its base up to the next free frame, in pieces, as it may be gigabytes.
  *
  * @module
  */
@@ -11,13 +11,13 @@ export type UsedMemory = Pick<LoadedKernel, "memory" | "nextFrame">;
 
 const PIECE = 32 * 2 ** 20;
 
-/** Number of bytes from the base of memory to the next free frame. */
+/** Number of bytes from the base of memory up to the next free frame. */
 export function usedMemory({ memory, nextFrame }: UsedMemory): number {
   return nextFrame - memory.base;
 }
 
 /**
- * The used memory as views of it. Between two of them other work gets its turn.
+ * Lists the used memory as views, yielding to the event loop between them.
  *
  * @param kernel The kernel.
  * @param signal Ends the listing with its reason.
@@ -39,7 +39,8 @@ export async function* memoryPieces(kernel: UsedMemory, signal: AbortSignal): As
  * @returns The digest in hex.
  */
 export async function memorySha256(kernel: UsedMemory, signal: AbortSignal): Promise<string> {
-  const { createHash } = await import("node:crypto"); // 5 to 10 ms that only --json needs; Web Crypto takes no pieces
+  // Web Crypto cannot hash in pieces. The import takes 5 to 10 ms, and only --json needs it.
+  const { createHash } = await import("node:crypto");
   const hash = createHash("sha256");
   for await (const piece of memoryPieces(kernel, signal)) hash.update(piece);
   return hash.digest("hex");

@@ -1,5 +1,5 @@
 /**
- * Standard output and standard error, and what the switches ask of them.
+ * Standard output and standard error, set up as the flags ask.
  *
  * @module
  */
@@ -11,23 +11,23 @@ import { type Paint, paintFor } from "./paint.ts";
 
 /** Where a command prints, and how. */
 export interface Output {
-  /** Whether standard output gets one JSON object and nothing else. */
+  /** Whether to print one JSON object, and nothing else, to standard output. */
   readonly json: boolean;
-  /** Whether to leave out the report and the progress line. */
+  /** Whether to print no report and no progress line. */
   readonly quiet: boolean;
-  /** Whether there is to be more: remarks of severity "info", and the stack of a plugin's error. */
+  /** Whether to print more: remarks of severity "info", and the stack of a plugin's error. */
   readonly verbose: boolean;
   /** Colors and width of standard output. */
   readonly paint: Paint;
-  /** Colours and width of standard error. */
+  /** Colors and width of standard error. */
   readonly paintError: Paint;
-  /** Prints to standard output. A reader that went away is no error; anything else is a `CliError` "output-failed". */
+  /** Prints to standard output. A closed pipe is ignored; any other failure is a `CliError` "output-failed". */
   readonly print: (text: string) => Promise<void>;
   /** Prints to standard error, if possible. */
   readonly printError: (text: string) => Promise<void>;
 }
 
-/** The flags about output. */
+/** The flags that control output. */
 export interface OutputFlags extends Pick<Output, "json" | "quiet" | "verbose"> {
   /** When to print colors. */
   readonly color: ColorChoice;

@@ -1,5 +1,5 @@
 /**
- * Files that commands write: whole, or not at all.
+ * Writes the files that commands produce: whole, or not at all.
  *
  * @module
  */
@@ -17,7 +17,7 @@ export interface FilePiece {
 }
 
 /**
- * Gives consecutive pieces their offsets.
+ * Adds offsets to consecutive pieces.
  *
  * @param pieces The pieces, in order.
  */
@@ -35,7 +35,7 @@ export async function* placedPieces(
 export interface OutputFile {
   /** Its path; an existing file is overwritten. */
   readonly path: string;
-  /** The flag that named it, without the dashes. */
+  /** The flag that names it, without the dashes. */
   readonly flag: string;
   /** What it is, such as "the image". */
   readonly what: string;
@@ -44,7 +44,7 @@ export interface OutputFile {
 }
 
 /**
- * Writes a file. If it cannot be finished, no half of it stays on disk; a regular file gets holes for zeros.
+ * Writes a file. If it cannot be finished, no partial file stays on disk. A regular file gets holes between the pieces.
  *
  * @param target The file.
  * @param pieces Its pieces, in order.
@@ -64,7 +64,7 @@ export async function writeOutputFile(
   try {
     const { file, created } = await open(path);
     using _closing = file;
-    if (await isSame(file, source)) throw new Error("it is the kernel itself");
+    if (await isSame(file, source)) throw new Error("it is the kernel file itself");
     const empty = (): Promise<void> => file.truncate().catch(() => {}); // fails for a device or a pipe
     try {
       await writePieces(file, pieces, size, signal);
@@ -87,13 +87,13 @@ async function open(path: string): Promise<{ file: Deno.FsFile; created: boolean
   }
 }
 
-/** Whether a file is the other one; unknown, and so false, without permission to read it: the other one was read. */
+/** Whether two files are the same; false if the file cannot be read, as the kernel's file was. */
 async function isSame(file: Deno.FsFile, other: Deno.FileInfo | undefined): Promise<boolean> {
   const info = await file.stat().catch(() => undefined);
   return Boolean(info?.ino) && info?.ino === other?.ino && info?.dev === other?.dev;
 }
 
-/** The most bytes written before other work gets its turn. */
+/** The most bytes to write before yielding to the event loop. */
 const PORTION = 32 * 2 ** 20;
 
 async function writePieces(
@@ -128,7 +128,7 @@ function failed({ path, flag, what, code }: OutputFile, cause: unknown): CliErro
   const message = (why: string): string => `Cannot write ${what} ${printable(path)}: ${why}`;
   const detail = { [flag]: path };
   if (!(cause instanceof Deno.errors.NotCapable)) {
-    const hint = `The kernel was loaded; give --${flag} a path that can be written.`;
+    const hint = `The kernel was loaded; give --${flag} a writable path.`;
     return new CliError(code, message(messageOf(cause)), { hint, detail, cause });
   }
   const hint = "Give Deno the permission:";

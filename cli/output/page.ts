@@ -1,21 +1,21 @@
 /**
- * How wide the lines of a stream may be.
+ * The line width of a stream.
  *
  * @module
  */
 
-/** The room that a stream has for text. */
+/** The space that a stream has for text. */
 export interface Page {
-  /** The most columns of a line of prose. */
+  /** The longest line of prose, in columns. */
   readonly width: number;
-  /** Whether the rows of tables are folded to `width`; elsewhere a row stays on one line, for `grep` and `awk`. */
+  /** Whether table rows are folded to `width`; if not, each row stays on one line, for `grep` and `awk`. */
   readonly folds: boolean;
 }
 
-/** The width of prose if there is no terminal to ask. */
+/** The width of prose without a terminal. */
 const DEFAULT_WIDTH = 100;
 
-/** The narrowest width that text is laid out for: a fact's label and one address. */
+/** The narrowest supported width: a label and one address. */
 const LEAST_WIDTH = 40;
 
 /** The page of a file or a pipe. */
@@ -35,7 +35,7 @@ export function terminalPage(width: number): Page {
  * The page of a stream.
  *
  * @param stream Standard output or standard error.
- * @returns The terminal's page if the stream is a terminal, else {@linkcode UNBOUNDED}.
+ * @returns The terminal's page, or {@linkcode UNBOUNDED} if the stream is not a terminal.
  */
 export function pageOf(stream: { readonly isTerminal: () => boolean }): Page {
   return stream.isTerminal() ? terminalPage(columns()) : UNBOUNDED;

@@ -1,5 +1,5 @@
 /**
- * Colors by their meaning, for a page of some width.
+ * Colors by meaning, and the page that they are for.
  *
  * @module
  */
@@ -14,15 +14,15 @@ export interface Paint extends Page {
   readonly warning: (text: string) => string;
   /** A title. */
   readonly title: (text: string) => string;
-  /** The word in front of a remark. */
+  /** The label in front of a remark. */
   readonly label: (text: string) => string;
-  /** What matters less. */
+  /** Less important text. */
   readonly faint: (text: string) => string;
 }
 
 type Colors = Omit<Paint, keyof Page>;
 
-// ECMA-48 "SGR"; the colors of the standard library stay off under NO_COLOR, before which --color goes.
+// ECMA-48 "SGR"; the standard library's colors obey NO_COLOR even if --color overrides it.
 const style = (on: string, off: number) => (text: string): string => `\x1b[${on}m${text}\x1b[${off}m`;
 const plain = (text: string): string => text;
 const PLAIN: Colors = { error: plain, warning: plain, title: plain, label: plain, faint: plain };
@@ -37,7 +37,7 @@ const COLORED: Colors = {
 /**
  * Chooses the colors for a stream.
  *
- * @param colored Whether it gets any.
+ * @param colored Whether it gets colors.
  * @param page The stream's page.
  * @returns The colors, and the page.
  */

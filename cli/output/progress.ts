@@ -1,5 +1,5 @@
 /**
- * The progress line on standard error: how far a slow load has come.
+ * The progress line of a slow load, on standard error.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { Progress } from "../../mod.ts";
 
 /** A progress line. */
 export interface ProgressLine {
-  /** Notes how far the load has come, and how many bytes the source has, if known. */
+  /** Records how many bytes were loaded and, if known, how many the source has. */
   readonly update: (progress: Progress, size?: number) => void;
   /** Erases the line. */
   readonly stop: () => void;
@@ -23,7 +23,7 @@ const CLEAR = "\r\x1b[K";
  * Starts a progress line, which appears after half a second.
  *
  * @param write Writes text to the terminal.
- * @returns The line, which the caller stops.
+ * @returns The line; the caller stops it.
  */
 export function startProgress(write: (text: string) => void): ProgressLine {
   const start = performance.now();

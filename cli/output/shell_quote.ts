@@ -1,5 +1,5 @@
 /**
- * Text for a shell.
+ * Quotes text for a shell.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { printable } from "./text.ts";
 
 /**
- * A word as a shell takes it.
+ * Quotes a word for a shell.
  *
  * @param word Such as a path.
  * @returns The word, in quotes if it needs them; one with control characters in the form `$'…'` of bash and zsh.

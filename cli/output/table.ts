@@ -1,5 +1,5 @@
 /**
- * Tables of text: columns as wide as they have to be, and a remark next to or under each row.
+ * Tables of text: columns as wide as their content, and a remark next to or under each row.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import type { Paint } from "./paint.ts";
 import { grouped, wrap } from "./text.ts";
 
-/** The most rows that are shown; `--json` lists them all. */
+/** The most rows to show; `--json` lists them all. */
 const MOST_ROWS = 40;
 
 /** The titles of columns whose numbers are aligned to the right. */
@@ -15,14 +15,14 @@ const NUMERIC = ["#", "pages"];
 
 const GAP = "  ";
 const INDENT = "  ";
-/** What continues a row. */
+/** The indentation of a row's further lines. */
 const MORE_INDENT = " ".repeat(7);
 
 /** One row of a table. */
 export interface Row {
   /** The text in each column. */
   readonly cells: readonly string[];
-  /** What there is to say about the row. */
+  /** A remark about the row. */
   readonly remark?: string;
 }
 
@@ -35,12 +35,12 @@ interface Line {
 }
 
 /**
- * Lays out a table. A remark stands next to its row if all of them fit there, else under it.
+ * Lays out a table. Remarks go next to their rows if all of them fit there, and under the rows otherwise.
  *
  * @param titles The titles of the columns.
- * @param items The items, a row for each.
+ * @param items The items, one row each.
  * @param toRow Returns an item's row.
- * @param paint The colours and the width. On a page that folds, the columns that do not fit go to further lines.
+ * @param paint The colors and the width. On a page that folds, columns that do not fit go on further lines.
  * @returns The lines, titles first.
  */
 export function table<T>(
@@ -68,7 +68,7 @@ export function table<T>(
       const under = wrap(remark, paint.width - MORE_INDENT.length);
       return [...shown, ...under.map((text) => MORE_INDENT + paint.faint(text))];
     }),
-    ...(left > 0 ? [paint.faint(`${INDENT}... and ${grouped(left)} more, which --json lists`)] : []),
+    ...(left > 0 ? [paint.faint(`${INDENT}... and ${grouped(left)} more (--json lists all)`)] : []),
   ];
 }
 
@@ -88,7 +88,7 @@ function fold(widths: readonly number[], { width: most, folds }: Paint): readonl
   return lines;
 }
 
-/** One line of a row; several if it is one cell that is too wide and has spaces, such as a list of ranges. */
+/** One line of a row, or several if it holds one cell that is too wide, such as a list of ranges. */
 function lineTexts(
   { indent, columns, length }: Line,
   cells: readonly string[],

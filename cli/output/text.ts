@@ -1,18 +1,18 @@
 /**
- * Text for people: numbers, sizes, ranges and names as they are printed, and lines of them.
+ * Formats numbers, sizes, ranges and names for people, and wraps lines.
  *
  * @module
  */
 
-// C0 and C1 controls, line and paragraph separators, and marks that change the direction of writing.
+// C0 and C1 controls, line and paragraph separators, and marks that change the text direction.
 // deno-lint-ignore no-control-regex
 const UNPRINTABLE = /[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
 
 /**
- * Makes text from elsewhere safe for a terminal.
+ * Makes untrusted text safe to print on a terminal.
  *
  * @param text Any text.
- * @returns The same, with control characters written as the escapes of JSON.
+ * @returns The text, with control characters as JSON escapes.
  */
 export function printable(text: string): string {
   return text.toWellFormed().replace(UNPRINTABLE, (char) => {
@@ -30,7 +30,7 @@ export function hex(value: bigint | number): string {
   return value < 0 ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
 }
 
-/** One past the last address of 64 bits. */
+/** One past the last 64-bit address. */
 const END = 1n << 64n;
 
 /**
@@ -38,8 +38,8 @@ const END = 1n << 64n;
  *
  * @param start First address.
  * @param size Number of bytes, at least 1.
- * @returns The first address and the one after the last, such as "0x1000..0x3000". The address after the last byte of
- * the address space does not exist: a range up to there ends in that byte, as in "0xfffffffffffff000..=0xffffffffffffffff".
+ * @returns The first address and the one after the last, such as "0x1000..0x3000". A range up to the end of the address
+ * space is inclusive, as in "0xfffffffffffff000..=0xffffffffffffffff": there is no address after its last.
  */
 export function hexRange(start: bigint | number, size: bigint | number): string {
   const first = BigInt.asUintN(64, BigInt(start));
@@ -48,7 +48,7 @@ export function hexRange(start: bigint | number, size: bigint | number): string 
 }
 
 /**
- * Whether a range runs over the end of the 64-bit address space and goes on at address 0.
+ * Whether a range runs past the end of the 64-bit address space and wraps around to address 0.
  *
  * @param start First address.
  * @param size Number of bytes.
@@ -59,7 +59,7 @@ export function wrapsAround(start: bigint, size: bigint): boolean {
 }
 
 /**
- * A number with its thousands apart.
+ * A number with thousands separators.
  *
  * @param value An integer.
  * @returns Such as "12,328".
@@ -69,10 +69,10 @@ export function grouped(value: bigint | number): string {
 }
 
 /**
- * How many there are of something.
+ * A count of things.
  *
  * @param value An integer.
- * @param what The thing, in the singular.
+ * @param what The noun, in the singular.
  * @returns Such as "1 page" and "3 pages".
  */
 export function count(value: bigint | number, what: string): string {
@@ -82,7 +82,7 @@ export function count(value: bigint | number, what: string): string {
 const UNITS = [["GiB", 2 ** 30], ["MiB", 2 ** 20], ["KiB", 2 ** 10]] as const;
 
 /**
- * A size, exact, in the largest unit that divides it.
+ * An exact size, in the largest unit that divides it.
  *
  * @param bytes Number of bytes.
  * @returns Such as "4 KiB" and "13 bytes".
@@ -93,7 +93,7 @@ export function exactSize(bytes: number): string {
 }
 
 /**
- * The indices of a set as ranges.
+ * Joins consecutive indices into ranges.
  *
  * @param indices Integers, ascending.
  * @returns Such as ["0", "256-511"].
@@ -109,7 +109,7 @@ export function indexRanges(indices: Iterable<number>): readonly string[] {
 }
 
 /**
- * Items as a sentence lists them.
+ * Lists items as in a sentence.
  *
  * @param items The items.
  * @returns Such as "3, 5 and 7".
@@ -118,15 +118,15 @@ export function listed(items: readonly string[]): string {
   return items.length < 2 ? items.join() : `${items.slice(0, -1).join(", ")} and ${items.at(-1)}`;
 }
 
-/** Stands for a space that no line is broken at; text to be printed has no control characters. */
+/** Stands for a space at which lines are not broken; printable text has no control characters. */
 const UNBROKEN = "\0";
 
 /**
- * Breaks text into lines at its spaces, but never between a number and its unit.
+ * Wraps text at spaces, but never between a number and its unit.
  *
- * @param text The text, without control characters; a word that is longer than a line stays whole.
- * @param width The most characters in a line.
- * @param whole Parts of the text that are not broken either, such as paths.
+ * @param text The text, without control characters; a word longer than a line stays whole.
+ * @param width The longest line, in characters.
+ * @param whole Other parts of the text that are never broken, such as paths.
  * @returns The lines, at least one.
  */
 export function wrap(text: string, width: number, whole: readonly string[] = []): readonly string[] {

@@ -1,5 +1,5 @@
 /**
- * Where an address lies in a kernel: in words.
+ * Describes in words where an address lies.
  *
  * @module
  */
@@ -13,18 +13,18 @@ import type { Bootable } from "../report/bootable.ts";
 import { flagLetters } from "../report/header_names.ts";
 import type { Kernel } from "../report/kernel.ts";
 
-/** How far from a range an address is said to miss it, in bytes. */
+/** How close to a range an address must be for the report to mention the distance, in bytes. */
 const NEAR = 1n << 30n;
 
 /** How far below the stack an address is said to be there, in bytes: large arrays reach over the guard page. */
 const BELOW_STACK = 1n << 20n;
 
 /**
- * The program header whose memory an address lies in.
+ * Finds the `PT_LOAD` header whose memory contains an address.
  *
  * @param address The address.
  * @param kernel The kernel.
- * @returns The header, if there is one.
+ * @returns The header, or `undefined` if no segment contains the address.
  */
 export function headerAt(address: bigint, kernel: Kernel): ProgramHeader | undefined {
   return ranges(kernel).find(({ start, end }) => address >= start && address < end)?.phdr;
@@ -33,7 +33,7 @@ export function headerAt(address: bigint, kernel: Kernel): ProgramHeader | undef
 /**
  * The name of a header in a report.
  *
- * @param phdr A header that asks for memory.
+ * @param phdr A header whose segment takes memory.
  * @param kernel Its kernel.
  * @returns Such as "program header 0 (LOAD R-X 0xffffffff80000000..0xffffffff80000c2d)".
  */
@@ -43,7 +43,7 @@ export function headerName({ index, p_type, p_flags, p_vaddr, p_memsz }: Program
 }
 
 /**
- * Says where an address lies.
+ * Describes where an address lies.
  *
  * @param address The address.
  * @param bootable The kernel, and what was added to it.
@@ -53,7 +53,7 @@ export function describeAddress(address: bigint, bootable: Bootable): string {
   if (!isCanonical(address)) return "which is not canonical";
   const phdr = headerAt(address, bootable.kernel);
   if (phdr) return `in ${headerName(phdr, bootable.kernel)}`;
-  return describePart(address, bootable) ?? `in no program header${nearest(address, bootable)}`;
+  return describePart(address, bootable) ?? `in no segment${nearest(address, bootable)}`;
 }
 
 function describePart(address: bigint, bootable: Bootable): string | undefined {
@@ -66,11 +66,11 @@ function describePart(address: bigint, bootable: Bootable): string | undefined {
     return `in the guard page below the kernel's stack (${stackRange})`;
   }
   if (within(info.address, info.size)) return "in the boot information";
-  if (within(BigInt(entry.page), PAGE_SIZE)) return "in the page that leads into the kernel";
+  if (within(BigInt(entry.page), PAGE_SIZE)) return "in the context-switch page";
   if (ramdisk && within(ramdisk.virt, ramdisk.size)) return "in the ramdisk";
   if (framebuffer && within(framebuffer.virt, framebuffer.size)) return "in the framebuffer";
   if (directMap && within(directMap.offset, directMap.size)) {
-    return `in the map of physical memory, at physical ${hex(address - directMap.offset)}`;
+    return `in the direct map, at physical ${hex(address - directMap.offset)}`;
   }
   if (identityMap && within(0n, identityMap.size)) return "in the identity map";
   return undefined;

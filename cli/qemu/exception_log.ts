@@ -1,5 +1,5 @@
 /**
- * The exceptions and interrupts in QEMU's log (`-d int,cpu_reset`).
+ * Finds exceptions and interrupts in QEMU's log (`-d int,cpu_reset`).
  *
  * @module
  */
@@ -14,29 +14,29 @@ export interface Exception {
   readonly error: number;
   /** What raised it: the processor, an instruction such as INT, or a device. */
   readonly origin: "processor" | "instruction" | "device";
-  /** The registers as they were. */
+  /** The registers at that time. */
   readonly registers: Registers;
-  /** The interrupt whose entry in the descriptor table could not be used, if that raised it. */
+  /** The vector whose entry in the descriptor table could not be used, if that raised it. */
   readonly entry?: number;
-  /** Whether it became a double fault, as another came up on the way to its handler. */
+  /** Whether it became a double fault, because another exception came up on the way to its handler. */
   readonly doubleFault: boolean;
 }
 
-/** What the log has had so far. */
+/** What the log contains so far. */
 export interface ExceptionLog {
   /** Takes a piece of the log. */
   readonly write: (text: string) => void;
-  /** The last exception of the processor. One that came up on the way to the handler of another is not counted. */
+  /** The last exception raised by the processor, except for those on the way to another one's handler. */
   readonly last: () => Exception | undefined;
-  /** What ended in a triple fault, if there was one. */
+  /** The exception or interrupt that ended in a triple fault, if there was one. */
   readonly fatal: () => Exception | undefined;
   /** Whether there was a triple fault. */
   readonly tripleFault: () => boolean;
-  /** The last lines that are QEMU's own messages. */
+  /** The last of QEMU's own messages. */
   readonly messages: () => readonly string[];
 }
 
-// "     0: v=0e e=0003 i=0 cpl=0 IP=0008:000000000032704c pc=… SP=… CR2=…": `i=1` is an instruction such as INT
+// "     0: v=0e e=0003 i=0 cpl=0 IP=0008:000000000032704c pc=… SP=… CR2=…": `i=1` means INT or the like
 const ENTRY = /^ *\d+: v=([0-9a-f]{2}) e=([0-9a-f]{4}) i=([01]) /;
 // "check_exception old: 0xe new 0x8": the second came up on the way to the handler of the first
 const NESTED = /^check_exception old: 0x(?!ffffffff)/;
@@ -52,15 +52,15 @@ const ENTRY_LINES = 24;
 const DF = 8;
 const PF = 14;
 
-// Intel SDM vol. 3, "Error Code": the exceptions that an entry of a descriptor table raises, and the bit that says IDT
+// Intel SDM vol. 3, "Error Code": the exceptions that a bad descriptor raises, and the bit that means it is in the IDT
 const BAD_ENTRY: ReadonlySet<number> = new Set([10, 11, 12, 13]);
 const ERROR_IDT = 1 << 1;
 
-/** How far below RSP the processor writes on the way to a handler, with the stack's alignment, in bytes. */
+/** How far below RSP the processor writes on the way to a handler, alignment included, in bytes. */
 const FRAME_REACH = 64n;
 
 /**
- * Reads the log as it comes; it may be long, and only what matters is kept.
+ * Reads the log as it arrives. It may be long, so only what matters is kept.
  *
  * @returns The log.
  */
@@ -130,19 +130,19 @@ function exceptionOf(lines: readonly string[], device: boolean): Exception | und
   return { vector: parseInt(vector, 16), error: parseInt(error, 16), origin, registers, doubleFault: false };
 }
 
-/** Whether the second came up at the very instruction of the first, before anything was pushed. */
+/** Whether the second came up at the same instruction as the first, before anything was pushed. */
 function isAtOnce(first: Exception, second: Exception): boolean {
   return ["RIP", "RSP"].every((name) => second.registers.get(name) === first.registers.get(name));
 }
 
-/** Whether the second says that the first one's entry in the interrupt descriptor table cannot be used. */
+/** Whether the second means that the first one's entry in the interrupt descriptor table cannot be used. */
 function isBadEntry(first: Exception, second: Exception): boolean {
   return BAD_ENTRY.has(second.vector) && (second.error & ERROR_IDT) !== 0 && isAtOnce(first, second);
 }
 
 /**
- * Whether the second came up on the way to the handler of the first, an exception: a bad entry of the descriptor table, or
- * a page fault in that table or on the stack.
+ * Whether the second came up on the way to the handler of the first: because of a bad entry in the descriptor table, or
+ * as a page fault in that table or on the stack.
  */
 function isOnTheWay(first: Exception, second: Exception): boolean {
   if (first.origin === "processor" && isBadEntry(first, second)) return true;

@@ -1,5 +1,5 @@
 /**
- * What happened to a guest, in words: exceptions, and where it stands.
+ * Explains an exception of the guest, or the state that it was stopped in.
  *
  * @module
  */
@@ -20,19 +20,19 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [2, "a non-maskable interrupt"],
   [3, "a breakpoint (#BP)"],
   [4, "an overflow (#OF)"],
-  [5, "an exceeded bound (#BR)"],
+  [5, "a BOUND range exceeded exception (#BR)"],
   [6, "an invalid opcode (#UD)"],
-  [7, "a missing x87 unit (#NM)"],
+  [7, "a device-not-available exception (#NM)"],
   [8, "a double fault (#DF)"],
-  [10, "an invalid TSS (#TS)"],
-  [11, "a segment that is not present (#NP)"],
-  [12, "a stack fault (#SS)"],
+  [10, "an invalid-TSS exception (#TS)"],
+  [11, "a segment-not-present exception (#NP)"],
+  [12, "a stack-segment fault (#SS)"],
   [13, "a general protection fault (#GP)"],
   [14, "a page fault (#PF)"],
-  [16, "an x87 error (#MF)"],
-  [17, "a misaligned access (#AC)"],
+  [16, "an x87 floating-point error (#MF)"],
+  [17, "an alignment check (#AC)"],
   [18, "a machine check (#MC)"],
-  [19, "a SIMD error (#XM)"],
+  [19, "a SIMD floating-point exception (#XM)"],
   [21, "a control protection fault (#CP)"],
 ]);
 const BP = 3;
@@ -65,18 +65,18 @@ const IRQS = 8;
  * @returns Such as "a page fault (#PF)".
  */
 export function exceptionName({ vector, origin }: Exception): string {
-  if (origin === "device") return `interrupt ${vector} of a device${irqOf(vector)}`;
-  if (origin === "instruction" && vector === BP) return "a breakpoint (#BP), which an INT 3 instruction raised";
-  if (origin === "instruction") return `interrupt ${vector}, which an instruction raised`;
+  if (origin === "device") return `interrupt ${vector} from a device${irqOf(vector)}`;
+  if (origin === "instruction" && vector === BP) return "a breakpoint (#BP), raised by an INT 3 instruction";
+  if (origin === "instruction") return `interrupt ${vector}, raised by an instruction`;
   return NAMES.get(vector) ?? `exception ${vector}`;
 }
 
 /**
- * Says what caused an exception.
+ * Explains what caused an exception.
  *
  * @param exception The exception.
  * @param bootable The kernel that took it, and what was added to it.
- * @returns What instruction, what access, and why it failed, as far as that is known.
+ * @returns The instruction, the access and the cause, as far as they are known.
  */
 export function explainException(exception: Exception, bootable: Bootable): readonly Fact[] {
   const { vector, error, origin, registers } = exception;
@@ -100,8 +100,8 @@ function causeOf({ vector, error, registers, entry }: Exception, bootable: Boota
 
 function explainProtection(error: number, registers: Registers): string {
   const rip = registers.get("RIP") ?? 0n;
-  if (error !== 0) return `the selector or descriptor of error code ${hex(error)} cannot be used`;
-  if (!isCanonical(rip)) return `a jump to ${hex(rip)}, which is not canonical`;
+  if (error !== 0) return `the selector or descriptor in error code ${hex(error)} cannot be used`;
+  if (!isCanonical(rip)) return `a jump to the non-canonical address ${hex(rip)}`;
   const suspects = GENERAL.filter((name) => !isCanonical(registers.get(name) ?? 0n))
     .map((name) => `${name} (${hex(registers.get(name) ?? 0n)})`);
   const verb = suspects.length === 1 ? "is not a canonical address" : "are not canonical addresses";
@@ -115,14 +115,14 @@ function explainOpcode(registers: Registers, { kernel }: Bootable): string | und
   try {
     bytes = kernel.read(rip, OPCODE_BYTES);
   } catch {
-    return undefined; // the kernel was loaded with no bytes there
+    return undefined; // the load left no bytes there
   }
   const shown = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
-  const found = `the kernel was loaded with ${shown} there`;
-  if (shown.startsWith(UD2)) return `${found}: ud2`;
+  const found = `the bytes loaded there are ${shown}`;
+  if (shown.startsWith(UD2)) return `${found} (ud2)`;
   if (!shown.startsWith(SYSCALL)) return found;
   const isOff = ((registers.get("EFER") ?? 0n) & EFER_SCE) === 0n;
-  return `${found}: syscall${isOff ? ", and EFER.SCE is not set" : ""}`;
+  return `${found} (syscall${isOff ? "; EFER.SCE is not set" : ""})`;
 }
 
 /** What a device's interrupt is, where its vector is that of an exception too. */
@@ -133,21 +133,21 @@ function irqOf(vector: number): string {
 }
 
 /**
- * Says where a guest stands that was stopped.
+ * Explains what a stopped guest was doing.
  *
  * @param registers Its registers.
  * @param bootable The kernel, and what was added to it.
- * @returns What it does and where.
+ * @returns Its state, and the instruction that it stopped at.
  */
 export function explainState(registers: Registers, bootable: Bootable): readonly Fact[] {
   if (!isLongMode(registers)) {
-    return [["state", "it is not in 64-bit mode: the kernel was not entered, or has left it"]];
+    return [["state", "not in 64-bit mode: the kernel was never entered, or has left 64-bit mode"]];
   }
   const rip = registers.get("RIP") ?? 0n;
   const flags = registers.get("RFL") ?? 0n;
   const waits = (flags & INTERRUPT_FLAG) !== 0n
-    ? "halted until an interrupt comes"
-    : "halted with interrupts off, for ever";
+    ? "halted, waiting for an interrupt"
+    : "halted forever: interrupts are disabled";
   return [
     ["state", registers.get("HLT") === 1n ? waits : "running"],
     ["instruction", `at ${hex(rip)}, ${describeAddress(rip, bootable)}`],

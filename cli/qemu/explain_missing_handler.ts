@@ -1,5 +1,5 @@
 /**
- * Why an exception had no handler: the interrupt descriptor table, and the stack.
+ * Explains why no handler ran for an exception, from the interrupt descriptor table and the stack.
  *
  * @module
  */
@@ -28,7 +28,7 @@ const WITH_ERROR_CODE: ReadonlySet<number> = new Set([8, 10, 11, 12, 13, 14, 17,
 const NO_TABLE = "no interrupt descriptor table was loaded: its base is 0, which is not mapped";
 
 /**
- * Says why an exception had no handler.
+ * Explains why no handler ran for an exception.
  *
  * @param exception The exception that ended in a triple fault.
  * @param bootable The kernel, and what was added to it.
@@ -56,13 +56,15 @@ export function explainMissingHandler(exception: Exception, bootable: Bootable):
     if (!isMapped(gate)) {
       return base === 0n
         ? NO_TABLE
-        : `${table} was not mapped when the kernel was entered, ${describeAddress(gate, bootable)}`;
+        : `${table} was not mapped when the kernel was entered; entry ${vector} is at ${hex(gate)}, ${
+          describeAddress(gate, bootable)
+        }`;
     }
     const rsp = registers.get("RSP") ?? 0n;
     const overflow = explainFullStack(exception, bootable);
     if (overflow !== undefined) return overflow;
     if (!isMapped(rsp - 8n)) {
-      return `the stack pointer is ${hex(rsp)}, below which nothing was mapped when the kernel was entered`;
+      return `nothing was mapped below the stack pointer (${hex(rsp)}) when the kernel was entered`;
     }
   }
   return `the processor could not enter a handler through entry ${vector} of ${table}`;

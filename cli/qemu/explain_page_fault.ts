@@ -1,5 +1,5 @@
 /**
- * Why an access faulted, by the error code of the page fault and the page tables that the kernel was started with.
+ * Explains a page fault from its error code and the page tables that the kernel was started with.
  *
  * @module
  */
@@ -27,10 +27,10 @@ const PF_KEY = 1 << 5;
 const PAGE = ~0xfffn;
 
 /**
- * Says what was accessed, and why it failed.
+ * Explains what was accessed and why that failed.
  *
  * @param error The error code.
- * @param registers The registers: CR2 has the address, CR3 says whose page tables were in use.
+ * @param registers The registers: CR2 is the address, and CR3 shows whose page tables were in use.
  * @param bootable The kernel, and what was added to it.
  * @returns The access and its cause.
  */
@@ -38,7 +38,7 @@ export function explainPageFault(error: number, registers: Registers, bootable: 
   const { kernel } = bootable;
   const address = registers.get("CR2") ?? 0n;
   const rsp = registers.get("RSP") ?? 0n;
-  const kind = error & PF_FETCH ? "instruction fetch" : error & PF_WRITE ? "write to" : "read of";
+  const kind = error & PF_FETCH ? "instruction fetch" : error & PF_WRITE ? "write to" : "read from";
   const access = error & PF_FETCH ? kind : `${kind} ${hex(address)}, ${describeAddress(address, bootable)}`;
   // A push at the lowest byte of the stack writes below it.
   const isOverflow = isBelowStack(address, bootable) && isBelowStack(rsp - 8n, bootable);
@@ -49,7 +49,7 @@ export function explainPageFault(error: number, registers: Registers, bootable: 
     : "";
   const cr3 = registers.get("CR3") ?? 0n;
   if (!usesTables(registers, kernel)) {
-    const own = `the guest's own (CR3 is ${hex(cr3)}), not those that it was started with`;
+    const own = `the guest's own (CR3 is ${hex(cr3)}), not those it was started with`;
     return [["access", access + remark], ["cause", causeByCode(error)], ["page tables", own]];
   }
   return [["access", access + remark], ["cause", causeOf(address, error, kernel)]];
@@ -60,7 +60,7 @@ export function explainPageFault(error: number, registers: Registers, bootable: 
  *
  * @param registers Its registers.
  * @param kernel The kernel.
- * @returns True if CR3 says so; the table's entries may have changed.
+ * @returns True if CR3 points to it; its entries may have changed.
  */
 export function usesTables(registers: Registers, { level4Frame }: Kernel): boolean {
   return ((registers.get("CR3") ?? 0n) & PAGE) === BigInt(level4Frame);
@@ -73,9 +73,9 @@ function hasReturned(error: number, registers: Registers, { kernel, stack: { top
     kernel.read(top - 8n, 8).every((byte) => byte === 0);
 }
 
-/** What the error code alone says. */
+/** The cause as far as the error code alone shows it. */
 function causeByCode(error: number): string {
-  if (error & PF_RESERVED) return "a page-table entry on the way has reserved bits set";
+  if (error & PF_RESERVED) return "a page-table entry in the walk has reserved bits set";
   if (!(error & PF_PRESENT)) return "the page is not mapped";
   if (error & PF_KEY) return "the page is mapped, but its protection key forbids the access";
   const access = error & PF_FETCH ? "the fetch" : error & PF_WRITE ? "the write" : "the read";
@@ -88,7 +88,7 @@ function causeOf(address: bigint, error: number, kernel: Kernel): string {
   const changed = "the guest has changed its page tables";
   if (!(error & PF_PRESENT)) {
     return found.mapped
-      ? `the page is not mapped any more: ${changed}`
+      ? `the page is no longer mapped: ${changed}`
       : `the page is not mapped: the walk ends at level ${found.level}`;
   }
   if (!found.mapped) return `${causeByCode(error)}: ${changed}`;
@@ -103,7 +103,7 @@ function causeOf(address: bigint, error: number, kernel: Kernel): string {
   return `${causeByCode(error)}: ${changed}`;
 }
 
-/** What all levels together grant. */
+/** The permissions that all levels grant together. */
 function permissionsAt(address: bigint, { pageTable }: Kernel) {
   const entries = pageTable.walk(address).map(({ entry }) => entry);
   const all = (flag: bigint): boolean => entries.every((entry) => (entry & (flag | PRESENT)) === (flag | PRESENT));
@@ -116,14 +116,14 @@ function permissionsAt(address: bigint, { pageTable }: Kernel) {
 
 function whyNotExecutable(address: bigint, kernel: Kernel): string {
   const phdr = headerAt(address, kernel);
-  return phdr && (phdr.p_flags & PF_X) === 0 ? `: program header ${phdr.index} does not ask for PF_X` : "";
+  return phdr && (phdr.p_flags & PF_X) === 0 ? `: program header ${phdr.index} does not set PF_X` : "";
 }
 
-/** The header that never asked for the permission, or the one that had it taken away after relocation. */
+/** The header that lacks PF_W, or the RELRO header that took the permission away after relocation. */
 function whyNotWritable(address: bigint, kernel: Kernel): string {
   const phdr = headerAt(address, kernel);
   if (!phdr) return "";
-  if ((phdr.p_flags & PF_W) === 0) return `: program header ${phdr.index} does not ask for PF_W`;
+  if ((phdr.p_flags & PF_W) === 0) return `: program header ${phdr.index} does not set PF_W`;
   const seal = kernel.programHeaders.find((other) => seals(other, address, kernel));
   const { relro } = kernel.results as { readonly relro?: unknown };
   return seal && relro ? `: ${headerName(seal, kernel)} made it read-only after relocation` : "";

@@ -4,5 +4,5 @@
  * @module
  */
 
-/** Something to say, next to its label. */
+/** A line of a report: its label and text. */
 export type Fact = readonly [label: string, text: string];

@@ -1,5 +1,5 @@
 /**
- * QEMU as a process: started, watched, and ended with whatever ends us.
+ * Runs QEMU as a process that never outlives this one.
  *
  * @module
  */
@@ -12,19 +12,19 @@ import { openQmp, type Qmp, type QmpEvent } from "./qmp.ts";
 export interface QemuOptions {
   /** The boot image. */
   readonly image: string;
-  /** A folder for its sockets, which is removed with it. */
+  /** A folder for its sockets, which is removed when QEMU ends. */
   readonly folder: string;
-  /** Mebibytes of memory. */
+  /** The machine's memory in MiB. */
   readonly mebibytes: number;
   /** Whether it waits for a debugger. */
   readonly gdb: boolean;
-  /** Whether it has a screen for a framebuffer in memory. */
+  /** Whether the machine has a display for a framebuffer in memory. */
   readonly ramfb: boolean;
   /** More arguments. */
   readonly args: readonly string[];
-  /** Takes what the guest writes to its first serial port. */
+  /** Receives what the guest writes to its first serial port. */
   readonly onSerial: (bytes: Uint8Array) => Promise<void>;
-  /** Takes QEMU's log. */
+  /** Receives QEMU's log. */
   readonly onLog: (text: string) => void;
 }
 
@@ -32,13 +32,13 @@ export interface QemuOptions {
 export interface Qemu {
   /** Lets the guest run, or wait for the debugger. */
   readonly start: () => Promise<void>;
-  /** What makes the guest stop for good, by QMP's name for it: such as "guest-reset". */
+  /** Why the guest stopped for good, by QMP's name for the reason, such as "guest-reset". */
   readonly stopped: Promise<string>;
-  /** The exit status, once it has ended and all its output was taken. */
+  /** The exit status, once QEMU has ended and all its output was received. */
   readonly ended: Promise<number>;
-  /** Pauses the guest and prints its registers; `undefined` if QEMU does not answer. */
+  /** Pauses the guest and returns its registers as text; `undefined` if QEMU does not answer. */
   readonly registers: () => Promise<string | undefined>;
-  /** Ends it at once. */
+  /** Ends QEMU at once. */
   readonly kill: () => void;
 }
 
@@ -46,12 +46,12 @@ export interface Qemu {
 export const GDB_SOCKET = "gdb.sock";
 const QMP_SOCKET = "qmp.sock";
 
-/** How long QEMU may take for an answer, in milliseconds. */
+/** How long to wait for an answer from QEMU, in milliseconds. */
 const PATIENCE = 2000;
 
 /**
- * Runs a program until it ends, or standard input does: that is when we are gone, whatever the reason. Either way the
- * folder is removed.
+ * A script that runs a program until it ends or standard input closes, which happens whenever this process ends, for
+ * whatever reason. In both cases it removes the folder.
  */
 const GUARD = `
 folder=$1; shift
@@ -74,7 +74,7 @@ const NOT_FOUND = 127;
 /**
  * Starts QEMU with an image. The guest does not run yet.
  *
- * @param options The image, the machine, and where its output goes.
+ * @param options The image, the machine, and the receivers of its output.
  * @returns The process.
  * @throws {CliError} "qemu-failed" if it cannot be started.
  */
@@ -124,13 +124,14 @@ function attempt<T>(work: () => T): T {
  * The error of a QEMU that cannot be started.
  *
  * @param cause Why.
- * @returns The error; it says which permissions Deno needs if that is the reason.
+ * @returns The error, with a hint if Deno lacks a permission.
  */
 export function startFailed(cause: unknown): CliError {
   const lacking = cause instanceof Deno.errors.NotCapable;
   const why = lacking ? "Deno lacks a permission" : messageOf(cause);
-  const hint = lacking ? "Give Deno the permissions: --allow-run=sh --allow-read --allow-write" : undefined;
-  return new CliError("qemu-failed", `Cannot start QEMU: ${why}`, { hint, cause });
+  const hint = lacking ? "Give Deno the permissions:" : undefined;
+  const command = lacking ? "--allow-run=sh --allow-read --allow-write" : undefined;
+  return new CliError("qemu-failed", `Cannot start QEMU: ${why}`, { hint, command, cause });
 }
 
 function argumentsOf(
@@ -162,6 +163,6 @@ function withPatience<T>(work: Promise<T>): Promise<T | undefined> {
 }
 
 function notFound(): CliError {
-  const hint = "Install QEMU for x86-64: apt install qemu-system-x86, dnf install qemu-system-x86, brew install qemu.";
-  return new CliError("qemu-failed", `Cannot start QEMU: ${PROGRAM} is not in the PATH`, { hint });
+  const hint = "Install QEMU for x86-64: the package is qemu-system-x86 for apt and dnf, and qemu for Homebrew.";
+  return new CliError("qemu-failed", `Cannot start QEMU: ${PROGRAM} is not in PATH`, { hint });
 }

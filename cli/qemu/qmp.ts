@@ -1,5 +1,5 @@
 /**
- * QMP: what QEMU reports, and what it can be asked (QEMU documentation, "QEMU Machine Protocol Specification").
+ * A client for QMP (QEMU documentation, "QEMU Machine Protocol Specification").
  *
  * @module
  */
@@ -26,7 +26,7 @@ interface Answer {
 }
 
 /**
- * Talks to QEMU over a connection that it has made.
+ * Opens QMP over a connection that QEMU has made.
  *
  * @param connection The connection; QEMU greets first.
  * @param onEvent Called with every event from now on.
@@ -63,13 +63,13 @@ export async function openQmp(connection: Deno.Conn, onEvent: (event: QmpEvent) 
     try {
       connection.close();
     } catch {
-      // QEMU has closed it
+      // QEMU closed it first
     }
   };
   return { execute, close };
 }
 
-/** The messages of a connection: one JSON object in each line. */
+/** The messages of a connection: one JSON object per line. */
 async function* messages(connection: Deno.Conn): AsyncGenerator<Readonly<Record<string, unknown>>> {
   let rest = "";
   for await (const text of connection.readable.pipeThrough(new TextDecoderStream(), { preventCancel: true })) {

@@ -7,7 +7,7 @@
 /** Registers by their names, such as "RIP" and "CR2". */
 export type Registers = ReadonlyMap<string, bigint>;
 
-/** Names of the general registers, in the order in which QEMU prints them. */
+/** Names of the general-purpose registers, in the order in which QEMU prints them. */
 export const GENERAL: readonly string[] = [
   ...["RAX", "RBX", "RCX", "RDX", "RSI", "RDI", "RBP", "RSP"],
   ...["R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15"],
@@ -16,10 +16,10 @@ export const GENERAL: readonly string[] = [
 const EFER_LMA = 1n << 10n;
 
 /**
- * Reads what QEMU prints: `info registers`, or an entry of its log.
+ * Parses the output of `info registers`, or an entry of QEMU's log.
  *
  * @param text The text.
- * @returns The registers; descriptor tables as "IDT" and "IDT limit", and "HLT" is 1 where the processor waits.
+ * @returns The registers. "IDT" and "IDT limit" are that table's base and limit; "HLT" is 1 if the processor is halted.
  */
 export function parseRegisters(text: string): Registers {
   const registers = new Map<string, bigint>();

@@ -1,5 +1,5 @@
 /**
- * The report on a guest's end, for people, and the exit status that it gives.
+ * The report on how a guest ended, and the exit status.
  *
  * @module
  */
@@ -20,7 +20,7 @@ export type End =
   | {
     /** QEMU ended. */
     readonly kind: "ended";
-    /** With this status. */
+    /** QEMU's exit status. */
     readonly status: number;
   }
   | {
@@ -30,9 +30,9 @@ export type End =
     readonly reason: string;
   }
   | {
-    /** It was stopped. */
+    /** It was stopped at the timeout. */
     readonly kind: "timeout";
-    /** After so many seconds. */
+    /** The timeout in seconds. */
     readonly seconds: number;
   };
 
@@ -46,10 +46,10 @@ export interface Ending {
   readonly log: ExceptionLog;
 }
 
-/** QEMU's status if the guest wrote a number to the port of isa-debug-exit. */
+/** QEMU's exit status after the guest wrote a number to the port of isa-debug-exit. */
 const statusFor = (written: number): number => (written << 1) | 1;
 
-/** A shell's status for a program that a signal ended is above this, by the signal's number. */
+/** For a program ended by a signal, a shell's exit status is this plus the signal's number. */
 const SIGNALS = 128;
 const MOST_SIGNALS = 64;
 
@@ -59,7 +59,7 @@ const STATUS = { done: 0, unknown: 1, fault: 3, timeout: 124 } as const;
  * The exit status.
  *
  * @param end How the guest ended.
- * @returns 0 only where it said so itself.
+ * @returns The status; 0 only if the guest itself reported success.
  */
 export function statusOf(end: End): number {
   if (end.kind === "timeout") return STATUS.timeout;
@@ -78,7 +78,7 @@ function isFatal(reason: string): boolean {
  * @param bootable The kernel, and what was added to it.
  * @param ending What is known of the end.
  * @param paint The colors and the width.
- * @returns Lines of text; none if the guest ended with success.
+ * @returns Lines of text; none if the guest reported success.
  */
 export function runReport(bootable: Bootable, ending: Ending, paint: Paint): string {
   const { end, log } = ending;
@@ -102,13 +102,13 @@ function headLines(label: string, sentence: string, { error, width, folds }: Pai
 }
 
 function headOf({ end, log }: Ending, fatal: Exception | undefined): string {
-  if (end.kind === "timeout") return `The guest had not ended after ${end.seconds} s.`;
-  if (fatal) return `The guest died of ${exceptionName(fatal)}: a triple fault.`;
+  if (end.kind === "timeout") return `The guest did not finish within ${end.seconds} s.`;
+  if (fatal) return `The guest triple-faulted after ${exceptionName(fatal)}.`;
   if (end.kind === "stopped" && end.reason === "guest-reset") {
-    return log.tripleFault() ? "The guest died of a triple fault." : "The guest reset the machine.";
+    return log.tripleFault() ? "The guest triple-faulted." : "The guest reset the machine.";
   }
   if (end.kind === "stopped" && end.reason === "guest-shutdown") {
-    return "The guest turned the machine off, and did not write 0x10 to port 0xf4.";
+    return "The guest powered off without writing 0x10 to port 0xf4.";
   }
   return "The guest stopped for good.";
 }
@@ -123,21 +123,21 @@ function factsOf(bootable: Bootable, { end, registers, log }: Ending, fatal: Exc
   const last = log.last();
   if (!last) return shown;
   const became = last.doubleFault ? ", which became a double fault (#DF)" : "";
-  const before: Fact = ["before that", `${exceptionName(last)}, the last exception that it took${became}:`];
+  const before: Fact = ["before that", `${exceptionName(last)}, the last exception it took${became}:`];
   return [...shown, before, ...explainException(last, bootable).map(([label, text]): Fact => [`  ${label}`, text])];
 }
 
 function endedReport(status: number, log: ExceptionLog, paint: Paint): string {
   const messages = log.messages().map((line) => `  ${printable(line)}`);
   const written = status % 2 === 1
-    ? `the guest wrote ${hex((status - 1) / 2)} to port 0xf4, where ${hex(EXIT_SUCCESS)} is success`
+    ? `the guest wrote ${hex((status - 1) / 2)} to port 0xf4 (${hex(EXIT_SUCCESS)} means success)`
     : undefined;
   const signal = status > SIGNALS && status <= SIGNALS + MOST_SIGNALS
-    ? `signal ${status - SIGNALS} ended it`
+    ? `it was killed by signal ${status - SIGNALS}`
     : undefined;
   const reasons = [written, signal].filter((reason) => reason !== undefined);
   const wrote = messages.length === 0 && reasons.length > 0 ? `: ${reasons.join(", or ")}` : "";
-  return sections([[...headLines("run[ended]:", `QEMU ended with status ${status}${wrote}.`, paint), ...messages]]);
+  return sections([[...headLines("run[ended]:", `QEMU exited with status ${status}${wrote}.`, paint), ...messages]]);
 }
 
 const REGISTER_LINES: readonly (readonly string[])[] = [
@@ -152,7 +152,7 @@ const REGISTER_WIDTH = 21;
 const GAP = "  ";
 const fits = (count: number, width: number): boolean => count * (REGISTER_WIDTH + GAP.length) <= width;
 
-/** In 16-bit and 32-bit modes the general registers have other names. */
+/** In 16-bit and 32-bit modes, the general-purpose registers have other names. */
 function registerLines(registers: Registers, { width, folds }: Paint): readonly string[] {
   const most = !folds || fits(4, width) ? 4 : fits(2, width) ? 2 : 1;
   const value = (name: string): string | undefined => {

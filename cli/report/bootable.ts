@@ -13,22 +13,22 @@ import type { KernelStack } from "../../boot/kernel_stack.ts";
 import type { Ramdisk } from "../../boot/ramdisk.ts";
 import type { Kernel } from "./kernel.ts";
 
-/** A kernel, and what was added to it. */
+/** A kernel and what was added to it. */
 export interface Bootable {
   /** The kernel. */
   readonly kernel: Kernel;
   /** Its stack. */
   readonly stack: KernelStack;
-  /** Physical memory at an offset, if that was asked for. */
+  /** The map of physical memory at an offset, if one was asked for. */
   readonly directMap?: DirectMap;
   /** The framebuffer, if one was asked for. */
   readonly framebuffer?: Framebuffer;
-  /** The ramdisk, if there is one. */
+  /** The ramdisk, if one was asked for. */
   readonly ramdisk?: Ramdisk;
-  /** The boot information, which has all of these. */
+  /** The boot information, which describes all of these. */
   readonly info: BootInfo;
-  /** The page that leads into the kernel. */
+  /** The context-switch page, through which 32-bit code enters the kernel. */
   readonly entry: ContextSwitch;
-  /** Physical memory at its own addresses, if that was asked for. */
+  /** The map of physical memory at its own addresses, if one was asked for. */
   readonly identityMap?: IdentityMap;
 }

@@ -1,5 +1,5 @@
 /**
- * What the built-in plugins found, in words.
+ * Describes the results of the built-in plugins in words.
  *
  * @module
  */
@@ -18,12 +18,12 @@ import { count, exactSize, grouped, hex, hexRange, listed } from "../output/text
 
 /** Describes the result of one plugin. */
 interface Describer {
-  /** Fields that the plugin's result always has: a plugin of the same name may return something else. */
+  /** Fields that the result always has: another plugin with the same name may return something else. */
   readonly fields: readonly string[];
   readonly inWords: (found: unknown) => string;
 }
 
-/** The most items of a list that are shown. */
+/** The most items of a list to show. */
 const MOST_ITEMS = 4;
 
 /**
@@ -31,7 +31,7 @@ const MOST_ITEMS = 4;
  *
  * @param name The plugin's name.
  * @param found What it returned.
- * @returns Such as "5 relocations applied: R_X86_64_RELATIVE"; `undefined` if no built-in plugin returns this.
+ * @returns Such as "5 relocations applied: R_X86_64_RELATIVE"; `undefined` if this is not a built-in plugin's result.
  */
 export function describeBuiltIn(name: string, found: unknown): string | undefined {
   const describer = DESCRIBERS.get(name);
@@ -65,7 +65,7 @@ function relocations({ counts, needed }: Relocations): string {
     : types.length > 1
     ? `: ${listed(types.map(([type, number]) => `${grouped(number)} ${type}`))}`
     : "";
-  const libraries = needed.length === 0 ? "" : `; needs shared libraries, which are not loaded: ${shortened(needed)}`;
+  const libraries = needed.length === 0 ? "" : `; needs shared libraries, which were not loaded: ${shortened(needed)}`;
   return `${total === 0 ? "no relocations" : count(total, "relocation")} applied${names}${libraries}`;
 }
 
@@ -73,7 +73,7 @@ function relro({ sealedPages, keptPages }: Relro): string {
   const kept = keptPages.length === 0
     ? ""
     : `, ${count(keptPages.length, "page")} left writable: ${shortened(keptPages.map(hex))}`;
-  return `${sealedPages === 0 ? "no page" : count(sealedPages, "page")} made read-only${kept}`;
+  return `${sealedPages === 0 ? "no pages" : count(sealedPages, "page")} made read-only${kept}`;
 }
 
 function stack({ executable, sizeHint }: StackRequest): string {
@@ -87,7 +87,7 @@ function notes({ notes, buildId, pvhEntry }: Notes<unknown>): string {
   return [
     notes.length === 0
       ? "no notes"
-      : `${count(notes.length, "note")} of ${shortened(owners.map((owner) => owner || '""'))}`,
+      : `${count(notes.length, "note")} from ${shortened(owners.map((owner) => owner || '""'))}`,
     ...(buildId === undefined ? [] : [`build ID ${buildId}`]),
     ...(pvhEntry === undefined ? [] : [`PVH entry point at physical ${hex(pvhEntry)}`]),
   ].join(", ");
@@ -104,7 +104,7 @@ function properties({ ibt, shstk, isaNeeded, isaUsed, stackSize }: GnuProperties
 }
 
 function headerTable({ address, covered }: ProgramHeaderTable): string {
-  return `the kernel looks for its program headers at ${hex(address)}${covered ? "" : ", where none are loaded"}`;
+  return `the kernel expects its program headers at ${hex(address)}${covered ? "" : ", but they are not loaded there"}`;
 }
 
 function unwindTable({ address, size, ehFrame, fdeCount }: EhFrame): string {
@@ -121,15 +121,15 @@ function openbsd({ randomized, bootData, mutable, wxNeeded }: OpenBsd): string {
   };
   const parts = [
     ...ranges("filled with random bytes:", randomized),
-    ...ranges("room for boot data:", bootData),
-    ...ranges("mappings stay changeable:", mutable),
+    ...ranges("space for boot data:", bootData),
+    ...ranges("left mutable:", mutable),
     ...(wxNeeded ? ["needs pages that are writable and executable"] : []),
   ];
   return parts.length === 0 ? "nothing done" : parts.join("; ");
 }
 
 function sections({ mappedSections }: Sections): string {
-  if (mappedSections.length === 0) return "no section mapped";
+  if (mappedSections.length === 0) return "no sections mapped";
   return shortened(
     mappedSections.map(({ name, index, virt, size }) => {
       return `${name || `section ${index}`} at ${hex(virt)}, ${exactSize(size)}`;
@@ -143,7 +143,7 @@ function shortened(items: readonly string[], separator: string = ", "): string {
   return items.slice(0, MOST_ITEMS).join(separator) + more;
 }
 
-/** A size that the file gives may be any 64-bit number. */
+/** A size from the file, which may be any 64-bit number. */
 function exactBytes(size: bigint): string {
   return size <= BigInt(Number.MAX_SAFE_INTEGER) ? exactSize(Number(size)) : `${hex(size)} bytes`;
 }

@@ -1,5 +1,5 @@
 /**
- * What plugins found, in words: the built-in ones in words of their own, others by the shape of their result.
+ * Describes what plugins found: built-in plugins in specific words, others by the shape of their result.
  *
  * @module
  */
@@ -8,16 +8,16 @@ import { encodeHex } from "@std/encoding/hex";
 import { count, grouped, hex, printable } from "../output/text.ts";
 import { describeBuiltIn } from "./built_in_results.ts";
 
-/** The most items of a list, bytes, and characters that are shown; `--json` has the rest. */
+/** The most items of a list, bytes and characters to show; `--json` has the rest. */
 const MOST_ITEMS = 8;
 const MOST_BYTES = 32;
 const MOST_CHARACTERS = 500;
 
 /**
- * Describes results, as far as a person wants to read them.
+ * Describes results at a length that people want to read.
  *
  * @param results What plugins and stages returned, by their names.
- * @returns Names and descriptions, such as ["stack", "not executable, asks for 64 KiB"]; empty results are left out.
+ * @returns Names and descriptions, such as ["stack", "not executable, asks for 64 KiB"]; empty results are omitted.
  */
 export function describeResults(results: Readonly<Record<string, unknown>>): readonly (readonly [string, string])[] {
   return Object.entries(results).filter(([, found]) => holdsSomething(found)).map(([name, found]) => {
@@ -28,10 +28,10 @@ export function describeResults(results: Readonly<Record<string, unknown>>): rea
 
 function cut(text: string): string {
   const end = text.lastIndexOf(" ", MOST_CHARACTERS);
-  return `${text.slice(0, end > 0 ? end : MOST_CHARACTERS)} ... and more, which --json lists`;
+  return `${text.slice(0, end > 0 ? end : MOST_CHARACTERS)} ... and more (--json has all of it)`;
 }
 
-/** Whether there is anything to say of a value: it is neither nothing nor an object without content. */
+/** Whether a value is worth describing: neither null or undefined, nor an object without content. */
 function holdsSomething(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return value !== undefined && value !== null;
   return Symbol.iterator in value || "toJSON" in value || Object.values(value).some((content) => content !== undefined);
@@ -55,7 +55,7 @@ function inWords(value: unknown, outer: readonly object[] = []): string {
   return items(entries, ([name, content]) => `${name} ${part(content, within)}`);
 }
 
-/** The same of what is inside of something: a list stands in brackets there, and records are only counted. */
+/** Describes a nested value: lists are put in parentheses, and records are only counted. */
 function part(value: unknown, outer: readonly object[]): string {
   if (Array.isArray(value) && value.some(isRecord)) return count(value.length, "item");
   const text = inWords(value, outer);
@@ -75,5 +75,5 @@ function items<T>(list: readonly T[], toText: (item: T) => string): string {
 function describeBytes(bytes: Uint8Array): string {
   if (bytes.length === 0) return "no bytes";
   const shown = encodeHex(bytes.subarray(0, MOST_BYTES));
-  return bytes.length > MOST_BYTES ? `${shown}... of ${grouped(bytes.length)} bytes` : shown;
+  return bytes.length > MOST_BYTES ? `${shown}... (${grouped(bytes.length)} bytes)` : shown;
 }

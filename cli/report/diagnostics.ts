@@ -1,5 +1,6 @@
 /**
- * Diagnostics as remarks of a report: repeats of one become one remark that names all its program headers.
+ * Turns diagnostics into remarks of a report. Repeated diagnostics become one remark that names all their program
+ * headers.
  *
  * @module
  */
@@ -10,20 +11,20 @@ import type { Paint } from "../output/paint.ts";
 import { count, grouped, indexRanges, listed } from "../output/text.ts";
 import { headline, remarkLines, sections } from "./report_parts.ts";
 
-/** The most remarks that are shown; `--json` lists them all. */
+/** The most remarks to show; `--json` lists them all. */
 const MOST_REMARKS = 20;
 
-/** Diagnostics that differ in their program header alone. */
+/** Diagnostics that differ only in their program header. */
 interface Remark extends Pick<Diagnostic, "code" | "severity" | "message" | "hint"> {
-  /** Indices of the program headers, ascending; none if it concerns none. */
+  /** Indices of the program headers, ascending; may be empty. */
   readonly indices: readonly number[];
 }
 
 /**
- * Summarises diagnostics for a verdict.
+ * Summarizes diagnostics for a verdict.
  *
  * @param diagnostics The diagnostics.
- * @returns Such as ["2 warnings"]; nothing if there is no warning.
+ * @returns Such as ["2 warnings"]; empty without warnings.
  */
 export function warningCount(diagnostics: readonly Diagnostic[]): readonly string[] {
   const warnings = remarksOf(diagnostics).filter(({ severity }) => severity === "warning");
@@ -31,7 +32,7 @@ export function warningCount(diagnostics: readonly Diagnostic[]): readonly strin
 }
 
 /**
- * The exit status that diagnostics make.
+ * The exit status that follows from diagnostics.
  *
  * @param diagnostics What was reported about the file.
  * @param strict Whether a warning makes it 1.
@@ -42,10 +43,10 @@ export function strictStatus(diagnostics: readonly Diagnostic[], strict: boolean
 }
 
 /**
- * Lays out the diagnostics that are to be shown, and says how many are not.
+ * Lays out the diagnostics to show, and counts the hidden ones.
  *
  * @param diagnostics The diagnostics.
- * @param paint The colours and the width.
+ * @param paint The colors and the width.
  * @param verbose Whether to show those of severity "info" too.
  * @returns The lines; none without diagnostics.
  */
@@ -61,15 +62,15 @@ export function diagnosticLines(
   return [
     ...shown.flatMap((remark) => {
       const { code, severity, hint } = remark;
-      const colour = severity === "warning" ? paint.warning : paint.label;
-      return remarkLines(`${severity}[${code}]:`, textOf(remark), hint, paint, colour);
+      const color = severity === "warning" ? paint.warning : paint.label;
+      return remarkLines(`${severity}[${code}]:`, textOf(remark), hint, paint, color);
     }),
     ...(wanted.length > shown.length
-      ? [paint.faint(`  ... and ${grouped(wanted.length - shown.length)} more, which --json lists`)]
+      ? [paint.faint(`  ... and ${grouped(wanted.length - shown.length)} more (--json lists all)`)]
       : []),
     ...(hidden === 0 ? [] : [
       paint.faint(
-        `  ${count(hidden, "remark")} of severity info not shown; -v shows ${hidden === 1 ? "it" : "them"}`,
+        `  ${count(hidden, "remark")} of severity info hidden; -v shows ${hidden === 1 ? "it" : "them"}`,
       ),
     ]),
   ];
@@ -79,7 +80,7 @@ export function diagnosticLines(
  * The section of a report that shows diagnostics.
  *
  * @param diagnostics The diagnostics.
- * @param paint The colours and the width.
+ * @param paint The colors and the width.
  * @param verbose Whether to show those of severity "info" too.
  * @returns The lines, under a title if diagnostics are shown; none without diagnostics.
  */

@@ -1,5 +1,5 @@
 /**
- * The loader's options and errors in terms of flags: the library names its options, the command line its flags.
+ * Translates the loader's options and errors into flags.
  *
  * @module
  */
@@ -8,23 +8,23 @@ import type { ErrorCode, LimitPlace, LoadError } from "../../mod.ts";
 import type { OptionCause } from "../../core/pipeline/settings.ts";
 import { hex } from "../output/text.ts";
 
-/** A flag that helps with an error, and how. */
+/** A flag that helps with an error. */
 interface FlagHint {
   /** The flag's name, without the dashes. */
   readonly flag: string;
-  /** Says what to do, in place of the loader's own hint; nothing if the flag does not help in this case. */
+  /** The hint, which replaces the loader's own; `undefined` if the flag does not help in this case. */
   readonly hint: (error: LoadError) => string | undefined;
 }
 
 const MEMORY_SIZE: FlagHint = {
   flag: "memory-size",
-  hint: () => "Give a larger --memory-size, or leave it out to have it computed.",
+  hint: () => "Give a larger --memory-size, or leave it out to have the size computed.",
 };
 
 const FLAG_HINTS: { readonly [C in ErrorCode]?: FlagHint } = {
   "kernel-base-refused": {
     flag: "kernel-base",
-    hint: () => "Leave out --kernel-base, or link the kernel as position-independent (-static-pie).",
+    hint: () => "Leave out --kernel-base, or link the kernel as a static PIE (-static-pie).",
   },
   "kernel-base-misaligned": { flag: "kernel-base", hint: alignedBase },
   "memory-limit-exceeded": {
@@ -33,15 +33,15 @@ const FLAG_HINTS: { readonly [C in ErrorCode]?: FlagHint } = {
   },
   "memory-too-small": MEMORY_SIZE,
   "frames-exhausted": MEMORY_SIZE,
-  "plugin-failed": { flag: "no-plugin", hint: () => "--no-plugin NAME leaves a built-in plugin out." },
+  "plugin-failed": { flag: "no-plugin", hint: () => "--no-plugin NAME leaves out a built-in plugin." },
 };
 
 /**
- * How a flag helps with an error.
+ * Finds the hint of a flag that helps with an error.
  *
  * @param error The error.
  * @param flags Names of the flags that the command has.
- * @returns A sentence; `undefined` if no flag helps.
+ * @returns The hint; `undefined` if no flag helps.
  */
 export function flagHint(error: LoadError, flags: readonly string[]): string | undefined {
   const found = FLAG_HINTS[error.code];
@@ -51,10 +51,10 @@ export function flagHint(error: LoadError, flags: readonly string[]): string | u
 function alignedBase({ detail }: LoadError): string | undefined {
   const { value, limit } = detail as LimitPlace;
   if (typeof value !== "bigint" || !(limit > 0)) return undefined;
-  return `--kernel-base ${hex(value - value % BigInt(limit))} keeps the alignment of every segment.`;
+  return `--kernel-base ${hex(value - value % BigInt(limit))} keeps every segment aligned.`;
 }
 
-/** The flags of options. */
+/** The flags of the loader's options. */
 const FLAGS: ReadonlyMap<string, string> = new Map([
   ["memory.base", "memory-base"],
   ["memory.size", "memory-size"],
@@ -64,7 +64,7 @@ const FLAGS: ReadonlyMap<string, string> = new Map([
   ["kernelBase", "kernel-base"],
 ]);
 
-/** An option that the loader refused, in terms of flags. */
+/** A refused option, in terms of its flag. */
 export interface RefusedOption {
   /** What is wrong, in words. */
   readonly message: string;
@@ -73,16 +73,16 @@ export interface RefusedOption {
 }
 
 /**
- * Finds the flag of an option that the loader refused: its `TypeError` or `RangeError` names the option in its cause.
+ * Finds the flag of an option that the loader refused; the cause of its `TypeError` or `RangeError` names the option.
  *
  * @param error Whatever was thrown.
- * @returns The refusal in terms of flags; `undefined` if the error is not of this kind.
+ * @returns The refusal in terms of the flag; `undefined` for any other error.
  */
 export function refusedOption(error: unknown): RefusedOption | undefined {
   if (!(error instanceof TypeError) && !(error instanceof RangeError)) return undefined;
   const { option, value, why } = (error.cause ?? {}) as Partial<OptionCause>;
   const flag = FLAGS.get(option ?? "");
   if (flag === undefined) return undefined;
-  const reason = option === "memory.size" ? "it must be a multiple of 4096, and at most --max-memory (4 GiB)" : why;
+  const reason = option === "memory.size" ? "it must be at most --max-memory (4 GiB by default)" : why;
   return { message: `Cannot use --${flag} ${hex(value as bigint | number)}: ${reason}`, detail: { flag } };
 }

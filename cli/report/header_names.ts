@@ -1,5 +1,5 @@
 /**
- * Names of the numbers in headers and tables, as `readelf` and page-table dumps print them.
+ * Names of the numbers in headers and mappings, much as `readelf` prints them.
  *
  * @module
  */
@@ -55,7 +55,7 @@ export function endianName({ EI_DATA }: FileHeader): string {
 }
 
 /**
- * The machine that a file is for.
+ * The name of the machine that a file is for.
  *
  * @param header Its file header.
  * @returns Such as "x86-64"; the number in hex if it has no name here.
@@ -65,7 +65,7 @@ export function machineName({ e_machine }: FileHeader): string {
 }
 
 /**
- * What a file is, in three or four words.
+ * Describes a file in three or four words.
  *
  * @param header Its file header.
  * @returns Class, byte order unless it is little-endian, type and machine.

@@ -18,8 +18,8 @@ const TITLES = ["#", "type", "flags", "file range", "virtual range", "align"];
  *
  * @param programHeaders The headers.
  * @param offset What is added to their virtual addresses, modulo 2^64.
- * @param remarkOn Returns what there is to say about a header; an empty remark takes no line.
- * @param paint The colours and the width.
+ * @param remarkOn Returns the remark on a header; an empty one takes no line.
+ * @param paint The colors and the width.
  * @returns The lines, titles first.
  */
 export function headersTable(

@@ -1,5 +1,5 @@
 /**
- * The report on the headers of a file, for people.
+ * The report of `kload inspect` for people.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import type { Headers, ProgramHeader } from "../../mod.ts";
 import { errorHint } from "../../core/errors.ts";
 import type { Paint } from "../output/paint.ts";
-import { count, hex } from "../output/text.ts";
+import { grouped, hex } from "../output/text.ts";
 import { diagnosticLines, warningCount } from "./diagnostics.ts";
 import { fileKind } from "./header_names.ts";
 import { headersTable } from "./headers_table.ts";
@@ -17,10 +17,10 @@ import { headline, labelled, remarkLines, sections } from "./report_parts.ts";
 /**
  * The report on the headers of a file.
  *
- * @param name What to call the file.
+ * @param name The name of the file.
  * @param headers The headers.
  * @param findings What the default rules find in them; `undefined` if they could not be applied.
- * @param paint The colours and the width.
+ * @param paint The colors and the width.
  * @param verbose Whether to show diagnostics of severity "info" too.
  * @returns Lines of text.
  */
@@ -37,7 +37,7 @@ export function headersReport(
     ["entry point", hex(e_entry)],
     ["program headers", e_phnum === 0 ? "none" : `${e_phnum} at file offset ${hex(e_phoff)}`],
     ["section headers", e_shnum === 0 ? "none" : `${e_shnum} at file offset ${hex(e_shoff)}`],
-    ["read", count(bytesRead, "byte")],
+    ["bytes read", grouped(bytesRead)],
   ];
   const remarks = findings ? findingLines(findings, paint, verbose) : [];
   return sections([
@@ -46,13 +46,13 @@ export function headersReport(
       paint.title("Program headers"),
       ...headersTable(programHeaders, 0n, physicalRemark, paint),
     ],
-    remarks.length === 0 ? [] : [paint.title("By the default rules"), ...remarks],
+    remarks.length === 0 ? [] : [paint.title("Findings of the default rules"), ...remarks],
   ]);
 }
 
 function verdict(findings: Findings | undefined): readonly string[] {
   if (!findings) return [];
-  const objection = findings.objection ? "refused by the default rules" : "nothing to refuse in its headers";
+  const objection = findings.objection ? "refused by the default rules" : "nothing in its headers to refuse";
   return [objection, ...warningCount(findings.diagnostics)];
 }
 

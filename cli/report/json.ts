@@ -1,6 +1,6 @@
 /**
- * What programs read: one JSON object, in which every bigint and address is a "0x…" string and bytes are hex. docs/json.md
- * describes every object, docs/json.schema.json is its schema.
+ * The JSON output: one object, in which every bigint and address is a "0x…" string and bytes are hex. docs/json.md
+ * describes every object, and docs/json.schema.json is the schema.
  *
  * @module
  */
@@ -15,14 +15,14 @@ import type { Kernel } from "./kernel.ts";
 import { plainValue } from "./plain_value.ts";
 import type { Problem } from "./problem.ts";
 
-/** Changes when a field is removed or changes its meaning; not when one is added. */
+/** Changes when a field is removed or changes its meaning, but not when one is added. */
 const VERSION = 1;
 
 /**
  * A loaded kernel.
  *
  * @param kernel The kernel.
- * @param about What to call the file, and the rule set that it was loaded by.
+ * @param about The name of the file, and the rule set that it was loaded by.
  * @param signal Ends the work with its reason.
  * @returns The object, and a line break.
  */
@@ -59,16 +59,16 @@ export async function kernelJson(
 
 /** What the default rules find in headers. */
 export interface Findings {
-  /** Why they refuse the file, if the headers show that. */
+  /** Why they refuse the file, if the headers show it. */
   readonly objection?: LoadError;
-  /** What they remark on, as far as they were applied. */
+  /** What they report, as far as they could be applied. */
   readonly diagnostics: readonly Diagnostic[];
 }
 
 /**
  * The headers of a file.
  *
- * @param name What to call the file.
+ * @param name The name of the file.
  * @param headers The headers.
  * @param findings What the default rules find in them; `undefined` if they could not be applied.
  * @returns The object, and a line break.
@@ -103,7 +103,7 @@ function namedHeader(phdr: ProgramHeader): object {
  * An error.
  *
  * @param problem What went wrong.
- * @param acceptedBy The other rule sets by which the file loads rightly, if that is known.
+ * @param acceptedBy The other rule sets that load the file correctly, if that is known.
  * @returns The object, and a line break.
  */
 export function errorJson(problem: Problem, acceptedBy?: readonly RuleSetName[]): string {
@@ -113,7 +113,7 @@ export function errorJson(problem: Problem, acceptedBy?: readonly RuleSetName[])
 }
 
 /**
- * An object with the version of the contract in front, as one line.
+ * Serializes an object on one line, with the version of the contract in front.
  *
  * @param value The object; bigints and bytes in it become strings.
  * @returns JSON, and a line break.

@@ -1,5 +1,5 @@
 /**
- * The report on a loaded kernel, for people.
+ * The report of `kload load` for people.
  *
  * @module
  */
@@ -19,17 +19,17 @@ import type { Kernel } from "./kernel.ts";
 import { headline, labelled, sections } from "./report_parts.ts";
 import { segmentOutcomes } from "./segment_outcomes.ts";
 
-/** What a report says besides what is in the kernel. */
+/** What a report needs besides the kernel. */
 export interface About {
-  /** What to call the file. */
+  /** The name of the file. */
   readonly name: string;
   /** The rule set that it was loaded by. */
   readonly rules: RuleSetName;
   /** The plugins that it was loaded with. */
   readonly plugins: readonly AnyPlugin[];
-  /** Where it was asked to be placed, if it was. */
+  /** The value of --kernel-base, if given. */
   readonly kernelBase?: bigint;
-  /** Where its memory was written to, and how many bytes, if it was. */
+  /** The file that memory was written to, and its size in bytes, if any. */
   readonly dump?: { readonly path: string; readonly size: number };
   /** Whether to show diagnostics of severity "info" too. */
   readonly verbose: boolean;
@@ -37,10 +37,10 @@ export interface About {
   readonly strict: boolean;
 }
 
-/** The most ranges that are listed in a cell. */
+/** The most ranges to list in a cell. */
 const MOST_RANGES = 2;
 
-/** What the owners of frames are called, in the order of the report. */
+/** The names of the owners of frames, in the order of the report. */
 const OWNERS: ReadonlyMap<string, string> = new Map([
   ["file", "file"],
   ["table", "page tables"],
@@ -49,11 +49,11 @@ const OWNERS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * The report on a loaded kernel: first the verdict, then facts, tables and remarks.
+ * The report on a loaded kernel: the verdict first, then facts, tables and remarks.
  *
  * @param kernel The kernel.
- * @param about What there is to say besides.
- * @param paint The colours and the width.
+ * @param about What the report needs besides the kernel.
+ * @param paint The colors and the width.
  * @returns Lines of text.
  */
 export function loadReport(kernel: Kernel, about: About, paint: Paint): string {
@@ -75,7 +75,7 @@ export function loadReport(kernel: Kernel, about: About, paint: Paint): string {
 
 function verdictLines({ diagnostics }: Kernel, { name, strict }: About, paint: Paint): readonly string[] {
   const warnings = warningCount(diagnostics);
-  const consequence = strict && warnings.length > 0 ? ["status 1 as --strict asks"] : [];
+  const consequence = strict && warnings.length > 0 ? ["exit status 1 because of --strict"] : [];
   return headline(name, ["loads", ...warnings, ...consequence], paint);
 }
 
@@ -103,9 +103,9 @@ function factLines(kernel: Kernel, { rules, kernelBase, dump }: About, paint: Pa
 }
 
 function baseFact({ fileHeader, virtualAddressOffset }: Kernel, kernelBase: bigint | undefined): string {
-  if (kernelBase === undefined && fileHeader.e_type !== ET_DYN) return "none, the addresses of the file are fixed";
-  const source = kernelBase === undefined ? "chosen here, --kernel-base sets another" : "set by --kernel-base";
-  return `${hex(virtualAddressOffset)}, added to every p_vaddr: ${source}`;
+  if (kernelBase === undefined && fileHeader.e_type !== ET_DYN) return "none: the file's addresses are fixed";
+  const source = kernelBase === undefined ? "automatic; --kernel-base overrides it" : "set by --kernel-base";
+  return `${hex(virtualAddressOffset)}, added to every p_vaddr (${source})`;
 }
 
 function mappingLines(kernel: Kernel, paint: Paint): readonly string[] {

@@ -1,5 +1,5 @@
 /**
- * Prints what went wrong: as text on standard error, or as the JSON object that a program asked for.
+ * Prints what went wrong: as text on standard error or, with --json, as an object on standard output.
  *
  * @module
  */
@@ -11,23 +11,23 @@ import { diagnosticLines } from "./diagnostics.ts";
 import { errorJson } from "./json.ts";
 import type { Problem } from "./problem.ts";
 
-/** What the other rule sets do with a file that was refused. */
+/** What the other rule sets do with a refused file. */
 export interface OtherRules {
-  /** Those by which it loads rightly. */
+  /** Those that load it correctly. */
   readonly accepting: readonly RuleSetName[];
   /** Whether all of them refuse it. */
   readonly allRefuse: boolean;
 }
 
-/** Finds out what the other rule sets do with the file; `undefined` if that cannot be known. */
+/** Finds out what the other rule sets do with the file; resolves to `undefined` if that cannot be determined. */
 export type FindOtherRules = () => Promise<OtherRules | undefined>;
 
 /**
- * Prints a problem: in JSON on standard output if that was asked for, else in words on standard error.
+ * Prints a problem: with --json as an object on standard output, otherwise as text on standard error.
  *
  * @param problem The problem.
  * @param output Where to print.
- * @param findOtherRules Asked for the note on other rule sets; the words are printed before it answers.
+ * @param findOtherRules Finds what the note on other rule sets says; the other text is printed before it resolves.
  * @returns The exit status.
  */
 export async function printError(
@@ -48,12 +48,12 @@ export async function printError(
 
 function problemText(problem: Problem, { paintError: paint, verbose }: Output): string {
   const { name, verdict, code, message, detail, cause, hint, command, stack, diagnostics = [] } = problem;
-  // What the command line says of names and values is short: piped, it stays on one line, whatever a name looks like.
+  // The command line's own messages are short: in a pipe, each stays on one line, however long the names in it are.
   const width = problem.diagnostics || paint.folds ? paint.width : Infinity;
   const whole = Object.values(detail).filter((value) => typeof value === "string").map(printable);
-  const lines = (label: string, text: string, colour: (text: string) => string): readonly string[] => {
+  const lines = (label: string, text: string, color: (text: string) => string): readonly string[] => {
     const [first, ...more] = wrap(`${label} ${printable(text)}`, width - 2, whole);
-    return [colour(label) + first.slice(label.length), ...more.map((line) => `  ${line}`)];
+    return [color(label) + first.slice(label.length), ...more.map((line) => `  ${line}`)];
   };
   return [
     ...(name === undefined ? [] : [`${paint.title(printable(name))}: ${verdict}`]),
@@ -62,13 +62,13 @@ function problemText(problem: Problem, { paintError: paint, verbose }: Output): 
     ...(verbose && stack !== undefined ? stack.split("\n").map((frame) => `  ${printable(frame)}`) : []),
     ...(hint === undefined ? [] : lines("hint:", hint, paint.label)),
     ...(command === undefined ? [] : [`  ${command}`]),
-    ...(verbose || stack === undefined ? [] : lines("hint:", "--verbose shows the stack of the error.", paint.label)),
+    ...(verbose || stack === undefined ? [] : lines("hint:", "--verbose shows the error's stack.", paint.label)),
     ...diagnosticLines(diagnostics, paint, verbose),
   ].map((line) => `${line}\n`).join("");
 }
 
 function noteText({ accepting, allRefuse }: OtherRules, { paintError: paint }: Output): string {
   const notes = accepting.map((name) => `--rules ${name} would accept this file`);
-  if (allRefuse) notes.push("no other rule set accepts it");
+  if (allRefuse) notes.push("no other rule set accepts this file");
   return notes.map((note) => `${paint.label("note:")} ${note}\n`).join("");
 }

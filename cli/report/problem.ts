@@ -1,5 +1,5 @@
 /**
- * What went wrong, in one shape, whatever was thrown.
+ * Whatever was thrown, as one type that can be printed.
  *
  * @module
  */
@@ -12,9 +12,9 @@ import { flagHint, refusedOption } from "./flag_hints.ts";
 
 /** What went wrong, ready to be printed. */
 export interface Problem {
-  /** What to call the file, if the problem is with one. */
+  /** The name of the file, if the problem is with one. */
   readonly name?: string;
-  /** What that means for the file, such as "not loaded". */
+  /** The verdict on the file, such as "not loaded". */
   readonly verdict?: string;
   /** The code of a `LoadError` or a `CliError`, or "internal". */
   readonly code: string;
@@ -22,27 +22,27 @@ export interface Problem {
   readonly message: string;
   /** Where, for programs. */
   readonly detail: Readonly<Record<string, unknown>>;
-  /** The message of the error that led to it, if that says more. */
+  /** The message of the underlying error, if there is one. */
   readonly cause?: string;
   /** What to do about it. */
   readonly hint?: string;
-  /** What follows the hint, to be copied. */
+  /** A command or flag to copy, printed after the hint. */
   readonly command?: string;
-  /** Where in the code it was thrown, line by line, if that is in a plugin or a bug of kload. */
+  /** Where it was thrown, one frame a line, if it is the error of a plugin or a bug in kload. */
   readonly stack?: string;
-  /** What had been reported about the file by then. */
+  /** The diagnostics up to that point. */
   readonly diagnostics?: readonly Diagnostic[];
   /** The exit status. */
   readonly status: number;
 }
 
-/** What a command knows of a file that it failed with. */
+/** What a command knows about the file that it failed on. */
 export interface Circumstances {
-  /** What to call the file. */
+  /** The name of the file. */
   readonly name: string;
-  /** What became of it, "not loaded" unless given. */
+  /** The verdict on it; by default "not loaded". */
   readonly verdict?: string;
-  /** Names of the flags that the command has, which hints may speak of. */
+  /** Names of the command's flags, which hints may mention. */
   readonly flags?: readonly string[];
 }
 
@@ -52,10 +52,10 @@ const STATUS: { readonly [C in CliErrorCode]?: number } = { usage: 2, interrupte
 const REPORT_IT = "This is a bug in kload: please report it, with the file or the output of kload inspect.";
 
 /**
- * Finds out what to print about an error.
+ * Turns whatever was thrown into a problem.
  *
  * @param error Whatever was thrown.
- * @param circumstances What the command knows of the file, if it is about one.
+ * @param circumstances What the command knows about the file, if the error may be about one.
  * @returns The problem.
  */
 export function problemOf(error: unknown, circumstances?: Circumstances): Problem {

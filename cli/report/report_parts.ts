@@ -1,5 +1,5 @@
 /**
- * The parts that reports are made of.
+ * Building blocks of reports.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { printable, wrap } from "../output/text.ts";
 /**
  * Joins the sections of a report.
  *
- * @param parts The lines of each; one without lines is left out.
+ * @param parts The lines of each section; empty sections are omitted.
  * @returns The text, with a blank line between two sections.
  */
 export function sections(parts: readonly (readonly string[])[]): string {
@@ -20,10 +20,10 @@ export function sections(parts: readonly (readonly string[])[]): string {
 /**
  * The first line of a report: a file's name, and the verdict on it.
  *
- * @param name What to call the file.
+ * @param name The name of the file.
  * @param facts The verdict, or what the file is.
- * @param paint The colours and the width.
- * @returns One line, or more if the name is long; the name is never broken.
+ * @param paint The colors and the width.
+ * @returns One line, or more if the name is long; the name is never wrapped.
  */
 export function headline(name: string, facts: readonly string[], paint: Paint): readonly string[] {
   const title = printable(name);
@@ -33,11 +33,11 @@ export function headline(name: string, facts: readonly string[], paint: Paint): 
 }
 
 /**
- * Texts next to their labels.
+ * Lays out texts next to their labels.
  *
  * @param facts Labels and texts.
- * @param paint The colours and the width.
- * @param whole Parts of the texts that are not broken across lines, such as paths.
+ * @param paint The colors and the width.
+ * @param whole Parts of the texts that are never wrapped, such as paths.
  * @returns The lines.
  */
 export function labelled(
@@ -53,13 +53,13 @@ export function labelled(
 }
 
 /**
- * A remark next to its label, and its hint under it.
+ * Lays out a remark next to its label, with its hint below.
  *
  * @param label Such as "warning[stack-executable]:".
  * @param text The remark.
- * @param hint What to do about it, if anything helps.
- * @param paint The colours and the width.
- * @param colour Colours the label.
+ * @param hint What to do about it, if anything.
+ * @param paint The colors and the width.
+ * @param color Colors the label.
  * @returns The lines.
  */
 export function remarkLines(
@@ -67,12 +67,12 @@ export function remarkLines(
   text: string,
   hint: string | undefined,
   paint: Paint,
-  colour: (text: string) => string,
+  color: (text: string) => string,
 ): readonly string[] {
   const [first, ...more] = wrap(`${label} ${printable(text)}`, paint.width - 4);
   const hints = hint === undefined ? [] : wrap(`hint: ${printable(hint)}`, paint.width - 4);
   return [
-    `  ${colour(label)}${first.slice(label.length)}`,
+    `  ${color(label)}${first.slice(label.length)}`,
     ...more.map((line) => `    ${line}`),
     ...hints.map((line) => `    ${paint.faint(line)}`),
   ];

@@ -1,5 +1,5 @@
 /**
- * What was made of each program header, in words.
+ * Describes what the load did for each program header.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { RULES } from "../../core/rules.ts";
 import { count, grouped } from "../output/text.ts";
 import type { Kernel } from "./kernel.ts";
 
-/** What was done for pages, by the owner of their frames. */
+/** What was done to get a page's content, by the owner of its frame. */
 const VERBS: ReadonlyMap<string, string> = new Map([
   ["file", "mapped from the file"],
   ["copy", "copied"],
@@ -26,7 +26,7 @@ interface Range {
 }
 
 /**
- * Prepares to say what was made of the program headers.
+ * Prepares to describe what the load did for each program header.
  *
  * @param kernel The loaded kernel.
  * @param rules The rule set that it was loaded by.
@@ -42,14 +42,14 @@ export function segmentOutcomes(
   return (phdr) => {
     if (phdr.p_type === PT_TLS) return tlsOutcome(phdr);
     if (phdr.p_type !== PT_LOAD) return handledOutcome(phdr, kernel, plugins);
-    if (phdr.p_memsz === 0n && RULES[rules].checksSegmentSizes) return "ignored: it asks for no memory";
+    if (phdr.p_memsz === 0n && RULES[rules].checksSegmentSizes) return "ignored: p_memsz is 0";
     const tally = tallyOf(pagesOf(phdr, kernel.virtualAddressOffset, RULES[rules]));
     return tally.size === 0 ? "nothing mapped" : [...tally].map(pagesOutcome).join(", ");
   };
 }
 
 function tlsOutcome({ p_filesz, p_memsz }: ProgramHeader): string {
-  const zeroed = p_memsz > p_filesz ? `, then ${grouped(p_memsz - p_filesz)} of zero` : "";
+  const zeroed = p_memsz > p_filesz ? `, then ${count(p_memsz - p_filesz, "zero byte")}` : "";
   return `TLS template: ${count(p_filesz, "byte")}${zeroed}`;
 }
 
@@ -66,7 +66,7 @@ function handledOutcome({ p_type }: ProgramHeader, { fileHeader }: Kernel, given
   return segmentTypeName(p_type).startsWith("0x") ? "ignored: unknown type" : "ignored";
 }
 
-/** The pages that a segment may have mapped; if a rule set does not check sizes, its file part may be the longer one. */
+/** The pages that a segment may have mapped; under rules that do not check sizes, p_filesz may exceed p_memsz. */
 function pagesOf({ p_vaddr, p_offset, p_filesz, p_memsz }: ProgramHeader, offset: bigint, rules: Rules): Range {
   const start = low48(p_vaddr + offset);
   const first = start - start % PAGE_SIZE;
@@ -100,7 +100,7 @@ function tallies(kernel: Kernel): (range: Range) => ReadonlyMap<string, number> 
   };
 }
 
-/** Those of ascending ranges that a range meets. */
+/** The ranges, out of ascending ones, that intersect a given range. */
 function within<R extends Range>(ranges: readonly R[], { start, end }: Range): readonly R[] {
   let at = 0;
   for (let after = ranges.length; at < after;) {

@@ -1,5 +1,5 @@
-# A kernel that does nothing but halt, and says how it wants to be booted: NUL-terminated strings in a section that a
-# program header of its own points to.
+# A kernel that does nothing but halt. Its boot options are NUL-terminated strings in a section that a custom program
+# header points to.
 
         .section .bootopts, "a", @progbits
         .asciz  "console=serial"

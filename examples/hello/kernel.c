@@ -187,7 +187,7 @@ static _Noreturn void finish(enum exit_code code) {
 
 #define PAGE_FAULT 14
 
-/* The bits of a page fault's error code, and what stands for no page fault. */
+/* The bits of a page fault's error code, and the value for no page fault. */
 #define PF_PRESENT 0x01u /* a page was there, but did not permit the access */
 #define PF_WRITE 0x02u
 #define PF_FETCH 0x10u /* the access was an instruction fetch */
@@ -316,8 +316,8 @@ const void *const pointers[] = {
 };
 
 /*
- * The stack's lowest byte, where the boot information says it, and 0 where
- * there is none. ../../docs/boot_info.md has the layout.
+ * The address of the stack's lowest byte according to the boot information; 0
+ * if unknown. ../../docs/boot_info.md describes the layout.
  */
 static uint64_t stack_bottom(const void *boot_info) {
     uint64_t bottom = 0;

@@ -37,30 +37,30 @@ for (const [line, source, values] of SORTED) {
 }
 
 const REFUSED: readonly (readonly [string, string])[] = [
-  ["", "there is no FILE"],
-  ["--json", "there is no FILE"],
-  ["a b", "Cannot use b: a is the source already"],
+  ["", "no FILE, - or URL given"],
+  ["--json", "no FILE, - or URL given"],
+  ["a b", "Cannot use b: the source is already a"],
   ["a --jsno", "Cannot use --jsno: kload load has no such flag"],
   ["a --jsno=1", "Cannot use --jsno: kload load has no such flag"],
   ["a -x", "Cannot use -x: kload load has no such flag"],
   ["a -jx", "Cannot use -jx: kload load has no such flag"],
   ["a -q=1", "Cannot use -q=1: -q takes no value"],
   ["a -qj=1", "Cannot use -j=1: -j takes no value"],
-  ["a -q --quiet", "Cannot use --quiet: -q is given already"],
-  ["a -qq", "Cannot use -q: it is given 2 times"],
-  ["a --color never --no-color", "Cannot use --no-color: --color is given already"],
-  ["a --color", "--color: its value WHEN is missing"],
+  ["a -q --quiet", "Cannot use --quiet: -q was already given"],
+  ["a -qq", "Cannot use -q: it was given 2 times"],
+  ["a --color never --no-color", "Cannot use --no-color: --color was already given"],
+  ["a --color", "--color: its value (WHEN) is missing"],
   ["a --color sometimes", "Cannot use --color sometimes: it must be one of auto, always, never"],
   ["a --rules defualt", "Cannot use --rules defualt: it must be one of default, bootloader-0.10, bootloader-0.11"],
   ["a --no-json", "Cannot use --no-json"],
   ["a --__proto__=1", "Cannot use --__proto__"],
   ["a --kernel.offset 1", "Cannot use --kernel.offset"],
-  ["a --dump", "--dump: its value FILE is missing"],
-  ["a --dump=", "--dump: its value FILE is missing"],
-  ["a --dump --json", "--dump: its value FILE is missing"],
-  ["--dump -- a", "--dump: its value FILE is missing"],
-  ["a --json --json", "--json: it is given 2 times"],
-  ["a --dump x --dump=y", "--dump: it is given 2 times"],
+  ["a --dump", "--dump: its value (FILE) is missing"],
+  ["a --dump=", "--dump: its value (FILE) is missing"],
+  ["a --dump --json", "--dump: its value (FILE) is missing"],
+  ["--dump -- a", "--dump: its value (FILE) is missing"],
+  ["a --json --json", "--json: it was given 2 times"],
+  ["a --dump x --dump=y", "--dump: it was given 2 times"],
   ["a --json=true", "--json takes no value"],
   ["a --no-color=1", "--no-color takes no value"],
 ];
@@ -129,8 +129,8 @@ const UNFIT: readonly (readonly [string, string])[] = [
   ["--stack-size 5000", "must be a multiple of 4096 (0x1000), such as 0x1000 or 0x2000"],
   ["--physical-memory=0x1001", "must be a multiple of 4096 (0x1000), such as 0x1000 or 0x2000"],
   ["--physical-memory=0x800000000000", "must be canonical"],
-  ["--physical-memory=here", "must be decimal or hex"],
-  ["--physical-memory=", "its value ADDRESS is missing"],
+  ["--physical-memory=here", "must be a decimal or hex number"],
+  ["--physical-memory=", "its value (ADDRESS) is missing"],
   ["--framebuffer 1024", "must be WIDTHxHEIGHT in pixels, such as 1024x768"],
   ["--framebuffer 15x768", "from 16x16 to 16000x12000"],
   ["--framebuffer 1024x99999", "from 16x16 to 16000x12000"],
@@ -221,5 +221,5 @@ for (const [flag, least] of [["memory-size", 4096], ["max-memory", 1]] as const)
 }
 
 Deno.test("a kernel base has no more than 64 bits", () => {
-  assertThrows(() => loadOptions(new Map([["kernel-base", "0x10000000000000000"]])), CliError, "at most 64 bits");
+  assertThrows(() => loadOptions(new Map([["kernel-base", "0x10000000000000000"]])), CliError, "must fit in 64 bits");
 });

@@ -55,10 +55,10 @@ Deno.test("remarks of severity info are counted where they are not shown", () =>
   assertEquals(diagnosticsSection(diagnostics, PAINT, false), [
     "Diagnostics",
     "  warning[text-writable]: Program header 2: c",
-    "  2 remarks of severity info not shown; -v shows them",
+    "  2 remarks of severity info hidden; -v shows them",
   ]);
   assertEquals(diagnosticsSection(diagnostics.slice(0, 2), PAINT, false), [
-    "  1 remark of severity info not shown; -v shows it",
+    "  1 remark of severity info hidden; -v shows it",
   ]);
   assertEquals(diagnosticsSection(diagnostics.slice(0, 2), PAINT, true), [
     "Diagnostics",
@@ -71,5 +71,5 @@ Deno.test("remarks of severity info are counted where they are not shown", () =>
 Deno.test("no more remarks are shown than a person reads", () => {
   const diagnostics = Array.from({ length: 5000 }, (_, at) => diagnostic(at, `${at}`));
   const lines = diagnosticLines(diagnostics, PAINT);
-  assertEquals([lines.length, lines.at(-1)], [21, "  ... and 4,980 more, which --json lists"]);
+  assertEquals([lines.length, lines.at(-1)], [21, "  ... and 4,980 more (--json lists all)"]);
 });

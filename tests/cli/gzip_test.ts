@@ -168,7 +168,7 @@ testWithTools(["gzip"], "a file with any one bit flipped: as gzip -d", async () 
 Deno.test("a read that failed fails again, and does not turn into an end", async () => {
   const reader = inflate(readerOf(ONE.subarray(0, ONE.length - 8), 100));
   for (let time = 0; time < 3; time++) {
-    await assertRejects(() => readAll(reader), Error, "the gzip data is cut off");
+    await assertRejects(() => readAll(reader), Error, "the gzip data is truncated");
   }
 });
 

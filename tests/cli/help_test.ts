@@ -102,7 +102,7 @@ const RUNS: readonly (readonly [readonly string[], number, string, string])[] = 
   [["inspect", HELLO, "-h"], 0, "Usage: kload inspect", ""],
   [["plugins", "--help"], 0, "Usage: kload plugins [FLAGS]", ""],
   [["run", "--help"], 0, "--physical-memory[=ADDRESS]", ""],
-  [["help", "nothing"], 2, "", "error[usage]: Cannot help with nothing"],
+  [["help", "nothing"], 2, "", "error[usage]: Cannot show help for nothing"],
 ];
 
 for (const [args, status, stdout, stderr] of RUNS) {

@@ -36,7 +36,7 @@ testWithTools(
       const flags = ["--physical-memory", "--identity", "--framebuffer", "800x600", "--ramdisk", PIE];
       const { status, stdout, stderr } = await kload(["image", HELLO, "-o", path, "--stack-size", "4M", ...flags]);
       assertEquals([status, stderr], [0, ""]);
-      assertMatch(stdout, /framebuffer +800x600: QEMU's device ramfb shows it/);
+      assertMatch(stdout, /framebuffer +800x600, shown by QEMU's ramfb device/);
       assert(!stdout.includes("GRUB"), "where nothing shows the framebuffer");
       assert((await Deno.stat(path)).size >= (await Deno.stat(PIE)).size + 0x6000);
       const { code, serial } = await runLine(stdout);
@@ -77,7 +77,7 @@ Deno.test("image puts diagnostics in its report", async () => {
   await withFolder(async (folder) => {
     const args = ["image", HELLO, "-o", `${folder}/boot.elf`];
     assertMatch((await kload([...args, "-v"])).stdout, /info\[physical-address-ignored\]/); // readelf: p_paddr is 0x200000
-    assertMatch((await kload(args)).stdout, /1 remark of severity info not shown; -v shows it/);
+    assertMatch((await kload(args)).stdout, /1 remark of severity info hidden; -v shows it/);
   });
 });
 
@@ -107,7 +107,7 @@ Deno.test("image does not overwrite the kernel", async () => {
   await withFile("kernel.elf", kernel, async (path) => {
     const { status, stderr } = await kload(["image", path, "-o", path]);
     assertEquals(status, 1);
-    assertStringIncludes(stderr, "it is the kernel itself");
+    assertStringIncludes(stderr, "it is the kernel file itself");
     assertEquals(await Deno.readFile(path), kernel);
   });
 });

@@ -9,8 +9,8 @@ Deno.test("inspect shows the headers, and reads nothing behind them", async () =
   const cut = hello.slice(0, 64 + 5 * 56);
   const { status, stdout, stderr } = await kload(["inspect", "-"], { stdin: cut, permissions: [] });
   assertEquals([status, stderr], [0, ""]);
-  assertStringIncludes(stdout, "standard input: ELF64 EXEC x86-64, nothing to refuse in its headers\n");
-  assertStringIncludes(stdout, "344 bytes");
+  assertStringIncludes(stdout, "standard input: ELF64 EXEC x86-64, nothing in its headers to refuse\n");
+  assertStringIncludes(stdout, "bytes read       344\n");
   assertStringIncludes(stdout, "3  TLS        R--    0x3000..0x3010  0xffffffff80002000..0xffffffff80002038  0x40");
   assertStringIncludes(stdout, "p_paddr 0x200000");
 });
@@ -61,5 +61,5 @@ Deno.test("inspect refuses what has no headers", async () => {
   assertStringIncludes(stderr, "deno.json: headers not read\nerror[not-elf]");
   assertEquals(await kload(["inspect", HELLO, "--quiet"]), { status: 0, stdout: "", stderr: "" });
   const usage = await kload(["inspect"]);
-  assert(usage.status === 2 && usage.stderr.includes("Cannot inspect anything"));
+  assert(usage.status === 2 && usage.stderr.includes("Cannot run kload inspect"));
 });

@@ -99,7 +99,7 @@ Deno.test({
       const [error, hint] = stderr.split("\n");
       assertMatch(
         error,
-        /^error\[plugin-failed\]: .* nothing resolves its import "@kload\/kload\S*", at \S+\.ts:\d+:\d+$/,
+        /^error\[plugin-failed\]: .* its import "@kload\/kload\S*" cannot be resolved, at \S+\.ts:\d+:\d+$/,
       );
       const instead = hint.match(/^hint: Import "(file:\S+)" instead, or install kload with --import-map/)?.[1];
       assertEquals((await Deno.stat(new URL(instead ?? ""))).isFile, true);

@@ -69,7 +69,7 @@ for (const [what, command, segments, switches, expected] of STATUS) {
 for (const command of [load, inspect]) {
   Deno.test(`${command.name} shows remarks of severity info with -v`, async () => {
     const hidden = await run(command, [MOVED], []);
-    assertStringIncludes(hidden.stdout, "1 remark of severity info not shown; -v shows it\n");
+    assertStringIncludes(hidden.stdout, "1 remark of severity info hidden; -v shows it\n");
     const shown = await run(command, [MOVED], ["verbose"]);
     assertMatch(shown.stdout, /info\[physical-address-ignored\]: Program header 0: p_paddr 0x1000 /);
   });

@@ -111,7 +111,7 @@ Deno.test("a dump does not overwrite the kernel that it comes from", async () =>
       cwd: folder,
     });
     assertEquals(status, 1);
-    assertStringIncludes(stderr, "it is the kernel itself");
+    assertStringIncludes(stderr, "it is the kernel file itself");
     assertEquals(await Deno.readFile(path), hello);
   });
 });
@@ -161,7 +161,7 @@ Deno.test("a file that no rule set accepts is reported as such", async () => {
   const { status, stderr } = await kload([pathOf("deno.json")]);
   assertEquals(status, 1);
   assertStringIncludes(stderr, "deno.json: not loaded\nerror[not-elf]");
-  assertStringIncludes(stderr, "note: no other rule set accepts it");
+  assertStringIncludes(stderr, "note: no other rule set accepts this file");
   const { json } = await kloadJson([pathOf("deno.json"), "--rules", "bootloader-0.10"]);
   assertEquals(json.error.acceptedBy, []);
 });

@@ -46,7 +46,10 @@ for (const text of GARBAGE) {
     const error = assertThrows(() => parseInteger("kernel-base", text), CliError);
     assertEquals(error.code, "usage");
     assertStringIncludes(error.message, `--kernel-base ${printable(text)}`);
-    assertStringIncludes(error.message, "must be decimal or hex (0x200000), with or without a unit (2M, 2 MiB)");
+    assertStringIncludes(
+      error.message,
+      "must be a decimal or hex number (0x200000), optionally with a unit (2M, 2 MiB)",
+    );
   });
 }
 
@@ -77,5 +80,5 @@ Deno.test("a page's virtual address is canonical (Intel SDM vol. 1, 3.3.7.1)", (
   for (const hole of [0x8000_0000_0000n, 0xffff_7fff_ffff_f000n]) {
     assertThrows(() => parsePageAddress("physical-memory", `${hole}`), CliError, "must be canonical");
   }
-  assertThrows(() => parsePageAddress("physical-memory", `${2n ** 64n}`), CliError, "at most 64 bits");
+  assertThrows(() => parsePageAddress("physical-memory", `${2n ** 64n}`), CliError, "must fit in 64 bits");
 });

@@ -55,10 +55,10 @@ Deno.test("a plugin that cannot be used is wrong usage or a failed source, and s
     await Deno.writeTextFile(`${folder}/broken.ts`, "throw new Error('half done');\n");
     const cases: readonly [readonly string[], number, string][] = [
       [["--no-plugin", "relocat"], 2, "relocate"],
-      [["--plugin", "./empty.ts"], 2, "it does not export plugin"],
+      [["--plugin", "./empty.ts"], 2, "it has no export named plugin"],
       [["--plugin", "./broken.ts"], 1, "half done"],
       [["--plugin", "./missing.ts"], 1, "missing.ts"],
-      [["--plugin", "./mine.ts", "--plugin", "mine.ts"], 2, "mine.ts: ./mine.ts has a plugin of that name too"],
+      [["--plugin", "./mine.ts", "--plugin", "mine.ts"], 2, "mine.ts: ./mine.ts has a plugin with the same name"],
       [["--plugin", ""], 2, "--plugin"],
     ];
     for (const [flags, status, text] of cases) {
@@ -88,12 +88,12 @@ Deno.test("kload plugins lists the plugins of a rule set with what they claim", 
 });
 
 const FAULTS: readonly (readonly [what: string, source: string, message: string, hint: string])[] = [
-  ["no exports", "export {};", "it does not export plugin", "Write: export const plugin = {"],
-  ["a default export", "export default { name: 'a' };", "it does not export plugin", "in place of default"],
+  ["no exports", "export {};", "it has no export named plugin", "Write: export const plugin = {"],
+  ["a default export", "export default { name: 'a' };", "it has no export named plugin", "instead of the default one"],
   [
     "a plugin of another name",
     "export const mine = { name: 'a', handlers: [] };",
-    "it does not export plugin",
+    "it has no export named plugin",
     "export { mine as plugin };",
   ],
   [
@@ -163,7 +163,7 @@ Deno.test("a plugin with the name of a built-in one is refused, until that is le
     const args = ["load", HELLO, "--plugin", "mine.ts"];
     const { status, stderr } = await kload(args, { cwd: folder });
     assertEquals(status, 2);
-    assertStringIncludes(stderr, "Cannot use the plugin mine.ts: a built-in plugin is called relro too");
+    assertStringIncludes(stderr, "Cannot use the plugin mine.ts: a built-in plugin is already called relro");
     assertStringIncludes(stderr, "--no-plugin relro");
     assertEquals((await kload([...args, "--no-plugin", "relro"], { cwd: folder })).status, 0);
     assertEquals((await kload([...args, "--rules", "bootloader-0.10"], { cwd: folder })).status, 0);
@@ -172,8 +172,8 @@ Deno.test("a plugin with the name of a built-in one is refused, until that is le
 
 Deno.test("two plugins that claim the same headers are told apart by --no-plugin", () => {
   const clash = (...plugins: string[]) => clashHint(new TypeError("Cannot use plugins", { cause: { plugins } }));
-  assertEquals(clash("relro", "mine"), "Leave a built-in one out: --no-plugin relro");
-  assertEquals(clash("mine", "relro"), "Leave a built-in one out: --no-plugin relro");
+  assertEquals(clash("relro", "mine"), "Leave out a built-in plugin: --no-plugin relro");
+  assertEquals(clash("mine", "relro"), "Leave out a built-in plugin: --no-plugin relro");
   assert(!clash("mine", "yours")?.includes("--no-plugin"));
   assertEquals(
     [clashHint(new TypeError("a")), clashHint(new Error("a")), clashHint(undefined)],
@@ -197,7 +197,7 @@ Deno.test("a throw in a plugin is reported with its name and message, and with -
     assertStringIncludes(brief.stderr, "error[plugin-failed]:");
     assertStringIncludes(brief.stderr, '"mine"');
     assertStringIncludes(brief.stderr, "\ncause: no room for three\n");
-    assertEquals(brief.stderr.trimEnd().split("\n").at(-1), "hint: --verbose shows the stack of the error.");
+    assertEquals(brief.stderr.trimEnd().split("\n").at(-1), "hint: --verbose shows the error's stack.");
     assertEquals(brief.stderr.includes("mine.ts:3"), false);
     const verbose = await kload([...args, "-v"], { cwd: folder });
     assertMatch(verbose.stderr, /\n {2}at count \(file:\/\/\S+\/mine\.ts:3:9\)\n/);
@@ -215,7 +215,7 @@ Deno.test("a plugin's module that throws is reported in the same way", async () 
     const { stderr } = await kload(args, { cwd: folder });
     const lines = [
       "error[plugin-failed]: Cannot load the plugin mine.ts: half done",
-      "hint: --verbose shows the stack of the error.\n",
+      "hint: --verbose shows the error's stack.\n",
     ];
     assertEquals(stderr, lines.join("\n"));
     assertMatch((await kload([...args, "--verbose"], { cwd: folder })).stderr, /\n {2}at \S+\/mine\.ts:2:7\n/);

@@ -49,7 +49,7 @@ Deno.test("a refused file is named, with the error, its hint, and the remarks so
     `hint: ${errorHint("alignment-invalid")}`,
     "  warning[stack-executable]: Program header 4: It asks for an executable stack.",
     "    hint: Link with -z noexecstack.",
-    "  1 remark of severity info not shown; -v shows it",
+    "  1 remark of severity info hidden; -v shows it",
     "",
   ]);
   assert((await printed(error, { verbose: true })).stderr.includes("info[quiet]: Not of interest.\n"));
@@ -88,11 +88,11 @@ Deno.test("an error fits the terminal, and names and commands stay whole", async
 const HINTS: readonly (readonly [LoadError, string])[] = [
   [
     new LoadError("kernel-base-misaligned", { field: "kernelBase", value: 0x20_3000n, limit: 0x20_0000 }),
-    "--kernel-base 0x200000 keeps the alignment of every segment.",
+    "--kernel-base 0x200000 keeps every segment aligned.",
   ],
   [
     new LoadError("kernel-base-refused", { field: "e_type", value: 2 }),
-    "Leave out --kernel-base, or link the kernel as position-independent (-static-pie).",
+    "Leave out --kernel-base, or link the kernel as a static PIE (-static-pie).",
   ],
   [
     new LoadError("memory-limit-exceeded", { field: "p_memsz", value: 2n ** 40n, limit: 2 ** 32 }),
@@ -129,7 +129,7 @@ const OPTIONS: readonly (readonly [LoadOptions, string, string])[] = [
   [{ kernelBase: 1n << 70n }, "Cannot use --kernel-base 0x400000000000000000: it must be from 0 to ", "kernel-base"],
   [
     { memory: { size: 2 ** 33 } },
-    "Cannot use --memory-size 0x200000000: it must be a multiple of 4096, and at most --max-memory (4 GiB)",
+    "Cannot use --memory-size 0x200000000: it must be at most --max-memory (4 GiB by default)",
     "memory-size",
   ],
   [{ memory: { base: 2 ** 52 } }, "Cannot use --memory-base 0x10000000000000: ", "memory-base"],

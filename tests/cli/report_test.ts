@@ -69,7 +69,7 @@ const LOADS: readonly (readonly [string, RuleSetName, readonly SegmentSpec[], re
   ],
   ["no memory", "default", [{ filesz: 1 }, { filesz: 0 }], [
     "1 page mapped from the file",
-    "ignored: it asks for no memory",
+    "ignored: p_memsz is 0",
   ]],
   ["no memory, as the original takes it", "bootloader-0.10", [{ filesz: 0 }], ["nothing mapped"]],
   [
@@ -82,7 +82,7 @@ const LOADS: readonly (readonly [string, RuleSetName, readonly SegmentSpec[], re
       { p_type: PT_NULL, filesz: 0 },
       { p_type: PT_GNU_STACK, filesz: 0 },
     ],
-    ["1 page mapped from the file", "TLS template: 16 bytes, then 40 of zero", "ignored", "ignored", "ignored"],
+    ["1 page mapped from the file", "TLS template: 16 bytes, then 40 zero bytes", "ignored", "ignored", "ignored"],
   ],
   [
     "types that plugins handle, and an unknown one",
@@ -181,7 +181,7 @@ Deno.test("the report on the example says what readelf says, and what was made o
     "file             ELF64 EXEC x86-64, 12,328 bytes read",
     "rules            default",
     "entry point      0xffffffff80000000, physical 0x201000",
-    "kernel base      none, the addresses of the file are fixed",
+    "kernel base      none: the file's addresses are fixed",
     "TLS template     0xffffffff80002000: 16 bytes, 56 in memory, align 0x40",
     "entries in use: 0, 511",
     "2  LOAD       RW-    0x3000..0x3028  0xffffffff80002000..0xffffffff80005640  0x1000",
@@ -197,7 +197,7 @@ const VERDICTS: readonly (readonly [string, readonly SegmentSpec[], boolean, str
   ["nothing to say of", [{ filesz: 0x100 }], true, "loads"],
   ["a remark of severity info", [{ filesz: 0x100, p_paddr: 0x20_0000n }], true, "loads"],
   ["a warning", [{ filesz: 0x100 }, STACK], false, "loads, 1 warning"],
-  ["a warning, and --strict", [{ filesz: 0x100 }, STACK], true, "loads, 1 warning, status 1 as --strict asks"],
+  ["a warning, and --strict", [{ filesz: 0x100 }, STACK], true, "loads, 1 warning, exit status 1 because of --strict"],
   ["two warnings", [{ filesz: 0x100, p_vaddr: 0x50_0000n }, STACK], false, "loads, 2 warnings"],
 ];
 
@@ -211,7 +211,7 @@ for (const [what, segments, strict, verdict] of VERDICTS) {
 Deno.test("remarks of severity info are counted, and shown with -v", async () => {
   const kernel = await loadSegments([{ filesz: 0x100, p_paddr: 0x20_0000n }]);
   const hidden = loadReport(kernel, ABOUT, PLAIN);
-  assert(hidden.endsWith("\n\n  1 remark of severity info not shown; -v shows it\n"), hidden);
+  assert(hidden.endsWith("\n\n  1 remark of severity info hidden; -v shows it\n"), hidden);
   const shown = loadReport(kernel, { ...ABOUT, verbose: true }, PLAIN);
   assertStringIncludes(shown, "\nDiagnostics\n  info[physical-address-ignored]: Program header 0: p_paddr 0x200000 ");
   assert(!shown.includes("not shown"));
@@ -221,14 +221,14 @@ Deno.test("the report says that a kernel base is added, and names one that --ker
   const file = await Deno.readFile(pathOf("examples/hello/hello-pie.elf"));
   const kernel = await loadByPreset(readerOf(file), { rules: "default" });
   const report = loadReport(kernel, ABOUT, PLAIN);
-  const [, base] = /kernel base +(0x[0-9a-f]+), added to every p_vaddr: chosen here, --kernel-base sets another\n/
+  const [, base] = /kernel base +(0x[0-9a-f]+), added to every p_vaddr \(automatic; --kernel-base overrides it\)\n/
     .exec(report) ?? [];
   const again = await loadByPreset(readerOf(file), { rules: "default", kernelBase: BigInt(base) });
   assertEquals(again.entryPoint, kernel.entryPoint);
   const about = { ...ABOUT, kernelBase: BigInt(base) };
   assertMatch(
     loadReport(again, about, PLAIN),
-    /kernel base +0x[0-9a-f]+, added to every p_vaddr: set by --kernel-base\n/,
+    /kernel base +0x[0-9a-f]+, added to every p_vaddr \(set by --kernel-base\)\n/,
   );
 });
 
@@ -273,6 +273,6 @@ Deno.test("a dumped file with spaces in its name can be found in the report", as
     const headers = await readHeaders(await Deno.readFile(path));
     const report = headersReport(path, headers, { diagnostics: [] }, paintFor(false, terminalPage(60)), false);
     assertStringIncludes(report, path);
-    assertStringIncludes(report, "ELF64 EXEC x86-64, nothing to refuse in its headers");
+    assertStringIncludes(report, "ELF64 EXEC x86-64, nothing in its headers to refuse");
   });
 });

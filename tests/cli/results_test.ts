@@ -52,12 +52,12 @@ const FOUND: readonly (readonly [string, SegmentSpec, string])[] = [
   [
     "relro",
     header(PT_GNU_RELRO, { p_vaddr: 0x40_1000n, p_memsz: 0x800n }),
-    "no page made read-only, 1 page left writable: 0x401000",
+    "no pages made read-only, 1 page left writable: 0x401000",
   ],
   [
     "notes",
     header(PT_NOTE, { data: concat([buildId, entry]) }),
-    "2 notes of GNU, Xen, build ID 01020304ff000000, PVH entry point at physical 0x100000",
+    "2 notes from GNU, Xen, build ID 01020304ff000000, PVH entry point at physical 0x100000",
   ],
   [
     "property",
@@ -77,7 +77,7 @@ const FOUND: readonly (readonly [string, SegmentSpec, string])[] = [
   [
     "phdr",
     header(PT_PHDR, { offset: 64, filesz: 3 * 56, p_vaddr: 0x40_0040n, p_memsz: 168n }),
-    "the kernel looks for its program headers at 0x400040, where none are loaded",
+    "the kernel expects its program headers at 0x400040, but they are not loaded there",
   ],
   [
     "eh-frame",
@@ -99,7 +99,7 @@ const FOUND: readonly (readonly [string, SegmentSpec, string])[] = [
   [
     "openbsd",
     header(PT_OPENBSD_BOOTDATA, { p_vaddr: 0x40_1000n, p_memsz: 0x10n }),
-    "room for boot data: 0x401000..0x401010",
+    "space for boot data: 0x401000..0x401010",
   ],
 ];
 
@@ -118,7 +118,7 @@ Deno.test("what relocate did is said by the types that readelf counts", async ()
   const counts = { R_X86_64_RELATIVE: 1200, R_X86_64_64: 2, RELR: 7 };
   assertEquals(describeResults({ relocate: { counts, needed: ["libc.so.6"] } }), [[
     "relocate",
-    "1,209 relocations applied: 1,200 R_X86_64_RELATIVE, 2 R_X86_64_64 and 7 RELR; needs shared libraries, which are " +
+    "1,209 relocations applied: 1,200 R_X86_64_RELATIVE, 2 R_X86_64_64 and 7 RELR; needs shared libraries, which were " +
     "not loaded: libc.so.6",
   ]]);
 });
@@ -149,9 +149,9 @@ Deno.test("a result of another shape is described by its shape, also under the n
   assertEquals(found.stack, "size 65,536, grows down");
   assertEquals(found["kernel-stack"], "size 65,536, executable false, ratio 0.5, at -0x1000");
   assertStringIncludes(found.notes, "(owner GNU\\u001b, desc 01ab), (owner Xen, desc");
-  assertStringIncludes(found.notes, "... of 40 bytes");
+  assertStringIncludes(found.notes, "... (40 bytes)");
   assertEquals(found.many, "pages (0, 1, 2, 3, 4, 5, 6, 7 and 92 more)");
-  assert(found.long.length < 600 && found.long.endsWith("word ... and more, which --json lists"));
+  assert(found.long.length < 600 && found.long.endsWith("word ... and more (--json has all of it)"));
   assertEquals([found.nothing, found.bytes], [undefined, "no bytes"]);
 });
 

@@ -40,39 +40,39 @@ const WRITE = [0xc6, 0x00, 0x01]; // movb $1, (%rax)
 
 const FAULTS: readonly (readonly [string, Uint8Array, readonly RegExp[]])[] = [
   ["runs into ud2", guest([0x0f, 0x0b]), [
-    /died of an invalid opcode \(#UD\): a triple fault/,
+    /The guest triple-faulted after an invalid opcode \(#UD\)\./,
     /instruction +at 0xffffffff80000000, in program header 0 \(LOAD R-X/,
-    /cause +.* 0f 0b .*: ud2/,
+    /cause +.* 0f 0b .* \(ud2\)/,
     /no handler +no interrupt descriptor table was loaded: its base is 0, which is not mapped/,
     /RIP +ffffffff80000000/,
   ]],
   ["writes to its own text", guest([0xc6, 0x05, 0xf9, 0xff, 0xff, 0xff, 0x01]), [
-    /died of a page fault \(#PF\)/,
+    /triple-faulted after a page fault \(#PF\)/,
     /access +write to 0xffffffff80000000, in program header 0/,
-    /cause +the page is mapped, but not writable: program header 0 does not ask for PF_W/,
+    /cause +the page is mapped, but not writable: program header 0 does not set PF_W/,
     /CR2 +ffffffff80000000/,
   ]],
   ["writes to constants", guest(withRax(DATA + 8n, ...WRITE), constants), [
     /write to 0xffffffff80001008, in program header 1 \(LOAD R--/,
-    /program header 1 does not ask for PF_W/,
+    /program header 1 does not set PF_W/,
   ]],
   ["executes data", guest(withRax(DATA, ...JUMP), data), [
     /instruction +at 0xffffffff80001000, in program header 1 \(LOAD RW-/,
     /access +instruction fetch/,
-    /cause +the page is mapped, but not executable: program header 1 does not ask for PF_X/,
+    /cause +the page is mapped, but not executable: program header 1 does not set PF_X/,
   ]],
   ["reads after a segment", guest(withRax(DATA + 0x1008n, ...READ), data), [
-    /read of 0xffffffff80002008, in no program header, 4,088 bytes\s+after the end of\s+program header 1/,
+    /read from 0xffffffff80002008, in no segment, 4,088 bytes\s+after the end of\s+program\s+header 1/,
     /cause +the page is not mapped: the walk ends at level 1/,
   ]],
   ["jumps to nowhere", guest(withRax(NOWHERE, ...JUMP)), [
-    /instruction +at 0xffffffff90000000, in no program header/,
+    /instruction +at 0xffffffff90000000, in no segment/,
     /access +instruction fetch/,
     /cause +the page is not mapped: the walk ends at level 2/,
   ]],
   ["jumps to what is no address", guest(withRax(NOT_CANONICAL, ...JUMP)), [
-    /died of a general protection fault \(#GP\)/,
-    /cause +a jump to 0x1234567890abcdef, which is not canonical/,
+    /triple-faulted after a general protection fault \(#GP\)/,
+    /cause +a jump to the non-canonical address 0x1234567890abcdef/,
   ]],
   ["reads from what is no address", guest(withRax(NOT_CANONICAL, ...READ)), [
     /RAX \(0x1234567890abcdef\) is\s+not a canonical address/,
@@ -80,9 +80,12 @@ const FAULTS: readonly (readonly [string, Uint8Array, readonly RegExp[]])[] = [
   ["calls itself for ever", guest([0xe8, 0xfb, 0xff, 0xff, 0xff]), [
     /write to 0x[0-9a-f]+, in the guard page below the kernel's stack\s[\s\S]*the stack overflowed/,
   ]],
-  ["divides by zero", guest([0x31, 0xc9, 0xf7, 0xf1]), [/died of a divide error \(#DE\)/, /at 0xffffffff80000002,/]],
+  ["divides by zero", guest([0x31, 0xc9, 0xf7, 0xf1]), [
+    /triple-faulted after a divide error \(#DE\)/,
+    /at 0xffffffff80000002,/,
+  ]],
   ["raises an interrupt", guest([0xcd, 0x80]), [
-    /died of a general protection fault/,
+    /triple-faulted after a general protection fault/,
     /cause +entry 128 of the interrupt descriptor table cannot be used/,
   ]],
   ["returns from its entry point", guest([0xc3]), [
@@ -111,13 +114,13 @@ const out = (port: number, value: number): readonly number[] => [0xb0, value, 0x
 
 const VERDICTS: readonly (readonly [string, Uint8Array, number, RegExp])[] = [
   ["0x10 to port 0xf4", guest(out(0xf4, 0x10)), 0, /^$/],
-  ["0x20 to port 0xf4", guest(out(0xf4, 0x20)), 65, /QEMU ended with status 65: the guest wrote 0x20 to port 0xf4/],
+  ["0x20 to port 0xf4", guest(out(0xf4, 0x20)), 65, /QEMU exited with status 65: the guest wrote 0x20 to port 0xf4/],
   // ACPI: SLP_EN and SLP_TYP 0 to PM1a_CNT, which is at 0x604 on q35
   [
     "its own end to port 0x604",
     guest([0x66, 0xba, 4, 6, 0x66, 0xb8, 0, 0x20, 0x66, 0xef, 0xeb, 0xfe]),
     1,
-    /turned .* off/,
+    /powered off/,
   ],
 ];
 
@@ -134,14 +137,14 @@ const SAY_H = [0x66, 0xba, 0xf8, 0x03, 0xb0, 0x68, 0xee];
 
 const HANGS: readonly (readonly [string, readonly number[], RegExp])[] = [
   ["loops", [0xeb, 0xfe], /state +running\n +instruction +at 0xffffffff80000007, in program header 0/],
-  ["halts with interrupts off", [0xfa, 0xf4, 0xeb, 0xfd], /state +halted with interrupts off/],
+  ["halts with interrupts off", [0xfa, 0xf4, 0xeb, 0xfd], /state +halted forever: interrupts are disabled/],
 ];
 
 for (const [what, code, pattern] of HANGS) {
   testWithTools([QEMU], `a guest that ${what} gives 124 at the timeout, with the registers`, async () => {
     const { status, stdout, stderr } = await run(guest([...SAY_H, ...code]), "--timeout", "2.5");
     assertEquals([status, stdout], [124, "h"], stderr);
-    assertStringIncludes(stderr, "had not ended after 2.5 s");
+    assertStringIncludes(stderr, "did not finish within 2.5 s");
     assertMatch(stderr, pattern);
     assertMatch(stderr, /RIP +ffffffff8000000[789].*CR3/);
   });
@@ -174,7 +177,7 @@ testWithTools(
 testWithTools([QEMU], "QEMU's own complaints are passed on with its status", async () => {
   const { status, stderr } = await kload(["run", HELLO, "--qemu-arg", "-nonsense"]);
   assertEquals(status, 1);
-  assertStringIncludes(stderr, "QEMU ended with status 1.");
+  assertStringIncludes(stderr, "QEMU exited with status 1.");
   assertStringIncludes(stderr, "-nonsense: invalid option");
 });
 
@@ -214,18 +217,21 @@ Deno.test("run --strict does not start a guest of whose load there is a warning,
 const WRONG: readonly (readonly [readonly string[], string])[] = [
   [["--timeout", "0"], "Cannot use --timeout 0: it must be a number of seconds"],
   [["--timeout", "1m"], "Cannot use --timeout 1m"],
-  [["--memory", "18M"], "Cannot use --memory 18M: it must be a multiple of 1 MiB above 18 MiB"],
+  [["--memory", "18M"], "Cannot use --memory 18M: it must be a multiple of 1 MiB and more than the 18 MiB"],
   [["--memory", "19.5M"], "Cannot use --memory 19.5M"],
-  [["--memory", "19M"], "more --memory"],
+  [["--memory", "19M"], "a larger --memory"],
   [["--stack-size", "8G"], "Cannot use --stack-size 8G: it must be at most --max-memory (4 GiB)"],
   [["--stack-size", "2M", "--max-memory", "1M"], "it must be at most --max-memory (1 MiB)"],
   [
     ["--framebuffer", "1024x768", "--max-memory", "2M"],
-    "it must take at most --max-memory (2 MiB), at 4 bytes a pixel",
+    "it must take at most --max-memory (2 MiB) at 4 bytes per pixel",
   ],
-  [["--physical-memory=0xffffffff80000000"], "it must be 4 GiB below the end of its half of the address space"],
+  [
+    ["--physical-memory=0xffffffff80000000"],
+    "it must lie at least 4 GiB below the end of its half of the address space",
+  ],
   [["--ramdisk", "/dev/null"], "Cannot use --ramdisk /dev/null: the file is empty"],
-  [["--ramdisk", HELLO, "--max-memory", "4K"], "the file has 14,296 bytes, more than 4 KiB"],
+  [["--ramdisk", HELLO, "--max-memory", "4K"], "the file is 14,296 bytes, and the limit is 4 KiB"],
 ];
 
 for (const [args, message] of WRONG) {

@@ -158,7 +158,7 @@ const REFUSED: readonly (readonly [string, readonly string[] | undefined, string
   ["hdr-elf32-well-formed.elf", [], ""],
   ["hdr-type-rel.elf", [], ""],
   ["dyn-reloc-gap.elf", [], ""],
-  ["trunc-17.elf", [], "note: no other rule set accepts it\n"],
+  ["trunc-17.elf", [], "note: no other rule set accepts this file\n"],
 ];
 
 for (const [name, acceptedBy, note] of REFUSED) {

@@ -34,7 +34,7 @@ interface Expected {
   readonly facts: Readonly<Record<string, string | RegExp>>;
 }
 
-const triple = (what: string): string => `run[guest-reset]: The guest died of ${what}: a triple fault.`;
+const triple = (what: string): string => `run[guest-reset]: The guest triple-faulted after ${what}.`;
 const PAGE_FAULT = triple("a page fault (#PF)");
 
 const EXPECTED: Readonly<Record<GuestName, Expected>> = {
@@ -43,7 +43,7 @@ const EXPECTED: Readonly<Record<GuestName, Expected>> = {
     facts: {
       instruction: `at 0xffffffff8000000a, in ${TEXT_HEADER}`,
       access: `write to 0xffffffff80000000, in ${TEXT_HEADER}`,
-      cause: "the page is mapped, but not writable: program header 0 does not ask for PF_W",
+      cause: "the page is mapped, but not writable: program header 0 does not set PF_W",
       "no handler": NO_IDT,
     },
   },
@@ -61,21 +61,20 @@ const EXPECTED: Readonly<Record<GuestName, Expected>> = {
     facts: {
       instruction: /^at 0xffffffff80001000, in program header 1 \(LOAD RW-/,
       access: "instruction fetch",
-      cause: "the page is mapped, but not executable: program header 1 does not ask for PF_X",
+      cause: "the page is mapped, but not executable: program header 1 does not set PF_X",
     },
   },
   "read-unmapped": {
     head: PAGE_FAULT,
     facts: {
-      access:
-        /^read of 0xffffffff80002008, in no program header, 4,088 bytes after the end of program header 1 \(LOAD RW-/,
+      access: /^read from 0xffffffff80002008, in no segment, 4,088 bytes after the end of program header 1 \(LOAD RW-/,
       cause: "the page is not mapped: the walk ends at level 1",
     },
   },
   "jump-unmapped": {
     head: PAGE_FAULT,
     facts: {
-      instruction: /^at 0xffffffff90000000, in no program header/,
+      instruction: /^at 0xffffffff90000000, in no segment/,
       access: "instruction fetch",
       cause: "the page is not mapped: the walk ends at level 2",
     },
@@ -91,12 +90,12 @@ const EXPECTED: Readonly<Record<GuestName, Expected>> = {
     head: triple("a general protection fault (#GP)"),
     facts: {
       instruction: "at 0x1234567890abcdef, which is not canonical",
-      cause: "a jump to 0x1234567890abcdef, which is not canonical",
+      cause: "a jump to the non-canonical address 0x1234567890abcdef",
     },
   },
   "invalid-opcode": {
     head: triple("an invalid opcode (#UD)"),
-    facts: { cause: "the kernel was loaded with 0f 0b 00 00 00 00 00 00 there: ud2", "no handler": NO_IDT },
+    facts: { cause: "the bytes loaded there are 0f 0b 00 00 00 00 00 00 (ud2)", "no handler": NO_IDT },
   },
   "divide-by-zero": {
     head: triple("a divide error (#DE)"),
@@ -130,18 +129,18 @@ const EXPECTED: Readonly<Record<GuestName, Expected>> = {
   },
   "double-fault": {
     end: LATE,
-    head: "run[timeout]: The guest had not ended after 1.5 s.",
+    head: "run[timeout]: The guest did not finish within 1.5 s.",
     facts: {
       state: "running",
       instruction: /^at 0xffffffff8000000f, in program header 0/,
-      "before that": "an invalid opcode (#UD), the last exception that it took, which became a double fault (#DF):",
+      "before that": "an invalid opcode (#UD), the last exception it took, which became a double fault (#DF):",
       "  instruction": /^at 0xffffffff8000000d, in program header 0/,
     },
   },
   "faulting-handler": {
     head: PAGE_FAULT,
     facts: {
-      access: /^write to 0xffffffff90000000, in no program header/,
+      access: /^write to 0xffffffff90000000, in no segment/,
       cause: "the page is not mapped: the walk ends at level 2",
       "no handler":
         "RSP is 0xffff900000001000: the stack overflowed; the 48 bytes that the processor pushes reach to 0xffff900000000fd0, in the guard page below the kernel's stack (0xffff900000001000..0xffff900000005000)",
@@ -152,18 +151,18 @@ const EXPECTED: Readonly<Record<GuestName, Expected>> = {
     head: PAGE_FAULT,
     facts: {
       access:
-        "write to 0xffff8ffffffd42b8, in no program header, 183,624 bytes below the kernel's stack (0xffff900000001000..0xffff900000005000); RSP is 0xffff8ffffffd42b8: the stack overflowed",
+        "write to 0xffff8ffffffd42b8, in no segment, 183,624 bytes below the kernel's stack (0xffff900000001000..0xffff900000005000); RSP is 0xffff8ffffffd42b8: the stack overflowed",
       cause: /^the page is not mapped/,
     },
   },
   "mapped-zero": {
     head: triple("an invalid opcode (#UD)"),
-    facts: { cause: /: ud2$/, "no handler": FIRST_IDTR },
+    facts: { cause: / \(ud2\)$/, "no handler": FIRST_IDTR },
   },
   "return": {
     head: PAGE_FAULT,
     facts: {
-      instruction: /^at 0x0, in no program header/,
+      instruction: /^at 0x0, in no segment/,
       access:
         "instruction fetch; RSP is 0xffff900000005000, the top of the kernel's stack: the entry function returned",
       cause: /^the page is not mapped/,
@@ -172,29 +171,29 @@ const EXPECTED: Readonly<Record<GuestName, Expected>> = {
   "syscall": {
     head: triple("an invalid opcode (#UD)"),
     facts: {
-      cause: "the kernel was loaded with 0f 05 c3 00 00 00 00 00 there: syscall, and EFER.SCE is not set",
+      cause: "the bytes loaded there are 0f 05 c3 00 00 00 00 00 (syscall; EFER.SCE is not set)",
       "no handler": NO_IDT,
     },
   },
   "breakpoint": {
-    head: triple("a breakpoint (#BP), which an INT 3 instruction raised"),
+    head: triple("a breakpoint (#BP), raised by an INT 3 instruction"),
     facts: { "no handler": NO_IDT },
   },
   "device-interrupt": {
-    head: triple("interrupt 8 of a device (IRQ 0, the timer, by the firmware's vectors)"),
+    head: triple("interrupt 8 from a device (IRQ 0, the timer, by the firmware's vectors)"),
     facts: { "no handler": NO_IDT },
   },
   "reset": { head: "run[guest-reset]: The guest reset the machine.", facts: {} },
   "loop": {
     end: LATE,
-    head: "run[timeout]: The guest had not ended after 1.5 s.",
+    head: "run[timeout]: The guest did not finish within 1.5 s.",
     facts: { state: "running", instruction: /^at 0xffffffff80000000, in program header 0/ },
   },
   "halt": {
     end: LATE,
-    head: "run[timeout]: The guest had not ended after 1.5 s.",
+    head: "run[timeout]: The guest did not finish within 1.5 s.",
     facts: {
-      state: "halted with interrupts off, for ever",
+      state: "halted forever: interrupts are disabled",
       instruction: /^at 0xffffffff80000002, in program header 0/,
     },
   },
@@ -202,15 +201,15 @@ const EXPECTED: Readonly<Record<GuestName, Expected>> = {
     head: PAGE_FAULT,
     facts: {
       cause: "the page is mapped, but does not permit the write",
-      "page tables": "the guest's own (CR3 is 0x600000), not those that it was started with",
+      "page tables": "the guest's own (CR3 is 0x600000), not those it was started with",
       "no handler": FIRST_IDTR,
     },
   },
   "unmap-data": {
     head: PAGE_FAULT,
     facts: {
-      access: /^read of 0xffffffff80001000, in program header 1/,
-      cause: "the page is not mapped any more: the guest has changed its page tables",
+      access: /^read from 0xffffffff80001000, in program header 1/,
+      cause: "the page is no longer mapped: the guest has changed its page tables",
     },
   },
 };
@@ -244,7 +243,7 @@ for (const [columns, registers] of [[100, 4], [92, 4], [91, 2], [80, 2], [60, 2]
     const [facts, table] = report.split("\n\nRegisters\n");
     assertMatch(
       facts.replaceAll(/\s+/g, " "),
-      /^run\[guest-reset\]: The guest died of .*: a triple fault\. instruction /,
+      /^run\[guest-reset\]: The guest triple-faulted after .*\. instruction /,
     );
     for (const line of [...facts.split("\n"), ...table.split("\n")]) {
       // A word is not broken, such as the two addresses of a range.
@@ -257,7 +256,7 @@ for (const [columns, registers] of [[100, 4], [92, 4], [91, 2], [80, 2], [60, 2]
 
 Deno.test("the report is not folded in a file", async () => {
   const report = await reportOn("device-interrupt", DIED, paintFor(false));
-  assertMatch(report, /^run\[guest-reset\]: .*, by the firmware's vectors\): a triple fault\.\n/);
+  assertMatch(report, /^run\[guest-reset\]: .*, by the firmware's vectors\)\.\n/);
   assertMatch(report, /^ {2}RAX {2}[0-9a-f]{16} {2}RBX {2}[0-9a-f]{16} {2}RCX {2}[0-9a-f]{16} {2}RDX /m);
 });
 
@@ -277,23 +276,23 @@ const ENDS: readonly (readonly [End, string, RegExp])[] = [
   [
     { kind: "ended", status: 65 },
     "",
-    /^run\[ended\]: QEMU ended with status 65: the guest wrote 0x20 to port 0xf4, where 0x10 is success\.\n$/,
+    /^run\[ended\]: QEMU exited with status 65: the guest wrote 0x20 to port 0xf4 \(0x10 means success\)\.\n$/,
   ],
   [
     { kind: "ended", status: 137 },
     "",
-    /the guest wrote 0x44 to port 0xf4, where 0x10 is success, or signal 9 ended it/,
+    /the guest wrote 0x44 to port 0xf4 \(0x10 means success\), or it was killed by signal 9/,
   ],
-  [{ kind: "ended", status: 134 }, "", /QEMU ended with status 134: signal 6 ended it\./],
-  [{ kind: "ended", status: 0 }, "", /^run\[ended\]: QEMU ended with status 0\.\n$/],
+  [{ kind: "ended", status: 134 }, "", /QEMU exited with status 134: it was killed by signal 6\./],
+  [{ kind: "ended", status: 0 }, "", /^run\[ended\]: QEMU exited with status 0\.\n$/],
   [
     { kind: "ended", status: 1 },
     "qemu-system-x86_64: -nonsense: invalid option\n",
-    /^run\[ended\]: QEMU ended with status 1\.\n {2}qemu-system-x86_64: -nonsense: invalid option\n$/,
+    /^run\[ended\]: QEMU exited with status 1\.\n {2}qemu-system-x86_64: -nonsense: invalid option\n$/,
   ],
-  [{ kind: "stopped", reason: "guest-shutdown" }, "", /turned the machine off, and did not write 0x10 to port 0xf4/],
+  [{ kind: "stopped", reason: "guest-shutdown" }, "", /powered off without writing 0x10 to port 0xf4/],
   [{ kind: "stopped", reason: "guest-panic" }, "", /^run\[guest-panic\]: The guest stopped for good\./],
-  [LATE, "", /had not ended after 1\.5 s\.\n {2}state {2}QEMU did not answer\n$/],
+  [LATE, "", /did not finish within 1\.5 s\.\n {2}state {2}QEMU did not answer\n$/],
 ];
 
 for (const [end, said, expected] of ENDS) {

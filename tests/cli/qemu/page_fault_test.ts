@@ -29,7 +29,7 @@ const CHANGED = "the guest has changed its page tables";
 // Intel SDM vol. 3, "Page-Fault Error Code": 1 present, 2 write, 4 user, 8 reserved, 16 fetch, 32 protection key.
 const CAUSES: readonly (readonly [error: number, address: bigint, ours: string, others: string])[] = [
   [0, 0x1234n, "the page is not mapped: the walk ends at level 2", "the page is not mapped"],
-  [0, TEXT, `the page is not mapped any more: ${CHANGED}`, "the page is not mapped"],
+  [0, TEXT, `the page is no longer mapped: ${CHANGED}`, "the page is not mapped"],
   [
     1,
     0x1234n,
@@ -39,7 +39,7 @@ const CAUSES: readonly (readonly [error: number, address: bigint, ours: string, 
   [
     3,
     TEXT,
-    "the page is mapped, but not writable: program header 0 does not ask for PF_W",
+    "the page is mapped, but not writable: program header 0 does not set PF_W",
     "the page is mapped, but does not permit the write",
   ],
   [
@@ -51,7 +51,7 @@ const CAUSES: readonly (readonly [error: number, address: bigint, ours: string, 
   [
     0x11,
     DATA,
-    "the page is mapped, but not executable: program header 1 does not ask for PF_X",
+    "the page is mapped, but not executable: program header 1 does not set PF_X",
     "the page is mapped, but does not permit the fetch",
   ],
   [
@@ -70,8 +70,8 @@ const CAUSES: readonly (readonly [error: number, address: bigint, ours: string, 
   [
     9,
     DATA,
-    "a page-table entry on the way has reserved bits set",
-    "a page-table entry on the way has reserved bits set",
+    "a page-table entry in the walk has reserved bits set",
+    "a page-table entry in the walk has reserved bits set",
   ],
   [
     0x21,
@@ -123,7 +123,7 @@ Deno.test("the entry function is said to have returned only if RIP and RSP are w
   assertEquals(access(16, 0n, top), expected);
   assertEquals(access(16, 0n, top - 8n), "instruction fetch");
   assertEquals(access(16, 8n, top), "instruction fetch");
-  assertEquals(access(0, 0n, top), "read of 0x0, in no program header");
+  assertEquals(access(0, 0n, top), "read from 0x0, in no segment");
 });
 
 const FULL = "the stack overflowed; the 48 bytes that the processor pushes reach to 0xffff900000000fe0, in the guard " +
@@ -163,7 +163,7 @@ Deno.test("an interrupt descriptor table at address 0 is believed in if the kern
     const registers = new Map([["IDT", 0n], ["IDT limit", limit], ["CR3", BigInt(kernel.level4Frame)]]);
     return explainMissingHandler({ vector: 6, error: 0, origin: "processor", registers, doubleFault: true }, bootable);
   };
-  assertMatch(explain(0x3ffn), /^the (stack pointer|processor)/);
+  assertMatch(explain(0x3ffn), /^(nothing was mapped below the stack pointer|the processor)/);
   assertMatch(explain(0x1fn), /^the interrupt descriptor table at 0x0 ends before entry 6/);
 });
 
@@ -179,24 +179,24 @@ Deno.test("an address is described by what was put there", async () => {
     [STACK + 0x3fffn, "in the kernel's stack"],
     [STACK + 0x4000n, `above the kernel's stack ${stack}`],
     [STACK - 1n, `in the guard page below the kernel's stack ${stack}`],
-    [STACK - 0x1001n, `in no program header, 4,097 bytes below the kernel's stack ${stack}`],
-    [STACK - 0x10_0000n, `in no program header, 1,048,576 bytes below the kernel's stack ${stack}`],
-    [STACK - 0x10_0001n, "in no program header"],
+    [STACK - 0x1001n, `in no segment, 4,097 bytes below the kernel's stack ${stack}`],
+    [STACK - 0x10_0000n, `in no segment, 1,048,576 bytes below the kernel's stack ${stack}`],
+    [STACK - 0x10_0001n, "in no segment"],
     [rest.info.address + 8n, "in the boot information"],
-    [BigInt(rest.entry.entry32), "in the page that leads into the kernel"],
+    [BigInt(rest.entry.entry32), "in the context-switch page"],
     [ramdisk.virt + 4999n, "in the ramdisk"],
     [framebuffer.virt, "in the framebuffer"],
-    [DIRECT_MAP + 0x1234n, "in the map of physical memory, at physical 0x1234"],
+    [DIRECT_MAP + 0x1234n, "in the direct map, at physical 0x1234"],
     [0xb_8000n, "in the identity map"],
     [
       TEXT - 16n,
-      "in no program header, 16 bytes below program header 0 (LOAD R-X 0xffffffff80000000..0xffffffff80000002)",
+      "in no segment, 16 bytes below program header 0 (LOAD R-X 0xffffffff80000000..0xffffffff80000002)",
     ],
     [
       TEXT + 2n,
-      "in no program header, right after the end of program header 0 (LOAD R-X 0xffffffff80000000..0xffffffff80000002)",
+      "in no segment, right after the end of program header 0 (LOAD R-X 0xffffffff80000000..0xffffffff80000002)",
     ],
-    [0x4000_0000n, "in no program header"],
+    [0x4000_0000n, "in no segment"],
     [1n << 47n, "which is not canonical"],
   ];
   for (const [address, expected] of cases) assertEquals(describeAddress(address, bootable), expected);
