@@ -129,6 +129,8 @@ export const RUN: Command = {
     VERBOSE,
     ...COLOR_FLAGS,
   ],
+  status: "0 success, 1 refused, failed or no verdict, 2 wrong usage, 3 triple fault or reset, 124 timeout, " +
+    "130 interrupted, else QEMU's own",
   examples: [
     ["kload run kernel.elf", "boot it"],
     ["kload run kernel.elf --timeout 5 --memory 512M", "with a limit, and more memory"],

@@ -40,6 +40,8 @@ export interface Command {
   readonly flags: readonly Flag[];
   /** Whether it takes a FILE, - or URL: yes, if left out. */
   readonly takesSource?: false;
+  /** Its exit statuses, if it has some of its own. */
+  readonly status?: string;
   /** Ways to use it: what to type, and what that does. */
   readonly examples: readonly (readonly [line: string, text: string])[];
 }
