@@ -47,7 +47,9 @@ Deno.test("the general help folds to the terminal's width", () => {
 
 Deno.test("the help of run names its own exit statuses in its last line too", () => {
   const last = commandHelp(COMMANDS.run).replaceAll("\n", " ").split("Exit status: ").at(-1) ?? "";
-  for (const status of ["0 success", "1 refused", "2 wrong usage", "3 triple fault", "124 timeout", "130 interrupted"]) assertStringIncludes(last, status);
+  for (
+    const status of ["0 success", "1 refused", "2 wrong usage", "3 triple fault", "124 timeout", "130 interrupted"]
+  ) assertStringIncludes(last, status);
 });
 
 Deno.test("the help of --kernel-base says that it is added", () => {

@@ -87,6 +87,19 @@ Deno.test("kload plugins lists the plugins of a rule set with what they claim", 
   assertEquals((await kload(["plugins", HELLO])).status, 2);
 });
 
+Deno.test("kload plugins has a line for what each plugin claims, of at most 100 columns in a pipe", async () => {
+  const { stdout } = await kload(["plugins"]);
+  const lines = stdout.trimEnd().split("\n");
+  for (const line of lines) assert(line.length <= 100, line);
+  assertEquals(lines.slice(0, 5).map((line) => line.replaceAll(/ {3,}/g, " | ").trim()), [
+    "Plugins of the default rules",
+    "name | claims",
+    "relocate  DYNAMIC (relocate)",
+    "| adds the stage place before sanity-check",
+    "relro | GNU_RELRO (seal)",
+  ]);
+});
+
 const FAULTS: readonly (readonly [what: string, source: string, message: string, hint: string])[] = [
   ["no exports", "export {};", "it does not export plugin", "Write: export const plugin = {"],
   ["a default export", "export default { name: 'a' };", "it does not export plugin", "in place of default"],
