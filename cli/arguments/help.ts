@@ -4,11 +4,11 @@
  * @module
  */
 
-import { closestString } from "@std/text/closest-string";
+import { closest } from "./closest.ts";
 import { type CommandName, COMMANDS } from "./command_table.ts";
 import type { Command, Flag } from "./flag.ts";
 import { usageError } from "../output/cli_error.ts";
-import { printable, wrap } from "../output/text.ts";
+import { listed, printable, wrap } from "../output/text.ts";
 
 /** The most characters in a line of help, however wide the terminal. */
 const WIDEST = 100;
@@ -82,10 +82,12 @@ ${takesNumbers ? `${folded(NUMBERS, width)}\n` : ""}${folded(`Exit status: ${sta
  */
 export function helpOn(topics: readonly string[], width = WIDEST): string {
   const [topic, extra] = topics.filter((argument) => !argument.startsWith("-"));
-  if (topic === undefined) return generalHelp(width);
+  if (topic === undefined || (topic === "help" && extra === undefined)) return generalHelp(width);
   if (extra !== undefined) throw usageError(`Cannot help with ${printable(extra)}: help takes one command`);
   if (Object.hasOwn(COMMANDS, topic)) return commandHelp(COMMANDS[topic as CommandName], width);
-  const hint = `Did you mean kload help ${closestString(topic, Object.keys(COMMANDS))}?`;
+  const names = Object.keys(COMMANDS);
+  const guess = closest(topic, names);
+  const hint = guess === undefined ? `The commands are ${listed(names)}.` : `Did you mean kload help ${guess}?`;
   throw usageError(`Cannot help with ${printable(topic)}: there is no such command`, hint);
 }
 

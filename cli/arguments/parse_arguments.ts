@@ -4,9 +4,8 @@
  * @module
  */
 
-import { closestString } from "@std/text/closest-string";
-import { levenshteinDistance } from "@std/text/levenshtein-distance";
 import { parseChoice } from "./choice.ts";
+import { closest } from "./closest.ts";
 import { COMMANDS } from "./command_table.ts";
 import type { Command, Flag } from "./flag.ts";
 import { type Token, tokens } from "./tokens.ts";
@@ -73,8 +72,8 @@ function checkValue({ flag, spelled, value }: Token & { readonly kind: "flag" },
 
 function refuseUnknown(spelled: string, { name, flags }: Command): never {
   const known = flags.map((flag) => `--${flag.name}`);
-  const guess = spelled.length > 3 ? `Did you mean ${closestString(spelled, [...known, "--help"])}? ` : "";
-  const hint = `${guess}kload ${name} --help lists the flags.`;
+  const guess = closest(spelled, [...known, "--help"]);
+  const hint = `${guess === undefined ? "" : `Did you mean ${guess}? `}kload ${name} --help lists the flags.`;
   throw usageError(`Cannot use ${printable(spelled)}: kload ${name} has no such flag`, hint, { flag: spelled });
 }
 
@@ -88,7 +87,15 @@ function onlySource(found: readonly Token[], { name, takesSource }: Command): st
     throw usageError(`Cannot ${name} anything: there is no FILE, - or URL`, `kload ${name} --help shows examples.`);
   }
   if (extra === undefined) return source;
-  const hint = valueHint(found) ?? commandHint(source, extra, name);
+  const value = valueHint(found);
+  if (value === undefined && name === "load" && !Object.hasOwn(COMMANDS, source) && isMissing(source)) {
+    const guess = closest(source, Object.keys(COMMANDS));
+    const hint = guess === undefined
+      ? "kload help lists the commands."
+      : `Did you mean kload ${guess} ${printable(extra)}?`;
+    throw usageError(`Cannot use ${printable(source)}: there is no such command or file`, hint, { source });
+  }
+  const hint = value ?? commandHint(source, extra, name);
   throw usageError(`Cannot use ${printable(extra)}: ${printable(source)} is the source already`, hint, { extra });
 }
 
@@ -106,12 +113,21 @@ function valueHint(found: readonly Token[]): string | undefined {
   }
 }
 
+/** Whether a source is certainly no file; that is not asked where Deno would have to ask for permission. */
+function isMissing(source: string): boolean {
+  if (source === "-" || source.includes("://")) return false;
+  try {
+    if (Deno.permissions.querySync({ name: "read", path: source }).state !== "granted") return false;
+    Deno.statSync(source);
+    return false;
+  } catch (error) {
+    return error instanceof Deno.errors.NotFound;
+  }
+}
+
 function commandHint(source: string, extra: string, name: string): string {
   const names = Object.keys(COMMANDS);
   if (names.includes(source)) return `The command comes first: kload ${source} ${printable(extra)}`;
-  if (names.some((known) => levenshteinDistance(known, source) <= 2)) {
-    return `Did you mean kload ${closestString(source, names)} ${printable(extra)}?`;
-  }
   return `kload ${name} takes one FILE, - or URL. The commands are ${names.join(", ")} and help.`;
 }
 

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { closestString } from "@std/text/closest-string";
 import type { AnyPlugin, RuleSetName } from "../../mod.ts";
 import { presets } from "../../plugins/presets.ts";
+import { closest } from "./closest.ts";
 import type { ImportedPlugin } from "./import_plugin.ts";
 import { usageError } from "../output/cli_error.ts";
 import { printable } from "../output/text.ts";
@@ -32,7 +32,8 @@ const BUILT_IN: readonly string[] = presets.default.plugins.map(({ name }) => na
 export async function choosePlugins(modules: readonly string[], leftOut: readonly string[]): Promise<PluginChoice> {
   for (const name of leftOut) {
     if (BUILT_IN.includes(name)) continue;
-    const hint = `Did you mean ${closestString(name, BUILT_IN)}? kload plugins lists them.`;
+    const guess = closest(name, BUILT_IN);
+    const hint = `${guess === undefined ? "" : `Did you mean ${guess}? `}kload plugins lists them.`;
     throw usageError(`Cannot leave out ${printable(name)}: there is no such built-in plugin`, hint, { plugin: name });
   }
   const own = await importAll(modules);

@@ -1,4 +1,5 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { closest } from "../../cli/arguments/closest.ts";
 import { parseArguments } from "../../cli/arguments/parse_arguments.ts";
 import { bootFlags } from "../../cli/arguments/boot_options.ts";
 import { chooseCommand, DUMP, IMAGE, INSPECT, LOAD, RUN } from "../../cli/arguments/command_table.ts";
@@ -39,7 +40,9 @@ for (const [line, source, values] of SORTED) {
 const REFUSED: readonly (readonly [string, string])[] = [
   ["", "there is no FILE"],
   ["--json", "there is no FILE"],
-  ["a b", "Cannot use b: a is the source already"],
+  ["deno.json b", "Cannot use b: deno.json is the source already"],
+  ["- b", "Cannot use b: - is the source already"],
+  ["bogus b", "Cannot use bogus: there is no such command or file"],
   ["a --jsno", "Cannot use --jsno: kload load has no such flag"],
   ["a --jsno=1", "Cannot use --jsno: kload load has no such flag"],
   ["a -x", "Cannot use -x: kload load has no such flag"],
@@ -90,6 +93,35 @@ for (const [line, guess] of GUESSES) {
     assertStringIncludes(assertThrows(() => parseArguments(LOAD, line.split(" ")), CliError).hint ?? "", guess);
   });
 }
+
+const NO_GUESSES: readonly (readonly [string, string])[] = [
+  ["a --foo", "kload load --help lists the flags."],
+  ["a --gdb", "kload load --help lists the flags."],
+  ["a -x", "kload load --help lists the flags."],
+  ["bogus b", "kload help lists the commands."],
+];
+
+for (const [line, hint] of NO_GUESSES) {
+  Deno.test(`load ${line}: nothing is guessed`, () => {
+    assertEquals(assertThrows(() => parseArguments(LOAD, line.split(" ")), CliError).hint, hint);
+  });
+}
+
+Deno.test("a guess differs in a third of its letters at most, or in their order", () => {
+  const words = ["load", "inspect", "run"];
+  const typed = ["laod", "lod", "inspcet", "inspects", "x", "rum", "rnu", "help", ""];
+  assertEquals(typed.map((word) => closest(word, words)), [
+    "load",
+    "load",
+    "inspect",
+    "inspect",
+    undefined,
+    "run",
+    "run",
+    undefined,
+    undefined,
+  ]);
+});
 
 Deno.test("switches are known by their short names, joined or not", () => {
   const { source, switches } = parseArguments(LOAD, ["-q", "a.elf", "-jv", "--strict"]);

@@ -100,12 +100,15 @@ Deno.test("help loads neither a command nor the loader", async () => {
 
 Deno.test("help with a command's name is that command's help", () => {
   assertEquals(helpOn([]), generalHelp());
+  assertEquals(helpOn(["help"]), generalHelp());
   assertEquals(helpOn(["load"]), commandHelp(COMMANDS.load));
   assertEquals(helpOn(["inspect"]), commandHelp(COMMANDS.inspect));
 });
 
 Deno.test("help refuses what is no command, and two of them", () => {
   assertStringIncludes(assertThrows(() => helpOn(["laod"]), CliError, "laod").hint ?? "", "kload help load");
+  const { hint } = assertThrows(() => helpOn(["x"]), CliError);
+  assertEquals(hint, "The commands are load, inspect, plugins, image, run and dump.");
   assertThrows(() => helpOn(["load", "inspect"]), CliError, "inspect");
 });
 

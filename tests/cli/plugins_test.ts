@@ -55,6 +55,7 @@ Deno.test("a plugin that cannot be used is wrong usage or a failed source, and s
     await Deno.writeTextFile(`${folder}/broken.ts`, "throw new Error('half done');\n");
     const cases: readonly [readonly string[], number, string][] = [
       [["--no-plugin", "relocat"], 2, "relocate"],
+      [["--no-plugin", "foo"], 2, "hint: kload plugins lists them."],
       [["--plugin", "./empty.ts"], 2, "it does not export plugin"],
       [["--plugin", "./broken.ts"], 1, "half done"],
       [["--plugin", "./missing.ts"], 1, "missing.ts"],
@@ -275,6 +276,7 @@ const UNRESOLVED: readonly (readonly [message: string, home: string, specifier: 
   ],
   ['Import "@kload/kload/stage" not a dependency', CHECKOUT, "@kload/kload/stage", '"@kload/kload/stages"?'],
   ["Unknown export './stage' for '@kload/kload@1.0.0'.", RELEASE, "@kload/kload/stage", '"@kload/kload/stages"?'],
+  ['Import "@kload/kload/nothing" not a dependency', CHECKOUT, "@kload/kload/nothing", "no such module."],
   ['Import "@std/assert" not a dependency', CHECKOUT, "@std/assert", 'Import "jsr:@std/assert" instead'],
   ['Import "lodash" not a dependency', RELEASE, "lodash", '"npm:lodash" or "jsr:lodash"'],
 ];
