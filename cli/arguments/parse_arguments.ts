@@ -62,7 +62,7 @@ function checkValue({ flag, spelled, value }: Token & { readonly kind: "flag" },
   if (flag.value === undefined) {
     if (value === undefined) return;
     const message = `Cannot use ${spelled}=${printable(value)}: ${spelled} takes no value`;
-    throw usageError(message, undefined, { flag: flag.name });
+    throw usageError(message, undefined, { flag: flag.name, value });
   }
   if (value === "" || (value === undefined && !flag.optional)) {
     throw wrong(command, `Cannot use ${spelled}: its value ${flag.value} is missing`, flag);
@@ -74,7 +74,9 @@ function refuseUnknown(spelled: string, { name, flags }: Command): never {
   const known = flags.map((flag) => `--${flag.name}`);
   const guess = closest(spelled, [...known, "--help"]);
   const hint = `${guess === undefined ? "" : `Did you mean ${guess}? `}kload ${name} --help lists the flags.`;
-  throw usageError(`Cannot use ${printable(spelled)}: kload ${name} has no such flag`, hint, { flag: spelled });
+  throw usageError(`Cannot use ${printable(spelled)}: kload ${name} has no such flag`, hint, {
+    flag: spelled.replace(/^-+/, ""),
+  });
 }
 
 function onlySource(found: readonly Token[], { name, takesSource }: Command): string {

@@ -34,7 +34,10 @@ export async function choosePlugins(modules: readonly string[], leftOut: readonl
     if (BUILT_IN.includes(name)) continue;
     const guess = closest(name, BUILT_IN);
     const hint = `${guess === undefined ? "" : `Did you mean ${guess}? `}kload plugins lists them.`;
-    throw usageError(`Cannot leave out ${printable(name)}: there is no such built-in plugin`, hint, { plugin: name });
+    throw usageError(`Cannot leave out ${printable(name)}: there is no such built-in plugin`, hint, {
+      flag: "no-plugin",
+      value: name,
+    });
   }
   const own = await importAll(modules);
   for (const [at, { module, plugin }] of own.entries()) {
@@ -43,7 +46,7 @@ export async function choosePlugins(modules: readonly string[], leftOut: readonl
     throw usageError(
       `Cannot use the plugin ${printable(module)}: ${printable(own[first].module)} has a plugin of that name too`,
       `Rename one of them: both are called ${plugin.name}.`,
-      { plugin: module },
+      { flag: "plugin", value: module },
     );
   }
   return (rules) => {
@@ -62,7 +65,10 @@ async function importAll(modules: readonly string[]): Promise<readonly ImportedP
 
 function nameTaken({ module, plugin: { name } }: ImportedPlugin): Error {
   const message = `Cannot use the plugin ${printable(module)}: a built-in plugin is called ${name} too`;
-  return usageError(message, `Rename yours, or leave the other out: --no-plugin ${name}`, { plugin: module });
+  return usageError(message, `Rename yours, or leave the other out: --no-plugin ${name}`, {
+    flag: "plugin",
+    value: module,
+  });
 }
 
 /**

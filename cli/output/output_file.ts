@@ -126,7 +126,7 @@ async function writeAll(file: Deno.FsFile, piece: Uint8Array, signal: AbortSigna
 
 function failed({ path, flag, what, code }: OutputFile, cause: unknown): CliError {
   const message = (why: string): string => `Cannot write ${what} ${printable(path)}: ${why}`;
-  const detail = { [flag]: path };
+  const detail = { flag, value: path };
   if (!(cause instanceof Deno.errors.NotCapable)) {
     const hint = `The kernel was loaded; give --${flag} a path that can be written.`;
     return new CliError(code, message(messageOf(cause)), { hint, detail, cause });

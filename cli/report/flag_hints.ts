@@ -68,8 +68,8 @@ const FLAGS: ReadonlyMap<string, string> = new Map([
 export interface RefusedOption {
   /** What is wrong, in words. */
   readonly message: string;
-  /** The flag's name, for programs. */
-  readonly detail: { readonly flag: string };
+  /** The flag's name and value, for programs. */
+  readonly detail: { readonly flag: string; readonly value: string };
 }
 
 /**
@@ -84,5 +84,6 @@ export function refusedOption(error: unknown): RefusedOption | undefined {
   const flag = FLAGS.get(option ?? "");
   if (flag === undefined) return undefined;
   const reason = option === "memory.size" ? "it must be a multiple of 4096, and at most --max-memory (4 GiB)" : why;
-  return { message: `Cannot use --${flag} ${hex(value as bigint | number)}: ${reason}`, detail: { flag } };
+  const given = hex(value as bigint | number);
+  return { message: `Cannot use --${flag} ${given}: ${reason}`, detail: { flag, value: given } };
 }

@@ -139,7 +139,10 @@ for (const [options, message, flag] of OPTIONS) {
   Deno.test(`an option that the loader refuses is named by its flag: --${flag}`, async () => {
     const problem = problemOf(await assertRejects(() => loadKernel(new Uint8Array(), options)));
     assert(problem.message.startsWith(message), problem.message);
-    assertEquals([problem.code, problem.status, problem.detail], ["usage", 2, { flag }]);
+    assertEquals([problem.code, problem.status, problem.detail], ["usage", 2, {
+      flag,
+      value: /^Cannot use --\S+ (\S+):/.exec(problem.message)?.[1],
+    }]);
   });
 }
 
