@@ -8,7 +8,7 @@ import { closest } from "./closest.ts";
 import { type CommandName, COMMANDS } from "./command_table.ts";
 import type { Command, Flag } from "./flag.ts";
 import { usageError } from "../output/cli_error.ts";
-import { listed, printable, wrap } from "../output/text.ts";
+import { argumentText, listed, wrap } from "../output/text.ts";
 
 /** The most characters in a line of help, however wide the terminal. */
 const WIDEST = 100;
@@ -83,12 +83,12 @@ ${takesNumbers ? `${folded(NUMBERS, width)}\n` : ""}${folded(`Exit status: ${sta
 export function helpOn(topics: readonly string[], width = WIDEST): string {
   const [topic, extra] = topics.filter((argument) => !argument.startsWith("-"));
   if (topic === undefined || (topic === "help" && extra === undefined)) return generalHelp(width);
-  if (extra !== undefined) throw usageError(`Cannot help with ${printable(extra)}: help takes one command`);
+  if (extra !== undefined) throw usageError(`Cannot help with ${argumentText(extra)}: help takes one command`);
   if (Object.hasOwn(COMMANDS, topic)) return commandHelp(COMMANDS[topic as CommandName], width);
   const names = Object.keys(COMMANDS);
   const guess = closest(topic, names);
   const hint = guess === undefined ? `The commands are ${listed(names)}.` : `Did you mean kload help ${guess}?`;
-  throw usageError(`Cannot help with ${printable(topic)}: there is no such command`, hint);
+  throw usageError(`Cannot help with ${argumentText(topic)}: there is no such command`, hint);
 }
 
 function spelling({ name, value, short, optional }: Flag): string {

@@ -10,7 +10,7 @@ import { COMMANDS } from "./command_table.ts";
 import type { Command, Flag } from "./flag.ts";
 import { type Token, tokens } from "./tokens.ts";
 import { usageError } from "../output/cli_error.ts";
-import { printable } from "../output/text.ts";
+import { argumentText, printable } from "../output/text.ts";
 
 /** The arguments of a command, sorted. */
 export interface Arguments {
@@ -83,10 +83,18 @@ function onlySource(found: readonly Token[], { name, takesSource }: Command): st
   const [source, extra] = found.filter((token) => token.kind === "source").map(({ text }) => text);
   if (takesSource === false) {
     if (source === undefined) return "";
-    throw usageError(`Cannot use ${printable(source)}: kload ${name} takes no file`, `kload ${name} --help shows how.`);
+    throw usageError(
+      `Cannot use ${argumentText(source)}: kload ${name} takes no file`,
+      `kload ${name} --help shows how.`,
+    );
   }
   if (source === undefined) {
     throw usageError(`Cannot ${name} anything: there is no FILE, - or URL`, `kload ${name} --help shows examples.`);
+  }
+  if (source === "") {
+    throw usageError(`Cannot ${name} anything: the source is empty`, `kload ${name} --help shows examples.`, {
+      source,
+    });
   }
   if (extra === undefined) return source;
   const value = valueHint(found);
@@ -98,7 +106,7 @@ function onlySource(found: readonly Token[], { name, takesSource }: Command): st
     throw usageError(`Cannot use ${printable(source)}: there is no such command or file`, hint, { source });
   }
   const hint = value ?? commandHint(source, extra, name);
-  throw usageError(`Cannot use ${printable(extra)}: ${printable(source)} is the source already`, hint, { extra });
+  throw usageError(`Cannot use ${argumentText(extra)}: ${printable(source)} is the source already`, hint, { extra });
 }
 
 /** For two sources of which one was meant as a value, or as the rest of one. */

@@ -2,7 +2,7 @@ import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { closest } from "../../cli/arguments/closest.ts";
 import { parseArguments } from "../../cli/arguments/parse_arguments.ts";
 import { bootFlags } from "../../cli/arguments/boot_options.ts";
-import { chooseCommand, DUMP, IMAGE, INSPECT, LOAD, RUN } from "../../cli/arguments/command_table.ts";
+import { chooseCommand, DUMP, IMAGE, INSPECT, LOAD, PLUGINS, RUN } from "../../cli/arguments/command_table.ts";
 import { CliError } from "../../cli/output/cli_error.ts";
 import { loadOptions } from "../../cli/arguments/load_options.ts";
 import { outputFlags } from "../../cli/arguments/output_flags.ts";
@@ -121,6 +121,15 @@ Deno.test("a guess differs in a third of its letters at most, or in their order"
     undefined,
     undefined,
   ]);
+});
+
+Deno.test("an empty argument is named as one", () => {
+  const message = (args: readonly string[], command = LOAD) => {
+    return assertThrows(() => parseArguments(command, args), CliError).message;
+  };
+  assertEquals(message([""]), "Cannot load anything: the source is empty");
+  assertEquals(message(["deno.json", ""]), 'Cannot use "": deno.json is the source already');
+  assertEquals(message([""], PLUGINS), 'Cannot use "": kload plugins takes no file');
 });
 
 Deno.test("switches are known by their short names, joined or not", () => {
