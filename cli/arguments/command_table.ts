@@ -75,7 +75,8 @@ export const PLUGINS: Command = {
   name: "plugins",
   summary: "List the plugins that take part in a load, with what they claim",
   about: `A plugin handles program headers of some types, in one of the phases load, relocate and seal, or adds stages.
-Every built-in one is used; a module of your own that exports plugin joins them with --plugin.`,
+The default rules use all built-in ones but sections, bootloader-0.11 uses relocate and relro, bootloader-0.10 none.
+A module of your own that exports plugin joins them with --plugin.`,
   flags: [
     RULES_FLAG,
     ...PLUGIN_FLAGS,

@@ -21,6 +21,16 @@ export const PRESET_PLUGINS: PluginChoice = (rules) => presets[rules].plugins;
 const BUILT_IN: readonly string[] = presets.default.plugins.map(({ name }) => name);
 
 /**
+ * Whether a name is that of a built-in plugin that `--no-plugin` takes.
+ *
+ * @param name Any value.
+ * @returns True if it is.
+ */
+export function isBuiltIn(name: unknown): boolean {
+  return BUILT_IN.some((known) => known === name);
+}
+
+/**
  * Reads the flags about plugins.
  *
  * @param modules The values of `--plugin`: modules that export `plugin`.

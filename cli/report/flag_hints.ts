@@ -6,6 +6,7 @@
 
 import type { ErrorCode, LimitPlace, LoadError } from "../../mod.ts";
 import type { OptionCause } from "../../core/pipeline/settings.ts";
+import { isBuiltIn } from "../arguments/plugin_choice.ts";
 import { hex } from "../output/text.ts";
 
 /** A flag that helps with an error, and how. */
@@ -33,7 +34,7 @@ const FLAG_HINTS: { readonly [C in ErrorCode]?: FlagHint } = {
   },
   "memory-too-small": MEMORY_SIZE,
   "frames-exhausted": MEMORY_SIZE,
-  "plugin-failed": { flag: "no-plugin", hint: () => "--no-plugin NAME leaves a built-in plugin out." },
+  "plugin-failed": { flag: "no-plugin", hint: withoutPlugin },
 };
 
 /**
@@ -46,6 +47,12 @@ const FLAG_HINTS: { readonly [C in ErrorCode]?: FlagHint } = {
 export function flagHint(error: LoadError, flags: readonly string[]): string | undefined {
   const found = FLAG_HINTS[error.code];
   return found && flags.includes(found.flag) ? found.hint(error) : undefined;
+}
+
+/** Only built-in plugins can be left out by their name. */
+function withoutPlugin({ detail: { field, value } }: LoadError): string | undefined {
+  if (field !== "plugin" || !isBuiltIn(value)) return undefined;
+  return `--no-plugin ${value} leaves this built-in plugin out.`;
 }
 
 function alignedBase({ detail }: LoadError): string | undefined {

@@ -1,8 +1,13 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { importPlugin } from "../../cli/arguments/import_plugin.ts";
+import { COMMANDS } from "../../cli/arguments/command_table.ts";
+import { commandHelp } from "../../cli/arguments/help.ts";
 import { clashHint } from "../../cli/arguments/plugin_choice.ts";
 import { unresolvedImport } from "../../cli/arguments/unresolved_import.ts";
 import { CliError } from "../../cli/output/cli_error.ts";
+import { flagHint } from "../../cli/report/flag_hints.ts";
+import { LoadError } from "../../mod.ts";
+import { pluginDiagnostics, presets } from "../../plugins/presets.ts";
 import { buildElf } from "../elf_builder.ts";
 import { HELLO, kload, kloadJson, pathOf, withFolder } from "./kload.ts";
 
@@ -213,6 +218,7 @@ Deno.test("a throw in a plugin is reported with its name and message, and with -
     assertStringIncludes(brief.stderr, "\ncause: no room for three\n");
     assertEquals(brief.stderr.trimEnd().split("\n").at(-1), "hint: --verbose shows the stack of the error.");
     assertEquals(brief.stderr.includes("mine.ts:3"), false);
+    assertEquals(brief.stderr.includes("--no-plugin"), false);
     const verbose = await kload([...args, "-v"], { cwd: folder });
     assertMatch(verbose.stderr, /\n {2}at count \(file:\/\/\S+\/mine\.ts:3:9\)\n/);
     assertEquals(verbose.stderr.includes("--verbose"), false);
@@ -220,6 +226,25 @@ Deno.test("a throw in a plugin is reported with its name and message, and with -
     assertMatch(json.json.error.stack, /^at count \(file:\/\/\S+\/mine\.ts:3:9\)\n/);
     assertEquals((await kloadJson(args, { cwd: folder })).json.error.stack, undefined);
   });
+});
+
+Deno.test("--no-plugin is a hint on a failing built-in plugin alone", () => {
+  const hint = (value: string) => {
+    return flagHint(new LoadError("plugin-failed", { field: "plugin", value, index: 1 }), ["no-plugin"]);
+  };
+  assertEquals(hint("relro"), "--no-plugin relro leaves this built-in plugin out.");
+  assertEquals([hint("mine"), hint("sections")], [undefined, undefined]);
+});
+
+Deno.test("the help of plugins says truly which built-in ones are used", () => {
+  const names = (rules: "default" | "bootloader-0.10" | "bootloader-0.11") =>
+    presets[rules].plugins.map(({ name }) => name);
+  const unused = Object.keys(pluginDiagnostics).filter((name) => !names("default").some((used) => used === name));
+  assertEquals([unused, names("bootloader-0.11"), names("bootloader-0.10")], [["sections"], ["relocate", "relro"], []]);
+  assertStringIncludes(
+    commandHelp(COMMANDS.plugins).replaceAll("\n", " "),
+    "The default rules use all built-in ones but sections, bootloader-0.11 uses relocate and relro, bootloader-0.10 none.",
+  );
 });
 
 Deno.test("a plugin's module that throws is reported in the same way", async () => {
