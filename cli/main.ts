@@ -54,19 +54,19 @@ async function dispatch(args: readonly string[], output: Output, signal: AbortSi
   };
   switch (first) {
     case undefined:
-      await output.printError(generalHelp());
+      await output.printError(generalHelp(output.paintError.width));
       return WRONG_USAGE;
     case "--help":
     case "-h":
-      return print(generalHelp());
+      return print(generalHelp(output.paint.width));
     case "help":
-      return print(helpOn(rest));
+      return print(helpOn(rest, output.paint.width));
     case "--version":
     case "-V":
       return print(`kload ${config.version}\n`);
   }
   const { name, own } = chooseCommand(args);
-  if (asksForHelp(own)) return print(commandHelp(COMMANDS[name]));
+  if (asksForHelp(own)) return print(commandHelp(COMMANDS[name], output.paint.width));
   const parsed = parseArguments(COMMANDS[name], own);
   const work = await WORK[name]();
   return await work(parsed, output, signal);

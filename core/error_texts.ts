@@ -20,6 +20,10 @@ function hex(value: bigint | number | string): string {
   return value < 0 ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
 }
 
+function byteCount(value: bigint | number | string): string {
+  return `${value} ${Number(value) === 1 ? "byte" : "bytes"}`;
+}
+
 const header = ({ index }: ErrorPlace): string => index === undefined ? "the file" : `program header ${index}`;
 
 /** "Cannot load …: field is value, …", the wording that most codes share. */
@@ -37,7 +41,7 @@ const outOfFile = (what: (place: LimitPlace) => string) => (place: LimitPlace): 
 export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
   "file-too-short": {
     message: ({ subject, field, value, limit }) =>
-      `Cannot read ${subject}: ${field} is ${value} bytes, and ${limit} are needed`,
+      `Cannot read ${subject}: ${field} is ${byteCount(value)}, and ${limit} are needed`,
     hint: "The file is empty or was cut off. Check that it was built and copied whole.",
   },
   "not-elf": {
@@ -66,7 +70,7 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
   },
   "record-size-mismatch": {
     message: ({ field, value, limit }) =>
-      `Cannot load the file: ${field} is ${value} bytes, and the record has ${limit}`,
+      `Cannot load the file: ${field} is ${byteCount(value)}, and the record has ${limit}`,
     hint: "The header is damaged, or its class does not match its layout.",
   },
   "program-headers-missing": {

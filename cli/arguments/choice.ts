@@ -4,8 +4,7 @@
  * @module
  */
 
-import { closestString } from "@std/text/closest-string";
-import { levenshteinDistance } from "@std/text/levenshtein-distance";
+import { closest } from "./closest.ts";
 import { valueError } from "./numbers.ts";
 
 /**
@@ -20,8 +19,7 @@ import { valueError } from "./numbers.ts";
 export function parseChoice<T extends string>(flag: string, text: string, choices: readonly T[]): T {
   const found = choices.find((choice) => choice === text);
   if (found !== undefined) return found;
-  const guess = closestString(text, choices);
-  const isClose = levenshteinDistance(text, guess) < guess.length / 2;
-  const hint = isClose ? `Did you mean --${flag} ${guess}?` : undefined;
+  const guess = closest(text, choices);
+  const hint = guess === undefined ? undefined : `Did you mean --${flag} ${guess}?`;
   throw valueError(flag, text, `must be one of ${choices.join(", ")}`, hint);
 }

@@ -75,8 +75,8 @@ export const PLUGINS: Command = {
   name: "plugins",
   summary: "List the plugins of a load and the program headers that they claim",
   about: `A plugin handles program headers of certain types, in one of the phases load, relocate and seal, or adds
-stages. The built-in plugins of the rule set are used; --plugin adds a module that exports one as
-plugin.`,
+stages. The default rules use all built-in plugins but sections, bootloader-0.11 uses relocate and relro, and
+bootloader-0.10 none. --plugin adds a module that exports one as plugin.`,
   flags: [
     RULES_FLAG,
     ...PLUGIN_FLAGS,
@@ -134,6 +134,8 @@ timeout, 1 if it powers off without a verdict, and otherwise the exit status of 
     VERBOSE,
     ...COLOR_FLAGS,
   ],
+  status: "0 success, 1 refused, failed or no verdict, 2 wrong usage, 3 triple fault or reset, 124 timeout, " +
+    "130 interrupted, else QEMU's own",
   examples: [
     ["kload run kernel.elf", "boot it"],
     ["kload run kernel.elf --timeout 5 --memory 512M", "with a time limit and more memory"],

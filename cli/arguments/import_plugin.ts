@@ -43,14 +43,20 @@ export async function importPlugin(module: string): Promise<ImportedPlugin> {
   const { plugin } = found;
   const fault = plugin === undefined ? missingExport(found) : faultOf(plugin, module);
   if (!fault) return { module, plugin: plugin as AnyPlugin };
-  throw usageError(`Cannot use the plugin ${printable(module)}: ${fault.message}`, fault.hint, { plugin: module });
+  throw usageError(`Cannot use the plugin ${printable(module)}: ${fault.message}`, fault.hint, {
+    flag: "plugin",
+    value: module,
+  });
 }
 
 /** The error of a module that throws, which has a stack worth showing, or that cannot be linked at all. */
 function importError(module: string, cause: unknown): CliError {
   const what = `Cannot load the plugin ${printable(module)}`;
   if (!isAboutModules(cause)) {
-    return new CliError("plugin-failed", `${what}: ${messageOf(cause)}`, { detail: { plugin: module }, cause });
+    return new CliError("plugin-failed", `${what}: ${messageOf(cause)}`, {
+      detail: { flag: "plugin", value: module },
+      cause,
+    });
   }
   // deno-lint-ignore no-control-regex
   const [first, ...more] = cause.message.replaceAll(/\x1b\[[0-9;]*m/g, "").split("\n");
@@ -58,7 +64,7 @@ function importError(module: string, cause: unknown): CliError {
   const at = place === undefined ? "" : `, at ${place}`;
   const unresolved = unresolvedImport(first);
   const why = unresolved ? `its import "${unresolved.specifier}" cannot be resolved` : first.replace(/\.$/, "");
-  const detail = { plugin: module, ...(unresolved ? { import: unresolved.specifier } : {}) };
+  const detail = { flag: "plugin", value: module, ...(unresolved ? { import: unresolved.specifier } : {}) };
   return new CliError("plugin-failed", `${what}: ${why}${at}`, { detail, hint: unresolved?.hint });
 }
 

@@ -19,5 +19,8 @@ export function outputPath(values: ReadonlyMap<string, string>, command: string)
   const hint = `Name a file: kload ${command} kernel.elf -o FILE`;
   if (path === undefined) throw usageError("Cannot write the file: no -o FILE given", hint, { flag: "output" });
   if (path !== "-") return path;
-  throw usageError("Cannot use --output -: the file cannot be written to standard output", hint, { flag: "output" });
+  throw usageError("Cannot use --output -: the file cannot be written to standard output", hint, {
+    flag: "output",
+    value: path,
+  });
 }

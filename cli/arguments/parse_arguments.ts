@@ -4,14 +4,13 @@
  * @module
  */
 
-import { closestString } from "@std/text/closest-string";
-import { levenshteinDistance } from "@std/text/levenshtein-distance";
 import { parseChoice } from "./choice.ts";
+import { closest } from "./closest.ts";
 import { COMMANDS } from "./command_table.ts";
 import type { Command, Flag } from "./flag.ts";
 import { type Token, tokens } from "./tokens.ts";
 import { usageError } from "../output/cli_error.ts";
-import { printable } from "../output/text.ts";
+import { argumentText, printable } from "../output/text.ts";
 
 /** The parsed arguments of a command. */
 export interface Arguments {
@@ -63,7 +62,7 @@ function checkValue({ flag, spelled, value }: Token & { readonly kind: "flag" },
   if (flag.value === undefined) {
     if (value === undefined) return;
     const message = `Cannot use ${spelled}=${printable(value)}: ${spelled} takes no value`;
-    throw usageError(message, undefined, { flag: flag.name });
+    throw usageError(message, undefined, { flag: flag.name, value });
   }
   if (value === "" || (value === undefined && !flag.optional)) {
     throw wrong(command, `Cannot use ${spelled}: its value (${flag.value}) is missing`, flag);
@@ -73,9 +72,11 @@ function checkValue({ flag, spelled, value }: Token & { readonly kind: "flag" },
 
 function refuseUnknown(spelled: string, { name, flags }: Command): never {
   const known = flags.map((flag) => `--${flag.name}`);
-  const guess = spelled.length > 3 ? `Did you mean ${closestString(spelled, [...known, "--help"])}? ` : "";
-  const hint = `${guess}kload ${name} --help lists the flags.`;
-  throw usageError(`Cannot use ${printable(spelled)}: kload ${name} has no such flag`, hint, { flag: spelled });
+  const guess = closest(spelled, [...known, "--help"]);
+  const hint = `${guess === undefined ? "" : `Did you mean ${guess}? `}kload ${name} --help lists the flags.`;
+  throw usageError(`Cannot use ${printable(spelled)}: kload ${name} has no such flag`, hint, {
+    flag: spelled.replace(/^-+/, ""),
+  });
 }
 
 function onlySource(found: readonly Token[], { name, takesSource }: Command): string {
@@ -83,16 +84,29 @@ function onlySource(found: readonly Token[], { name, takesSource }: Command): st
   if (takesSource === false) {
     if (source === undefined) return "";
     throw usageError(
-      `Cannot use ${printable(source)}: kload ${name} takes no file`,
+      `Cannot use ${argumentText(source)}: kload ${name} takes no file`,
       `kload ${name} --help shows examples.`,
     );
   }
   if (source === undefined) {
     throw usageError(`Cannot run kload ${name}: no FILE, - or URL given`, `kload ${name} --help shows examples.`);
   }
+  if (source === "") {
+    throw usageError(`Cannot ${name} anything: the source is empty`, `kload ${name} --help shows examples.`, {
+      source,
+    });
+  }
   if (extra === undefined) return source;
-  const hint = valueHint(found) ?? commandHint(source, extra, name);
-  throw usageError(`Cannot use ${printable(extra)}: the source is already ${printable(source)}`, hint, { extra });
+  const value = valueHint(found);
+  if (value === undefined && name === "load" && !Object.hasOwn(COMMANDS, source) && isMissing(source)) {
+    const guess = closest(source, Object.keys(COMMANDS));
+    const hint = guess === undefined
+      ? "kload help lists the commands."
+      : `Did you mean kload ${guess} ${printable(extra)}?`;
+    throw usageError(`Cannot use ${printable(source)}: there is no such command or file`, hint, { source });
+  }
+  const hint = value ?? commandHint(source, extra, name);
+  throw usageError(`Cannot use ${argumentText(extra)}: the source is already ${printable(source)}`, hint, { extra });
 }
 
 /** The hint for two sources of which one was meant as a value, or as the rest of one. */
@@ -109,12 +123,21 @@ function valueHint(found: readonly Token[]): string | undefined {
   }
 }
 
+/** Whether a source is certainly no file; that is not asked where Deno would have to ask for permission. */
+function isMissing(source: string): boolean {
+  if (source === "-" || source.includes("://")) return false;
+  try {
+    if (Deno.permissions.querySync({ name: "read", path: source }).state !== "granted") return false;
+    Deno.statSync(source);
+    return false;
+  } catch (error) {
+    return error instanceof Deno.errors.NotFound;
+  }
+}
+
 function commandHint(source: string, extra: string, name: string): string {
   const names = Object.keys(COMMANDS);
   if (names.includes(source)) return `The command comes first: kload ${source} ${printable(extra)}`;
-  if (names.some((known) => levenshteinDistance(known, source) <= 2)) {
-    return `Did you mean kload ${closestString(source, names)} ${printable(extra)}?`;
-  }
   return `kload ${name} takes one FILE, - or URL. The commands are ${names.join(", ")} and help.`;
 }
 

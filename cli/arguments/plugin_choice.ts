@@ -4,9 +4,9 @@
  * @module
  */
 
-import { closestString } from "@std/text/closest-string";
 import type { AnyPlugin, RuleSetName } from "../../mod.ts";
 import { presets } from "../../plugins/presets.ts";
+import { closest } from "./closest.ts";
 import type { ImportedPlugin } from "./import_plugin.ts";
 import { usageError } from "../output/cli_error.ts";
 import { printable } from "../output/text.ts";
@@ -21,6 +21,16 @@ export const PRESET_PLUGINS: PluginChoice = (rules) => presets[rules].plugins;
 const BUILT_IN: readonly string[] = presets.default.plugins.map(({ name }) => name);
 
 /**
+ * Whether a name is that of a built-in plugin that `--no-plugin` takes.
+ *
+ * @param name Any value.
+ * @returns True if it is.
+ */
+export function isBuiltIn(name: unknown): boolean {
+  return BUILT_IN.some((known) => known === name);
+}
+
+/**
  * Reads the flags that choose plugins.
  *
  * @param modules The values of `--plugin`: modules that export `plugin`.
@@ -32,8 +42,12 @@ const BUILT_IN: readonly string[] = presets.default.plugins.map(({ name }) => na
 export async function choosePlugins(modules: readonly string[], leftOut: readonly string[]): Promise<PluginChoice> {
   for (const name of leftOut) {
     if (BUILT_IN.includes(name)) continue;
-    const hint = `Did you mean ${closestString(name, BUILT_IN)}? kload plugins lists the built-in plugins.`;
-    throw usageError(`Cannot leave out ${printable(name)}: no built-in plugin has that name`, hint, { plugin: name });
+    const guess = closest(name, BUILT_IN);
+    const hint = `${guess === undefined ? "" : `Did you mean ${guess}? `}kload plugins lists the built-in plugins.`;
+    throw usageError(`Cannot leave out ${printable(name)}: no built-in plugin has that name`, hint, {
+      flag: "no-plugin",
+      value: name,
+    });
   }
   const own = await importAll(modules);
   for (const [at, { module, plugin }] of own.entries()) {
@@ -42,7 +56,7 @@ export async function choosePlugins(modules: readonly string[], leftOut: readonl
     throw usageError(
       `Cannot use the plugin ${printable(module)}: ${printable(own[first].module)} has a plugin with the same name`,
       `Rename one of them: both are called ${plugin.name}.`,
-      { plugin: module },
+      { flag: "plugin", value: module },
     );
   }
   return (rules) => {
@@ -61,7 +75,10 @@ async function importAll(modules: readonly string[]): Promise<readonly ImportedP
 
 function nameTaken({ module, plugin: { name } }: ImportedPlugin): Error {
   const message = `Cannot use the plugin ${printable(module)}: a built-in plugin is already called ${name}`;
-  return usageError(message, `Rename yours, or leave out the built-in one: --no-plugin ${name}`, { plugin: module });
+  return usageError(message, `Rename yours, or leave out the built-in one: --no-plugin ${name}`, {
+    flag: "plugin",
+    value: module,
+  });
 }
 
 /**

@@ -5,8 +5,8 @@
  * @module
  */
 
-import { closestString } from "@std/text/closest-string";
 import config from "../../deno.json" with { type: "json" };
+import { closest } from "./closest.ts";
 
 /** An import that cannot be resolved. */
 export interface UnresolvedImport {
@@ -41,8 +41,9 @@ function hintFor(specifier: string, home: string): string {
   const modules: Readonly<Record<string, string>> = config.exports;
   const file = modules[`.${specifier.slice(config.name.length)}`];
   if (file === undefined) {
-    const names = Object.keys(modules).map((name) => config.name + name.slice(1));
-    return `kload has no such module. Did you mean "${closestString(specifier, names)}"?`;
+    const guess = closest(specifier.slice(config.name.length), Object.keys(modules).map((name) => name.slice(1)));
+    if (guess === undefined) return "kload has no such module.";
+    return `kload has no such module. Did you mean "${config.name}${guess}"?`;
   }
   return home.startsWith("file:")
     ? `Import "${new URL(file, home)}" instead, or install kload with --import-map links/import_map.json.`

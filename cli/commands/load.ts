@@ -74,7 +74,10 @@ async function requestOf({ values, lists, switches }: Arguments): Promise<Reques
   const dump = values.get("dump");
   if (dump === "-") {
     const hint = "Standard output carries the report; give a file path.";
-    throw usageError("Cannot use --dump -: a dump cannot be written to standard output", hint, { flag: "dump" });
+    throw usageError("Cannot use --dump -: a dump cannot be written to standard output", hint, {
+      flag: "dump",
+      value: dump,
+    });
   }
   const choice = await choosePlugins(lists.get("plugin") ?? [], lists.get("no-plugin") ?? []);
   return { options, choice, dump, strict: switches.has("strict") };

@@ -74,11 +74,13 @@ function listedPlugin({ name, handlers = [], stages = [], dependsOn = [] }: AnyP
 function report(rules: RuleSetName, listed: readonly Listed[], { paint }: Output): string {
   const title = paint.title(`Plugins of the ${rules} rules`);
   if (listed.length === 0) return sections([[title, "  none"]]);
-  const lines = table(["name", "claims", "stages"], listed, (plugin) => {
+  const lines = table(["name", "claims"], listed, (plugin) => {
     const claims = plugin.claims.map(({ type, phase }) => phase === "load" ? type : `${type} (${phase})`);
     const stages = plugin.stages.map(({ name, place }) => `${name} ${place}`);
-    const cells = [plugin.name, claims.join(", ") || "-", stages.join(", ") || "-"];
-    return { cells: cells.map(printable), remark: plugin.builtIn ? "" : "added by --plugin" };
+    const cells = [plugin.name, claims.join(", ") || "-"];
+    const adds = stages.length === 0 ? [] : [`adds the stage${stages.length === 1 ? "" : "s"} ${stages.join(", ")}`];
+    const remark = [...adds, ...(plugin.builtIn ? [] : ["added by --plugin"])].join("; ");
+    return { cells: cells.map(printable), remark: printable(remark) };
   }, paint);
   return sections([[title, ...lines]]);
 }

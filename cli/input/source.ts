@@ -46,6 +46,9 @@ export interface Source {
 export async function openSource(name: string, signal: AbortSignal): Promise<Source> {
   if (name === "-") return await openStdin();
   if (/^https?:\/\//i.test(name)) return await openUrl(name, signal);
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(name) && !/^file:/i.test(name)) {
+    throw failed(name, "only http and https URLs can be read", "Download the file, and give its path.");
+  }
   return await openFile(name);
 }
 

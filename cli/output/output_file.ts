@@ -4,7 +4,7 @@
  * @module
  */
 
-import { CliError, messageOf } from "./cli_error.ts";
+import { CliError, type CliErrorOptions, messageOf } from "./cli_error.ts";
 import { permissionFlag } from "./permission_flag.ts";
 import { printable } from "./text.ts";
 
@@ -60,11 +60,13 @@ export async function writeOutputFile(
   source: Deno.FileInfo | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  const { path } = target;
+  const { path, flag } = target;
   try {
     const { file, created } = await open(path);
     using _closing = file;
-    if (await isSame(file, source)) throw new Error("it is the kernel file itself");
+    if (await isSame(file, source)) {
+      throw refused(target, "it is the kernel file itself", { hint: `Give --${flag} the path of another file.` });
+    }
     const empty = (): Promise<void> => file.truncate().catch(() => {}); // fails for a device or a pipe
     try {
       await writePieces(file, pieces, size, signal);
@@ -74,7 +76,7 @@ export async function writeOutputFile(
     }
   } catch (cause) {
     signal.throwIfAborted();
-    throw failed(target, cause);
+    throw cause instanceof CliError ? cause : failed(target, cause);
   }
 }
 
@@ -124,14 +126,16 @@ async function writeAll(file: Deno.FsFile, piece: Uint8Array, signal: AbortSigna
   }
 }
 
-function failed({ path, flag, what, code }: OutputFile, cause: unknown): CliError {
-  const message = (why: string): string => `Cannot write ${what} ${printable(path)}: ${why}`;
-  const detail = { [flag]: path };
+function failed(target: OutputFile, cause: unknown): CliError {
   if (!(cause instanceof Deno.errors.NotCapable)) {
-    const hint = `The kernel was loaded; give --${flag} a writable path.`;
-    return new CliError(code, message(messageOf(cause)), { hint, detail, cause });
+    const hint = `The kernel was loaded; give --${target.flag} a writable path.`;
+    return refused(target, messageOf(cause), { hint, cause });
   }
   const hint = "Give Deno the permission:";
-  const command = permissionFlag("write", path);
-  return new CliError(code, message("Deno lacks the permission"), { hint, command, detail, cause });
+  return refused(target, "Deno lacks the permission", { hint, command: permissionFlag("write", target.path), cause });
+}
+
+function refused({ path, flag, what, code }: OutputFile, why: string, options: CliErrorOptions): CliError {
+  const detail = { flag, value: path };
+  return new CliError(code, `Cannot write ${what} ${printable(path)}: ${why}`, { ...options, detail });
 }

@@ -26,12 +26,12 @@ export interface Row {
   readonly remark?: string;
 }
 
-/** The columns that share one line of a row. */
-interface Line {
-  readonly indent: string;
-  readonly columns: readonly number[];
-  /** Number of characters of indentation and columns. */
-  readonly length: number;
+/** The columns that stand next to each other; the others are named under each row. */
+interface Layout {
+  /** How many columns, from the first on. */
+  readonly shown: number;
+  /** The width of each; the last may be narrower than its cells, which are then folded. */
+  readonly widths: readonly number[];
 }
 
 /**
@@ -40,7 +40,8 @@ interface Line {
  * @param titles The titles of the columns.
  * @param items The items, one row each.
  * @param toRow Returns an item's row.
- * @param paint The colors and the width. On a page that folds, columns that do not fit go on further lines.
+ * @param paint The colors and the width. On a page that folds, the cells of columns that do not fit go under their row
+ * with their titles, before the remark.
  * @returns The lines, titles first.
  */
 export function table<T>(
@@ -52,53 +53,60 @@ export function table<T>(
   const rows = items.slice(0, MOST_ROWS).map(toRow);
   const left = items.length - rows.length;
   const widths = titles.map((title, at) => Math.max(title.length, ...rows.map(({ cells }) => cells[at].length)));
-  const lines = fold(widths, paint);
-  const texts = (cells: readonly string[]): readonly string[] => {
-    return lines.flatMap((line) => lineTexts(line, cells, titles, widths, paint));
-  };
-  const end = lines[lines.length - 1].length;
+  const layout = fit(widths, [titles, ...rows.map(({ cells }) => cells)], paint);
+  const { shown } = layout;
+  const end = widths.reduce((sum, width) => sum + GAP.length + width, 0);
   const longest = Math.max(0, ...rows.map(({ remark = "" }) => remark.length));
   const fits = end + GAP.length + longest <= paint.width;
   return [
-    ...texts(titles).map(paint.faint),
+    ...rowLines(titles, titles, layout).map(paint.faint),
     ...rows.flatMap(({ cells, remark = "" }) => {
-      const shown = texts(cells);
-      if (remark === "") return shown;
-      if (fits) return [...shown.slice(0, -1), shown[shown.length - 1].padEnd(end) + GAP + paint.faint(remark)];
-      const under = wrap(remark, paint.width - MORE_INDENT.length);
-      return [...shown, ...under.map((text) => MORE_INDENT + paint.faint(text))];
+      const lines = rowLines(cells, titles, layout);
+      if (fits && remark !== "") return [lines[0].padEnd(end) + GAP + paint.faint(remark)];
+      const named = titles.map((title, at) => `${title} ${cells[at]}`).filter((_, at) =>
+        at >= shown && cells[at] !== "-"
+      );
+      const under = [...named, remark].filter((text) => text !== "").join("; ");
+      if (under === "") return lines;
+      const room = paint.width - MORE_INDENT.length;
+      const color = named.length === 0 ? paint.faint : String;
+      return [
+        ...lines,
+        ...wrap(under, room, named.filter(({ length }) => length < room)).map((text) => MORE_INDENT + color(text)),
+      ];
     }),
     ...(left > 0 ? [paint.faint(`${INDENT}... and ${grouped(left)} more (--json lists all)`)] : []),
   ];
 }
 
-/** Distributes columns over lines; a line holds at least one. */
-function fold(widths: readonly number[], { width: most, folds }: Paint): readonly Line[] {
-  const lines: Line[] = [];
-  widths.forEach((width, column) => {
-    const line = lines.at(-1);
-    if (line && (!folds || line.length + GAP.length + width <= most)) {
-      const columns = [...line.columns, column];
-      lines[lines.length - 1] = { ...line, columns, length: line.length + GAP.length + width };
-    } else {
-      const indent = line ? MORE_INDENT : INDENT;
-      lines.push({ indent, columns: [column], length: indent.length + width });
-    }
-  });
-  return lines;
+/** Decides which columns fit next to each other, at least the first. */
+function fit(widths: readonly number[], rows: readonly (readonly string[])[], { width, folds }: Paint): Layout {
+  if (!folds) return { shown: widths.length, widths };
+  let end = 0;
+  for (const [at, whole] of widths.entries()) {
+    const room = width - end - GAP.length;
+    end += GAP.length + whole;
+    if (end <= width) continue;
+    const isLast = at === widths.length - 1;
+    const longest = Math.max(...rows.flatMap((cells) => wrap(cells[at], 0).map(({ length }) => length)));
+    if (isLast && (longest <= room || at === 0)) return { shown: at + 1, widths: [...widths.slice(0, at), room] };
+    return { shown: Math.max(at, 1), widths };
+  }
+  return { shown: widths.length, widths };
 }
 
-/** One line of a row, or several if it holds one cell that is too wide, such as a list of ranges. */
-function lineTexts(
-  { indent, columns, length }: Line,
+/** One line of a row; several if the last cell is too wide and has spaces, such as a list of ranges. */
+function rowLines(
   cells: readonly string[],
   titles: readonly string[],
-  widths: readonly number[],
-  { width, folds }: Paint,
+  { shown, widths }: Layout,
 ): readonly string[] {
-  if (folds && length > width) return wrap(cells[columns[0]], width - indent.length).map((text) => indent + text);
-  const padded = columns.map((at) => {
-    return NUMERIC.includes(titles[at]) ? cells[at].padStart(widths[at]) : cells[at].padEnd(widths[at]);
+  const padded = cells.slice(0, shown).map((cell, at) => {
+    return NUMERIC.includes(titles[at]) ? cell.padStart(widths[at]) : cell.padEnd(widths[at]);
   });
-  return [(indent + padded.join(GAP)).trimEnd()];
+  const last = padded[shown - 1].trimEnd();
+  const before = INDENT + padded.slice(0, -1).map((cell) => cell + GAP).join("");
+  return wrap(last, Math.max(widths[shown - 1], 1)).map((text, at) => {
+    return ((at === 0 ? before : " ".repeat(before.length)) + text).trimEnd();
+  });
 }

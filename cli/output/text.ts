@@ -21,6 +21,16 @@ export function printable(text: string): string {
 }
 
 /**
+ * An argument as a message names it.
+ *
+ * @param text The argument.
+ * @returns The same, printable; a pair of quotes if it is empty.
+ */
+export function argumentText(text: string): string {
+  return text === "" ? '""' : printable(text);
+}
+
+/**
  * An address or another number in hex.
  *
  * @param value An integer.

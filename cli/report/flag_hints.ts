@@ -6,6 +6,7 @@
 
 import type { ErrorCode, LimitPlace, LoadError } from "../../mod.ts";
 import type { OptionCause } from "../../core/pipeline/settings.ts";
+import { isBuiltIn } from "../arguments/plugin_choice.ts";
 import { hex } from "../output/text.ts";
 
 /** A flag that helps with an error. */
@@ -33,7 +34,7 @@ const FLAG_HINTS: { readonly [C in ErrorCode]?: FlagHint } = {
   },
   "memory-too-small": MEMORY_SIZE,
   "frames-exhausted": MEMORY_SIZE,
-  "plugin-failed": { flag: "no-plugin", hint: () => "--no-plugin NAME leaves out a built-in plugin." },
+  "plugin-failed": { flag: "no-plugin", hint: withoutPlugin },
 };
 
 /**
@@ -46,6 +47,12 @@ const FLAG_HINTS: { readonly [C in ErrorCode]?: FlagHint } = {
 export function flagHint(error: LoadError, flags: readonly string[]): string | undefined {
   const found = FLAG_HINTS[error.code];
   return found && flags.includes(found.flag) ? found.hint(error) : undefined;
+}
+
+/** Only built-in plugins can be left out by their name. */
+function withoutPlugin({ detail: { field, value } }: LoadError): string | undefined {
+  if (field !== "plugin" || !isBuiltIn(value)) return undefined;
+  return `--no-plugin ${value} leaves this built-in plugin out.`;
 }
 
 function alignedBase({ detail }: LoadError): string | undefined {
@@ -68,8 +75,8 @@ const FLAGS: ReadonlyMap<string, string> = new Map([
 export interface RefusedOption {
   /** What is wrong, in words. */
   readonly message: string;
-  /** The flag's name, for programs. */
-  readonly detail: { readonly flag: string };
+  /** The flag's name and value, for programs. */
+  readonly detail: { readonly flag: string; readonly value: string };
 }
 
 /**
@@ -83,6 +90,9 @@ export function refusedOption(error: unknown): RefusedOption | undefined {
   const { option, value, why } = (error.cause ?? {}) as Partial<OptionCause>;
   const flag = FLAGS.get(option ?? "");
   if (flag === undefined) return undefined;
-  const reason = option === "memory.size" ? "it must be at most --max-memory (4 GiB by default)" : why;
-  return { message: `Cannot use --${flag} ${hex(value as bigint | number)}: ${reason}`, detail: { flag } };
+  const reason = option === "memory.size"
+    ? "it must be a multiple of 4096, and at most --max-memory (4 GiB by default)"
+    : why;
+  const given = hex(value as bigint | number);
+  return { message: `Cannot use --${flag} ${given}: ${reason}`, detail: { flag, value: given } };
 }

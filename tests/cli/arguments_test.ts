@@ -1,7 +1,8 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { closest } from "../../cli/arguments/closest.ts";
 import { parseArguments } from "../../cli/arguments/parse_arguments.ts";
 import { bootFlags } from "../../cli/arguments/boot_options.ts";
-import { chooseCommand, DUMP, IMAGE, INSPECT, LOAD, RUN } from "../../cli/arguments/command_table.ts";
+import { chooseCommand, DUMP, IMAGE, INSPECT, LOAD, PLUGINS, RUN } from "../../cli/arguments/command_table.ts";
 import { CliError } from "../../cli/output/cli_error.ts";
 import { loadOptions } from "../../cli/arguments/load_options.ts";
 import { outputFlags } from "../../cli/arguments/output_flags.ts";
@@ -39,7 +40,9 @@ for (const [line, source, values] of SORTED) {
 const REFUSED: readonly (readonly [string, string])[] = [
   ["", "no FILE, - or URL given"],
   ["--json", "no FILE, - or URL given"],
-  ["a b", "Cannot use b: the source is already a"],
+  ["deno.json b", "Cannot use b: the source is already deno.json"],
+  ["- b", "Cannot use b: the source is already -"],
+  ["bogus b", "Cannot use bogus: there is no such command or file"],
   ["a --jsno", "Cannot use --jsno: kload load has no such flag"],
   ["a --jsno=1", "Cannot use --jsno: kload load has no such flag"],
   ["a -x", "Cannot use -x: kload load has no such flag"],
@@ -90,6 +93,44 @@ for (const [line, guess] of GUESSES) {
     assertStringIncludes(assertThrows(() => parseArguments(LOAD, line.split(" ")), CliError).hint ?? "", guess);
   });
 }
+
+const NO_GUESSES: readonly (readonly [string, string])[] = [
+  ["a --foo", "kload load --help lists the flags."],
+  ["a --gdb", "kload load --help lists the flags."],
+  ["a -x", "kload load --help lists the flags."],
+  ["bogus b", "kload help lists the commands."],
+];
+
+for (const [line, hint] of NO_GUESSES) {
+  Deno.test(`load ${line}: nothing is guessed`, () => {
+    assertEquals(assertThrows(() => parseArguments(LOAD, line.split(" ")), CliError).hint, hint);
+  });
+}
+
+Deno.test("a guess differs in a third of its letters at most, or in their order", () => {
+  const words = ["load", "inspect", "run"];
+  const typed = ["laod", "lod", "inspcet", "inspects", "x", "rum", "rnu", "help", ""];
+  assertEquals(typed.map((word) => closest(word, words)), [
+    "load",
+    "load",
+    "inspect",
+    "inspect",
+    undefined,
+    "run",
+    "run",
+    undefined,
+    undefined,
+  ]);
+});
+
+Deno.test("an empty argument is named as one", () => {
+  const message = (args: readonly string[], command = LOAD) => {
+    return assertThrows(() => parseArguments(command, args), CliError).message;
+  };
+  assertEquals(message([""]), "Cannot load anything: the source is empty");
+  assertEquals(message(["deno.json", ""]), 'Cannot use "": the source is already deno.json');
+  assertEquals(message([""], PLUGINS), 'Cannot use "": kload plugins takes no file');
+});
 
 Deno.test("switches are known by their short names, joined or not", () => {
   const { source, switches } = parseArguments(LOAD, ["-q", "a.elf", "-jv", "--strict"]);

@@ -33,7 +33,7 @@ Deno.test("a dump that cannot be written says where", async () => {
   await withFolder(async (folder) => {
     const path = `${folder}/a\x1b/memory.bin`;
     const error = await assertRejects(() => writeDump(kernel, path, undefined, never), CliError, "a\\u001b/memory.bin");
-    assertEquals([error.code, error.detail], ["dump-failed", { dump: path }]);
+    assertEquals([error.code, error.detail], ["dump-failed", { flag: "dump", value: path }]);
   });
 });
 

@@ -8,15 +8,19 @@ import { loadOptions } from "../../cli/arguments/load_options.ts";
 import { gzip, HELLO, kload, pathOf, withFolder } from "./kload.ts";
 
 for (const command of Object.values(COMMANDS)) {
-  Deno.test(`the help of ${command.name} has every flag with its default, and stays within 110 columns`, () => {
-    const help = commandHelp(command);
-    const text = help.replaceAll(/\s+/g, " ");
+  Deno.test(`the help of ${command.name} has every flag with its default, and folds to the terminal's width`, () => {
+    const text = commandHelp(command).replaceAll(/\s+/g, " ");
     for (const { name, short, value, optional, text: what, fallback } of command.flags) {
       const names = short === undefined ? `--${name}` : `-${short}, --${name}`;
       const spelled = value === undefined ? names : optional ? `${names}[=${value}]` : `${names} ${value}`;
       assertStringIncludes(text, ` ${spelled} ${what}${fallback === undefined ? "" : ` (default: ${fallback})`}`);
     }
-    for (const line of help.split("\n")) assert(line.length <= 110, line);
+    const whole = command.examples.map(([line]) => `  ${line}`);
+    for (const width of [200, 100, 80, 60, 40]) {
+      const lines = commandHelp(command, width).split("\n");
+      for (const line of lines) assert(line.length <= Math.min(width, 100) || whole.includes(line), line);
+      for (const line of whole) assert(lines.some((shown) => shown === line || shown.startsWith(`${line}  `)), line);
+    }
   });
 
   Deno.test(`no two flags of ${command.name} share a name`, () => {
@@ -34,6 +38,19 @@ for (const command of Object.values(COMMANDS)) {
     }
   });
 }
+
+Deno.test("the general help folds to the terminal's width", () => {
+  for (const width of [100, 60, 40]) {
+    for (const line of generalHelp(width).split("\n")) assert(line.length <= width, line);
+  }
+});
+
+Deno.test("the help of run names its own exit statuses in its last line too", () => {
+  const last = commandHelp(COMMANDS.run).replaceAll("\n", " ").split("Exit status: ").at(-1) ?? "";
+  for (
+    const status of ["0 success", "1 refused", "2 wrong usage", "3 triple fault", "124 timeout", "130 interrupted"]
+  ) assertStringIncludes(last, status);
+});
 
 Deno.test("the help of --kernel-base says that it is added", () => {
   assertStringIncludes(commandHelp(COMMANDS.load), "Added to every p_vaddr");
@@ -83,12 +100,15 @@ Deno.test("help loads neither a command nor the loader", async () => {
 
 Deno.test("help with a command's name is that command's help", () => {
   assertEquals(helpOn([]), generalHelp());
+  assertEquals(helpOn(["help"]), generalHelp());
   assertEquals(helpOn(["load"]), commandHelp(COMMANDS.load));
   assertEquals(helpOn(["inspect"]), commandHelp(COMMANDS.inspect));
 });
 
 Deno.test("help refuses what is no command, and two of them", () => {
   assertStringIncludes(assertThrows(() => helpOn(["laod"]), CliError, "laod").hint ?? "", "kload help load");
+  const { hint } = assertThrows(() => helpOn(["x"]), CliError);
+  assertEquals(hint, "The commands are load, inspect, plugins, image, run and dump.");
   assertThrows(() => helpOn(["load", "inspect"]), CliError, "inspect");
 });
 

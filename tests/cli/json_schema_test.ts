@@ -125,6 +125,32 @@ const FAILING: readonly (readonly [readonly string[], string])[] = [
   [["inspect", pathOf("deno.json")], "not-elf"],
 ];
 
+const ABOUT_FLAGS: readonly (readonly [line: string, detail: Record<string, string>])[] = [
+  ["FILE --frobnicate", { flag: "frobnicate" }],
+  ["FILE --frobnicate=1", { flag: "frobnicate" }],
+  ["FILE --json=1", { flag: "json", value: "1" }],
+  ["FILE --strict --strict", { flag: "strict" }],
+  ["FILE --color sometimes", { flag: "color", value: "sometimes" }],
+  ["FILE --kernel-offset 12zz", { flag: "kernel-offset", value: "12zz" }],
+  ["FILE --kernel-offset 1M --memory-base 2M", { flag: "kernel-offset", value: "0x100000" }],
+  ["FILE --no-plugin none", { flag: "no-plugin", value: "none" }],
+  ["FILE --plugin ./nowhere.ts", { flag: "plugin", value: "./nowhere.ts" }],
+  ["FILE --dump /nowhere/memory.bin", { flag: "dump", value: "/nowhere/memory.bin" }],
+  ["FILE --dump -", { flag: "dump", value: "-" }],
+  ["image FILE", { flag: "output" }],
+  ["image FILE -o -", { flag: "output", value: "-" }],
+  ["image FILE -o /nowhere/boot.elf", { flag: "output", value: "/nowhere/boot.elf" }],
+  ["image FILE -o x --ramdisk nowhere", { flag: "ramdisk", value: "nowhere" }],
+  ["dump FILE", { flag: "core" }],
+];
+
+for (const [line, detail] of ABOUT_FLAGS) {
+  Deno.test(`the JSON of ${line} names the flag without dashes, and its value`, async () => {
+    const { json } = await kloadJson(line.split(" ").map((word) => word === "FILE" ? HELLO : word));
+    assertEquals(json.error.detail, detail);
+  });
+}
+
 for (const [args, code] of FAILING) {
   Deno.test(`the JSON of ${args.join(" ").replaceAll(pathOf(""), "")} is in the schema`, async () => {
     await withFolder(async (cwd) => {

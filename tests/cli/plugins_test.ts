@@ -1,8 +1,13 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { importPlugin } from "../../cli/arguments/import_plugin.ts";
+import { COMMANDS } from "../../cli/arguments/command_table.ts";
+import { commandHelp } from "../../cli/arguments/help.ts";
 import { clashHint } from "../../cli/arguments/plugin_choice.ts";
 import { unresolvedImport } from "../../cli/arguments/unresolved_import.ts";
 import { CliError } from "../../cli/output/cli_error.ts";
+import { flagHint } from "../../cli/report/flag_hints.ts";
+import { LoadError } from "../../mod.ts";
+import { pluginDiagnostics, presets } from "../../plugins/presets.ts";
 import { buildElf } from "../elf_builder.ts";
 import { HELLO, kload, kloadJson, pathOf, withFolder } from "./kload.ts";
 
@@ -55,6 +60,7 @@ Deno.test("a plugin that cannot be used is wrong usage or a failed source, and s
     await Deno.writeTextFile(`${folder}/broken.ts`, "throw new Error('half done');\n");
     const cases: readonly [readonly string[], number, string][] = [
       [["--no-plugin", "relocat"], 2, "relocate"],
+      [["--no-plugin", "foo"], 2, "hint: kload plugins lists the built-in plugins."],
       [["--plugin", "./empty.ts"], 2, "it has no export named plugin"],
       [["--plugin", "./broken.ts"], 1, "half done"],
       [["--plugin", "./missing.ts"], 1, "missing.ts"],
@@ -85,6 +91,19 @@ Deno.test("kload plugins lists the plugins of a rule set with what they claim", 
   assertEquals(report.stdout.includes("relro"), false);
   assertEquals(await kload(["plugins", "-q"]), { status: 0, stdout: "", stderr: "" });
   assertEquals((await kload(["plugins", HELLO])).status, 2);
+});
+
+Deno.test("kload plugins has a line for what each plugin claims, of at most 100 columns in a pipe", async () => {
+  const { stdout } = await kload(["plugins"]);
+  const lines = stdout.trimEnd().split("\n");
+  for (const line of lines) assert(line.length <= 100, line);
+  assertEquals(lines.slice(0, 5).map((line) => line.replaceAll(/ {3,}/g, " | ").trim()), [
+    "Plugins of the default rules",
+    "name | claims",
+    "relocate  DYNAMIC (relocate)",
+    "| adds the stage place before sanity-check",
+    "relro | GNU_RELRO (seal)",
+  ]);
 });
 
 const FAULTS: readonly (readonly [what: string, source: string, message: string, hint: string])[] = [
@@ -199,6 +218,7 @@ Deno.test("a throw in a plugin is reported with its name and message, and with -
     assertStringIncludes(brief.stderr, "\ncause: no room for three\n");
     assertEquals(brief.stderr.trimEnd().split("\n").at(-1), "hint: --verbose shows the error's stack.");
     assertEquals(brief.stderr.includes("mine.ts:3"), false);
+    assertEquals(brief.stderr.includes("--no-plugin"), false);
     const verbose = await kload([...args, "-v"], { cwd: folder });
     assertMatch(verbose.stderr, /\n {2}at count \(file:\/\/\S+\/mine\.ts:3:9\)\n/);
     assertEquals(verbose.stderr.includes("--verbose"), false);
@@ -206,6 +226,25 @@ Deno.test("a throw in a plugin is reported with its name and message, and with -
     assertMatch(json.json.error.stack, /^at count \(file:\/\/\S+\/mine\.ts:3:9\)\n/);
     assertEquals((await kloadJson(args, { cwd: folder })).json.error.stack, undefined);
   });
+});
+
+Deno.test("--no-plugin is a hint on a failing built-in plugin alone", () => {
+  const hint = (value: string) => {
+    return flagHint(new LoadError("plugin-failed", { field: "plugin", value, index: 1 }), ["no-plugin"]);
+  };
+  assertEquals(hint("relro"), "--no-plugin relro leaves this built-in plugin out.");
+  assertEquals([hint("mine"), hint("sections")], [undefined, undefined]);
+});
+
+Deno.test("the help of plugins says truly which built-in ones are used", () => {
+  const names = (rules: "default" | "bootloader-0.10" | "bootloader-0.11") =>
+    presets[rules].plugins.map(({ name }) => name);
+  const unused = Object.keys(pluginDiagnostics).filter((name) => !names("default").some((used) => used === name));
+  assertEquals([unused, names("bootloader-0.11"), names("bootloader-0.10")], [["sections"], ["relocate", "relro"], []]);
+  assertStringIncludes(
+    commandHelp(COMMANDS.plugins).replaceAll("\n", " "),
+    "The default rules use all built-in plugins but sections, bootloader-0.11 uses relocate and relro, and bootloader-0.10 none.",
+  );
 });
 
 Deno.test("a plugin's module that throws is reported in the same way", async () => {
@@ -262,6 +301,7 @@ const UNRESOLVED: readonly (readonly [message: string, home: string, specifier: 
   ],
   ['Import "@kload/kload/stage" not a dependency', CHECKOUT, "@kload/kload/stage", '"@kload/kload/stages"?'],
   ["Unknown export './stage' for '@kload/kload@1.0.0'.", RELEASE, "@kload/kload/stage", '"@kload/kload/stages"?'],
+  ['Import "@kload/kload/nothing" not a dependency', CHECKOUT, "@kload/kload/nothing", "no such module."],
   ['Import "@std/assert" not a dependency', CHECKOUT, "@std/assert", 'Import "jsr:@std/assert" instead'],
   ['Import "lodash" not a dependency', RELEASE, "lodash", '"npm:lodash" or "jsr:lodash"'],
 ];

@@ -129,7 +129,7 @@ const OPTIONS: readonly (readonly [LoadOptions, string, string])[] = [
   [{ kernelBase: 1n << 70n }, "Cannot use --kernel-base 0x400000000000000000: it must be from 0 to ", "kernel-base"],
   [
     { memory: { size: 2 ** 33 } },
-    "Cannot use --memory-size 0x200000000: it must be at most --max-memory (4 GiB by default)",
+    "Cannot use --memory-size 0x200000000: it must be a multiple of 4096, and at most --max-memory (4 GiB by default)",
     "memory-size",
   ],
   [{ memory: { base: 2 ** 52 } }, "Cannot use --memory-base 0x10000000000000: ", "memory-base"],
@@ -139,7 +139,10 @@ for (const [options, message, flag] of OPTIONS) {
   Deno.test(`an option that the loader refuses is named by its flag: --${flag}`, async () => {
     const problem = problemOf(await assertRejects(() => loadKernel(new Uint8Array(), options)));
     assert(problem.message.startsWith(message), problem.message);
-    assertEquals([problem.code, problem.status, problem.detail], ["usage", 2, { flag }]);
+    assertEquals([problem.code, problem.status, problem.detail], ["usage", 2, {
+      flag,
+      value: /^Cannot use --\S+ (\S+):/.exec(problem.message)?.[1],
+    }]);
   });
 }
 

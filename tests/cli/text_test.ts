@@ -105,18 +105,32 @@ Deno.test("a table puts remarks next to its rows if there is room, else under th
   assertEquals([row, remark], ["  a", " ".repeat(7) + "x".repeat(PAINT.width - 7)]);
 });
 
-Deno.test("a table that is too wide for a terminal goes on in further lines, column by column", () => {
+Deno.test("a table that is too wide for a terminal names the cells that do not fit under their row", () => {
   const cells = Array.from({ length: 6 }, (_, at) => `${at}`.repeat(30));
   const titles = ["a", "b", "c", "d", "e", "f"];
+  cells[4] = "-";
   const lines = table(titles, [cells], () => ({ cells, remark: "end" }), paintFor(false, terminalPage(80)));
   assertEquals(lines, [
     `  a${" ".repeat(31)}b`,
-    `       c${" ".repeat(31)}d`,
-    `       e${" ".repeat(31)}f`,
     `  ${cells[0]}  ${cells[1]}`,
-    `       ${cells[2]}  ${cells[3]}`,
-    `       ${cells[4]}  ${cells[5]}  end`,
+    `       c ${cells[2]}; d ${cells[3]};`,
+    `       f ${cells[5]}; end`,
   ]);
+});
+
+Deno.test("the last column of a table folds in its place if it is text", () => {
+  const rows = [["one", "some words that go on"], ["two", "-"]];
+  assertEquals(
+    table(["name", "text"], rows, (cells) => ({ cells, remark: "end" }), { ...PAINT, width: 20, folds: true }),
+    [
+      "  name  text",
+      "  one   some words",
+      "        that go on",
+      "       end",
+      "  two   -",
+      "       end",
+    ],
+  );
   const [, one, two] = table(["list"], ["x"], () => ({ cells: ["0x1000..0x2000, 0x5000..0x6000"] }), {
     ...paintFor(false),
     ...terminalPage(20),
@@ -158,7 +172,7 @@ Deno.test("a table shows no more rows than a person reads", () => {
   assert(lines[41].includes("1,000 more"));
 });
 
-Deno.test("colours are there only where they are asked for", () => {
+Deno.test("colors are there only where they are asked for", () => {
   const { error, warning, title, label, faint } = paintFor(false);
   for (const paint of [error, warning, title, label, faint]) assertEquals(paint("text"), "text");
   if (Deno.noColor) return;

@@ -93,3 +93,12 @@ for (const [what, url, permissions, text] of UNREACHABLE) {
     assertStringIncludes(stderr, text);
   });
 }
+
+Deno.test("a URL that is neither http nor https is refused as such", async () => {
+  const { status, stderr } = await kload(["ftp://example.com/kernel.elf"]);
+  assertEquals(status, 1);
+  assertStringIncludes(
+    stderr,
+    "Cannot read ftp://example.com/kernel.elf: only http and https URLs can be read\nhint: Download",
+  );
+});

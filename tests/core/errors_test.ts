@@ -1,6 +1,14 @@
 /** Every code of a LoadError is documented, and here is what gives it. */
 
-import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects, assertStrictEquals } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertMatch,
+  assertRejects,
+  assertStrictEquals,
+  assertStringIncludes,
+} from "@std/assert";
 import {
   type AnyPlugin,
   ascendingFrames,
@@ -269,4 +277,16 @@ Deno.test("no diagnostic's message names the program header that its index names
   };
   for (const folder of ["core/", "plugins/"]) search(new URL(`../../${folder}`, import.meta.url));
   assertEquals(faults, []);
+});
+
+Deno.test("a message speaks of 1 byte, and of 0 or 2 bytes", async () => {
+  const length = async (size: number) => {
+    return (await assertRejects(() => loadKernel(new Uint8Array(size)), LoadError)).message;
+  };
+  assertStringIncludes(await length(1), "the file's length is 1 byte, and 64 are needed");
+  assertStringIncludes(await length(0), "the file's length is 0 bytes, and 64 are needed");
+  const e_phentsize = 1;
+  const file = buildElf({ header: { e_phentsize }, segments: [{ filesz: 0x100 }] });
+  const { message } = await assertRejects(() => loadKernel(file), LoadError);
+  assertStringIncludes(message, "e_phentsize is 1 byte, and the record has 56");
 });
