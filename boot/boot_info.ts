@@ -232,7 +232,7 @@ function checkOptions(options: BootInfoOptions): void {
   }
   if (!Array.isArray(apiVersion)) throw wrongKind("apiVersion", apiVersion, "pass an array of three numbers");
   if (apiVersion.length !== 3 || !apiVersion.every((part) => Number.isInteger(part) && part >= 0 && part < 2 ** 16)) {
-    throw outOfBounds("apiVersion", apiVersion.join("."), "it must be three numbers of 16 bits");
+    throw outOfBounds("apiVersion", apiVersion.join("."), "it must be three 16-bit numbers");
   }
   checkMachineRegions(memoryMap);
 }

@@ -152,12 +152,12 @@ function checkOptions(options: ContextSwitchOptions): Screen | undefined {
   if (ramfb === undefined) return undefined;
   const { phys, info: pixels } = ramfb;
   if (pixels?.pixelFormat !== "bgr" || pixels.bytesPerPixel !== 4) {
-    throw wrongKind("ramfb", ramfb, 'its info must say 4 bytes a pixel, in the format "bgr"');
+    throw wrongKind("ramfb", ramfb, 'its info must have 4 bytes per pixel and the format "bgr"');
   }
   for (const side of ["width", "height"] as const) {
     const { least, [side]: most } = RAMFB_LIMITS;
     if (pixels[side] >= least && pixels[side] <= most) continue;
-    throw outOfBounds(`ramfb.info.${side}`, pixels[side], `QEMU shows ${least} to ${most} pixels`);
+    throw outOfBounds(`ramfb.info.${side}`, pixels[side], `QEMU supports ${least} to ${most} pixels`);
   }
   return { phys, info: pixels };
 }

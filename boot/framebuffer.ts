@@ -120,7 +120,7 @@ function checkInfo(info: FramebufferInfo, size: number): void {
   for (const [name, value] of Object.entries({ width, height, bytesPerPixel, stride })) {
     if (!Number.isSafeInteger(value) || value < 1) throw outOfBounds(`info.${name}`, value, "it must be above 0");
   }
-  if (stride < width) throw outOfBounds("info.stride", stride, "a line has more pixels (width)");
+  if (stride < width) throw outOfBounds("info.stride", stride, "it must be at least the width");
   if (((height - 1) * stride + width) * bytesPerPixel > size) {
     throw outOfBounds("size", size, `${width}x${height} pixels of ${bytesPerPixel} bytes do not fit`);
   }

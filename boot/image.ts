@@ -96,7 +96,7 @@ export function bootImage(
   }
   const regions = usedRegions(kernel, regionOptions);
   if (ramdisk && !isInside(ramdisk, kernel.memory)) {
-    throw outOfBounds("ramdisk.phys", ramdisk.phys, "the image has only what lies in the kernel's memory");
+    throw outOfBounds("ramdisk.phys", ramdisk.phys, "the image holds only what lies in the kernel's memory");
   }
   const low = regions.find(({ phys }) => phys < LOWEST);
   if (low) throw new LoadError("not-bootable", { field: "a frame in use", value: low.phys, limit: LOWEST });

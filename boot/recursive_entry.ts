@@ -60,7 +60,7 @@ export function addRecursiveEntry(
   const bytes = memory.bytes(level4Frame + index * ENTRY_SIZE, ENTRY_SIZE);
   const entry = new DataView(bytes.buffer, bytes.byteOffset);
   if (taken || entry.getBigUint64(0, true) !== 0n) {
-    const field = `the page tables at level-4 entry ${index}, address`;
+    const field = `the page tables through level-4 entry ${index}, at`;
     throw new LoadError("page-already-mapped", { field, value: canonical(index * LEVEL_SPAN[4]) });
   }
   usedLevel4Entries.mark(index, index);

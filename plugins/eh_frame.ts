@@ -62,14 +62,16 @@ function handle(phdr: Segment, context: PluginContext, found: EhFrame | undefine
   const address = BigInt.asUintN(64, phdr.p_vaddr + context.virtualAddressOffset);
   const size = phdr.p_memsz;
   if (context.fileHeader.EI_CLASS !== ELFCLASS64) {
-    reportEncoding(phdr, address, "it is that of a 32-bit file", context);
+    reportEncoding(phdr, address, "the file is a 32-bit file", context);
     return { address, size };
   }
   const memory = memoryReader(context.addressSpace.read);
   try {
     const { ehFrame, table, unsupported, faults } = readHeader(address, size, memory);
     for (const problem of faults) reportMalformed(phdr, address, problem, context);
-    if (unsupported.length > 0) reportEncoding(phdr, address, `it has ${unsupported.join(", ")}`, context);
+    if (unsupported.length > 0) {
+      reportEncoding(phdr, address, `it has unsupported or omitted fields (${unsupported.join(", ")})`, context);
+    }
     return {
       address,
       size,
@@ -100,6 +102,6 @@ function reportMalformed({ index }: Segment, address: bigint, problem: string, {
 }
 
 function reportEncoding({ index }: Segment, address: bigint, problem: string, { report }: PluginContext): void {
-  const message = `The unwind table at ${hexAddr(address)} was not read whole: ${problem}.`;
+  const message = `The unwind table at ${hexAddr(address)} was not fully read: ${problem}.`;
   report(diagnostic("eh-frame-encoding", { index, addresses: [address], message }));
 }

@@ -52,9 +52,9 @@ async function handle(
   context.report(diagnostic("user-program", {
     index,
     addresses: [BigInt.asUintN(64, p_vaddr + context.virtualAddressOffset)],
-    message: `It asks for the dynamic linker ${
+    message: `The file requests the dynamic linker ${
       JSON.stringify(path)
-    }: the file looks like a user program, not a kernel.`,
+    }: it looks like a user program, not a kernel.`,
   }));
   return { path };
 }

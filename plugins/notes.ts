@@ -98,10 +98,10 @@ export function notes<const R extends readonly NoteReader[] = readonly []>(
   for (const reader of readers) {
     const { owner, type, read } = reader;
     if (typeof owner !== "string" || !Number.isInteger(type) || typeof read !== "function") {
-      throw new TypeError("Cannot use a reader of notes: it needs an owner, a type, and read");
+      throw new TypeError("Cannot use a note reader: it needs an owner, a type, and a read function");
     }
     if (byKey.has(keyOf(reader))) {
-      throw new TypeError(`Cannot use two readers for notes of owner "${owner}" and type ${type}`);
+      throw new TypeError(`Cannot use two readers for notes with owner "${owner}" and type ${type}`);
     }
     byKey.set(keyOf(reader), reader);
   }
@@ -113,7 +113,9 @@ export function notes<const R extends readonly NoteReader[] = readonly []>(
     const value = reader.read(note.descriptor, context, note);
     const named = { ...note, ...(reader.name === undefined ? {} : { name: reader.name }) };
     if (value !== undefined) return { ...named, value };
-    const problem = `a descriptor of ${raw.descriptor.length} bytes does not fit its type (${reader.name ?? raw.type})`;
+    const problem = `a descriptor of ${raw.descriptor.length} bytes is not valid for its type (${
+      reader.name ?? raw.type
+    })`;
     reportMalformed(index, { fileOffset: raw.descriptorOffset, problem }, context.report);
     return named;
   };
@@ -168,13 +170,14 @@ function reportAlignment(
   const expected = p_align <= 4n ? 4n : p_align;
   const used = new Set(added.map(({ alignment }) => alignment).filter((alignment) => BigInt(alignment) !== expected));
   if (used.size === 0) return;
-  const message = `p_align is ${p_align}, but there are notes aligned to ${
+  const message = `p_align is ${p_align}, but some notes are aligned to ${
     [...used].join(" and ")
   } bytes; all were read.`;
   report(diagnostic("note-alignment", { index, message }));
 }
 
 function reportRest({ index, p_filesz }: Segment, { report }: PluginContext): void {
-  const message = `It has ${p_filesz} bytes of notes; only the first ${BYTES_MAX} bytes of all notes were read.`;
+  const message =
+    `The segment has ${p_filesz} bytes of notes; only the first ${BYTES_MAX} bytes of all notes were read.`;
   report(diagnostic("notes-left-out", { index, message }));
 }

@@ -79,7 +79,7 @@ export function openbsd({ seed }: OpenBsdOptions = {}): Plugin<"openbsd", OpenBs
     throw new TypeError(`Cannot use ${seed} as seed: it must be a bigint`);
   }
   if (seed !== undefined && BigInt.asUintN(64, seed) !== seed) {
-    throw new RangeError(`Cannot use ${seed} as seed: it must fit 64 bits`);
+    throw new RangeError(`Cannot use ${seed} as seed: it must fit in 64 bits`);
   }
   const randomize: Handler<OpenBsd> = {
     type: PT_OPENBSD_RANDOMIZE,
@@ -108,7 +108,7 @@ const BOOT_DATA: Handler<OpenBsd> = {
   handle: (phdr, context, found) => {
     if (!isLoaded(phdr, context)) return found ?? NOTHING;
     const { virt, size } = rangeOf(phdr, context);
-    const message = `It sets aside ${hexAddr(size)} bytes at ${hexAddr(virt)} for boot data; none was written.`;
+    const message = `The kernel reserves ${hexAddr(size)} bytes at ${hexAddr(virt)} for boot data; none was written.`;
     context.report(diagnostic("openbsd-bootdata-empty", { index: phdr.index, addresses: [virt], message }));
     return add("bootData", phdr, context, found);
   },
@@ -125,8 +125,8 @@ const WX_NEEDED: Handler<OpenBsd> = {
   type: PT_OPENBSD_WXNEEDED,
   handle: ({ index }, { report }, found = NOTHING) => {
     const message =
-      "The kernel says that it needs memory that is both writable and executable; its pages are mapped as " +
-      "its segments say.";
+      "The kernel asks for memory that is both writable and executable; its pages keep the permissions of " +
+      "their segments.";
     report(diagnostic("openbsd-wx-needed", { index, message }));
     return { ...found, wxNeeded: true };
   },
@@ -157,8 +157,8 @@ function isLoaded(phdr: Segment, context: PluginContext): boolean {
   if (inside) return true;
   const virt = BigInt.asUintN(64, p_vaddr + context.virtualAddressOffset);
   const message =
-    `The ${hexAddr(p_memsz)} bytes at ${hexAddr(virt)} (${segmentTypeName(p_type)}) do not lie within one ` +
-    "PT_LOAD segment; they were left out.";
+    `The ${hexAddr(p_memsz)} bytes at ${hexAddr(virt)} (${segmentTypeName(p_type)}) do not lie within a single ` +
+    "PT_LOAD segment; ignored.";
   context.report(diagnostic("openbsd-range-not-loaded", { index, addresses: [virt], message }));
   return false;
 }

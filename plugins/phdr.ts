@@ -50,13 +50,13 @@ function handle(
   const address = BigInt.asUintN(64, p_vaddr + virtualAddressOffset);
   const size = BigInt(programHeaders.length * e_phentsize);
   if (p_offset !== e_phoff || p_filesz !== size) {
-    const message = `It gives the program header table as ${hexAddr(p_filesz)} bytes at file offset ` +
-      `${hexAddr(p_offset)}; the table has ${hexAddr(size)} bytes at ${hexAddr(e_phoff)}.`;
+    const message = `PT_PHDR has ${hexAddr(p_filesz)} bytes at file offset ${hexAddr(p_offset)}, but the program ` +
+      `header table has ${hexAddr(size)} bytes at ${hexAddr(e_phoff)}.`;
     report(diagnostic("phdr-mismatch", { index, addresses: [address], message }));
   }
   const covered = programHeaders.some((other) => other.p_type === PT_LOAD && covers(other, header));
   if (!covered) {
-    const message = `No PT_LOAD segment brings the program headers to ${hexAddr(address)}.`;
+    const message = `No PT_LOAD segment puts the program headers at ${hexAddr(address)}.`;
     report(diagnostic("phdr-outside-load", { index, addresses: [address], message }));
   }
   return { address, covered };

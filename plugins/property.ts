@@ -48,7 +48,7 @@ async function handle(
   const reportFault = (fault: NoteFault) => reportMalformed(index, fault, context);
   const fileOffset = Number(phdr.p_offset);
   if (found) {
-    reportFault({ fileOffset, problem: "another header has given the properties already" });
+    reportFault({ fileOffset, problem: "an earlier program header already has them" });
     return found;
   }
   const bytes = (await context.fileBytes(phdr)).subarray(0, BYTES_MAX);
@@ -56,7 +56,7 @@ async function handle(
   faults.forEach(reportFault);
   const note = notes.find(({ owner, type }) => owner === "GNU" && type === NT_GNU_PROPERTY_TYPE_0);
   if (!note) {
-    if (faults.length === 0) reportFault({ fileOffset, problem: "there is no note of owner GNU and type 5" });
+    if (faults.length === 0) reportFault({ fileOffset, problem: "there is no note with owner GNU and type 5" });
     return undefined;
   }
   const { value, faults: within } = readGnuProperties(note.descriptor, note.descriptorOffset, context.fileHeader);

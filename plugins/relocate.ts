@@ -114,12 +114,12 @@ function apply(
 
 function reportNeeded(phdr: Segment, needed: readonly string[], context: PluginContext): void {
   const libraries = needed.map((name) => JSON.stringify(name)).join(", ");
-  const message = `The file asks for shared libraries, and none is loaded: ${libraries}.`;
+  const message = `The file needs shared libraries, which are not loaded: ${libraries}.`;
   report("shared-libraries-needed", message, phdr, context);
 }
 
 function reportTextRelocations(phdr: Segment, context: PluginContext): void {
-  const message = "Its relocations may change segments that are not writable; they were applied.";
+  const message = "The relocations may modify segments that are not writable; they were applied.";
   report("text-relocations", message, phdr, context);
 }
 

@@ -72,7 +72,7 @@ export function sections(options: SectionsOptions = {}): SectionsPlugin {
 
 function choiceOf({ names, select }: { names?: readonly string[]; select?: Select }): Choice {
   if (names !== undefined && select !== undefined) {
-    throw new TypeError("Cannot choose sections: give names or select, not both");
+    throw new TypeError("Cannot choose sections: pass names or select, not both");
   }
   if (select !== undefined && typeof select !== "function") {
     throw new TypeError(`Cannot use ${select} as select: it must be a function`);

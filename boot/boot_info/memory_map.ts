@@ -69,10 +69,10 @@ export function checkMachineRegions(regions: readonly MachineRegion[]): void {
       throw outOfBounds(`${option}.start`, start, "regions must be ascending, without overlaps");
     }
     if (!Number.isSafeInteger(end) || end <= start || end > PHYSICAL_END) {
-      throw outOfBounds(`${option}.end`, end, "it must lie above the start and not above 2^52");
+      throw outOfBounds(`${option}.end`, end, "it must be above the start and at most 2^52");
     }
     if (!Number.isInteger(tag) || tag < 0 || tag >= 2 ** 32) {
-      throw outOfBounds(`${option}.tag`, tag, "it must be a number of 32 bits");
+      throw outOfBounds(`${option}.tag`, tag, "it must be a 32-bit number");
     }
     last = end;
   }

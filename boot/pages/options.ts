@@ -23,7 +23,7 @@ export function checkAddress(address: bigint | undefined, size = PAGE_SIZE): voi
   if (!isCanonical(address)) throw outOfBounds("address", address, "it is not canonical");
   if (address % BigInt(PAGE_SIZE) !== 0n) throw outOfBounds("address", address, "it must be a multiple of 4096");
   if (low48(address) % LOW48_HIGHER_HALF + size > LOW48_HIGHER_HALF) {
-    throw outOfBounds("address", address, `${size} bytes from there leave this half of the address space`);
+    throw outOfBounds("address", address, `${size} bytes from there leave its half of the address space`);
   }
 }
 

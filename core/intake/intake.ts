@@ -137,7 +137,7 @@ export function openIntake(source: ByteSource, { maxMemory, signal, onProgress }
     },
     length: async () => {
       if (source.length !== undefined) return source.length;
-      if (placed) throw new RangeError("Cannot find the file's length: nothing past the bytes that are kept is read");
+      if (placed) throw new RangeError("Cannot find the file's length: bytes past those that are kept are never read");
       while (!ended) await readSome(BLOCK_MAX);
       return received;
     },

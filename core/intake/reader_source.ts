@@ -33,7 +33,7 @@ export function readerSource(reader: ByteReader | NodeFileHandle): ByteSource {
   const readOnce = async (buffer: Uint8Array): Promise<number | null> => {
     const { length } = buffer;
     const count = countOf(await reader.read(buffer), length);
-    if (buffer.length !== length) throw new TypeError("read(buffer) transferred the buffer that it was given");
+    if (buffer.length !== length) throw new TypeError("read(buffer) transferred the buffer that was passed to it");
     return count;
   };
   return {
@@ -52,7 +52,7 @@ export function readerSource(reader: ByteReader | NodeFileHandle): ByteSource {
         taken += count ?? 0;
         return count ?? 0;
       }
-      throw new TypeError(`read(buffer) returned 0 bytes ${MAX_EMPTY_READS} times in a row; the end is null`);
+      throw new TypeError(`read(buffer) returned 0 bytes ${MAX_EMPTY_READS} times in a row; return null at the end`);
     },
     close: () => Promise.resolve(),
   };

@@ -82,6 +82,6 @@ function responseSource(response: Response): ByteSource {
     quietly(() => body?.cancel());
     throw new LoadError("response-not-ok", { field: "its status", value: `${status} ${statusText}`.trim() });
   }
-  if (response.bodyUsed) throw new TypeError("Cannot read the response: its body was used already");
+  if (response.bodyUsed) throw new TypeError("Cannot read the response: its body has already been used");
   return openSource(body ?? new Uint8Array());
 }

@@ -52,7 +52,7 @@ export function streamSource(stream: ReadableStream<Uint8Array>): ByteSource {
           taken += size;
           if (size > 0) return deliver(into);
         }
-        throw new TypeError(`the stream gave ${MAX_EMPTY_READS} empty chunks in a row`);
+        throw new TypeError(`the stream produced ${MAX_EMPTY_READS} empty chunks in a row`);
       })();
     },
     close: (reason) => release(reader, reason),
@@ -60,9 +60,11 @@ export function streamSource(stream: ReadableStream<Uint8Array>): ByteSource {
 }
 
 function checkChunk(value: unknown): Uint8Array {
-  if (!isBytes(value)) throw new TypeError(`the stream gave ${kindOf(value)} as a chunk; expected a Uint8Array`);
+  if (!isBytes(value)) throw new TypeError(`the stream produced ${kindOf(value)} as a chunk; expected a Uint8Array`);
   if (isDetached(value.buffer)) {
-    throw new TypeError("the stream gave a chunk whose buffer was transferred; expected a Uint8Array with its bytes");
+    throw new TypeError(
+      "the stream produced a chunk whose buffer was transferred; expected a Uint8Array with its bytes",
+    );
   }
   return value;
 }

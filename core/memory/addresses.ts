@@ -44,7 +44,7 @@ export function isCanonical(value: bigint): boolean {
  * @throws {RangeError} Where it is not canonical.
  */
 export function virtAddr(value: bigint): VirtAddr {
-  if (typeof value !== "bigint") throw new TypeError(`Cannot use ${value} as a virtual address: it is not a bigint`);
+  if (typeof value !== "bigint") throw new TypeError(`Cannot use ${value} as a virtual address: it must be a bigint`);
   if (!isCanonical(value)) {
     throw new RangeError(`Cannot use ${hexAddr(value)} as a virtual address: it is not canonical`);
   }
@@ -121,10 +121,10 @@ export function alignUp(address: number): number {
  * @throws {RangeError} Where it is no multiple of 4096 between 0 and 2^52.
  */
 export function physicalPages(value: number, name: string): number {
-  if (typeof value !== "number") throw new TypeError(`Cannot use ${value} as ${name}: it is no number`);
+  if (typeof value !== "number") throw new TypeError(`Cannot use ${value} as ${name}: it must be a number`);
   if (!Number.isInteger(value) || value < 0 || value > PHYSICAL_END || value % PAGE_SIZE !== 0) {
     const shown = Number.isInteger(value) ? hexAddr(value) : value;
-    throw new RangeError(`Cannot use ${shown} as ${name}: it is not a multiple of 4096 between 0 and 2^52`);
+    throw new RangeError(`Cannot use ${shown} as ${name}: it must be a multiple of 4096 from 0 to 2^52`);
   }
   return value;
 }

@@ -63,7 +63,9 @@ export function frameLedger(
   const enter = (phys: number, count: number, owner: FrameOwner): FrameRun => {
     const size = count * PAGE_SIZE;
     if (typeof phys !== "number") {
-      throw new TypeError(`The frame allocator gave ${String(phys)}, not a number or undefined`);
+      throw new TypeError(
+        `Cannot use ${String(phys)} as a frame: the frame allocator must return a number or undefined`,
+      );
     }
     const unusable = (why: string): LoadError => new LoadError("frame-unusable", { field: why, value: phys });
     if (phys % PAGE_SIZE !== 0) throw unusable("it is not a multiple of 4096");
@@ -71,7 +73,7 @@ export function frameLedger(
       throw unusable("it lies outside this memory");
     }
     for (const { start, end, what } of taken) {
-      if (phys < end && phys + size > start) throw unusable(`${what} is there`);
+      if (phys < end && phys + size > start) throw unusable(`it overlaps ${what}`);
     }
     if (!zeroed) memory.bytes(phys, size).fill(0);
     const last = runs.at(-1);

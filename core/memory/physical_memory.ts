@@ -47,7 +47,7 @@ export function physicalMemory(
 ): PhysicalMemory {
   // By its tag: SharedArrayBuffer has no name in pages that are not isolated, and a buffer may be of another realm.
   if (!/^\[object (Shared)?ArrayBuffer\]$/.test(Object.prototype.toString.call(buffer))) {
-    throw new TypeError("Cannot use the buffer as physical memory: it is no ArrayBuffer or SharedArrayBuffer");
+    throw new TypeError("Cannot use the buffer as physical memory: it must be an ArrayBuffer or a SharedArrayBuffer");
   }
   return window(base, buffer, false);
 }

@@ -104,7 +104,7 @@ export interface FlagHalves {
  * @throws {RangeError} Where a bit is set that belongs to the physical address.
  */
 export function flagHalves(flags: bigint, pageSize: PageSize): FlagHalves {
-  if (typeof flags !== "bigint") throw new TypeError(`Cannot use ${flags} as flags: it is not a bigint`);
+  if (typeof flags !== "bigint") throw new TypeError(`Cannot use ${flags} as flags: it must be a bigint`);
   const huge = pageSize !== 0x1000;
   const allowed = 0xfffn | (huge ? HUGE_PAGE_PAT : 0n) | (0xfffn << 52n);
   if ((flags & ~allowed) !== 0n) {

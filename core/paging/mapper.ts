@@ -222,21 +222,23 @@ function walk(tables: Tables, low: number): readonly WalkStep[] {
 
 function checkRange(virt: bigint, phys: number, { size, pageSize = 0x1000 }: MapOptions): Range {
   const level = (PAGE_SIZES.indexOf(pageSize) + 1) as 0 | LeafLevel;
-  if (level === 0) throw new RangeError(`Cannot map pages of ${pageSize} bytes: x86-64 has 4 KiB, 2 MiB and 1 GiB`);
+  if (level === 0) {
+    throw new RangeError(`Cannot map pages of ${pageSize} bytes: x86-64 has pages of 4 KiB, 2 MiB and 1 GiB`);
+  }
   const low = low48(virtAddr(virt));
   const bytes = size ?? pageSize;
   for (const [name, value] of [["virt", low], ["phys", phys], ["size", bytes]] as const) {
     if (!Number.isSafeInteger(value) || value < 0 || value % pageSize !== 0) {
-      throw new RangeError(`Cannot map: ${name} is ${value}, no multiple of the page size ${hexAddr(pageSize)}`);
+      throw new RangeError(`Cannot map: ${name} is ${value}, not a multiple of the page size ${pageSize}`);
     }
   }
   const half = low < LOW48_HIGHER_HALF ? LOW48_HIGHER_HALF : LOW48_END;
   if (low + bytes > half) {
     throw new RangeError(
-      `Cannot map ${hexAddr(bytes)} bytes at ${hexAddr(virt)}: they leave their half of the address space`,
+      `Cannot map ${hexAddr(bytes)} bytes at ${hexAddr(virt)}: the range leaves its half of the address space`,
     );
   }
-  if (phys + bytes > PHYSICAL_END) throw new RangeError(`Cannot map: physical ${hexAddr(phys)} + size is above 2^52`);
+  if (phys + bytes > PHYSICAL_END) throw new RangeError(`Cannot map: phys ${hexAddr(phys)} + size is above 2^52`);
   return { low, phys, size: bytes, pageSize, level };
 }
 

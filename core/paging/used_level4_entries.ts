@@ -62,7 +62,7 @@ export function usedLevel4Entries(indices: Iterable<number>): UsedLevel4Entries 
   const used = new Array<boolean>(TABLE_ENTRIES).fill(false);
   const checked = (index: number): number => {
     if (Number.isInteger(index) && index >= 0 && index < TABLE_ENTRIES) return index;
-    throw new RangeError(`Cannot mark level-4 entry ${index}: there are 0 to 511`);
+    throw new RangeError(`Cannot mark level-4 entry ${index}: it must be 0 to 511`);
   };
   for (const index of indices) used[checked(index)] = true;
   const take = (count: number, stride: number): number => {
@@ -80,10 +80,10 @@ export function usedLevel4Entries(indices: Iterable<number>): UsedLevel4Entries 
     getFreeEntry: () => take(1, 1),
     getFreeAddress: (size = 1n, align = 1n) => {
       if (size < 1n || size > ENTRY_SIZE * BigInt(HALF)) {
-        throw new RangeError(`Cannot find free addresses for ${size} bytes: a half of the address space has 2^47`);
+        throw new RangeError(`Cannot find free addresses for ${size} bytes: the size must be 1 to 2^47`);
       }
       if (!isPowerOfTwo(align) || align > ENTRY_SIZE * BigInt(HALF)) {
-        throw new RangeError(`Cannot align to ${align}: it is no power of two up to 2^47`);
+        throw new RangeError(`Cannot align to ${align}: it must be a power of two up to 2^47`);
       }
       const count = Number((size + ENTRY_SIZE - 1n) / ENTRY_SIZE);
       const stride = align > ENTRY_SIZE ? Number(align / ENTRY_SIZE) : 1;

@@ -97,6 +97,8 @@ function checkShape(stage: Stage): void {
   }
   const work: unknown = "segment" in stage ? stage.segment : stage.run;
   if (!Array.isArray(needs) || !Array.isArray(adds) || typeof work !== "function") {
-    throw new TypeError(`Cannot use stage "${name}": it needs arrays needs and adds, and one of run and segment`);
+    throw new TypeError(
+      `Cannot use stage "${name}": it must have the arrays needs and adds, and either run or segment`,
+    );
   }
 }

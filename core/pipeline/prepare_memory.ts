@@ -47,7 +47,7 @@ export async function prepareMemory(context: Prepared): Promise<Loading> {
     if (phdr.p_filesz === 0n) return new Uint8Array();
     const wanted = phdr.p_offset + phdr.p_filesz;
     if (wanted > keptBytes) {
-      throw new RangeError(`Cannot give the file bytes of program header ${phdr.index}: nothing asked to keep them`);
+      throw new RangeError(`Cannot read the file bytes of program header ${phdr.index}: nothing asked to keep them`);
     }
     const arrived = intake.received >= wanted ? Number(wanted) : await intake.require(Number(wanted));
     if (arrived < wanted) {
@@ -166,7 +166,7 @@ function allocate(base: number, size: number, maxMemory: number): PhysicalMemory
   try {
     return freshMemory(base, size - size % PAGE_SIZE);
   } catch (cause) {
-    const place = { field: "the memory that the system refused", value: size, limit: maxMemory };
+    const place = { field: "the size of the memory", value: size, limit: maxMemory };
     throw new LoadError("memory-limit-exceeded", place, { cause });
   }
 }
@@ -177,6 +177,6 @@ function checkLevel4Frame(memory: PhysicalMemory, frame: number, fileStart: numb
     throw outOfBounds("level4Frame", frame, `it lies outside the memory, ${range}`);
   }
   if (frame >= fileStart && frame < fileEnd) {
-    throw outOfBounds("level4Frame", frame, `the file's bytes are at ${hexAddr(fileStart)}..${hexAddr(fileEnd)}`);
+    throw outOfBounds("level4Frame", frame, `it overlaps the file's bytes, ${hexAddr(fileStart)}..${hexAddr(fileEnd)}`);
   }
 }

@@ -20,7 +20,7 @@ export function checkAdded({ name, adds }: Stage, added: unknown): Readonly<Reco
   const keys = Object.keys(added);
   const unknown = keys.find((key) => !adds.includes(key));
   if (unknown !== undefined) {
-    throw new TypeError(`Cannot use what stage "${name}" returned: it does not say that it adds "${unknown}"`);
+    throw new TypeError(`Cannot use what stage "${name}" returned: its adds do not include "${unknown}"`);
   }
   return keys.length === 0 ? undefined : added as Readonly<Record<string, unknown>>;
 }

@@ -87,7 +87,7 @@ function describe(value: unknown): string {
  */
 export function checkKeys(options: unknown, known: readonly string[]): void {
   if (typeof options !== "object" || options === null) {
-    throw new TypeError(`Cannot use ${describe(options)} as options: pass an object with some of ${known.join(", ")}`);
+    throw new TypeError(`Cannot use ${describe(options)} as options: pass an object with any of ${known.join(", ")}`);
   }
   if (options instanceof Promise) throw new TypeError("Cannot use a promise as options: await it first");
   const unknown = Object.keys(options).find((key) => !known.includes(key));
@@ -126,7 +126,7 @@ export function checkSettings(options: {
     throw outOfBounds("memory.size", size, `it must be at most maxMemory, ${hexAddr(maxMemory)}`);
   }
   if (options.kernelOffset === undefined && base > PHYSICAL_END - DEFAULT_KERNEL_OFFSET) {
-    throw outOfBounds("memory.base", base, "the file's first byte goes 2 MiB above it, and that is above 2^52");
+    throw outOfBounds("memory.base", base, "the file is placed 2 MiB above it, which is above 2^52");
   }
   const kernelOffset = pages("kernelOffset", options.kernelOffset ?? base + DEFAULT_KERNEL_OFFSET);
   if (kernelOffset < base) {

@@ -160,21 +160,21 @@ function checkAlignment(phdr: ProgramHeader, offset: bigint, { report }: Needs):
     throw new LoadError("alignment-invalid", { index, field: "p_align", value: p_align });
   }
   if (p_align <= 1n || p_vaddr % p_align === p_offset % p_align) return;
-  const message = `${bothAddresses(phdr)} differ modulo p_align ${hexAddr(p_align)}.`;
+  const message = `${bothAddresses(phdr)} are not congruent modulo p_align (${hexAddr(p_align)}).`;
   report(loadDiagnostic("alignment-mismatch", { index, addresses: [p_vaddr + offset], message }));
 }
 
 function reportMisaligned(phdr: ProgramHeader, offset: bigint, { rules, report }: Needs): void {
   const { index, p_vaddr } = phdr;
   const addresses = [BigInt.asUintN(64, p_vaddr + offset)];
-  const found = `${bothAddresses(phdr)} differ within their pages;`;
+  const found = `${bothAddresses(phdr)} lie at different offsets in their pages;`;
   if (rules.copiesMisaligned) {
-    report(loadDiagnostic("segment-copied", { index, addresses, message: `${found} its bytes were copied.` }));
+    report(
+      loadDiagnostic("segment-copied", { index, addresses, message: `${found} the segment's bytes were copied.` }),
+    );
     return;
   }
-  const message =
-    `${found} the file's pages were mapped as they are, so its bytes do not lie at the addresses that it ` +
-    "gives them.";
+  const message = `${found} the file's pages were mapped as they are, so the segment's bytes are not at its addresses.`;
   report(loadDiagnostic("bytes-misplaced", { index, addresses, message }));
 }
 
@@ -206,8 +206,8 @@ function findSharedPages(loads: readonly Loaded[], { report }: Needs): ReadonlyS
 function reportUnshared({ index, load }: Loaded, pages: readonly FilePages[], report: Report): void {
   const addresses = pages.map(({ start }) => canonical(pageStart(load.start) + start - pageStart(load.fileOffset)));
   const count = pages.reduce((sum, { start, end }) => sum + (end - start) / PAGE_SIZE, 0);
-  const were = count === 1 ? "A page of its file part is" : `${count} pages of its file part are`;
-  const message = `${were} also part of another segment; copied, so that what it writes stays its own.`;
+  const were = count === 1 ? "A page of its file data is" : `${count} pages of its file data are`;
+  const message = `${were} also part of another segment; copied, to keep its writes private.`;
   report(loadDiagnostic("page-unshared", { index, addresses, message }));
 }
 

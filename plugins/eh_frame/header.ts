@@ -69,7 +69,7 @@ export function readHeader(address: bigint, size: bigint, memory: ReadMemory): E
   const start = FIELDS_SIZE + frame.size + count.size;
   const end = BigInt(start) + count.value * BigInt(2 * valueSize);
   if (end > size) {
-    return { ...ehFrame, unsupported, faults: [`a table of ${count.value} rows does not fit its ${size} bytes`] };
+    return { ...ehFrame, unsupported, faults: [`a table of ${count.value} rows does not fit in ${size} bytes`] };
   }
   const table = searchTable(Number(count.value), address + BigInt(start), valueSize, tableEncoding, address, memory);
   return { ...ehFrame, table, unsupported, faults: [] };

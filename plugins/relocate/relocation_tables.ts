@@ -149,11 +149,11 @@ function findTables(
 function findRela(values: ReadonlyMap<bigint, bigint>, malformed: Malformed): readonly TableRange[] {
   const [address, size, entrySize] = [DT_RELA, DT_RELASZ, DT_RELAENT].map((tag) => values.get(tag));
   if (address === undefined) {
-    if (size !== undefined) malformed("DT_RELASZ without DT_RELA", size);
-    if (entrySize !== undefined) malformed("DT_RELAENT without DT_RELA", entrySize);
+    if (size !== undefined) malformed("DT_RELASZ (without DT_RELA)", size);
+    if (entrySize !== undefined) malformed("DT_RELAENT (without DT_RELA)", entrySize);
     return [];
   }
-  if (size === undefined) return malformed("DT_RELA without DT_RELASZ", address);
+  if (size === undefined) return malformed("DT_RELA (without DT_RELASZ)", address);
   if (entrySize !== RELA_SIZE) return malformed("DT_RELAENT", entrySize ?? 0n);
   return [{ address, size }];
 }

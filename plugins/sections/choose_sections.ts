@@ -84,13 +84,13 @@ async function isUsable(section: SectionHeader, context: Needs): Promise<boolean
   }
   if ((sh_flags & SHF_ALLOC) !== 0n) {
     const virt = BigInt.asUintN(64, sh_addr + virtualAddressOffset);
-    const message = `${who} belongs to the kernel's image, at ${hexAddr(virt)}; it was not mapped again.`;
+    const message = `${who} is part of the kernel's image, at ${hexAddr(virt)}; it was not mapped again.`;
     report(diagnostic("section-loaded", { addresses: [virt], message }));
     return false;
   }
   if (await arrived(sh_offset, sh_size, context)) return true;
   const message = `${who}: sh_offset + sh_size is ${hexAddr(sh_offset + sh_size)}, ` +
-    "past the end of the file or of the memory that may be used; it was not mapped.";
+    "past the end of the file or of the usable memory; it was not mapped.";
   report(diagnostic("section-malformed", { message }));
   return false;
 }

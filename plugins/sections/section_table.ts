@@ -16,7 +16,7 @@ import { diagnostic } from "./diagnostics.ts";
 type Needs = Reads<"settings" | "intake" | "report" | "fileHeader">;
 
 /** What is said of something whose end was not reached. */
-const OUTSIDE = "past the end of the file or of the memory that may be used";
+const OUTSIDE = "past the end of the file or of the usable memory";
 
 /** The most sections that are read: more than `e_shnum` can say, few enough to cost little memory. */
 const MAX_SECTIONS = 2 ** 17;
@@ -74,9 +74,9 @@ export async function readSections(context: Needs): Promise<readonly SectionHead
     return [];
   };
   const recordSize = RECORD_SIZES[EI_CLASS as keyof typeof RECORD_SIZES].sectionHeader;
-  if (e_shentsize !== recordSize) return malformed(`e_shentsize is ${e_shentsize} bytes, the record has ${recordSize}`);
+  if (e_shentsize !== recordSize) return malformed(`e_shentsize is ${e_shentsize} bytes, but must be ${recordSize}`);
   const first = await readHeaders(1n, context);
-  if (!first) return malformed(`e_shoff is ${hexAddr(e_shoff)}, and the first header ends ${OUTSIDE}`);
+  if (!first) return malformed(`e_shoff is ${hexAddr(e_shoff)}, but the first header ends ${OUTSIDE}`);
   // gABI, "ELF Header", e_shnum and e_shstrndx: numbers that do not fit stand in the section header of index 0.
   const count = e_shnum === 0 ? first[0].sh_size : BigInt(e_shnum);
   const field = e_shnum === 0 ? "sh_size of section 0" : "e_shnum";
@@ -84,9 +84,9 @@ export async function readSections(context: Needs): Promise<readonly SectionHead
     report(diagnostic("section-table-missing", { message: "The section header table is empty." }));
     return [];
   }
-  if (count > BigInt(MAX_SECTIONS)) return malformed(`${field} is ${count}, and at most ${MAX_SECTIONS} are read`);
+  if (count > BigInt(MAX_SECTIONS)) return malformed(`${field} is ${count}, but at most ${MAX_SECTIONS} are read`);
   const headers = await readHeaders(count, context);
-  if (!headers) return malformed(`${field} is ${count}, and the table ends ${OUTSIDE}`);
+  if (!headers) return malformed(`${field} is ${count}, but the table ends ${OUTSIDE}`);
   return (await withNames(headers, context)).slice(1);
 }
 
@@ -108,7 +108,7 @@ async function withNames(headers: readonly SectionHeader[], context: Needs): Pro
   const index = e_shstrndx === SHN_XINDEX ? headers[0].sh_link : e_shstrndx;
   if (index === SHN_UNDEF) return headers;
   const malformed = (what: string): void => {
-    report(diagnostic("section-names-malformed", { message: `Cannot read the names of sections: ${what}.` }));
+    report(diagnostic("section-names-malformed", { message: `Cannot read the section names: ${what}.` }));
   };
   const section = headers.at(index);
   if (!section || section.sh_type !== SHT_STRTAB) {
@@ -129,7 +129,7 @@ async function withNames(headers: readonly SectionHeader[], context: Needs): Pro
   });
   if (unnamed.length > 0) {
     const others = unnamed.length === 1 ? "" : `, nor do ${unnamed.length - 1} others`;
-    malformed(`that of section ${unnamed[0]} does not end in section ${index}${others}`);
+    malformed(`the name of section ${unnamed[0]} does not end in section ${index}${others}`);
   }
   return named;
 }
