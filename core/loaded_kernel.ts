@@ -36,7 +36,7 @@ export interface LoadedKernel<P extends readonly PluginEntry[] = [], S extends r
   readonly level4Frame: number;
   /** Number of frames allocated so far, not counting a level-4 frame that the caller chose. */
   readonly framesAllocated: number;
-  /** Physical address of the next frame that the allocator would hand out. */
+  /** Physical address of the first frame that has not been handed out. */
   readonly nextFrame: number;
   /** The physical memory that holds everything. */
   readonly memory: PhysicalMemory;

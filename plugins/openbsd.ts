@@ -1,5 +1,5 @@
 /**
- * The plugin openbsd: what the program header types of OpenBSD ask of a loader (OpenBSD, sys/exec_elf.h).
+ * The plugin openbsd: handles the program header types of OpenBSD (OpenBSD, sys/exec_elf.h).
  *
  * @module
  */
@@ -23,7 +23,7 @@ import { fillFromSeed, fillFromSystem } from "./openbsd/random_bytes.ts";
 
 /** A range of virtual addresses. */
 export interface OpenBsdRange {
-  /** Virtual address of its first byte, the offset included. */
+  /** Virtual address of its first byte, including the offset. */
   readonly virt: bigint;
   /** Number of bytes. */
   readonly size: bigint;
@@ -33,17 +33,17 @@ export interface OpenBsdRange {
 export interface OpenBsd {
   /** Ranges that were filled with random bytes (`PT_OPENBSD_RANDOMIZE`). */
   readonly randomized: readonly OpenBsdRange[];
-  /** Ranges for a boot loader to write to (`PT_OPENBSD_BOOTDATA`). */
+  /** Ranges reserved for a boot loader to write to (`PT_OPENBSD_BOOTDATA`). */
   readonly bootData: readonly OpenBsdRange[];
-  /** Ranges whose mappings have to stay changeable (`PT_OPENBSD_MUTABLE`). */
+  /** Ranges whose mappings must stay mutable (`PT_OPENBSD_MUTABLE`). */
   readonly mutable: readonly OpenBsdRange[];
-  /** Whether the file says that it needs pages that are writable and executable (`PT_OPENBSD_WXNEEDED`). */
+  /** Whether the file asks for pages that are both writable and executable (`PT_OPENBSD_WXNEEDED`). */
   readonly wxNeeded: boolean;
 }
 
 /** Where random bytes come from. */
 export interface OpenBsdOptions {
-  /** The random bytes follow from this 64-bit number. Without it they are the system's. */
+  /** A 64-bit number that determines the random bytes. Default: random bytes from the system. */
   readonly seed?: bigint;
 }
 
@@ -51,11 +51,11 @@ type List = "randomized" | "bootData" | "mutable";
 
 const NOTHING: OpenBsd = { randomized: [], bootData: [], mutable: [], wxNeeded: false };
 
-/** Bytes that are written at once; 2^47, where the non-canonical hole begins, is a multiple. */
+/** Number of bytes to write at once. It divides 2^47, where the non-canonical hole begins. */
 const CHUNK = 65536;
 
 /**
- * Fills the ranges of a kernel that are to hold random bytes, and finds what else OpenBSD's headers ask for.
+ * Fills the ranges that ask for random bytes, and reports what else the OpenBSD headers ask for.
  *
  * @example
  * ```ts
@@ -72,7 +72,7 @@ const CHUNK = 65536;
  * @param options Where random bytes come from.
  * @returns The plugin.
  * @throws {TypeError} If the seed is not a `bigint`.
- * @throws {RangeError} If the seed does not fit 64 bits.
+ * @throws {RangeError} If the seed does not fit in 64 bits.
  */
 export function openbsd({ seed }: OpenBsdOptions = {}): Plugin<"openbsd", OpenBsd> {
   if (seed !== undefined && typeof seed !== "bigint") {
@@ -93,7 +93,7 @@ export function openbsd({ seed }: OpenBsdOptions = {}): Plugin<"openbsd", OpenBs
   return { name: "openbsd", handlers: [randomize, BOOT_DATA, MUTABLE, WX_NEEDED], takes };
 }
 
-/** The pages of the ranges that are filled, as each may be unshared; no more than all segments have. */
+/** The size of all pages of the filled ranges, each of which may be unshared; no more than all segments can take. */
 function takes({ rules, segments }: TakesFor): number {
   const filled = segments.filter(({ p_type, p_memsz }) => p_type === PT_OPENBSD_RANDOMIZE && p_memsz > 0n);
   const pages = filled.reduce((sum, { p_vaddr, p_memsz }) => {
@@ -146,7 +146,7 @@ function rangeOf({ p_vaddr, p_memsz }: Segment, { signedOffset }: PluginContext)
   return { virt: canonical(low48(p_vaddr + signedOffset)), size: p_memsz };
 }
 
-/** Whether the range is not empty and lies within one `PT_LOAD`; one that lies elsewhere is reported. */
+/** Whether a range is not empty and lies within a single `PT_LOAD`; reports one that does not. */
 function isLoaded(phdr: Segment, context: PluginContext): boolean {
   const { index, p_type, p_vaddr, p_memsz } = phdr;
   if (p_memsz === 0n) return false;

@@ -1,5 +1,5 @@
 /**
- * The plugin property: what a kernel's code needs of the processor, and which protections it was compiled for
+ * The plugin property: reads which processor features a kernel's code needs, and which protections it was compiled for
  * (`PT_GNU_PROPERTY`; Linux Extensions to gABI, "Program Property").
  *
  * @module
@@ -16,7 +16,7 @@ import { diagnostic } from "./property/diagnostics.ts";
 
 export type { GnuProperties, GnuProperty, IsaLevel };
 
-/** The most bytes that are read: properties take some dozens. */
+/** The most bytes to read; properties take a few dozen. */
 const BYTES_MAX = 2 ** 16;
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Sources that are streams.
+ * Streams as sources.
  *
  * @module
  */
@@ -12,12 +12,11 @@ import { isBytes, isDetached, kindOf } from "./value_kind.ts";
 const CANCEL_PATIENCE = 20;
 
 /**
- * Opens a stream as a source. No chunk past the one that holds the last byte asked for is read.
+ * Opens a stream as a source. No chunk past the one with the last requested byte is read.
  *
- * A byte stream is read like any other: many of them only enqueue and close, and would leave a BYOB read pending
- * for ever.
+ * A byte stream is read like any other: many only enqueue and close, and would leave a BYOB read pending forever.
  *
- * @param stream The stream; it is locked from now on until the source is closed.
+ * @param stream The stream; it stays locked until the source is closed.
  * @returns The source.
  * @throws {TypeError} If the stream is locked.
  */
@@ -69,7 +68,7 @@ function checkChunk(value: unknown): Uint8Array {
   return value;
 }
 
-/** Cancels and unlocks. A stream that failed rejects here with the error that its read rejected with already. */
+/** Cancels and unlocks. Failures are ignored: a failed stream has already rejected a read with the same error. */
 async function release(reader: ReadableStreamDefaultReader, reason: unknown): Promise<void> {
   const cancelled = quietly(() => reader.cancel(reason));
   quietly(() => reader.releaseLock());

@@ -1,5 +1,5 @@
 /**
- * What a stage returned, checked against what it says it adds.
+ * Checks what a stage returned against its declared additions.
  *
  * @module
  */
@@ -11,8 +11,8 @@ import type { Stage } from "./stage.ts";
  *
  * @param stage The stage.
  * @param added What it returned.
- * @returns The same; `undefined` if there is nothing in it.
- * @throws {TypeError} If it is not an object, or has a key that the stage does not say it adds.
+ * @returns The same value; `undefined` if it is empty.
+ * @throws {TypeError} If it is not an object, or has a key that is not in the stage's `adds`.
  */
 export function checkAdded({ name, adds }: Stage, added: unknown): Readonly<Record<string, unknown>> | undefined {
   if (added === undefined || added === null) return undefined;

@@ -24,21 +24,23 @@ export interface Claim {
 
 /** A list of plugins that has been checked. */
 export interface PluginList {
-  /** The plugins, in the order in which they run: after those that they need, else as they were given. */
+  /**
+   * The plugins in the order in which they run: after those that they depend on, otherwise in the order of the list.
+   */
   readonly plugins: readonly AnyPlugin[];
-  /** The claims on headers of a type, in files for a machine; in order of the plugins. */
+  /** Returns the claims on headers of a type, in files for a machine, in the order of the plugins. */
   readonly claimsOn: (p_type: number, e_machine: number) => readonly Claim[];
-  /** What these claims together ask for; `undefined` if there are none. */
+  /** Returns what these claims ask for together; `undefined` if there are none. */
   readonly claimOn: (p_type: number, e_machine: number) => HeaderClaim | undefined;
 }
 
 /**
  * Checks a list of plugins, and copies and freezes it.
  *
- * @param entries What the caller gave.
- * @returns The plugins that are to run, and what they claim.
- * @throws {TypeError} If a plugin is malformed, named twice, depends on one that is not given, or claims what another
- * claims in the same phase.
+ * @param entries What the caller passed.
+ * @returns The plugins to run, and what they claim.
+ * @throws {TypeError} If a plugin is malformed, is in the list twice, depends on itself or on one that is not in the
+ * list, or claims a type and phase that is already claimed.
  */
 export function checkPlugins(entries: readonly PluginEntry[]): PluginList {
   if (!Array.isArray(entries)) throw new TypeError("Cannot use the plugins: pass an array");

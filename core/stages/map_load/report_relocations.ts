@@ -1,5 +1,5 @@
 /**
- * Relocations that nothing applies.
+ * Reports relocations that nothing applies.
  *
  * @module
  */

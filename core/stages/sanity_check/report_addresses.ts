@@ -1,5 +1,5 @@
 /**
- * Remarks on addresses that are accepted, but may not be what the kernel's author meant.
+ * Reports addresses that are accepted, but that the kernel's author may not have intended.
  *
  * @module
  */
@@ -11,16 +11,16 @@ import { hexAddr } from "../../hex.ts";
 import { alignUp, low48, pageStart } from "../../memory/addresses.ts";
 import { loadDiagnostic } from "../load_diagnostics.ts";
 
-/** A header of a segment that is loaded. */
+/** The header of a segment that is loaded. */
 export type Loaded = Segment & { readonly load: LoadRange };
 
 /**
- * Reports an entry point outside executable pages, TLS templates outside segments, and physical addresses.
+ * Reports an entry point outside executable pages, TLS templates outside segments, and ignored physical addresses.
  *
  * @param segments All headers.
  * @param loads Those that are loaded.
  * @param offset What is added to every `p_vaddr`.
- * @param entry The entry point, the offset included.
+ * @param entry The entry point, including the offset.
  * @param report Takes the diagnostics.
  */
 export function reportAddresses(
