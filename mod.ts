@@ -2,11 +2,12 @@
  * Loads a 64-bit ELF kernel from a byte stream into physical memory held in a typed array, and builds real x86-64 page
  * tables for it there.
  *
- * {@linkcode loadKernel} takes bytes, a stream, an open file, a `Blob` or a `Response`, and gives what a CPU, an emulator
- * or a person needs: the entry point, the TLS template, the memory, the page tables in it, and what there is to say
- * about the file. A file that cannot be loaded gives one {@linkcode LoadError} with code, field and value.
+ * {@linkcode loadKernel} takes bytes, a stream, an open file, a `Blob` or a `Response`, and returns what a CPU, an
+ * emulator or a person needs: the entry point, the TLS template, the memory, the page tables in it, and diagnostics
+ * about the file. A file that cannot be loaded is refused with a {@linkcode LoadError} that has a code, a field and a
+ * value.
  *
- * A load is a pipeline of stages; `@kload/kload/stages` is for those who add their own.
+ * A load is a pipeline of stages; to add your own, see `@kload/kload/stages`.
  *
  * @example Load a kernel and look at it
  * ```ts
@@ -15,7 +16,7 @@
  *
  * const kernel = await loadKernel(await Deno.readFile("examples/hello/hello.elf"));
  *
- * // What a CPU needs: CR3, RIP, and the memory that both speak of.
+ * // What a CPU needs: CR3, RIP, and the memory that both point into.
  * const { level4Frame, entryPoint, memory } = kernel;
  * assertEquals(memory.bytes(level4Frame, 4096).length, 4096);
  *

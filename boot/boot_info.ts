@@ -1,6 +1,6 @@
 /**
- * The boot information: what a kernel wants to know of the machine and of its load, in the layout of bootloader_api 0.11,
- * in pages of its own. docs/boot_info.md describes it field by field.
+ * The boot information: what a kernel needs to know about the machine and how it was loaded, in the layout of
+ * bootloader_api 0.11, in its own pages. docs/boot_info.md describes each field.
  *
  * @module
  */
@@ -32,24 +32,24 @@ import type { RecursiveEntry } from "./recursive_entry.ts";
 
 export type { MachineRegion, OwnedRegion, RegionKind };
 
-/** Where the boot information is, and what its memory map says. */
+/** Where the boot information is, and its memory map. */
 export interface BootInfo {
-  /** Virtual address of its first byte: what the kernel gets in RDI. */
+  /** Virtual address of its first byte: the value that the kernel gets in RDI. */
   readonly address: bigint;
   /** Physical address of its first byte. */
   readonly phys: number;
-  /** Number of bytes that are mapped for it, a multiple of 4096. */
+  /** Number of bytes mapped for it, a multiple of 4096. */
   readonly size: number;
-  /** The memory map with the owner of each region, ascending, as it is by now. */
+  /** The current memory map, ascending, with the owner of each region. */
   readonly regions: readonly OwnedRegion[];
   /**
-   * Writes the boot information once more, with frames that were taken since. Throws a `LoadError` "memory-too-small" if
-   * the memory map outgrows its pages.
+   * Writes the boot information again, to include frames taken since. Throws a `LoadError` "memory-too-small" if the
+   * memory map outgrows its pages.
    */
   readonly update: () => void;
 }
 
-/** What the boot information says that the load does not know, and where it is. */
+/** What to put into the boot information besides what the load knows, and where to map it. */
 export interface BootInfoOptions {
   /** The stack, as `addKernelStack` returned it. */
   readonly stack?: KernelStack;
@@ -57,32 +57,32 @@ export interface BootInfoOptions {
   readonly directMap?: DirectMap;
   /** The recursive entry, as `addRecursiveEntry` returned it. */
   readonly recursive?: RecursiveEntry;
-  /** The framebuffer, as `addFramebuffer` returned it; left out of the boot information if it has no `info`. */
+  /** The framebuffer, as `addFramebuffer` returned it; without `info` it only appears in the memory map. */
   readonly framebuffer?: Framebuffer;
   /** The ramdisk, as `addRamdisk` returned it. */
   readonly ramdisk?: Ramdisk;
-  /** Physical address of the ACPI table RSDP, if there is one. */
+  /** Physical address of the ACPI RSDP, if any. */
   readonly rsdp?: number;
   /**
-   * The machine's memory, ascending. If it is left out, the load's memory is what the machine has, but for 0xa0000 to
-   * 0x100000, where a PC has its video memory and ROM.
+   * The machine's memory, ascending. Default: the load's memory, except 0xa0000 to 0x100000, where a PC has video
+   * memory and ROM.
    */
   readonly memoryMap?: readonly MachineRegion[];
-  /** Major, minor and patch version of bootloader_api that is claimed; 0.11.16. */
+  /** Major, minor and patch version of bootloader_api to report. Default: 0.11.16. */
   readonly apiVersion?: readonly [major: number, minor: number, patch: number];
-  /** Virtual address, a multiple of 4096; the start of a free level-4 entry if left out. */
+  /** Virtual address, a multiple of 4096. Default: the start of a free level-4 entry. */
   readonly address?: bigint;
 }
 
 const NEWEST_VERSION = [0, 11, 16] as const;
 const WHAT = "the boot information";
 
-/** How many regions may come to the memory map until it outgrows its pages. */
+/** How many regions can be added to the memory map before it outgrows its pages, at least. */
 const SPARE_REGIONS = 16;
 
 /**
- * Regions that what is in use adds to the machine's: the file and its frames, a level-4 table and a page elsewhere, a
- * framebuffer, a ramdisk. Each can split a region in two, or lie between two.
+ * Regions that memory in use adds to those of the machine: the file and its frames, a level-4 table and a page
+ * elsewhere, a framebuffer, a ramdisk. Each can split a region in two, or lie between two.
  */
 const USED_REGIONS = 5 * 3;
 
@@ -106,7 +106,7 @@ const USED_REGIONS = 5 * 3;
  * ```
  *
  * @param kernel The kernel.
- * @param options What to say that the load does not know, and where.
+ * @param options What to add, and where to map it.
  * @returns Where it is.
  * @throws {LoadError} "page-already-mapped", "range-recursive", "level4-exhausted" or "frames-exhausted", and
  * "address-overflow" or "address-not-canonical" if it does not fit above the address.
@@ -149,13 +149,13 @@ export function writeBootInfo(
 }
 
 /**
- * The bytes of memory that {@linkcode writeBootInfo} takes at most, page tables included: for the load's `reserve`. The
- * load's frames are taken to be consecutive, as they are in memory of the load's own.
+ * Returns the most bytes of memory that {@linkcode writeBootInfo} takes, including page tables, for the load's
+ * `reserve`. It assumes that the load's frames are consecutive, as they are in memory that the load allocates.
  *
- * @param options Its options; only `memoryMap` and `address` count.
+ * @param options Its options; only `memoryMap` and `address` matter.
  * @returns A number of bytes.
- * @throws {TypeError} As {@linkcode writeBootInfo} does.
- * @throws {RangeError} As {@linkcode writeBootInfo} does.
+ * @throws {TypeError} Like {@linkcode writeBootInfo}.
+ * @throws {RangeError} Like {@linkcode writeBootInfo}.
  */
 export function bootInfoBytes(options: BootInfoOptions = {}): number {
   checkOptions(options);
@@ -169,7 +169,7 @@ function sizeFor(regions: number): number {
   return alignUp(BOOT_INFO_SIZE + (regions + SPARE_REGIONS) * MEMORY_REGION_SIZE);
 }
 
-/** The boot information, and the memory map right after it. */
+/** Encodes the boot information, with the memory map right after it. */
 function encode(
   kernel: Pick<LoadedKernel, "addressSpace" | "tlsTemplate" | "virtualAddressOffset">,
   options: BootInfoOptions,
@@ -232,7 +232,7 @@ function checkOptions(options: BootInfoOptions): void {
   }
   if (!Array.isArray(apiVersion)) throw wrongKind("apiVersion", apiVersion, "pass an array of three numbers");
   if (apiVersion.length !== 3 || !apiVersion.every((part) => Number.isInteger(part) && part >= 0 && part < 2 ** 16)) {
-    throw outOfBounds("apiVersion", apiVersion.join("."), "it must be three numbers of 16 bits");
+    throw outOfBounds("apiVersion", apiVersion.join("."), "it must be three 16-bit numbers");
   }
   checkMachineRegions(memoryMap);
 }

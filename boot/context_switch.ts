@@ -1,6 +1,6 @@
 /**
- * The context switch: the page that a processor goes through to enter the kernel, with descriptors and a trampoline. It
- * lies at the same address before paging is turned on and after.
+ * The context switch: a page with descriptors and a trampoline, through which a processor enters the kernel. Its
+ * address is the same before and after paging is turned on.
  *
  * @module
  */
@@ -23,8 +23,8 @@ export interface ContextSwitch {
   /** Physical and virtual address of the page. */
   readonly page: number;
   /**
-   * Physical address of the trampoline. It is entered in 32-bit protected mode, with flat segments and without paging, as
-   * Multiboot and PVH do it; it changes all general registers.
+   * Physical address of the trampoline. It is entered in 32-bit protected mode with flat segments and without paging,
+   * as by Multiboot and PVH, and changes all general-purpose registers.
    */
   readonly entry32: number;
   /** The global descriptor table: its address, and the offset of its last byte. */
@@ -35,15 +35,18 @@ export interface ContextSwitch {
   readonly dataSelector: number;
 }
 
-/** What the kernel is entered with. */
+/** What to enter the kernel with. */
 export interface ContextSwitchOptions {
-  /** The stack, as `addKernelStack` returned it: RSP starts 8 bytes below its top, as after a call; 0 without one. */
+  /**
+   * The stack, as `addKernelStack` returned it. RSP starts 8 bytes below its top, as after a call; without a stack it
+   * is 0.
+   */
   readonly stack?: KernelStack;
-  /** The boot information, as `writeBootInfo` returned it: RDI gets its address; 0 without it. It is updated. */
+  /** The boot information, as `writeBootInfo` returned it; it is updated. RDI gets its address; without it RDI is 0. */
   readonly info?: BootInfo;
   /**
-   * A framebuffer in memory, as `addFramebuffer` returned it, that QEMU's device ramfb (`-device ramfb`) is to show. Its
-   * pixels have 4 bytes, in the format "bgr". Without such a device nothing shows it.
+   * A framebuffer in memory, as `addFramebuffer` returned it, for QEMU's device ramfb (`-device ramfb`) to show. It
+   * must have 4 bytes per pixel and the format "bgr". Without the device, nothing shows it.
    */
   readonly ramfb?: Framebuffer;
 }
@@ -52,7 +55,7 @@ const REACH = 2 ** 32; // what 32-bit code can address
 const FIRMWARE_END = 2 ** 20;
 
 /**
- * Adds the page that leads into the kernel: a fresh frame, mapped executable and not writable at its physical address.
+ * Adds the page that leads into the kernel: a fresh frame, mapped at its physical address, executable and not writable.
  *
  * @example
  * ```ts
@@ -72,10 +75,10 @@ const FIRMWARE_END = 2 ** 20;
  * @param kernel The kernel.
  * @param options Its stack, its boot information, and a framebuffer for ramfb.
  * @returns Where the page is.
- * @throws {LoadError} "page-already-mapped" if the kernel itself is mapped at the page's address, "not-bootable" if the
+ * @throws {LoadError} "page-already-mapped" if something is already mapped at the page's address, "not-bootable" if the
  * page or the level-4 table does not lie below 4 GiB, or "frames-exhausted".
  * @throws {TypeError} If an option is unknown or of the wrong kind.
- * @throws {RangeError} If ramfb cannot show a framebuffer of this size.
+ * @throws {RangeError} If ramfb does not support a framebuffer of this size.
  */
 export function addContextSwitch(
   kernel: Pick<LoadedKernel, "addressSpace" | "entryPoint">,
@@ -105,7 +108,8 @@ export function addContextSwitch(
 }
 
 /**
- * The bytes of memory that {@linkcode addContextSwitch} takes at most, page tables included: for the load's `reserve`.
+ * Returns the most bytes of memory that {@linkcode addContextSwitch} takes, including page tables, for the load's
+ * `reserve`.
  *
  * @returns A number of bytes.
  */
@@ -113,7 +117,7 @@ export function contextSwitchBytes(): number {
   return PAGE_SIZE + tableBytes([{ size: PAGE_SIZE }]);
 }
 
-/** Takes a frame and maps it at its own address: the next one or, if the kernel is in the way, one below the file. */
+/** Takes a frame and maps it at its own address: the next frame or, if that address is not free, one below the file. */
 function identityPage({ addressSpace }: Pick<LoadedKernel, "addressSpace">): number {
   const { frames, pageTable } = addressSpace;
   checkReach("the level-4 table", pageTable.level4Frame);
@@ -152,12 +156,12 @@ function checkOptions(options: ContextSwitchOptions): Screen | undefined {
   if (ramfb === undefined) return undefined;
   const { phys, info: pixels } = ramfb;
   if (pixels?.pixelFormat !== "bgr" || pixels.bytesPerPixel !== 4) {
-    throw wrongKind("ramfb", ramfb, 'its info must say 4 bytes a pixel, in the format "bgr"');
+    throw wrongKind("ramfb", ramfb, 'its info must have 4 bytes per pixel and the format "bgr"');
   }
   for (const side of ["width", "height"] as const) {
     const { least, [side]: most } = RAMFB_LIMITS;
     if (pixels[side] >= least && pixels[side] <= most) continue;
-    throw outOfBounds(`ramfb.info.${side}`, pixels[side], `QEMU shows ${least} to ${most} pixels`);
+    throw outOfBounds(`ramfb.info.${side}`, pixels[side], `QEMU supports ${least} to ${most} pixels`);
   }
   return { phys, info: pixels };
 }

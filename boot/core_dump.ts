@@ -23,14 +23,14 @@ import { type CpuState, cpuState, type CpuStateOptions } from "./cpu_state.ts";
 import { isInside } from "./pages/options.ts";
 import { type RegionOptions, usedRegions } from "./regions.ts";
 
-/** What the registers are, and what of memory the file has. */
+/** What determines the registers and the content of the file. */
 export interface CoreDumpOptions extends CpuStateOptions, RegionOptions {}
 
 /** A piece of a core file. */
 export interface CorePiece {
-  /** Where in the file it starts. */
+  /** Its offset in the file. */
   readonly offset: number;
-  /** Its bytes; all but those of the first piece are views of the kernel's memory. */
+  /** Its bytes; except in the first piece, a view of the kernel's memory. */
   readonly bytes: Uint8Array;
 }
 
@@ -38,7 +38,7 @@ export interface CorePiece {
 export interface CoreDump {
   /** Number of bytes of the file. */
   readonly size: number;
-  /** What is not zero in it, ascending. */
+  /** The pieces, ascending; everything between them is zero. */
   readonly pieces: readonly CorePiece[];
 }
 
@@ -52,7 +52,7 @@ const PR_CURSIG = 12;
 const PR_PID = 32;
 const PR_REG = 112;
 
-/** Linux, arch/x86/include/asm/user_64.h, struct user_regs_struct: which word of pr_reg is which register. */
+/** Linux, arch/x86/include/asm/user_64.h, struct user_regs_struct: the index of each register in pr_reg. */
 const REG = { rdi: 14, rip: 16, cs: 17, rflags: 18, rsp: 19, ss: 20, ds: 23, es: 24, fs: 25, gs: 26 } as const;
 
 const SIGTRAP = 5;
@@ -61,9 +61,9 @@ const RFLAGS_FIXED = 2n;
 const { fileHeader: EHDR_SIZE, programHeader: PHDR_SIZE } = RECORD_SIZES[ELFCLASS64];
 
 /**
- * Lays out a core file: what the page tables map, and the registers at the entry point. The file holds physical memory once
- * and each mapping points into it, so that memory that is mapped twice takes no more room; memory that nothing has
- * written to is left out of the pieces.
+ * Lays out a core file: what the page tables map, and the registers at the entry point. The file holds physical memory
+ * once and mappings point into it, so memory that is mapped twice takes no extra room. Memory that is not in use or is
+ * zero is left out of the pieces.
  *
  * @example
  * ```ts
@@ -79,8 +79,8 @@ const { fileHeader: EHDR_SIZE, programHeader: PHDR_SIZE } = RECORD_SIZES[ELFCLAS
  * ```
  *
  * @param kernel The kernel.
- * @param options Its stack, boot information and context switch, for the registers; a ramdisk, and whether .bss is looked
- * at.
+ * @param options The stack, boot information and context switch, for the registers; a ramdisk; and whether to scan
+ * .bss.
  * @returns The core file.
  * @throws {TypeError} If an option is unknown or of the wrong kind.
  */
@@ -110,12 +110,14 @@ export function coreDump(
   return { size, pieces };
 }
 
-/** A mapping, all or nothing of which is in the file. */
+/** A mapping that is either entirely in the file or not at all. */
 interface Load extends Mapping {
   readonly inFile: boolean;
 }
 
-/** The parts of a mapping before, in and after the memory: what is outside is a device's, or not known. */
+/**
+ * Splits a mapping into the parts before, in and after the memory: what is outside belongs to a device, or is unknown.
+ */
 function cutAtMemory(mapping: Mapping, { base, size }: PhysicalMemory): readonly Mapping[] {
   const end = mapping.phys + mapping.size;
   const cuts = [mapping.phys, base, base + size, end].map((cut) => Math.min(Math.max(cut, mapping.phys), end));
@@ -127,12 +129,12 @@ function cutAtMemory(mapping: Mapping, { base, size }: PhysicalMemory): readonly
   });
 }
 
-/** File header, program headers and note; the memory follows. */
+/** Encodes the file header, program headers and note; the memory follows. */
 function encodeHeaders(loads: readonly Load[], note: Uint8Array, { base }: PhysicalMemory): Uint8Array {
   const count = loads.length + 1;
   const noteAt = EHDR_SIZE + PHDR_SIZE * count;
   const sectionAt = noteAt + Math.ceil(note.length / 8) * 8;
-  const isExtended = count >= PN_XNUM; // gABI, "ELF Header": then the count stands in the first section header
+  const isExtended = count >= PN_XNUM; // gABI, "ELF Header": the count is then in section header 0
   const bytes = new Uint8Array(alignUp(sectionAt + (isExtended ? SECTION_HEADER_SIZE : 0)));
   writeFileHeader(bytes, ELFCLASS64, {
     e_type: ET_CORE,
@@ -162,7 +164,7 @@ function encodeHeaders(loads: readonly Load[], note: Uint8Array, { base }: Physi
   return bytes;
 }
 
-/** A struct elf_prstatus. */
+/** Encodes a struct elf_prstatus. */
 function encodeStatus({ rip, rsp, rdi, cs, ds }: CpuState): Uint8Array {
   const bytes = new Uint8Array(PRSTATUS_SIZE);
   const view = new DataView(bytes.buffer);

@@ -12,7 +12,7 @@ import { CODE_SELECTOR, CR0, CR4, DATA_SELECTOR } from "./context_switch/trampol
 import type { KernelStack } from "./kernel_stack.ts";
 import { checkResult } from "./pages/options.ts";
 
-/** Registers at the kernel's first instruction. All others are 0, but for bit 1 of RFLAGS; interrupts are off. */
+/** Registers at the kernel's first instruction. All others are 0, except bit 1 of RFLAGS; interrupts are off. */
 export interface CpuState {
   /** CR0: PG, WP, NE, ET, MP, PE. */
   readonly cr0: bigint;
@@ -28,7 +28,7 @@ export interface CpuState {
   readonly rsp: bigint;
   /** RDI: virtual address of the boot information; 0 without it. */
   readonly rdi: bigint;
-  /** GDTR: address and offset of the last byte; 0 and 0 without the context switch. */
+  /** GDTR: base address, and offset of the last byte; both 0 without the context switch. */
   readonly gdt: { readonly base: bigint; readonly limit: number };
   /** CS: selector of a 64-bit code segment of ring 0. */
   readonly cs: number;
@@ -36,7 +36,7 @@ export interface CpuState {
   readonly ds: number;
 }
 
-/** What the kernel is entered with. */
+/** What to enter the kernel with. */
 export interface CpuStateOptions {
   /** The stack, as `addKernelStack` returned it. */
   readonly stack?: KernelStack;
@@ -50,7 +50,7 @@ export interface CpuStateOptions {
 const EFER = 0xd00n;
 
 /**
- * The state in which the processor enters a kernel: the same that the page of `addContextSwitch` leads to.
+ * Returns the state in which the processor enters a kernel: the state that the page of `addContextSwitch` sets up.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * The direct map: all physical memory at an offset, so that the kernel reaches any frame.
+ * The direct map: all physical memory at an offset, so that the kernel can reach any frame.
  *
  * @module
  */
@@ -14,28 +14,31 @@ import { largestPages, tableBytes } from "./pages/table_bytes.ts";
 
 /** Where physical memory is mapped. */
 export interface DirectMap {
-  /** Virtual address of physical address 0: added to a physical address, it gives the virtual one. */
+  /** Virtual address of physical address 0; physical address plus offset is the virtual address. */
   readonly offset: bigint;
-  /** Number of bytes that are mapped there. */
+  /** Number of bytes mapped there. */
   readonly size: number;
 }
 
-/** How much physical memory is mapped, and where. */
+/** How much physical memory to map, and where. */
 export interface DirectMapOptions {
-  /** Number of bytes from physical address 0 on, a multiple of 4096; up to the end of the load's memory. */
+  /** Number of bytes from physical address 0, a multiple of 4096. Default: up to the end of the load's memory. */
   readonly size?: number;
   /**
-   * Virtual address of physical address 0, a multiple of 4096, and for the largest pages of 1 GiB. The start of free
-   * level-4 entries if left out.
+   * Virtual address of physical address 0, a multiple of 4096; pages are no larger than its alignment. Default: the
+   * start of free level-4 entries.
    */
   readonly address?: bigint;
-  /** Size in bytes of the largest pages that may be used; 1 GiB, which old processors and some virtual ones lack. */
+  /**
+   * Size of the largest pages to use, in bytes. Default: 1 GiB, which old processors and some virtual ones do not
+   * support.
+   */
   readonly largestPage?: PageSize;
 }
 
 /**
  * Maps physical memory at an offset, writable and not executable, with the largest pages that fit. Every frame can be
- * written through it, also those of segments that are not writable themselves.
+ * written through it, even those of read-only segments.
  *
  * @example
  * ```ts
@@ -50,7 +53,7 @@ export interface DirectMapOptions {
  * ```
  *
  * @param kernel The kernel.
- * @param options Size, address, and the largest pages.
+ * @param options Size, address and largest page.
  * @returns Where it is.
  * @throws {LoadError} "page-already-mapped", "range-recursive", "level4-exhausted" or "frames-exhausted", and
  * "address-overflow" or "address-not-canonical" if the load's memory does not fit above the address.
@@ -73,12 +76,12 @@ export function addDirectMap(
 }
 
 /**
- * The bytes of memory that {@linkcode addDirectMap} takes at most, all of them page tables: for the load's `reserve`.
+ * Returns the most bytes of memory that {@linkcode addDirectMap} takes, all for page tables, for the load's `reserve`.
  *
- * @param options Its options; the size is needed.
+ * @param options Its options; the size is required.
  * @returns A number of bytes.
- * @throws {TypeError} As {@linkcode addDirectMap} does.
- * @throws {RangeError} As {@linkcode addDirectMap} does.
+ * @throws {TypeError} Like {@linkcode addDirectMap}.
+ * @throws {RangeError} Like {@linkcode addDirectMap}.
  */
 export function directMapBytes(options: DirectMapOptions & { readonly size: number }): number {
   checkOptions(options);

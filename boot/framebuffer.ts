@@ -1,5 +1,5 @@
 /**
- * A framebuffer that the caller knows of, mapped for the kernel.
+ * Maps a framebuffer that the caller describes for the kernel.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { mapPhysical } from "./pages/map_pages.ts";
 import { checkAddress, checkPhysical } from "./pages/options.ts";
 import { tableBytes } from "./pages/table_bytes.ts";
 
-/** What the bytes of a pixel are: a color in each, one byte of grey, or the bit offset of each color. */
+/** The format of a pixel: one byte for each color in this order, one byte of gray, or the bit offset of each color. */
 export type PixelFormat = "rgb" | "bgr" | "u8" | {
   /** Bit offset of the red value in a pixel, 0 to 255. */
   readonly redPosition: number;
@@ -21,17 +21,17 @@ export type PixelFormat = "rgb" | "bgr" | "u8" | {
   readonly bluePosition: number;
 };
 
-/** How the pixels lie in a framebuffer. */
+/** The layout of the pixels in a framebuffer. */
 export interface FramebufferInfo {
-  /** Pixels in a line. */
+  /** Number of pixels in a line. */
   readonly width: number;
   /** Number of lines. */
   readonly height: number;
-  /** What the bytes of a pixel are. */
+  /** The format of a pixel. */
   readonly pixelFormat: PixelFormat;
-  /** Number of bytes of a pixel. */
+  /** Number of bytes per pixel. */
   readonly bytesPerPixel: number;
-  /** Pixels from the start of a line to the start of the next; `width` or more. */
+  /** Number of pixels from the start of one line to the start of the next; at least `width`. */
   readonly stride: number;
 }
 
@@ -43,19 +43,19 @@ export interface Framebuffer {
   readonly phys: number;
   /** Number of bytes. */
   readonly size: number;
-  /** How its pixels lie, if the caller said so. */
+  /** The layout of its pixels, if the caller specified it. */
   readonly info?: FramebufferInfo;
 }
 
-/** Which framebuffer it is, and where it is mapped. */
+/** Which framebuffer to map, and where. */
 export interface FramebufferOptions {
-  /** Physical address of its first byte: a device's, or frames that were allocated for the owner "framebuffer". */
+  /** Physical address of its first byte: device memory, or frames that were allocated for the owner "framebuffer". */
   readonly phys: number;
   /** Number of bytes. */
   readonly size: number;
-  /** Virtual address of its first page, a multiple of 4096; the start of a free level-4 entry if left out. */
+  /** Virtual address of its first page, a multiple of 4096. Default: the start of a free level-4 entry. */
   readonly address?: bigint;
-  /** How its pixels lie, for the boot information. */
+  /** The layout of its pixels, for the boot information. */
   readonly info?: FramebufferInfo;
 }
 
@@ -76,9 +76,10 @@ export interface FramebufferOptions {
  * ```
  *
  * @param kernel The kernel.
- * @param options The range, its address, and how the pixels lie.
+ * @param options The range, its address, and the layout of the pixels.
  * @returns Where it is.
- * @throws {LoadError} "range-in-use", "page-already-mapped", "range-recursive", "level4-exhausted" or "frames-exhausted".
+ * @throws {LoadError} "range-in-use", "page-already-mapped", "range-recursive", "level4-exhausted" or
+ * "frames-exhausted".
  * @throws {TypeError} If an option is unknown or of the wrong kind.
  * @throws {RangeError} If the range or the address is out of bounds, or the pixels do not fit into the range.
  */
@@ -93,12 +94,13 @@ export function addFramebuffer(
 }
 
 /**
- * The bytes of memory that {@linkcode addFramebuffer} takes at most, all of them page tables: for the load's `reserve`.
+ * Returns the most bytes of memory that {@linkcode addFramebuffer} takes, all for page tables, for the load's
+ * `reserve`.
  *
  * @param options Its options.
  * @returns A number of bytes.
- * @throws {TypeError} As {@linkcode addFramebuffer} does.
- * @throws {RangeError} As {@linkcode addFramebuffer} does.
+ * @throws {TypeError} Like {@linkcode addFramebuffer}.
+ * @throws {RangeError} Like {@linkcode addFramebuffer}.
  */
 export function framebufferBytes(options: FramebufferOptions): number {
   checkOptions(options);
@@ -120,7 +122,7 @@ function checkInfo(info: FramebufferInfo, size: number): void {
   for (const [name, value] of Object.entries({ width, height, bytesPerPixel, stride })) {
     if (!Number.isSafeInteger(value) || value < 1) throw outOfBounds(`info.${name}`, value, "it must be above 0");
   }
-  if (stride < width) throw outOfBounds("info.stride", stride, "a line has more pixels (width)");
+  if (stride < width) throw outOfBounds("info.stride", stride, "it must be at least the width");
   if (((height - 1) * stride + width) * bytesPerPixel > size) {
     throw outOfBounds("size", size, `${width}x${height} pixels of ${bytesPerPixel} bytes do not fit`);
   }

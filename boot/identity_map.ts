@@ -1,5 +1,5 @@
 /**
- * The identity map: physical memory at the virtual addresses that equal its physical ones.
+ * The identity map: physical memory mapped at virtual addresses equal to its physical ones.
  *
  * @module
  */
@@ -14,24 +14,27 @@ import { largestPages, tableBytes } from "./pages/table_bytes.ts";
 
 /** How much physical memory is mapped at its own addresses. */
 export interface IdentityMap {
-  /** Number of bytes from address 0 on. */
+  /** Number of bytes from address 0. */
   readonly size: number;
-  /** How many of them were mapped already, by the kernel or the page that leads into it, and were left as they are. */
+  /** How many of these bytes were already mapped, and were left as they are. */
   readonly leftOut: number;
 }
 
-/** How much physical memory is to be mapped. */
+/** How much physical memory to map. */
 export interface IdentityMapOptions {
-  /** Number of bytes from address 0 on, a multiple of 4096; up to the end of the load's memory. */
+  /** Number of bytes from address 0, a multiple of 4096. Default: up to the end of the load's memory. */
   readonly size?: number;
-  /** Size in bytes of the largest pages that may be used; 1 GiB, which old processors and some virtual ones lack. */
+  /**
+   * Size of the largest pages to use, in bytes. Default: 1 GiB, which old processors and some virtual ones do not
+   * support.
+   */
   readonly largestPage?: PageSize;
 }
 
 /**
- * Maps physical memory at its own addresses, from 0 on, writable and not executable, with the largest pages that fit.
- * What is mapped there already stays as it is, such as a kernel at low addresses or the page of the context switch: call
- * this after `addContextSwitch`, which could not have its page otherwise.
+ * Maps physical memory at its own addresses, from 0 up, writable and not executable, with the largest pages that fit.
+ * Existing mappings, such as a kernel at low addresses or the page of the context switch, stay as they are. Call this
+ * after `addContextSwitch`, which could not map its page otherwise.
  *
  * @example
  * ```ts
@@ -46,10 +49,10 @@ export interface IdentityMapOptions {
  * ```
  *
  * @param kernel The kernel.
- * @param options Size, and the largest pages.
+ * @param options Size and largest page.
  * @returns What was mapped.
- * @throws {LoadError} "range-recursive", "frames-exhausted", or "address-not-canonical" if the load's memory reaches past
- * the lower half.
+ * @throws {LoadError} "range-recursive", "frames-exhausted", or "address-not-canonical" if the load's memory reaches
+ * past the lower half.
  * @throws {TypeError} If an option is unknown or of the wrong kind.
  * @throws {RangeError} If an option is out of bounds.
  */
@@ -70,12 +73,13 @@ export function addIdentityMap(
 }
 
 /**
- * The bytes of memory that {@linkcode addIdentityMap} takes at most, all of them page tables: for the load's `reserve`.
+ * Returns the most bytes of memory that {@linkcode addIdentityMap} takes, all for page tables, for the load's
+ * `reserve`.
  *
- * @param options Its options; the size is needed.
+ * @param options Its options; the size is required.
  * @returns A number of bytes.
- * @throws {TypeError} As {@linkcode addIdentityMap} does.
- * @throws {RangeError} As {@linkcode addIdentityMap} does.
+ * @throws {TypeError} Like {@linkcode addIdentityMap}.
+ * @throws {RangeError} Like {@linkcode addIdentityMap}.
  */
 export function identityMapBytes(options: IdentityMapOptions & { readonly size: number }): number {
   checkOptions(options);
@@ -84,8 +88,8 @@ export function identityMapBytes(options: IdentityMapOptions & { readonly size: 
 }
 
 /**
- * What is not mapped, with the largest pages that fit. Where the walk ends at level 1 or 2 there is a table of that level
- * already, which only smaller pages go into.
+ * Finds the ranges that are not mapped, with the largest pages that fit. If a walk ends at level 1 or 2, a table of
+ * that level already exists, and only smaller pages fit into it.
  */
 function freeRanges(pageTable: Mapper, size: number, largestPage: number): readonly FrameRange[] {
   const ranges: Required<FrameRange>[] = [];

@@ -1,5 +1,5 @@
 /**
- * Boot images: a loaded kernel as a file that QEMU, GRUB and other boot loaders start as it is.
+ * Boot images: a loaded kernel as a file that QEMU, GRUB and other boot loaders can start.
  *
  * @module
  */
@@ -14,32 +14,35 @@ import { segmentsOf } from "./image/segments.ts";
 import { checkResult, isInside } from "./pages/options.ts";
 import { type RegionOptions, usedRegions } from "./regions.ts";
 
-/** How an image is made. */
+/** How to create an image. */
 export interface ImageOptions extends RegionOptions {
   /** The page that leads into the kernel, as `addContextSwitch` returned it. */
   readonly entry: ContextSwitch;
-  /** Number of bytes of memory that the machine will have; as many as {@linkcode imageMemory} says. */
+  /** Number of bytes of memory that the machine will have; at least {@linkcode imageMemory}, which is the default. */
   readonly memory?: number;
 }
 
 const MIB = 2 ** 20;
 
-/** Where images may start: what is below is the firmware's, or no memory at all. */
+/** The lowest address of an image: below it is firmware, or no memory at all. */
 const LOWEST = MIB;
 
-/** How much of the end of memory firmware uses, in bytes: SeaBIOS its tables, QEMU what it hands to PVH kernels. */
+/**
+ * How many bytes at the end of memory the firmware uses: SeaBIOS for its tables, QEMU for what it passes to PVH
+ * kernels.
+ */
 const FIRMWARE_TOP = 17 * MIB;
 
-/** QEMU's q35 machine has its memory in one piece below this; with more, what is above 2 GiB moves to 4 GiB. */
+/** QEMU's q35 machine has its memory in one piece up to here; with more, the part above 2 GiB moves to 4 GiB. */
 const HIGHEST = 0xb000_0000;
 
 /**
- * How much memory a machine needs to boot a kernel's image: all that the kernel was told of, and what firmware takes at
- * the end.
+ * Returns how much memory a machine needs to boot a kernel's image: the kernel's memory, and what firmware uses after
+ * it.
  *
  * @param kernel The kernel.
- * @returns A number of bytes, a multiple of 1 MiB: divided by 1 MiB, what QEMU's `-m` gets.
- * @throws {LoadError} "not-bootable" if no machine has such memory in one piece.
+ * @returns A number of bytes, a multiple of 1 MiB; in MiB, the value for QEMU's `-m`.
+ * @throws {LoadError} "not-bootable" if no machine has that much memory in one piece.
  */
 export function imageMemory({ memory }: Pick<LoadedKernel, "memory">): number {
   const end = memory.base + memory.size;
@@ -53,8 +56,8 @@ export function imageMemory({ memory }: Pick<LoadedKernel, "memory">): number {
 }
 
 /**
- * Lays out a boot image: a 32-bit ELF file with a Multiboot header and a PVH note, whose segments put every frame where the
- * kernel was loaded. Frames that are zero take no room in it, and .bss is not even looked at if nothing can have written
+ * Lays out a boot image: a 32-bit ELF file with a Multiboot header and a PVH note, whose segments put every frame where
+ * the kernel was loaded. Zeroed frames take almost no room in it, and .bss is not scanned if nothing can have written
  * to it.
  *
  * @example
@@ -75,11 +78,11 @@ export function imageMemory({ memory }: Pick<LoadedKernel, "memory">): number {
  * ```
  *
  * @param kernel The kernel, loaded into memory that starts at 1 MiB or above.
- * @param options The page that leads into it, a ramdisk, the machine's memory, and whether .bss is looked at.
- * @returns The pieces of the file, in order; all but the first are views of the kernel's memory.
- * @throws {LoadError} "not-bootable" if the kernel uses memory that firmware overwrites, or memory ends too high.
+ * @param options The page that leads into it, a ramdisk, the machine's memory, and whether to scan .bss.
+ * @returns The pieces of the file, in order; all except the first are views of the kernel's memory.
+ * @throws {LoadError} "not-bootable" if the kernel uses memory below 1 MiB, or memory ends too high.
  * @throws {TypeError} If an option is unknown or of the wrong kind.
- * @throws {RangeError} If the machine has too little memory, or the ramdisk lies outside the kernel's.
+ * @throws {RangeError} If the machine has too little memory, or the ramdisk lies outside the kernel's memory.
  */
 export function bootImage(
   kernel: Pick<LoadedKernel, "memory" | "frameRuns" | "fileHeader" | "programHeaders">,
@@ -96,7 +99,7 @@ export function bootImage(
   }
   const regions = usedRegions(kernel, regionOptions);
   if (ramdisk && !isInside(ramdisk, kernel.memory)) {
-    throw outOfBounds("ramdisk.phys", ramdisk.phys, "the image has only what lies in the kernel's memory");
+    throw outOfBounds("ramdisk.phys", ramdisk.phys, "the image holds only what lies in the kernel's memory");
   }
   const low = regions.find(({ phys }) => phys < LOWEST);
   if (low) throw new LoadError("not-bootable", { field: "a frame in use", value: low.phys, limit: LOWEST });

@@ -1,5 +1,5 @@
 /**
- * A stack for the kernel, with a page below it that is left unmapped.
+ * A stack for the kernel, with an unmapped guard page below it.
  *
  * @module
  */
@@ -15,33 +15,33 @@ import { tableBytes } from "./pages/table_bytes.ts";
 export interface KernelStack {
   /** Virtual address of its lowest byte, a multiple of 4096. */
   readonly bottom: bigint;
-  /** Virtual address after its highest byte, a multiple of 16; 2^64 at the end of the address space. */
+  /** Virtual address after its highest byte, a multiple of 16; 2^64 if the stack ends the address space. */
   readonly top: bigint;
-  /** Virtual address of the page right below it, if one is left unmapped. */
+  /** Virtual address of the guard page right below it, if there is one. */
   readonly guardPage?: bigint;
 }
 
-/** How large the stack is, and where. */
+/** The size of the stack, and where to put it. */
 export interface KernelStackOptions {
-  /** Number of bytes, at least 16, of which whole pages are mapped; {@linkcode DEFAULT_STACK_SIZE}. */
+  /** Number of bytes, at least 16; whole pages are mapped. Default: {@linkcode DEFAULT_STACK_SIZE}. */
   readonly size?: number;
-  /** Whether a page below the stack is left unmapped, so that an overflow faults; true. */
+  /** Whether to leave the page below the stack unmapped, so that an overflow faults. Default: true. */
   readonly guardPage?: boolean;
   /**
-   * Virtual address of the guard page or, without one, of the stack's lowest byte; a multiple of 4096. The start of a
-   * free level-4 entry if left out.
+   * Virtual address of the guard page or, without one, of the stack's lowest byte; a multiple of 4096. Default: the
+   * start of a free level-4 entry.
    */
   readonly address?: bigint;
 }
 
-/** Number of bytes of a stack whose size is left out: 80 KiB. */
+/** The default size of a stack in bytes: 80 KiB. */
 export const DEFAULT_STACK_SIZE: number = 80 * 1024;
 
-// The System V ABI for x86-64, "The Stack Frame", has the stack aligned to 16 bytes.
+// System V ABI for x86-64, "The Stack Frame": the stack is aligned to 16 bytes.
 const ALIGNMENT = 16;
 
 /**
- * Adds a stack. Its frames are fresh ones, owned by "kernel-stack", mapped writable and not executable.
+ * Adds a stack in fresh frames owned by "kernel-stack", mapped writable and not executable.
  *
  * @example
  * ```ts
@@ -80,12 +80,13 @@ export function addKernelStack(
 }
 
 /**
- * The bytes of memory that {@linkcode addKernelStack} takes at most, page tables included: for the load's `reserve`.
+ * Returns the most bytes of memory that {@linkcode addKernelStack} takes, including page tables, for the load's
+ * `reserve`.
  *
  * @param options Its options.
  * @returns A number of bytes.
- * @throws {TypeError} As {@linkcode addKernelStack} does.
- * @throws {RangeError} As {@linkcode addKernelStack} does.
+ * @throws {TypeError} Like {@linkcode addKernelStack}.
+ * @throws {RangeError} Like {@linkcode addKernelStack}.
  */
 export function kernelStackBytes(options: KernelStackOptions = {}): number {
   const { below, pages, address = 0n } = checkOptions(options);

@@ -1,5 +1,5 @@
 /**
- * A ramdisk: bytes that are put into memory, or that lie there already, mapped for the kernel.
+ * A ramdisk: bytes that are copied into memory, or are already there, mapped for the kernel.
  *
  * @module
  */
@@ -15,16 +15,16 @@ import { tableBytes } from "./pages/table_bytes.ts";
 export interface Ramdisk {
   /** Virtual address of its first byte. */
   readonly virt: bigint;
-  /** Physical address of its first byte. A copy may be scattered, if the frame allocator scatters. */
+  /** Physical address of its first byte. A copy is not contiguous if the frame allocator scatters frames. */
   readonly phys: number;
   /** Number of bytes. */
   readonly size: number;
 }
 
-/** The ramdisk's bytes, or where they lie in memory, and where it is mapped. */
+/** The ramdisk's bytes, or where they are in memory, and where to map them. */
 export type RamdiskOptions =
   & {
-    /** Virtual address of its first page, a multiple of 4096; the start of a free level-4 entry if left out. */
+    /** Virtual address of its first page, a multiple of 4096. Default: the start of a free level-4 entry. */
     readonly address?: bigint;
   }
   & ({
@@ -38,9 +38,9 @@ export type RamdiskOptions =
   });
 
 /**
- * Maps a ramdisk: every page that it touches, writable and not executable. Bytes that are to be copied take frames: keep
- * as much memory free in the load (`reserve`, see {@linkcode ramdiskBytes}). Bytes that lie in memory must not lie where
- * the load takes its frames.
+ * Maps a ramdisk: every page that it touches, writable and not executable. Copied bytes take frames, so the load must
+ * keep enough memory free (`reserve`, see {@linkcode ramdiskBytes}). Bytes that are already in memory must not overlap
+ * frames of the load.
  *
  * @example
  * ```ts
@@ -57,7 +57,8 @@ export type RamdiskOptions =
  * @param kernel The kernel.
  * @param options The range or the bytes, and the address.
  * @returns Where it is.
- * @throws {LoadError} "range-in-use", "page-already-mapped", "range-recursive", "level4-exhausted" or "frames-exhausted".
+ * @throws {LoadError} "range-in-use", "page-already-mapped", "range-recursive", "level4-exhausted" or
+ * "frames-exhausted".
  * @throws {TypeError} If an option is unknown or of the wrong kind.
  * @throws {RangeError} If the range or the address is out of bounds, or the ramdisk is empty.
  */
@@ -87,12 +88,12 @@ export function addRamdisk(
 }
 
 /**
- * The bytes of memory that {@linkcode addRamdisk} takes at most, page tables included: for the load's `reserve`.
+ * Returns the most bytes of memory that {@linkcode addRamdisk} takes, including page tables, for the load's `reserve`.
  *
  * @param options Its options.
  * @returns A number of bytes.
- * @throws {TypeError} As {@linkcode addRamdisk} does.
- * @throws {RangeError} As {@linkcode addRamdisk} does.
+ * @throws {TypeError} Like {@linkcode addRamdisk}.
+ * @throws {RangeError} Like {@linkcode addRamdisk}.
  */
 export function ramdiskBytes(options: RamdiskOptions): number {
   checkOptions(options);

@@ -1,6 +1,6 @@
 /**
- * The recursive entry: an entry of the level-4 table that points to that table itself, so that the kernel finds every
- * table at an address of its own.
+ * The recursive entry: an entry of the level-4 table that points to that table itself, so that the kernel can reach
+ * every table at a known address.
  *
  * @module
  */
@@ -17,18 +17,18 @@ export interface RecursiveEntry {
   readonly index: number;
 }
 
-/** Which entry is to point to its own table. */
+/** Which entry to use. */
 export interface RecursiveEntryOptions {
-  /** Index in the level-4 table, 1 to 511; a free one if left out. */
+  /** Index in the level-4 table, 1 to 511. Default: a free entry. */
   readonly index?: number;
 }
 
 const ENTRY_SIZE = 8;
 
 /**
- * Lets a level-4 entry point to its own table. With index i, the level-4 table lies at the page whose four indices are all
- * i; the tables below it lie in the 512 GiB of entry i. They can be written, and not be executed. Nothing else can be
- * mapped there any more.
+ * Makes a level-4 entry point to its own table. With index i, the level-4 table appears as the page whose four indices
+ * are all i, and the tables below it appear in the 512 GiB of entry i, writable and not executable. Nothing else can be
+ * mapped there.
  *
  * @example
  * ```ts
@@ -45,9 +45,9 @@ const ENTRY_SIZE = 8;
  * @param kernel The kernel.
  * @param options The index.
  * @returns Which entry it is.
- * @throws {LoadError} "page-already-mapped" if the entry is in use, "level4-exhausted" if all are.
+ * @throws {LoadError} "page-already-mapped" if the entry is in use, "level4-exhausted" if all entries are.
  * @throws {TypeError} If an option is unknown or of the wrong kind.
- * @throws {RangeError} If the index is not 1 to 511; entry 0 is the boot loader's.
+ * @throws {RangeError} If the index is not 1 to 511; entry 0 belongs to the boot loader.
  */
 export function addRecursiveEntry(
   { addressSpace }: Pick<LoadedKernel, "addressSpace">,
@@ -60,7 +60,7 @@ export function addRecursiveEntry(
   const bytes = memory.bytes(level4Frame + index * ENTRY_SIZE, ENTRY_SIZE);
   const entry = new DataView(bytes.buffer, bytes.byteOffset);
   if (taken || entry.getBigUint64(0, true) !== 0n) {
-    const field = `the page tables at level-4 entry ${index}, address`;
+    const field = `the page tables through level-4 entry ${index}, at`;
     throw new LoadError("page-already-mapped", { field, value: canonical(index * LEVEL_SPAN[4]) });
   }
   usedLevel4Entries.mark(index, index);
@@ -69,12 +69,12 @@ export function addRecursiveEntry(
 }
 
 /**
- * The bytes of memory that {@linkcode addRecursiveEntry} takes: none, as the entry is in a table that is there.
+ * Returns the most bytes of memory that {@linkcode addRecursiveEntry} takes: none, because the table already exists.
  *
  * @param options Its options.
  * @returns 0.
- * @throws {TypeError} As {@linkcode addRecursiveEntry} does.
- * @throws {RangeError} As {@linkcode addRecursiveEntry} does.
+ * @throws {TypeError} Like {@linkcode addRecursiveEntry}.
+ * @throws {RangeError} Like {@linkcode addRecursiveEntry}.
  */
 export function recursiveEntryBytes(options: RecursiveEntryOptions = {}): number {
   checkOptions(options);

@@ -14,36 +14,36 @@ import { checkKeys } from "../core/pipeline/settings.ts";
 import { checkResult, isInside } from "./pages/options.ts";
 import type { Ramdisk } from "./ramdisk.ts";
 
-/** A range of whole frames that are in use, none of which is in another region. */
+/** A range of whole frames in use. Regions never overlap. */
 export interface Region {
   /** Physical address of its first byte. */
   readonly phys: number;
   /** Number of bytes, a multiple of 4096. */
   readonly size: number;
-  /** Whether every frame has a byte that is not zero; else all of them are zero, and have to be. */
+  /** True if every frame has a nonzero byte; false if all frames are zero, and must stay so. */
   readonly content: boolean;
 }
 
-/** What else is in use, and how memory is looked at. */
+/** What else is in use, and how to scan memory. */
 export interface RegionOptions {
-  /** A ramdisk, as `addRamdisk` returned it: a region too if it lies in the load's memory. */
+  /** A ramdisk, as `addRamdisk` returned it; included if it lies in the load's memory. */
   readonly ramdisk?: Ramdisk;
   /**
-   * Whether the frames of .bss are looked at too. If it is left out, they are for kernels that relocations or handlers of
-   * program headers may have written to, and known to be zero for others: say true if you wrote to them yourself.
+   * Whether to scan the frames of .bss too. By default, they are only scanned if relocations or handlers of program
+   * headers may have written to them, and assumed to be zero otherwise. Pass true if you wrote to them yourself.
    */
   readonly scanBss?: boolean;
 }
 
-// Types whose handlers write to no page: all that are not here may, such as PT_DYNAMIC and PT_OPENBSD_RANDOMIZE.
+// Types whose handlers write to no page. Handlers of all others may, such as PT_DYNAMIC and PT_OPENBSD_RANDOMIZE.
 const WRITES_NOTHING: ReadonlySet<number> = new Set([
   ...[PT_NULL, PT_LOAD, PT_INTERP, PT_NOTE, PT_PHDR, PT_TLS],
   ...[PT_GNU_EH_FRAME, PT_GNU_STACK, PT_GNU_RELRO, PT_GNU_PROPERTY],
 ]);
 
 /**
- * Lists the memory that a loaded kernel uses: every frame that has an owner, and a ramdisk. Memory without an owner is not
- * looked at, and .bss only if something may have written to it, so that gigabytes of it cost nothing.
+ * Lists the memory that a loaded kernel uses: every frame with an owner, and a ramdisk. Memory without an owner is not
+ * scanned, and .bss only if something may have written to it, so even gigabytes of .bss cost nothing.
  *
  * @example
  * ```ts
@@ -59,8 +59,8 @@ const WRITES_NOTHING: ReadonlySet<number> = new Set([
  * ```
  *
  * @param kernel The kernel.
- * @param options A ramdisk, and whether .bss is looked at.
- * @returns The regions, ascending; neighbours differ in whether they have content.
+ * @param options A ramdisk, and whether to scan .bss.
+ * @returns The regions, ascending; adjacent ones differ in whether they have content.
  * @throws {TypeError} If an option is unknown or of the wrong kind.
  */
 export function usedRegions(

@@ -1,37 +1,37 @@
 /**
- * Diagnostics: what a load reports about a file that it accepts.
+ * Diagnostics: what a load reports about a file, apart from errors.
  *
  * @module
  */
 
-/** One thing worth knowing about a file. */
+/** Something worth knowing about a file. */
 export interface Diagnostic {
-  /** What was found, from the set of the stage or plugin that reports it; kebab-case. */
+  /** What was found: one of the codes of the stage or plugin that reports it, in kebab-case. */
   readonly code: string;
-  /** "warning": the kernel may not run as meant. "info": nobody has to act on it. */
+  /** "warning": the kernel may not run as intended. "info": no action is needed. */
   readonly severity: "info" | "warning";
-  /** Index of the program header that it concerns, if it concerns one. */
+  /** Index of the program header that it is about, if any. */
   readonly index?: number;
-  /** The virtual addresses that it concerns, often starts of pages or segments; empty if it concerns none. */
+  /** The virtual addresses that it is about, often the starts of pages or segments; may be empty. */
   readonly addresses: readonly bigint[];
   /** What was found and what follows from it, without naming the program header of `index`. */
   readonly message: string;
-  /** What to do about it, if anything helps. */
+  /** What to do about it, if anything. */
   readonly hint?: string;
 }
 
 /** Takes a diagnostic as it is found. */
 export type Report = (diagnostic: Diagnostic) => void;
 
-/** What is the same of every diagnostic of one code. */
+/** What all diagnostics with the same code have in common. */
 export interface DiagnosticKind {
   /** How much it matters. */
   readonly severity: Diagnostic["severity"];
-  /** What to do about it, if anything helps. */
+  /** What to do about it, if anything. */
   readonly hint?: string;
 }
 
-/** What differs from one diagnostic of a code to the next; its hint takes the place of the code's own. */
+/** What differs between diagnostics with the same code; `hint` replaces the code's own. */
 export type Finding = Pick<Diagnostic, "index" | "message"> & Partial<Pick<Diagnostic, "addresses" | "hint">>;
 
 /**
@@ -54,7 +54,7 @@ export type Finding = Pick<Diagnostic, "index" | "message"> & Partial<Pick<Diagn
  * ```
  *
  * @param kinds The kinds by their codes, in kebab-case.
- * @returns A function that completes a finding of one of these codes; a hint of its own takes the place of the code's.
+ * @returns A function that turns a code and a finding into a diagnostic; a hint in the finding replaces the code's.
  */
 export function diagnostics<Code extends string>(
   kinds: Readonly<Record<Code, DiagnosticKind>>,
@@ -75,8 +75,8 @@ export function diagnostics<Code extends string>(
 /**
  * Checks a diagnostic that a stage or plugin reports, then copies and freezes it.
  *
- * @param diagnostic What was reported.
- * @returns The same, frozen.
+ * @param diagnostic The diagnostic.
+ * @returns A frozen copy.
  * @throws {TypeError} If a part of it is missing or of the wrong type.
  */
 export function checkDiagnostic(diagnostic: Diagnostic): Diagnostic {

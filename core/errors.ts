@@ -1,5 +1,5 @@
 /**
- * The one error that a bad file, a failing source or too little memory gives.
+ * The error that a load rejects with: a bad file, a failing source, or too little memory.
  *
  * @module
  */
@@ -10,11 +10,11 @@ import { ERROR_TEXTS } from "./error_texts.ts";
 
 export type { ErrorCode, LoadErrorDetails };
 
-/** Every code of a {@linkcode LoadError}, sorted as they are documented. */
+/** Every code of a {@linkcode LoadError}, in the order of the documentation. */
 export const ERROR_CODES: readonly ErrorCode[] = Object.freeze(Object.keys(ERROR_TEXTS) as ErrorCode[]);
 
 /**
- * What the user can do about an error of this code, in one or two sentences.
+ * Returns what the user can do about an error with this code, in one or two sentences.
  *
  * @example
  * ```ts
@@ -25,15 +25,15 @@ export const ERROR_CODES: readonly ErrorCode[] = Object.freeze(Object.keys(ERROR
  * ```
  *
  * @param code A code of a {@linkcode LoadError}.
- * @returns The hint; empty for a code of another version of this module.
+ * @returns The hint; empty for a code that this version of the module does not have.
  */
 export function errorHint(code: ErrorCode): string {
   return ERROR_TEXTS[code]?.hint ?? "";
 }
 
 /**
- * A kernel cannot be loaded: what is wrong, and where. `instanceof` also recognises errors of another copy of this
- * module, as a plugin may have loaded one.
+ * The error of a kernel that cannot be loaded: what is wrong, and where. `instanceof` also recognizes the errors of
+ * another copy of this module, which a plugin may have imported.
  *
  * @example
  * ```ts
@@ -49,17 +49,17 @@ export class LoadError<C extends ErrorCode = ErrorCode> extends Error {
   override readonly name = "LoadError";
   /** What is wrong, from a closed set. */
   readonly code: C;
-  /** Where it is wrong: the field, its value and, if one is concerned, the program header's index. */
+  /** Where it is wrong: the field, its value and, if the error is about a program header, its index. */
   readonly detail: LoadErrorDetails[C];
-  /** What had been reported about the file when it was refused. */
+  /** The diagnostics reported before the error. */
   readonly diagnostics: readonly Diagnostic[];
 
   /**
-   * Composes the message from code and detail.
+   * Creates an error; its message follows from the code and the detail.
    *
    * @param code What is wrong.
-   * @param detail Where, with the values that the message names.
-   * @param options `cause`: the error that led to this one; `diagnostics`: what had been reported about the file.
+   * @param detail Where it is wrong, with the values for the message.
+   * @param options `cause`: the error that led to this one; `diagnostics`: what was reported before it.
    */
   constructor(
     code: C,
@@ -73,10 +73,10 @@ export class LoadError<C extends ErrorCode = ErrorCode> extends Error {
   }
 
   /**
-   * Whether a value is a load error, of this copy of the module or of another.
+   * Whether a value is a load error from this copy of the module or another.
    *
    * @param value Any value.
-   * @returns True if it has the name, a code and a detail.
+   * @returns True for an instance, or an object with the name, a code and a detail.
    */
   static override [Symbol.hasInstance](value: unknown): boolean {
     if (Function.prototype[Symbol.hasInstance].call(this, value)) return true;
@@ -87,11 +87,11 @@ export class LoadError<C extends ErrorCode = ErrorCode> extends Error {
 }
 
 /**
- * The same error with more known about it; it keeps the stack of the first.
+ * Copies an error with more detail or diagnostics; the stack frames stay the same.
  *
  * @param error The error.
- * @param change What is added to its detail, and the diagnostics so far.
- * @returns A new error.
+ * @param change What to add to its detail, and the diagnostics so far.
+ * @returns A new error; the same one if its code is of another version of this module.
  */
 export function amended(
   error: LoadError,

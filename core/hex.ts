@@ -1,15 +1,15 @@
 /**
- * Addresses as people write them.
+ * Formats addresses for people.
  *
  * @module
  */
 
 /**
- * A range of addresses as people write it; its end is the address after its last byte, unless that is 2^64.
+ * Formats a range of addresses. The end is exclusive, unless that would be 2^64.
  *
  * @param start The first address, modulo 2^64.
  * @param size Number of bytes.
- * @returns Such as "0x1000..0x2000" or "0xfffffffffffff000..=0xffffffffffffffff".
+ * @returns A range such as "0x1000..0x2000" or "0xfffffffffffff000..=0xffffffffffffffff".
  */
 export function hexRange(start: bigint | number, size: bigint | number): string {
   const first = BigInt.asUintN(64, BigInt(start));
@@ -20,10 +20,10 @@ export function hexRange(start: bigint | number, size: bigint | number): string 
 }
 
 /**
- * An address as people write it.
+ * Formats an address.
  *
- * @param address A virtual or physical address.
- * @returns Lower-case hex with "0x" in front.
+ * @param address A virtual or physical address, or a difference of them.
+ * @returns Lower-case hex with the prefix "0x".
  */
 export function hexAddr(address: bigint | number): string {
   return address < 0 ? `-0x${(-address).toString(16)}` : `0x${address.toString(16)}`;

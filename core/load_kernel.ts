@@ -25,38 +25,41 @@ import { withPlugins } from "./plugin/with_plugins.ts";
 import { RULES, type RuleSetName } from "./rules.ts";
 import { defaultPipeline, type DefaultStages } from "./stages/default_pipeline.ts";
 
-/** How a kernel is loaded. Every option can be left out. */
+/** How to load a kernel. Every option is optional. */
 export interface LoadOptions<P extends readonly PluginEntry[] = [], S extends readonly Stage[] = DefaultStages> {
-  /** What is accepted, and how the original's faults are treated; "default". */
+  /** The rule set: what is accepted, and which quirks of the original apply. Default: "default". */
   readonly rules?: RuleSetName;
-  /** Memory of your own, or where ours is to start (0) and how many bytes it has (as many as the kernel needs). */
+  /** Your own memory, or the base (default: 0) and size (default: what the load needs) of memory to allocate. */
   readonly memory?: PhysicalMemory | {
     /** Physical address of the first byte, a multiple of 4096. */
     readonly base?: number;
     /** Number of bytes, a multiple of 4096. */
     readonly size?: number;
   };
-  /** The most bytes of memory that are allocated; 4 GiB. */
+  /** The most bytes of memory to allocate. Default: 4 GiB. */
   readonly maxMemory?: number;
-  /** Number of bytes of our own memory that are left free for what follows the load; 256 KiB. */
+  /** Number of bytes to keep free for after the load, in memory that the load sizes itself. Default: 256 KiB. */
   readonly reserve?: number;
-  /** Physical address of the file's first byte, a multiple of 4096; 2 MiB above the start of memory. */
+  /** Physical address of the file's first byte, a multiple of 4096. Default: 2 MiB above the start of memory. */
   readonly kernelOffset?: number;
-  /** Physical address of the level-4 table; the first frame allocated. */
+  /** Physical address of the level-4 table, a multiple of 4096. Default: the first frame allocated. */
   readonly level4Frame?: number;
-  /** Hands out frames; ascending from the first page after the file's bytes, `level4Frame` left out. */
+  /** Hands out frames. Default: ascending from the first page after the file's bytes, skipping `level4Frame`. */
   readonly frames?: FrameAllocator;
-  /** Added to every `p_vaddr` of an `ET_DYN` kernel, a multiple of 4096 and of its largest `p_align`; 0. */
+  /**
+   * Added to every `p_vaddr` of an `ET_DYN` kernel; a multiple of 4096 and of its largest `p_align`. Default: 0, or
+   * what the plugin relocate chooses.
+   */
   readonly kernelBase?: bigint;
-  /** Handlers for more program header types, and more stages; none. Falsy entries are skipped. */
+  /** Handlers for more program header types, and more stages. Falsy entries are skipped. Default: none. */
   readonly plugins?: P;
-  /** The stages; parse, sanity-check, map-load, bss-fixup, tls-extract, l4-usage. */
+  /** The stages. Default: parse, sanity-check, map-load, bss-fixup, tls-extract, l4-usage. */
   readonly pipeline?:
     & Pipeline<S>
     & (number extends S["length"] ? unknown
       : Grown<S> extends string | { readonly addressSpace: AddressSpace } ? unknown
       : "the pipeline loads nothing: it has no segment stage");
-  /** Ends the load: it rejects with the signal's reason. */
+  /** Aborts the load, which then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
   /** Called after every read. */
   readonly onProgress?: (progress: Progress) => void;
@@ -70,8 +73,8 @@ const OPTIONS: readonly (keyof LoadOptions)[] = [
 /**
  * Loads a 64-bit ELF kernel into physical memory and builds its page tables there.
  *
- * The file's first byte lies at `kernelOffset`; its pages are mapped where they lie, and only what must differ from the
- * file gets frames of its own. Nothing is read past the last byte that is needed (of a stream: past the chunk that holds
+ * The file's first byte is placed at `kernelOffset`. Its pages are mapped in place, and only pages that must differ
+ * from the file get their own frames. Nothing is read past the last byte needed (of a stream, past the chunk that holds
  * it), and the source is released.
  *
  * @example A kernel from bytes
@@ -85,7 +88,7 @@ const OPTIONS: readonly (keyof LoadOptions)[] = [
  * assertEquals(kernel.pageTable.translate(kernel.entryPoint).mapped, true);
  * ```
  *
- * @example Into memory of your own, at an address of your own
+ * @example A kernel in your own memory, at an address of your choice
  * ```ts
  * import { loadKernel, physicalMemory } from "@kload/kload";
  * import { assertEquals } from "@std/assert";
@@ -99,8 +102,8 @@ const OPTIONS: readonly (keyof LoadOptions)[] = [
  * @param source Bytes, a stream of them, an open file or anything with `read(buffer)`, a `Blob`, or a `Response`.
  * @param options Rules, memory, addresses, plugins, stages, signal and progress.
  * @returns The kernel in memory.
- * @throws {LoadError} If the file is refused, the source fails, or memory does not suffice; its `diagnostics` are those
- * found until then.
+ * @throws {LoadError} If the file is refused, the source fails, or memory runs out. Its `diagnostics` are those
+ * reported before.
  * @throws {TypeError} If the source or an option is of the wrong kind, or the pipeline is out of order.
  * @throws {RangeError} If an option's value is out of bounds.
  */
@@ -132,7 +135,7 @@ export async function loadKernel<
     const outcome = await runPipeline(stages, base, signal);
     await intake.close();
     const kernel = loadedKernel(outcome.context, diagnostics, resultsOf(outcome, stages, list, handlers));
-    return kernel as unknown as LoadedKernel<P, S>; // the types of results are the compiler's alone
+    return kernel as unknown as LoadedKernel<P, S>; // the types of the results exist only at compile time
   } catch (cause) {
     const error = cause instanceof LoadError ? amended(cause, { diagnostics: Object.freeze([...diagnostics]) }) : cause;
     await intake.close(error).catch(() => {});
@@ -143,7 +146,7 @@ export async function loadKernel<
 
 function checkRules(name: unknown = "default"): RuleSetName {
   if (typeof name === "string" && Object.hasOwn(RULES, name)) return name as RuleSetName;
-  throw wrongKind("rules", name, `they are one of ${Object.keys(RULES).join(", ")}`);
+  throw wrongKind("rules", name, `it must be one of ${Object.keys(RULES).join(", ")}`);
 }
 
 function stagesOf(pipeline: { readonly stages: readonly Stage[] }): readonly Stage[] {
@@ -159,18 +162,20 @@ function checkCallbacks({ signal, onProgress }: Pick<LoadOptions, "signal" | "on
   throw wrongKind("onProgress", onProgress, "pass a function");
 }
 
-/** The bytes of memory that plugins and stages say they take. */
+/** The most bytes of memory that plugins and stages take, by their own account. */
 function sumOf(takers: readonly { readonly takes?: (file: TakesFor) => number }[], file: TakesFor): number {
   return takers.reduce((sum, { takes }) => {
     const bytes = takes?.(file) ?? 0;
     if (!Number.isFinite(bytes) || bytes < 0) {
-      throw new TypeError(`Cannot take ${bytes} bytes: takes() must return a count`);
+      throw new TypeError(`Cannot take ${bytes} bytes: takes() must return a number of bytes`);
     }
     return sum + bytes;
   }, 0);
 }
 
-/** What plugins and the caller's stages found: not what built-in stages added, nor a plugin's plumbing. */
+/**
+ * What plugins and the caller's stages found, without the additions of built-in stages and a plugin's internal stages.
+ */
 function resultsOf(
   { additions }: Outcome,
   stages: readonly Stage[],

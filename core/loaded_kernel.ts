@@ -1,5 +1,5 @@
 /**
- * What a load hands back.
+ * What a load returns.
  *
  * @module
  */
@@ -22,36 +22,36 @@ import type { DefaultStages } from "./stages/default_pipeline.ts";
 
 /** A kernel in physical memory, with page tables. */
 export interface LoadedKernel<P extends readonly PluginEntry[] = [], S extends readonly Stage[] = DefaultStages> {
-  /** Virtual address of the entry point, the offset included. */
+  /** Virtual address of the entry point, including the offset. */
   readonly entryPoint: bigint;
-  /** What was added to every `p_vaddr`, modulo 2^64: 0, or the base of a position-independent kernel. */
+  /** What was added to every `p_vaddr`, modulo 2^64; 0 for a kernel that was not moved. */
   readonly virtualAddressOffset: bigint;
   /** The template for thread-local storage, if the kernel has one. */
   readonly tlsTemplate?: TlsTemplate;
-  /** The level-4 entries that are in use, and the way to free ones. `undefined` only if l4-usage was left out. */
+  /** The level-4 entries in use; also finds free ones. `undefined` if the pipeline has no l4-usage. */
   readonly usedLevel4Entries: number extends S["length"] ? UsedLevel4Entries
     : Grown<S> extends { readonly usedLevel4Entries: UsedLevel4Entries } ? UsedLevel4Entries
     : undefined;
   /** Physical address of the level-4 table: the value for CR3. */
   readonly level4Frame: number;
-  /** Number of frames allocated so far; a level-4 frame that the caller gave is not counted. */
+  /** Number of frames allocated so far, not counting a level-4 frame that the caller chose. */
   readonly framesAllocated: number;
-  /** Physical address of the first frame that was never handed out. */
+  /** Physical address of the first frame that has not been handed out. */
   readonly nextFrame: number;
-  /** The physical memory that everything lies in. */
+  /** The physical memory that holds everything. */
   readonly memory: PhysicalMemory;
   /** The page tables. */
   readonly pageTable: Mapper;
-  /** Memory, frames, page tables and free level-4 entries as one thing, to add to what was loaded. */
+  /** Memory, frames, page tables and free level-4 entries as one object, for adding to the loaded kernel. */
   readonly addressSpace: AddressSpace;
   /**
-   * Reads bytes by their virtual address through the page tables, across pages; a copy. Throws a `LoadError`
-   * "page-not-mapped" if a page is missing, "frame-out-of-memory", "address-not-canonical" or "address-overflow".
+   * Reads bytes at a virtual address through the page tables, across pages, and returns a copy. Throws a `LoadError`
+   * "page-not-mapped", "frame-out-of-memory", "address-not-canonical" or "address-overflow".
    */
   readonly read: (virt: bigint, length: number) => Uint8Array;
   /** The mappings as merged runs, ascending by virtual address. */
   readonly mappings: () => Iterable<Mapping>;
-  /** Every frame in use as runs by owner: the file's bytes, page tables, copies, bss, and what was added. */
+  /** Every frame in use, as runs by owner: the file's bytes, page tables, copies, bss, and what was added later. */
   readonly frameRuns: () => readonly FrameRun[];
   /** The ELF file header. */
   readonly fileHeader: FileHeader;
@@ -59,9 +59,9 @@ export interface LoadedKernel<P extends readonly PluginEntry[] = [], S extends r
   readonly programHeaders: readonly ProgramHeader[];
   /** Number of bytes taken from the source. */
   readonly bytesRead: number;
-  /** What was found about the file. */
+  /** What was reported about the file. */
   readonly diagnostics: readonly Diagnostic[];
-  /** What plugins and stages of your own found, by their names; those of the default pipeline have fields of their own. */
+  /** What plugins and your own stages found, by name. The built-in stages have their own fields. */
   readonly results:
     & PluginResults<P>
     & (number extends S["length"] ? Readonly<Record<string, Readonly<Record<string, unknown>>>>
@@ -70,14 +70,14 @@ export interface LoadedKernel<P extends readonly PluginEntry[] = [], S extends r
       });
 }
 
-/** What the default pipeline leaves in the context; others may lack the last two. */
+/** What the default pipeline leaves in the context; with other pipelines, the last two may be missing. */
 type Context = Base & Parsed & Checked & Loading & Partial<TlsExtracted> & Partial<Level4Used>;
 
 /**
- * Composes what a load hands back.
+ * Builds what a load returns.
  *
  * @param context The context at the end of the pipeline.
- * @param diagnostics What was found about the file.
+ * @param diagnostics What was reported about the file.
  * @param results What plugins and stages found, by name.
  * @returns The kernel, frozen.
  */
@@ -86,7 +86,7 @@ export function loadedKernel(
   diagnostics: readonly Diagnostic[],
   results: Readonly<Record<string, unknown>>,
 ): LoadedKernel {
-  // checkOrder and checkLoads have seen to it that the context has these.
+  // checkOrder and checkLoads guarantee that the context has these.
   const { tlsTemplate, usedLevel4Entries, addressSpace, intake, ...found } = context as unknown as Context;
   const { memory, pageTable, frames } = addressSpace;
   return Object.freeze({

@@ -1,5 +1,5 @@
 /**
- * Random numbers that follow from a seed.
+ * Pseudorandom numbers that are determined by a seed.
  *
  * @module
  */
@@ -7,10 +7,10 @@
 const MASK = (1n << 64n) - 1n;
 
 /**
- * The output of a generator of 64-bit numbers (splitmix64, Steele, Lea and Flood 2014).
+ * One output of the generator splitmix64 (Steele, Lea and Flood 2014).
  *
- * @param state Any number; its low 64 bits count.
- * @returns The output, 64 bits.
+ * @param state The state; only its low 64 bits count.
+ * @returns A 64-bit number.
  */
 export function mix(state: bigint): bigint {
   let z = (state + 0x9e37_79b9_7f4a_7c15n) & MASK;
@@ -20,10 +20,10 @@ export function mix(state: bigint): bigint {
 }
 
 /**
- * A number below a bound; 128 random bits make its bias too small to see.
+ * Picks a number below a bound. It uses 128 random bits, so the bias is negligible.
  *
  * @param bound One more than the largest result, up to 2^64.
- * @param seed What the number follows from.
+ * @param seed Determines the number.
  * @returns 0 to `bound` - 1.
  */
 export function randomBelow(bound: bigint, seed: bigint): bigint {

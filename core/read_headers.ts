@@ -1,5 +1,5 @@
 /**
- * Reads a file's headers alone.
+ * Reads only the headers of a file.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { checkKeys, checkSettings } from "./pipeline/settings.ts";
 import { RULES } from "./rules.ts";
 import { parse } from "./stages/parse.ts";
 
-/** The headers of an ELF file, as they stand in it. */
+/** The headers of an ELF file, as they are in the file. */
 export interface Headers {
   /** The ELF file header. */
   readonly fileHeader: FileHeader;
@@ -23,8 +23,8 @@ export interface Headers {
 }
 
 /**
- * Reads the ELF file header and the program headers of a file of any machine and class, and lets go of the source. Of a
- * source with `read(buffer)` nothing past the headers is read, of a stream nothing past the chunk that holds their end.
+ * Reads the ELF file header and the program headers of a little-endian file for any machine, 32-bit or 64-bit, and
+ * releases the source. Nothing past the headers is read; of a stream, nothing past the chunk that holds their end.
  *
  * @example
  * ```ts
@@ -38,9 +38,10 @@ export interface Headers {
  * ```
  *
  * @param source Bytes, a stream of them, an open file or anything with `read(buffer)`, a `Blob`, or a `Response`.
- * @param options `maxMemory`: the most bytes that are kept on the way to the headers, 4 GiB; `signal`: ends the wait.
- * @returns The headers; nothing in them is checked beyond what reading them takes.
- * @throws {LoadError} Where the file is no ELF file, its headers are cut off, or the source fails.
+ * @param options `maxMemory`: the most bytes to keep while reading up to the headers, 4 GiB by default; `signal`:
+ * aborts the wait.
+ * @returns The headers; only what is needed to read them has been checked.
+ * @throws {LoadError} If the file is not a little-endian ELF file, its headers are truncated, or the source fails.
  */
 export async function readHeaders(
   source: KernelSource,

@@ -1,6 +1,6 @@
 /**
- * The rule sets: what is accepted and what is done with it, as named switches. A switch decides what its name says and
- * nothing else; no code asks which rule set it runs under.
+ * The rule sets: what is accepted and how it is loaded, as named switches. Each switch decides one thing; no code asks
+ * which rule set it runs under.
  *
  * @module
  */
@@ -15,113 +15,123 @@ export interface Rules {
 
   /** Only ELF64 for `EM_X86_64` is accepted. */
   readonly onlyX86: boolean;
-  /** Only little-endian files are accepted; else others are read as if they were. */
+  /** Only little-endian files are accepted; otherwise all files are read as little-endian. */
   readonly onlyLittleEndian: boolean;
   /** Only `ET_EXEC` and `ET_DYN` are accepted. */
   readonly onlyExecutables: boolean;
 
-  /** The whole file is read and kept, rather than what is needed of it. */
+  /** The whole file is read and kept, not only the part that is needed. */
   readonly readsWholeFile: boolean;
-  /** An `e_phnum` of 0xffff (`PN_XNUM`) is the count itself, rather than a sign that the count stands elsewhere. */
+  /** An `e_phnum` of 0xffff (`PN_XNUM`) is the count itself, not a sign that the count is elsewhere. */
   readonly takesCountLiterally: boolean;
-  /** Both header tables have to end in the file, even those without entries. */
+  /** Both header tables must end within the file, even if they are empty. */
   readonly checksTableRanges: boolean;
-  /** The program header table has to lie at a multiple of its fields' size. */
+  /** `e_phoff` must be a multiple of the word size of the class. */
   readonly checksTableAlignment: boolean;
 
-  /** A program header of an unknown type refuses the file. */
+  /** A file with a program header of an unknown type is refused. */
   readonly refusesUnknownTypes: boolean;
-  /** The file bytes of every program header, whatever its type, have to end before the file does. */
+  /** The file bytes of every program header, whatever its type, must end before the end of the file. */
   readonly checksFileRanges: boolean;
-  /** Headers that a plugin claims are checked as `PT_LOAD` headers are. */
+  /** Headers that a plugin claims are checked like `PT_LOAD` headers. */
   readonly checksClaimed: boolean;
 
-  /** A file without a `PT_LOAD` that asks for memory is refused. */
+  /** A file without a `PT_LOAD` with a nonzero `p_memsz` is refused. */
   readonly refusesEmptyKernel: boolean;
-  /** A `PT_LOAD` with `p_memsz` 0 is left out. */
+  /** A `PT_LOAD` with `p_memsz` 0 is skipped. */
   readonly skipsEmptySegments: boolean;
   /** A `PT_LOAD` with `p_filesz` above `p_memsz` is refused. */
   readonly checksSegmentSizes: boolean;
-  /** "power-of-two": `p_align` is 0 or a power of two. "congruent": `p_vaddr` and `p_offset` agree modulo it. */
+  /**
+   * "power-of-two": `p_align` is 0 or a power of two. "congruent": `p_vaddr` and `p_offset` are congruent modulo it.
+   */
   readonly alignment: "power-of-two" | "congruent";
 
   /**
    * How virtual addresses are checked. "one-half": they are canonical, and no segment crosses the hole.
    * "sign-extended": those with only bit 47 set are sign-extended, and segments may cross the hole. "canonical-steps":
-   * every address and sum on the way is canonical, and segments may cross the hole.
+   * every address and every intermediate sum is canonical, and segments may cross the hole.
    */
   readonly addresses: "one-half" | "sign-extended" | "canonical-steps";
-  /** What `PT_LOAD` headers span together has to be more than nothing, and start and end at canonical addresses. */
+  /** The extent of all `PT_LOAD` headers must not be empty, and must start and end at canonical addresses. */
   readonly checksExtent: boolean;
-  /** The range of every program header with memory, whatever its type, has to start and end at canonical addresses. */
+  /** The range of every program header with memory, whatever its type, must start and end at canonical addresses. */
   readonly checksEveryRange: boolean;
-  /** The virtual address offset, taken modulo 2^64, has to be a canonical address itself. */
+  /** The virtual address offset, modulo 2^64, must itself be a canonical address. */
   readonly checksOffset: boolean;
-  /** What of a TLS template has to lie below 2^64. */
+  /** Which part of a TLS template must lie below 2^64. */
   readonly tlsAddresses: "whole-range" | "start" | "any";
-  /** Addresses that may not be what the kernel's author meant are reported. */
+  /** Addresses that the kernel's author may not have intended are reported. */
   readonly reportsAddresses: boolean;
 
   /**
-   * What `kernelBase` has to be a multiple of. "page": 4096 and the largest `p_align` of segments with memory.
-   * "p_align": the largest `p_align` of all `PT_LOAD` headers, which has to be a power of two.
+   * What `kernelBase` must be a multiple of. "page": 4096 and the largest `p_align` of segments with memory. "p_align":
+   * the largest `p_align` of all `PT_LOAD` headers, which must be a power of two.
    */
   readonly baseMultiple: "page" | "p_align";
-  /** A `kernelBase` that takes the lowest segment past 2^64 moves the kernel down: it is added modulo 2^64. */
+  /** A `kernelBase` that would move the lowest segment past 2^64 is added modulo 2^64, which moves the kernel down. */
   readonly wrapsBase: boolean;
   /**
-   * Where a position-independent kernel is placed. "aligned": its lowest address, rounded down to the largest `p_align`,
-   * starts a free level-4 entry, and it lies in one half. "entry-start": its lowest address itself starts the first
-   * level-4 entry that an identity mapping of memory, of 4 GiB at least, leaves free.
+   * Where a position-independent kernel is placed. "aligned": its lowest address, rounded down to the largest
+   * `p_align`, is at the start of a free level-4 entry, and the kernel lies in one half. "entry-start": its lowest
+   * address itself is at the start of the first level-4 entry that an identity mapping of memory (at least 4 GiB)
+   * leaves free.
    */
   readonly placement: "aligned" | "entry-start";
 
-  /** A segment with `p_filesz` 0 at an offset inside a page maps that page of the file. */
+  /** A segment with `p_filesz` 0 whose offset is inside a page maps that page of the file. */
   readonly mapsEmptyFilePart: boolean;
-  /** A segment whose address and offset differ modulo 4 KiB is copied into fresh frames. */
+  /** A segment whose address and offset are not congruent modulo 4 KiB is copied into fresh frames. */
   readonly copiesMisaligned: boolean;
-  /** Pages that two segments share are merged into one fresh frame; segments that intersect are refused. */
+  /** Pages that two segments share are merged into one fresh frame; overlapping segments are refused. */
   readonly mergesSharedPages: boolean;
-  /** A writable segment does not share pages of the file with other segments: it gets copies of them. */
+  /** A writable segment does not share file pages with other segments: it gets copies. */
   readonly unsharesWritable: boolean;
-  /** Whether a bss that ends on a page boundary takes the next page too. */
+  /** Whether a bss that ends on a page boundary also takes the next page. */
   readonly bssEnd: "exclusive" | "inclusive";
-  /** A bss that starts inside a page always gets a new copy of it, with its segment's flags, rather than owning it. */
+  /**
+   * A bss that starts inside a page always gets a new copy of that page, with its segment's flags, even if the page
+   * already has its own frame.
+   */
   readonly bssAlwaysCopies: boolean;
-  /** How a page is known to have a frame of its own: by where the frame lies, or by a mark on its leaf. */
+  /** How to tell that a page has its own frame: by where the frame lies, or by a mark on the leaf entry. */
   readonly ownership: "frame" | "mark";
-  /** Page-table entries above the leaves: always writable, or as the leaf is. */
+  /** Page-table entries above the leaves: always writable, or writable if the leaf is. */
   readonly parentFlags: "writable" | "as-leaf";
-  /** Which headers use level-4 entries: what is loaded; every one with memory, and the extent; every one, end included. */
+  /**
+   * Which headers use level-4 entries: those that are loaded (and TLS); all with memory, plus the extent; all, with
+   * their end included.
+   */
   readonly level4Usage: "loaded" | "every-header" | "every-header-inclusive";
 
-  /** A position-independent kernel whose relocations nothing applies is reported. */
+  /** A position-independent kernel whose relocations are not applied is reported. */
   readonly reportsRelocations: boolean;
   /** Relocations are applied to kernels with fixed addresses (`ET_EXEC`) too. */
   readonly relocatesFixed: boolean;
-  /** A dynamic table has to be whole entries at a multiple of 8 in the file. */
+  /** A dynamic table must consist of whole entries, at a file offset that is a multiple of 8. */
   readonly checksDynamicAlignment: boolean;
-  /** A dynamic table is read to its last byte, rather than to `DT_NULL`. */
+  /** A dynamic table is read to its last byte, not only up to `DT_NULL`. */
   readonly readsPastDynamicNull: boolean;
-  /** A dynamic table with a tag that v0.11 of the original does not know refuses the file. */
+  /** A file whose dynamic table has a tag that v0.11 of the original does not know is refused. */
   readonly refusesUnknownTags: boolean;
   /** Which relocation tables are applied. "all": `DT_RELA`, `DT_JMPREL` and `DT_RELR`, and `DT_REL` is refused. */
   readonly relocationTables: "all" | "rela";
-  /** A relocation table has to lie in bytes of the file, rather than in the zeroed part of a segment. */
+  /** A relocation table must lie in file bytes, not in the zeroed part of a segment. */
   readonly checksRelocationTables: boolean;
   /** Which relocations are applied: those that need no dynamic linker, or `R_X86_64_RELATIVE` without a symbol. */
   readonly relocationTypes: "static" | "relative";
-  /** What of a relocated word has to lie in a `PT_LOAD`. */
+  /** Which part of a relocated word must lie in a `PT_LOAD`. */
   readonly relocatedBytes: "whole-word" | "first-byte";
-  /** Relocated values are taken modulo 2^64, rather than refused above it; addends then may be negative. */
+  /** Relocated values are taken modulo 2^64 instead of being refused, so addends may be negative. */
   readonly wrapsRelocatedValues: boolean;
   /** Relocations and their tables may cross the non-canonical hole. */
   readonly relocatesAcrossHole: boolean;
   /** Which pages of a `PT_GNU_RELRO` range are sealed: all of them, or those that hold no other writable data. */
   readonly relroPages: "all" | "unshared";
   /**
-   * What a `PT_GNU_RELRO` range is. "bytes": the pages that its bytes lie in. "ends": the pages from its first address to
-   * the one before its end, so that an empty range may have one; every address on the way has to be canonical.
+   * What a `PT_GNU_RELRO` range covers. "bytes": the pages that hold its bytes. "ends": the pages from its first
+   * address to the one before its end, so even an empty range may have a page; every intermediate address must be
+   * canonical.
    */
   readonly relroRange: "bytes" | "ends";
 }

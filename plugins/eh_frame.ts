@@ -1,5 +1,5 @@
 /**
- * The plugin eh-frame: where a kernel keeps what is needed to unwind its stack (`PT_GNU_EH_FRAME`; LSB Core, "DWARF
+ * The plugin eh-frame: finds the tables for unwinding a kernel's stack (`PT_GNU_EH_FRAME`; LSB Core, "DWARF
  * Extensions").
  *
  * @module
@@ -18,25 +18,25 @@ import { memoryReader, type ReadMemory } from "./eh_frame/memory_reader.ts";
 
 export type { UnwindEntry };
 
-/** What the plugin eh-frame found; addresses have the virtual address offset in them. */
+/** What the plugin eh-frame found. Addresses include the virtual address offset. */
 export interface EhFrame {
   /** Virtual address of .eh_frame_hdr. */
   readonly address: bigint;
   /** Number of bytes of .eh_frame_hdr. */
   readonly size: bigint;
-  /** Virtual address of .eh_frame, if the header gives it. */
+  /** Virtual address of .eh_frame, if the header has it. */
   readonly ehFrame?: bigint;
   /** Number of frame description entries in the search table, if there is one. */
   readonly fdeCount?: number;
   /**
-   * Finds the frame description entry of an address of code, if there is a search table. It reads memory as it is when it
-   * is called, and returns `undefined` if no entry is for the address or what the table leads to cannot be read.
+   * Finds the frame description entry for a code address; only present with a search table. It reads the current
+   * memory, and returns `undefined` if no entry covers the address or the entry cannot be read.
    */
   readonly lookup?: (address: bigint) => UnwindEntry | undefined;
 }
 
 /**
- * Finds what is needed to unwind the kernel's stack.
+ * Finds the tables for unwinding the kernel's stack.
  *
  * @example
  * ```ts
@@ -53,7 +53,7 @@ export interface EhFrame {
  * @returns The plugin; it finds nothing if the kernel has no unwind table.
  */
 export function ehFrame(): Plugin<"eh-frame", EhFrame> {
-  // Addresses in the table may be relocated: it is read after that.
+  // Addresses in the table may need relocations, so it is read after they are applied.
   return { name: "eh-frame", handlers: [{ type: PT_GNU_EH_FRAME, phase: "seal", handle }] };
 }
 
@@ -62,14 +62,16 @@ function handle(phdr: Segment, context: PluginContext, found: EhFrame | undefine
   const address = BigInt.asUintN(64, phdr.p_vaddr + context.virtualAddressOffset);
   const size = phdr.p_memsz;
   if (context.fileHeader.EI_CLASS !== ELFCLASS64) {
-    reportEncoding(phdr, address, "it is that of a 32-bit file", context);
+    reportEncoding(phdr, address, "the file is a 32-bit file", context);
     return { address, size };
   }
   const memory = memoryReader(context.addressSpace.read);
   try {
     const { ehFrame, table, unsupported, faults } = readHeader(address, size, memory);
     for (const problem of faults) reportMalformed(phdr, address, problem, context);
-    if (unsupported.length > 0) reportEncoding(phdr, address, `it has ${unsupported.join(", ")}`, context);
+    if (unsupported.length > 0) {
+      reportEncoding(phdr, address, `it has unsupported or omitted fields (${unsupported.join(", ")})`, context);
+    }
     return {
       address,
       size,
@@ -100,6 +102,6 @@ function reportMalformed({ index }: Segment, address: bigint, problem: string, {
 }
 
 function reportEncoding({ index }: Segment, address: bigint, problem: string, { report }: PluginContext): void {
-  const message = `The unwind table at ${hexAddr(address)} was not read whole: ${problem}.`;
+  const message = `The unwind table at ${hexAddr(address)} was not fully read: ${problem}.`;
   report(diagnostic("eh-frame-encoding", { index, addresses: [address], message }));
 }

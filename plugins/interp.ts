@@ -1,6 +1,5 @@
 /**
- * The plugin interp: finds out that a file is a user program rather than a kernel (`PT_INTERP`; gABI, "Program
- * Interpreter").
+ * The plugin interp: detects that a file is a user program, not a kernel (`PT_INTERP`; gABI, "Program Interpreter").
  *
  * @module
  */
@@ -14,15 +13,15 @@ import { diagnostic } from "./interp/diagnostics.ts";
 
 /** What the plugin interp found. */
 export interface Interpreter {
-  /** Path of the program interpreter, cut after 4096 bytes. */
+  /** Path of the program interpreter, truncated to 4096 bytes. */
   readonly path: string;
 }
 
-/** PATH_MAX of Linux, which refuses longer ones. */
+/** PATH_MAX of Linux, which refuses longer paths. */
 const PATH_MAX = 4096;
 
 /**
- * Reads which dynamic linker a file asks for, and reports that it asks for one.
+ * Reads which dynamic linker a file requests, and reports that it requests one.
  *
  * @example
  * ```ts
@@ -35,7 +34,7 @@ const PATH_MAX = 4096;
  * assertEquals(kernel.results.interp, undefined); // A kernel has none.
  * ```
  *
- * @returns The plugin; it finds nothing if the file asks for no interpreter.
+ * @returns The plugin; it finds nothing if the file requests no interpreter.
  */
 export function interp(): Plugin<"interp", Interpreter> {
   return { name: "interp", handlers: [{ type: PT_INTERP, readsFile: true, handle }] };
@@ -52,9 +51,9 @@ async function handle(
   context.report(diagnostic("user-program", {
     index,
     addresses: [BigInt.asUintN(64, p_vaddr + context.virtualAddressOffset)],
-    message: `It asks for the dynamic linker ${
+    message: `The file requests the dynamic linker ${
       JSON.stringify(path)
-    }: the file looks like a user program, not a kernel.`,
+    }: it looks like a user program, not a kernel.`,
   }));
   return { path };
 }

@@ -1,6 +1,6 @@
 /**
- * The plugin notes: reads what vendors say of a kernel (`PT_NOTE`): its build-id, its properties, and its entry point for
- * the PVH boot protocol (gABI, "Note Section").
+ * The plugin notes: reads the notes of a kernel (`PT_NOTE`), such as its build ID, its properties, and its entry point
+ * for the PVH boot protocol (gABI, "Note Section").
  *
  * @module
  */
@@ -29,14 +29,14 @@ import {
 
 export type { GnuProperties, GnuProperty, IsaLevel, NoteAlignment, NotePlace, NoteReader, Phys32Reloc, RawNote };
 
-/** What the built-in readers make of a descriptor. */
+/** The values that the built-in readers return. */
 export type BuiltInValue = string | bigint | number | GnuProperties | Phys32Reloc;
 
-/** A note, with what its reader made of it. */
+/** A note, with the value that its reader returned. */
 export interface Note<Value = BuiltInValue> extends NotePlace {
   /** Name of its type, if its reader has one. */
   readonly name?: string;
-  /** What its reader made of the descriptor, if there is a reader for it. */
+  /** The value that its reader returned, if there is a reader for it. */
   readonly value?: Value;
 }
 
@@ -44,13 +44,13 @@ export interface Note<Value = BuiltInValue> extends NotePlace {
 export interface Notes<Value = BuiltInValue> {
   /** All notes, in the order of the program headers. */
   readonly notes: readonly Note<Value>[];
-  /** The build-id in hex. */
+  /** The build ID in hex. */
   readonly buildId?: string;
   /** The properties of the program. */
   readonly properties?: GnuProperties;
   /** Physical address of the 32-bit entry point for the PVH boot protocol. */
   readonly pvhEntry?: number;
-  /** Where a kernel that relocates itself may be loaded by that protocol. */
+  /** Where a kernel that relocates itself may be loaded under that protocol. */
   readonly pvhReloc?: Phys32Reloc;
   /** Number of bytes of note segments that were read. */
   readonly bytesRead: number;
@@ -58,22 +58,22 @@ export interface Notes<Value = BuiltInValue> {
 
 /** How notes are read. */
 export interface NotesOptions<R extends readonly NoteReader[]> {
-  /** Readers for notes that no built-in reader knows. */
+  /** Readers for notes that no built-in reader handles. */
   readonly readers?: R;
 }
 
-/** What the readers of a list make of descriptors. */
+/** The values that the readers of a list return. */
 export type ValueOf<R extends readonly NoteReader[]> = R extends readonly NoteReader<infer Value>[] ? Value : never;
 
-/** The most bytes of notes that are read: far more than any kernel has. */
+/** The most bytes of notes to read; far more than any kernel has. */
 const BYTES_MAX = 2 ** 16;
 
 const BUILT_IN: readonly NoteReader<BuiltInValue>[] = [...GNU_READERS, ...XEN_READERS];
 
 /**
- * Reads the notes of a kernel, those of other owners by readers of the caller's.
+ * Reads the notes of a kernel; custom readers handle notes of other owners.
  *
- * @example Read the build-id, and notes of one's own
+ * @example Read the built-in notes, and a custom one
  * ```ts
  * import { loadKernel } from "@kload/kload";
  * import { notes } from "@kload/kload/plugins/notes";
@@ -85,7 +85,7 @@ const BUILT_IN: readonly NoteReader<BuiltInValue>[] = [...GNU_READERS, ...XEN_RE
  * assertEquals(kernel.results.notes?.pvhEntry, undefined);
  * ```
  *
- * @param options Readers of the caller's.
+ * @param options Custom readers.
  * @returns The plugin.
  * @throws {TypeError} If two readers are for the same notes, or one is malformed.
  */
@@ -98,10 +98,10 @@ export function notes<const R extends readonly NoteReader[] = readonly []>(
   for (const reader of readers) {
     const { owner, type, read } = reader;
     if (typeof owner !== "string" || !Number.isInteger(type) || typeof read !== "function") {
-      throw new TypeError("Cannot use a reader of notes: it needs an owner, a type, and read");
+      throw new TypeError("Cannot use a note reader: it needs an owner, a type, and a read function");
     }
     if (byKey.has(keyOf(reader))) {
-      throw new TypeError(`Cannot use two readers for notes of owner "${owner}" and type ${type}`);
+      throw new TypeError(`Cannot use two readers for notes with owner "${owner}" and type ${type}`);
     }
     byKey.set(keyOf(reader), reader);
   }
@@ -113,7 +113,9 @@ export function notes<const R extends readonly NoteReader[] = readonly []>(
     const value = reader.read(note.descriptor, context, note);
     const named = { ...note, ...(reader.name === undefined ? {} : { name: reader.name }) };
     if (value !== undefined) return { ...named, value };
-    const problem = `a descriptor of ${raw.descriptor.length} bytes does not fit its type (${reader.name ?? raw.type})`;
+    const problem = `a descriptor of ${raw.descriptor.length} bytes is not valid for its type (${
+      reader.name ?? raw.type
+    })`;
     reportMalformed(index, { fileOffset: raw.descriptorOffset, problem }, context.report);
     return named;
   };
@@ -144,7 +146,7 @@ function keyOf({ owner, type }: Pick<NoteReader, "owner" | "type">): string {
   return `${type} ${owner}`;
 }
 
-/** What the built-in readers found, the first of each kind; no other reader is for these. */
+/** What the built-in readers found, the first of each kind. No custom reader can handle these. */
 function valuesOf(added: readonly Note<unknown>[]): Omit<Notes, "notes" | "bytesRead"> {
   const first = (owner: string, type: number): unknown =>
     added.find((note) => note.type === type && note.owner === owner && note.value !== undefined)?.value;
@@ -168,13 +170,14 @@ function reportAlignment(
   const expected = p_align <= 4n ? 4n : p_align;
   const used = new Set(added.map(({ alignment }) => alignment).filter((alignment) => BigInt(alignment) !== expected));
   if (used.size === 0) return;
-  const message = `p_align is ${p_align}, but there are notes aligned to ${
+  const message = `p_align is ${p_align}, but some notes are aligned to ${
     [...used].join(" and ")
   } bytes; all were read.`;
   report(diagnostic("note-alignment", { index, message }));
 }
 
 function reportRest({ index, p_filesz }: Segment, { report }: PluginContext): void {
-  const message = `It has ${p_filesz} bytes of notes; only the first ${BYTES_MAX} bytes of all notes were read.`;
+  const message =
+    `The segment has ${p_filesz} bytes of notes; only the first ${BYTES_MAX} bytes of all notes were read.`;
   report(diagnostic("notes-left-out", { index, message }));
 }

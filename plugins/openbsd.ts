@@ -1,5 +1,5 @@
 /**
- * The plugin openbsd: what the program header types of OpenBSD ask of a loader (OpenBSD, sys/exec_elf.h).
+ * The plugin openbsd: handles the program header types of OpenBSD (OpenBSD, sys/exec_elf.h).
  *
  * @module
  */
@@ -23,7 +23,7 @@ import { fillFromSeed, fillFromSystem } from "./openbsd/random_bytes.ts";
 
 /** A range of virtual addresses. */
 export interface OpenBsdRange {
-  /** Virtual address of its first byte, the offset included. */
+  /** Virtual address of its first byte, including the offset. */
   readonly virt: bigint;
   /** Number of bytes. */
   readonly size: bigint;
@@ -33,17 +33,17 @@ export interface OpenBsdRange {
 export interface OpenBsd {
   /** Ranges that were filled with random bytes (`PT_OPENBSD_RANDOMIZE`). */
   readonly randomized: readonly OpenBsdRange[];
-  /** Ranges for a boot loader to write to (`PT_OPENBSD_BOOTDATA`). */
+  /** Ranges reserved for a boot loader to write to (`PT_OPENBSD_BOOTDATA`). */
   readonly bootData: readonly OpenBsdRange[];
-  /** Ranges whose mappings have to stay changeable (`PT_OPENBSD_MUTABLE`). */
+  /** Ranges whose mappings must stay mutable (`PT_OPENBSD_MUTABLE`). */
   readonly mutable: readonly OpenBsdRange[];
-  /** Whether the file says that it needs pages that are writable and executable (`PT_OPENBSD_WXNEEDED`). */
+  /** Whether the file asks for pages that are both writable and executable (`PT_OPENBSD_WXNEEDED`). */
   readonly wxNeeded: boolean;
 }
 
 /** Where random bytes come from. */
 export interface OpenBsdOptions {
-  /** The random bytes follow from this 64-bit number. Without it they are the system's. */
+  /** A 64-bit number that determines the random bytes. Default: random bytes from the system. */
   readonly seed?: bigint;
 }
 
@@ -51,11 +51,11 @@ type List = "randomized" | "bootData" | "mutable";
 
 const NOTHING: OpenBsd = { randomized: [], bootData: [], mutable: [], wxNeeded: false };
 
-/** Bytes that are written at once; 2^47, where the non-canonical hole begins, is a multiple. */
+/** Number of bytes to write at once. It divides 2^47, where the non-canonical hole begins. */
 const CHUNK = 65536;
 
 /**
- * Fills the ranges of a kernel that are to hold random bytes, and finds what else OpenBSD's headers ask for.
+ * Fills the ranges that ask for random bytes, and reports what else the OpenBSD headers ask for.
  *
  * @example
  * ```ts
@@ -72,14 +72,14 @@ const CHUNK = 65536;
  * @param options Where random bytes come from.
  * @returns The plugin.
  * @throws {TypeError} If the seed is not a `bigint`.
- * @throws {RangeError} If the seed does not fit 64 bits.
+ * @throws {RangeError} If the seed does not fit in 64 bits.
  */
 export function openbsd({ seed }: OpenBsdOptions = {}): Plugin<"openbsd", OpenBsd> {
   if (seed !== undefined && typeof seed !== "bigint") {
     throw new TypeError(`Cannot use ${seed} as seed: it must be a bigint`);
   }
   if (seed !== undefined && BigInt.asUintN(64, seed) !== seed) {
-    throw new RangeError(`Cannot use ${seed} as seed: it must fit 64 bits`);
+    throw new RangeError(`Cannot use ${seed} as seed: it must fit in 64 bits`);
   }
   const randomize: Handler<OpenBsd> = {
     type: PT_OPENBSD_RANDOMIZE,
@@ -93,7 +93,7 @@ export function openbsd({ seed }: OpenBsdOptions = {}): Plugin<"openbsd", OpenBs
   return { name: "openbsd", handlers: [randomize, BOOT_DATA, MUTABLE, WX_NEEDED], takes };
 }
 
-/** The pages of the ranges that are filled, as each may be unshared; no more than all segments have. */
+/** The size of all pages of the filled ranges, each of which may be unshared; no more than all segments can take. */
 function takes({ rules, segments }: TakesFor): number {
   const filled = segments.filter(({ p_type, p_memsz }) => p_type === PT_OPENBSD_RANDOMIZE && p_memsz > 0n);
   const pages = filled.reduce((sum, { p_vaddr, p_memsz }) => {
@@ -108,7 +108,7 @@ const BOOT_DATA: Handler<OpenBsd> = {
   handle: (phdr, context, found) => {
     if (!isLoaded(phdr, context)) return found ?? NOTHING;
     const { virt, size } = rangeOf(phdr, context);
-    const message = `It sets aside ${hexAddr(size)} bytes at ${hexAddr(virt)} for boot data; none was written.`;
+    const message = `The kernel reserves ${hexAddr(size)} bytes at ${hexAddr(virt)} for boot data; none was written.`;
     context.report(diagnostic("openbsd-bootdata-empty", { index: phdr.index, addresses: [virt], message }));
     return add("bootData", phdr, context, found);
   },
@@ -125,8 +125,8 @@ const WX_NEEDED: Handler<OpenBsd> = {
   type: PT_OPENBSD_WXNEEDED,
   handle: ({ index }, { report }, found = NOTHING) => {
     const message =
-      "The kernel says that it needs memory that is both writable and executable; its pages are mapped as " +
-      "its segments say.";
+      "The kernel asks for memory that is both writable and executable; its pages keep the permissions of " +
+      "their segments.";
     report(diagnostic("openbsd-wx-needed", { index, message }));
     return { ...found, wxNeeded: true };
   },
@@ -146,7 +146,7 @@ function rangeOf({ p_vaddr, p_memsz }: Segment, { signedOffset }: PluginContext)
   return { virt: canonical(low48(p_vaddr + signedOffset)), size: p_memsz };
 }
 
-/** Whether the range is not empty and lies within one `PT_LOAD`; one that lies elsewhere is reported. */
+/** Whether a range is not empty and lies within a single `PT_LOAD`; reports one that does not. */
 function isLoaded(phdr: Segment, context: PluginContext): boolean {
   const { index, p_type, p_vaddr, p_memsz } = phdr;
   if (p_memsz === 0n) return false;
@@ -157,8 +157,8 @@ function isLoaded(phdr: Segment, context: PluginContext): boolean {
   if (inside) return true;
   const virt = BigInt.asUintN(64, p_vaddr + context.virtualAddressOffset);
   const message =
-    `The ${hexAddr(p_memsz)} bytes at ${hexAddr(virt)} (${segmentTypeName(p_type)}) do not lie within one ` +
-    "PT_LOAD segment; they were left out.";
+    `The ${hexAddr(p_memsz)} bytes at ${hexAddr(virt)} (${segmentTypeName(p_type)}) do not lie within a single ` +
+    "PT_LOAD segment; ignored.";
   context.report(diagnostic("openbsd-range-not-loaded", { index, addresses: [virt], message }));
   return false;
 }

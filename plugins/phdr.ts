@@ -1,5 +1,5 @@
 /**
- * The plugin phdr: where the kernel finds its own program headers (`PT_PHDR`; gABI, "Program Header").
+ * The plugin phdr: finds where the kernel expects its own program headers (`PT_PHDR`; gABI, "Program Header").
  *
  * @module
  */
@@ -13,9 +13,9 @@ import { diagnostic } from "./phdr/diagnostics.ts";
 
 /** What the plugin phdr found. */
 export interface ProgramHeaderTable {
-  /** Virtual address of the program header table, the offset included. */
+  /** Virtual address of the program header table, including the offset. */
   readonly address: bigint;
-  /** Whether a `PT_LOAD` segment brings these bytes of the file to that address. */
+  /** Whether a `PT_LOAD` segment puts these bytes of the file at that address. */
   readonly covered: boolean;
 }
 
@@ -30,7 +30,7 @@ export interface ProgramHeaderTable {
  *
  * const file = await Deno.readFile("examples/hello/hello.elf");
  * const kernel = await loadKernel(file, { plugins: [phdr()] });
- * assertEquals(kernel.results.phdr, undefined); // It has no use for them.
+ * assertEquals(kernel.results.phdr, undefined); // It does not use them.
  * ```
  *
  * @returns The plugin; it finds nothing if the file has no such header.
@@ -50,19 +50,19 @@ function handle(
   const address = BigInt.asUintN(64, p_vaddr + virtualAddressOffset);
   const size = BigInt(programHeaders.length * e_phentsize);
   if (p_offset !== e_phoff || p_filesz !== size) {
-    const message = `It gives the program header table as ${hexAddr(p_filesz)} bytes at file offset ` +
-      `${hexAddr(p_offset)}; the table has ${hexAddr(size)} bytes at ${hexAddr(e_phoff)}.`;
+    const message = `PT_PHDR has ${hexAddr(p_filesz)} bytes at file offset ${hexAddr(p_offset)}, but the program ` +
+      `header table has ${hexAddr(size)} bytes at ${hexAddr(e_phoff)}.`;
     report(diagnostic("phdr-mismatch", { index, addresses: [address], message }));
   }
   const covered = programHeaders.some((other) => other.p_type === PT_LOAD && covers(other, header));
   if (!covered) {
-    const message = `No PT_LOAD segment brings the program headers to ${hexAddr(address)}.`;
+    const message = `No PT_LOAD segment puts the program headers at ${hexAddr(address)}.`;
     report(diagnostic("phdr-outside-load", { index, addresses: [address], message }));
   }
   return { address, covered };
 }
 
-/** Whether the file bytes of a segment are those of the table, at its address. */
+/** Whether the file bytes of a segment include the table, at its address. */
 function covers(load: Segment, { p_offset, p_vaddr, p_filesz }: Segment): boolean {
   const from = p_vaddr - load.p_vaddr;
   return from >= 0n && from + p_filesz <= load.p_filesz && p_offset - load.p_offset === from;

@@ -1,6 +1,5 @@
 /**
- * Presets: rules and plugins that go together, to be spread into the options of a load; and what the built-in plugins
- * report.
+ * Presets: rules and plugins that go together, to be used as options of a load; and what the built-in plugins report.
  *
  * @module
  */
@@ -28,10 +27,10 @@ import { DIAGNOSTICS as STACK } from "./stack/diagnostics.ts";
 
 export type { DiagnosticKind };
 
-/** What the newest original does by itself. */
+/** The plugins for what v0.11 of the original does by itself. */
 export type OriginalPlugins = readonly [ReturnType<typeof relocate>, ReturnType<typeof relro>];
 
-/** Every built-in handler. */
+/** Every built-in plugin with handlers. */
 export type BuiltInPlugins = readonly [
   ...OriginalPlugins,
   ReturnType<typeof stack>,
@@ -45,16 +44,16 @@ export type BuiltInPlugins = readonly [
 
 /** The presets, by name. */
 export interface Presets {
-  /** The default rules with every built-in handler. */
+  /** The default rules with every built-in plugin except sections. */
   readonly default: { readonly rules: "default"; readonly plugins: BuiltInPlugins };
-  /** v0.10 of the original, which handles no more types. */
+  /** v0.10 of the original, which handles no other types. */
   readonly "bootloader-0.10": { readonly rules: "bootloader-0.10"; readonly plugins: readonly [] };
-  /** v0.11 of the original, which relocates and seals. */
+  /** v0.11 of the original, which applies relocations and RELRO. */
   readonly "bootloader-0.11": { readonly rules: "bootloader-0.11"; readonly plugins: OriginalPlugins };
 }
 
 /**
- * The presets: each a rule set with its plugins.
+ * The presets: each is a rule set with its plugins.
  *
  * @example
  * ```ts
@@ -77,7 +76,7 @@ export const presets: Presets = {
 };
 
 /**
- * The diagnostics of the built-in plugins: by the plugin's name, then by code.
+ * The diagnostics of the built-in plugins, by plugin name and code.
  *
  * @example
  * ```ts

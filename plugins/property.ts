@@ -1,5 +1,5 @@
 /**
- * The plugin property: what a kernel's code needs of the processor, and which protections it was compiled for
+ * The plugin property: reads which processor features a kernel's code needs, and which protections it was compiled for
  * (`PT_GNU_PROPERTY`; Linux Extensions to gABI, "Program Property").
  *
  * @module
@@ -16,7 +16,7 @@ import { diagnostic } from "./property/diagnostics.ts";
 
 export type { GnuProperties, GnuProperty, IsaLevel };
 
-/** The most bytes that are read: properties take some dozens. */
+/** The most bytes to read; properties take a few dozen. */
 const BYTES_MAX = 2 ** 16;
 
 /**
@@ -48,7 +48,7 @@ async function handle(
   const reportFault = (fault: NoteFault) => reportMalformed(index, fault, context);
   const fileOffset = Number(phdr.p_offset);
   if (found) {
-    reportFault({ fileOffset, problem: "another header has given the properties already" });
+    reportFault({ fileOffset, problem: "an earlier program header already has them" });
     return found;
   }
   const bytes = (await context.fileBytes(phdr)).subarray(0, BYTES_MAX);
@@ -56,7 +56,7 @@ async function handle(
   faults.forEach(reportFault);
   const note = notes.find(({ owner, type }) => owner === "GNU" && type === NT_GNU_PROPERTY_TYPE_0);
   if (!note) {
-    if (faults.length === 0) reportFault({ fileOffset, problem: "there is no note of owner GNU and type 5" });
+    if (faults.length === 0) reportFault({ fileOffset, problem: "there is no note with owner GNU and type 5" });
     return undefined;
   }
   const { value, faults: within } = readGnuProperties(note.descriptor, note.descriptorOffset, context.fileHeader);

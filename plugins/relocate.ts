@@ -22,17 +22,17 @@ import { type RelocationTarget, relocationTarget } from "./relocate/relocation_t
 
 /** What the plugin relocate did. */
 export interface Relocations {
-  /** What was added to every address. */
+  /** What was added to every address, modulo 2^64. */
   readonly virtualAddressOffset: bigint;
-  /** Number of relocations applied, by the type's name; those of `DT_RELR` count as "RELR". */
+  /** Number of relocations applied, by type name; those of `DT_RELR` count as "RELR". */
   readonly counts: Readonly<Record<string, number>>;
-  /** Names of the shared libraries that the kernel asks for, and does not get. */
+  /** Names of the shared libraries that the kernel needs, none of which is loaded. */
   readonly needed: readonly string[];
 }
 
-/** How kernels are placed. */
+/** How to place kernels. */
 export interface RelocateOptions {
-  /** Places kernels at random: the place follows from this 64-bit number. Without it they go to the first free place. */
+  /** Places kernels at a random address that this number determines. Default: the first free address. */
   readonly seed?: bigint;
 }
 
@@ -51,7 +51,7 @@ export interface RelocateOptions {
  * assertEquals(kernel.results.relocate?.counts, { R_X86_64_RELATIVE: 5 });
  * ```
  *
- * @param options How kernels are placed; the option `kernelBase` of a load takes precedence.
+ * @param options How to place kernels; the option `kernelBase` of a load takes precedence.
  * @returns The plugin.
  * @throws {TypeError} If the seed is not a `bigint`.
  */
@@ -67,7 +67,7 @@ export function relocate({ seed }: RelocateOptions = {}): Plugin<"relocate", Rel
   };
 }
 
-/** Every page of the segments may have a relocation, and is unshared for it. */
+/** Every page of the segments may need to be unshared for a relocation. */
 function takes({ rules, fileHeader, segments }: TakesFor): number {
   const isDynamic = segments.some(({ p_type }) => p_type === PT_DYNAMIC);
   const isMovable = fileHeader.e_type === ET_DYN || rules.relocatesFixed;
@@ -88,7 +88,7 @@ async function handle(
   const needed = tables.needed.map((offset) => readName(offset, tables, target) || `#${offset}`);
   if (needed.length > 0) reportNeeded(phdr, needed, context);
   const counts = new Map(Object.entries(found?.counts ?? {}));
-  // The addresses of an ET_EXEC kernel are fixed: whatever relocations it keeps are for others.
+  // The addresses of an ET_EXEC kernel are fixed: any relocations in it are not meant for its loader.
   if (rules.relocatesFixed || fileHeader.e_type === ET_DYN) {
     apply(tables, target, counts, context);
     if (tables.textRelocations) reportTextRelocations(phdr, context);
@@ -114,12 +114,12 @@ function apply(
 
 function reportNeeded(phdr: Segment, needed: readonly string[], context: PluginContext): void {
   const libraries = needed.map((name) => JSON.stringify(name)).join(", ");
-  const message = `The file asks for shared libraries, and none is loaded: ${libraries}.`;
+  const message = `The file needs shared libraries, which are not loaded: ${libraries}.`;
   report("shared-libraries-needed", message, phdr, context);
 }
 
 function reportTextRelocations(phdr: Segment, context: PluginContext): void {
-  const message = "Its relocations may change segments that are not writable; they were applied.";
+  const message = "The relocations may modify segments that are not writable; they were applied.";
   report("text-relocations", message, phdr, context);
 }
 

@@ -1,5 +1,5 @@
 /**
- * The plugin relro: takes write permission from what is read-only after relocation (`PT_GNU_RELRO`).
+ * The plugin relro: makes read-only what must not be written after relocation (`PT_GNU_RELRO`).
  *
  * @module
  */
@@ -17,9 +17,9 @@ import { diagnostic } from "./relro/diagnostics.ts";
 
 /** What the plugin relro did. */
 export interface Relro {
-  /** Number of pages that write permission was taken from. */
+  /** Number of pages that lost write permission. */
   readonly sealedPages: number;
-  /** Virtual addresses of pages that hold writable data as well, and stayed writable. */
+  /** Virtual addresses of pages that also hold writable data, and stayed writable. */
   readonly keptPages: readonly bigint[];
 }
 
@@ -78,7 +78,10 @@ function rangeOfBytes(phdr: Segment, { rules, signedOffset }: PluginContext): Pa
   return { first: pageStart(first), end: pageStart(last) + PAGE_SIZE };
 }
 
-/** v0.11 of the original: it looks for the page after each one, so the last page of the lower half is out of reach. */
+/**
+ * v0.11 of the original: it steps to the page after each one, so a range must not include the last page of the lower
+ * half.
+ */
 function rangeOfEnds({ index, p_vaddr, p_memsz }: Segment, { signedOffset }: PluginContext): PageRange {
   const canonicalLow48 = (value: bigint, field: string): number =>
     low48(checkedAddress(value, field, { addresses: "canonical-steps" }, index));
@@ -95,7 +98,7 @@ function rangeOfEnds({ index, p_vaddr, p_memsz }: Segment, { signedOffset }: Plu
   return { first, end: last + PAGE_SIZE };
 }
 
-/** Whether a writable segment has bytes in the page that lie outside the range that is to be sealed. */
+/** Whether a writable segment has bytes in the page that lie outside the range to be sealed. */
 function holdsWritableData(page: number, { p_vaddr, p_memsz }: Segment, context: PluginContext): boolean {
   const start = low48(p_vaddr + context.signedOffset);
   const end = start + Number(p_memsz);

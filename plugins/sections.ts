@@ -2,8 +2,8 @@
  * The plugin sections: maps sections that are not loaded, such as the symbol table, for the kernel to read (gABI,
  * "Section Header Table").
  *
- * The section header table usually is the file's last part, so the whole file is read. Pages are mapped as they lie in
- * memory, and nothing is copied: whatever else of the file lies in a section's first and last page can be read too.
+ * The section header table is usually at the end of the file, so the whole file is read. Pages are mapped in place, and
+ * nothing is copied: whatever else lies in the first and last page of a section can be read too.
  *
  * @module
  */
@@ -16,12 +16,12 @@ import { type MappedSection, mapSections, type SectionPages, type Sections } fro
 
 export type { MappedSection, SectionHeader, SectionPages, Sections };
 
-/** Which sections are mapped: those of these names, or those that `select` returns true for. */
+/** Which sections to map: those with the given names, or those for which `select` returns true. */
 export type SectionsOptions = {
-  /** Exact names; `.symtab` and `.strtab`. */
+  /** Exact names. Default: `.symtab` and `.strtab`. */
   readonly names?: readonly string[];
 } | {
-  /** Whether a section is to be mapped. */
+  /** Whether to map a section. */
   readonly select: (section: SectionHeader) => boolean;
 };
 
@@ -56,7 +56,7 @@ const DEFAULT_NAMES: readonly string[] = [".symtab", ".strtab"];
  * ```
  *
  * @param options Which sections.
- * @returns The plugin. Its result says where each section is; sections that cannot be mapped are reported.
+ * @returns The plugin. Its result has the address of each section; sections that cannot be mapped are reported.
  * @throws {TypeError} If the options are of the wrong kind, or both names and a function are given.
  */
 export function sections(options: SectionsOptions = {}): SectionsPlugin {
@@ -72,7 +72,7 @@ export function sections(options: SectionsOptions = {}): SectionsPlugin {
 
 function choiceOf({ names, select }: { names?: readonly string[]; select?: Select }): Choice {
   if (names !== undefined && select !== undefined) {
-    throw new TypeError("Cannot choose sections: give names or select, not both");
+    throw new TypeError("Cannot choose sections: pass names or select, not both");
   }
   if (select !== undefined && typeof select !== "function") {
     throw new TypeError(`Cannot use ${select} as select: it must be a function`);

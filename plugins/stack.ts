@@ -1,5 +1,5 @@
 /**
- * The plugin stack: what a kernel asks of its stack (`PT_GNU_STACK`).
+ * The plugin stack: reads what a kernel asks of its stack (`PT_GNU_STACK`).
  *
  * @module
  */
@@ -12,9 +12,9 @@ import { diagnostic } from "./stack/diagnostics.ts";
 
 /** What a kernel asks of its stack. */
 export interface StackRequest {
-  /** Whether it wants to run code on it. */
+  /** Whether the stack must be executable. */
   readonly executable: boolean;
-  /** Number of bytes that it asks for, if it names a number. */
+  /** Requested size in bytes, if specified. */
   readonly sizeHint?: bigint;
 }
 
@@ -32,7 +32,7 @@ export interface StackRequest {
  * assertEquals(kernel.results.stack, { executable: false });
  * ```
  *
- * @returns The plugin; it finds nothing if the file says nothing of a stack.
+ * @returns The plugin; it finds nothing if the file has no `PT_GNU_STACK`.
  */
 export function stack(): Plugin<"stack", StackRequest> {
   return { name: "stack", handlers: [{ type: PT_GNU_STACK, handle }] };

@@ -1,5 +1,5 @@
 /**
- * The boot information as bytes: `BootInfo` of bootloader_api 0.11, which is laid out by the C ABI for x86-64.
+ * Encodes the boot information: `BootInfo` of bootloader_api 0.11, laid out by the C ABI for x86-64.
  *
  * @module
  */
@@ -7,7 +7,9 @@
 import type { FramebufferInfo, PixelFormat } from "../framebuffer.ts";
 import { E820_RESERVED, type MachineRegion, REGION_KINDS } from "./memory_map.ts";
 
-/** Offsets in bytes of the fields of `BootInfo`, in version 0.11.16. Versions from 0.11.5 on have the same up to 208. */
+/**
+ * Offsets of the fields of `BootInfo` in bytes, in version 0.11.16. The offsets up to 208 are the same since 0.11.5.
+ */
 export const BOOT_INFO = {
   api_version: 0,
   memory_regions: 8,
@@ -32,15 +34,15 @@ export const BOOT_INFO_SIZE = 232;
 /** Number of bytes of `MemoryRegion`: start, end, kind. */
 export const MEMORY_REGION_SIZE = 24;
 
-// Discriminants are 32 bits. `Optional`: a value, or none. Its payload lies at the next multiple of the payload's alignment.
+// Discriminants of `Optional`, 32 bits each. The payload is at the next multiple of its alignment.
 const SOME = 0;
 const NONE = 1;
 
-// `PixelFormat`, in its order; `Unknown` has three bytes right after.
+// `PixelFormat`, in order; `Unknown` is followed by three bytes.
 const PIXEL_FORMATS: readonly unknown[] = ["rgb", "bgr", "u8"];
 const PIXEL_FORMAT_UNKNOWN = 3;
 
-/** The fields of `BootInfo`; those left out are `None`, or 0. */
+/** The fields of `BootInfo`; omitted ones are `None`, or 0. */
 export interface BootInfoFields {
   /** Major, minor and patch version of bootloader_api. */
   readonly apiVersion: readonly [major: number, minor: number, patch: number];
@@ -54,7 +56,7 @@ export interface BootInfoFields {
   readonly recursiveIndex?: number;
   /** Physical address of the RSDP. */
   readonly rsdp?: number;
-  /** The TLS template, whose alignment has no field. */
+  /** The TLS template; there is no field for its alignment. */
   readonly tlsTemplate?: { readonly startAddr: bigint; readonly fileSize: bigint; readonly memSize: bigint };
   /** Virtual address and size in bytes of the ramdisk. */
   readonly ramdisk?: { readonly virt: bigint; readonly size: number };
@@ -67,7 +69,7 @@ export interface BootInfoFields {
 }
 
 /**
- * Writes a `BootInfo`.
+ * Encodes a `BootInfo`.
  *
  * @param fields Its fields.
  * @returns 232 bytes.
@@ -117,17 +119,17 @@ export function encodeBootInfo(fields: BootInfoFields): Uint8Array {
 }
 
 /**
- * Writes an array of `MemoryRegion`.
+ * Encodes an array of `MemoryRegion`.
  *
  * @param regions The regions.
- * @returns 24 bytes for each.
+ * @returns 24 bytes for each region.
  */
 export function encodeRegions(regions: readonly MachineRegion[]): Uint8Array {
   const bytes = new Uint8Array(regions.length * MEMORY_REGION_SIZE);
   const view = new DataView(bytes.buffer);
   regions.forEach(({ start, end, kind, tag }, index) => {
     const at = index * MEMORY_REGION_SIZE;
-    // The last two kinds have a tag of 32 bits right after.
+    // The last two kinds are followed by a 32-bit tag.
     const unknown = kind === "unknown-uefi" || kind === "unknown-bios";
     view.setBigUint64(at, BigInt(start), true);
     view.setBigUint64(at + 8, BigInt(end), true);

@@ -8,10 +8,10 @@ import { PHYSICAL_END } from "../../core/memory/addresses.ts";
 import type { PhysicalMemory } from "../../core/memory/physical_memory.ts";
 import { outOfBounds, wrongKind } from "../../core/pipeline/settings.ts";
 
-/** What a region is: free, in use since the load, or something else that the firmware named. */
+/** What a region is: free, in use since the load, or something else, as named by the firmware. */
 export type RegionKind = "usable" | "bootloader" | "unknown-uefi" | "unknown-bios";
 
-/** A region of the machine's memory, as its firmware or its maker describes it. */
+/** A region of the machine's memory, as described by its firmware or emulator. */
 export interface MachineRegion {
   /** Physical address of its first byte. */
   readonly start: number;
@@ -19,13 +19,13 @@ export interface MachineRegion {
   readonly end: number;
   /** What it is. */
   readonly kind: RegionKind;
-  /** The UEFI memory type or the E820 type of a region of an unknown kind; 2, which E820 calls reserved. */
+  /** The UEFI memory type or E820 type of a region of an unknown kind. Default: 2, which is reserved in E820. */
   readonly tag?: number;
 }
 
 /** A region of the memory map. */
 export interface OwnedRegion extends MachineRegion {
-  /** What a frame of the load is for, such as "table" or "kernel-stack"; "free"; or, for all other memory, "firmware". */
+  /** The owner of the load's frames, such as "table" or "kernel-stack"; otherwise "free" or "firmware". */
   readonly owner: string;
 }
 
@@ -37,11 +37,11 @@ export interface UsedRange {
   readonly size: number;
   /** What it is for. */
   readonly owner: string;
-  /** Whether it may be a device's: then only the part is listed that the machine describes as memory. */
+  /** Whether it may belong to a device: then only the part that the machine describes as memory is listed. */
   readonly device?: boolean;
 }
 
-// What a PC has between 640 KiB and 1 MiB: video memory and ROM.
+// Video memory and ROM of a PC, between 640 KiB and 1 MiB.
 const HOLE_START = 0xa_0000;
 const HOLE_END = 0x10_0000;
 /** The E820 type of reserved memory (ACPI Specification, "Address Range Types"). */
@@ -51,11 +51,12 @@ export const E820_RESERVED = 2;
 export const REGION_KINDS: readonly RegionKind[] = ["usable", "bootloader", "unknown-uefi", "unknown-bios"];
 
 /**
- * Checks a machine's memory as the caller describes it.
+ * Checks the caller's description of a machine's memory.
  *
  * @param regions The option's value.
  * @throws {TypeError} If it is not an array, or a kind does not exist.
- * @throws {RangeError} If a region is empty, does not lie above the one before, or ends above 2^52.
+ * @throws {RangeError} If a region is empty, starts before the end of the one before, ends above 2^52, or has an
+ * invalid tag.
  */
 export function checkMachineRegions(regions: readonly MachineRegion[]): void {
   if (!Array.isArray(regions)) throw wrongKind("memoryMap", regions, "pass an array of regions");
@@ -69,17 +70,18 @@ export function checkMachineRegions(regions: readonly MachineRegion[]): void {
       throw outOfBounds(`${option}.start`, start, "regions must be ascending, without overlaps");
     }
     if (!Number.isSafeInteger(end) || end <= start || end > PHYSICAL_END) {
-      throw outOfBounds(`${option}.end`, end, "it must lie above the start and not above 2^52");
+      throw outOfBounds(`${option}.end`, end, "it must be above the start and at most 2^52");
     }
     if (!Number.isInteger(tag) || tag < 0 || tag >= 2 ** 32) {
-      throw outOfBounds(`${option}.tag`, tag, "it must be a number of 32 bits");
+      throw outOfBounds(`${option}.tag`, tag, "it must be a 32-bit number");
     }
     last = end;
   }
 }
 
 /**
- * The regions of a machine that the caller did not describe: the load's memory, but for what a PC has below 1 MiB.
+ * Returns the regions of a machine that the caller did not describe: the load's memory, except for the hole of a PC
+ * below 1 MiB.
  *
  * @param memory The memory.
  * @returns The regions, ascending.
@@ -96,11 +98,11 @@ export function defaultRegions({ base, size }: Pick<PhysicalMemory, "base" | "si
 }
 
 /**
- * Lays what is in use over the machine's regions.
+ * Overlays the machine's regions with what is in use.
  *
  * @param machine The machine's regions, ascending, none of which overlap.
  * @param used What is in use. Frames of the load are listed even if the machine describes no memory there.
- * @returns The regions, ascending; neighbours of equal kind and owner are one.
+ * @returns The regions, ascending; adjacent ones of the same kind and owner are merged.
  */
 export function ownedRegions(machine: readonly MachineRegion[], used: readonly UsedRange[]): readonly OwnedRegion[] {
   const ascending = used.toSorted((one, other) => one.phys - other.phys);
@@ -114,7 +116,9 @@ export function ownedRegions(machine: readonly MachineRegion[], used: readonly U
   };
   let next = 0;
   let at = 0;
-  /** Adds what lies between `at` and `end`: what is in use, and the machine's region around it, if any. */
+  /**
+   * Adds the regions between `at` and `end`: what is in use, and the rest of the machine's region around it, if any.
+   */
   const fill = (end: number, around?: MachineRegion): void => {
     const rest = (to: number) => around && add({ ...around, start: at, end: to, owner: ownerOf(around) });
     while (next < ascending.length && ascending[next].phys < end) {
@@ -141,7 +145,7 @@ export function ownedRegions(machine: readonly MachineRegion[], used: readonly U
 }
 
 /**
- * The same regions without their owners: neighbours of equal kind are one.
+ * Removes the owners from regions, and merges adjacent ones of the same kind.
  *
  * @param regions Regions, ascending.
  * @returns Regions, ascending.

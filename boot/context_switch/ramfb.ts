@@ -1,5 +1,5 @@
 /**
- * QEMU's device ramfb: a screen that shows a framebuffer in memory, once it is told where that is (QEMU documentation,
+ * QEMU's device ramfb: a screen that shows a framebuffer in memory, once it knows the address (QEMU documentation,
  * "QEMU Firmware Configuration (fw_cfg) Device"; hw/display/ramfb.c).
  *
  * @module
@@ -7,7 +7,7 @@
 
 import type { FramebufferInfo } from "../framebuffer.ts";
 
-/** A framebuffer in memory, of 4 bytes a pixel: blue, green, red, and one that is not used. */
+/** A framebuffer in memory, with 4 bytes per pixel: blue, green, red, and one unused. */
 export interface Screen {
   /** Physical address of its first byte. */
   readonly phys: number;
@@ -15,7 +15,7 @@ export interface Screen {
   readonly info: FramebufferInfo;
 }
 
-/** The sizes that ramfb shows, in pixels (hw/display/ramfb.c; VBE_DISPI_MAX_XRES and VBE_DISPI_MAX_YRES). */
+/** The sizes that ramfb supports, in pixels (hw/display/ramfb.c; VBE_DISPI_MAX_XRES and VBE_DISPI_MAX_YRES). */
 export const RAMFB_LIMITS = { least: 16, width: 16_000, height: 12_000 } as const;
 
 // fw_cfg: ports, keys, and the control word of a DMA access
@@ -30,19 +30,19 @@ const ENTRY_NAME = 8;
 const DMA_SELECT_AND_WRITE = 0x18;
 
 const NAME = [...new TextEncoder().encode("etc/ramfb\0")];
-const CONFIG_SIZE = 28; // address, format, flags, width, height, bytes a line
+const CONFIG_SIZE = 28; // address, format, flags, width, height, bytes per line
 const XRGB8888 = 0x3432_5258; // drm_fourcc.h, "XR24"
 
-/** `in al, dx; shl eax, 8`, three times, and once more `in al, dx`: a big-endian number of 32 bits. */
+/** `in al, dx; shl eax, 8` three times, and `in al, dx` once more: reads a big-endian 32-bit number. */
 const READ_NUMBER = [0xec, 0xc1, 0xe0, 8, 0xec, 0xc1, 0xe0, 8, 0xec, 0xc1, 0xe0, 8, 0xec];
 
 /**
- * Encodes 32-bit code that tells ramfb of a framebuffer; without QEMU or its device it does nothing. It uses no stack, and
- * changes all general registers but EBP and ESP.
+ * Encodes 32-bit code that configures ramfb for a framebuffer. Without QEMU or the device, the code does nothing. It
+ * uses no stack, and changes all general-purpose registers except EBP and ESP.
  *
- * @param at Physical address of its first byte. It writes to its own bytes.
+ * @param at Physical address of its first byte. The code writes to its own bytes.
  * @param screen The framebuffer.
- * @returns The bytes; the code goes on after the last one.
+ * @returns The bytes; execution continues after the last one.
  */
 export function encodeRamfb(at: number, { phys, info }: Screen): readonly number[] {
   const { width, height, stride, bytesPerPixel } = info;

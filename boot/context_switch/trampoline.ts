@@ -14,8 +14,9 @@ export const CODE_SELECTOR = 0x08;
 export const DATA_SELECTOR = 0x10;
 
 /**
- * The global descriptor table: null, 64-bit code, data (Intel SDM vol. 3, "Segment Descriptors"). Base and limit mean
- * nothing in 64-bit mode. The accessed bit is set, or the processor would write it on a page that is not writable.
+ * The global descriptor table: null, 64-bit code, data (Intel SDM vol. 3, "Segment Descriptors"). Base and limit are
+ * ignored in 64-bit mode. The accessed bit is set, because the processor would otherwise write it to a page that is not
+ * writable.
  */
 export const GDT: readonly bigint[] = [
   0n,
@@ -25,12 +26,12 @@ export const GDT: readonly bigint[] = [
 
 // Control registers (Intel SDM vol. 3, "Control Registers").
 const CR0_PE = 1 << 0; // protected mode
-const CR0_MP = 1 << 1; // WAIT heeds TS
+const CR0_MP = 1 << 1; // WAIT obeys TS
 const CR0_EM = 1 << 2; // no floating-point unit
 const CR0_TS = 1 << 3; // its state is another task's
 const CR0_ET = 1 << 4; // always set
 const CR0_NE = 1 << 5; // its errors are exceptions
-const CR0_WP = 1 << 16; // ring 0 heeds write protection
+const CR0_WP = 1 << 16; // ring 0 obeys write protection
 const CR0_NW = 1 << 29; // no write-through
 const CR0_CD = 1 << 30; // no caches
 const CR0_PG = 1 << 31; // paging
@@ -46,12 +47,12 @@ const CR0_KEPT = ~(CR0_CD | CR0_NW | CR0_EM | CR0_TS);
 const CR4_SET = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT;
 const EFER_SET = EFER_LME | EFER_NXE;
 
-// Within the page: the descriptors, what LGDT reads, then the code.
+// Layout of the page: the descriptors, the operand of LGDT, then the code.
 const GDTR_OFFSET = 0x18;
 const CODE_OFFSET = 0x20;
 const GDTR_SIZE = 6;
 
-/** What the trampoline fills into registers. */
+/** What the trampoline loads into registers. */
 export interface Handover {
   /** Physical address of the page that it lies in, below 4 GiB. */
   readonly page: number;
@@ -63,13 +64,13 @@ export interface Handover {
   readonly rsp: bigint;
   /** RDI. */
   readonly rdi: bigint;
-  /** A framebuffer in memory that QEMU's device ramfb is to show. */
+  /** A framebuffer in memory for QEMU's device ramfb to show. */
   readonly ramfb?: Screen;
 }
 
-/** The page's content, and where its parts lie. */
+/** The content of the page, and where its parts are. */
 export interface Trampoline {
-  /** The bytes, from the start of the page on. */
+  /** The bytes, starting at the start of the page. */
   readonly bytes: Uint8Array;
   /** Offset in the page of the first instruction, which is 32-bit code. */
   readonly entry32: number;
@@ -125,13 +126,13 @@ export function encodeTrampoline({ page, cr3, rip, rsp, rdi, ramfb }: Handover):
   return { bytes, entry32: CODE_OFFSET, entry64 };
 }
 
-/** Offset of the last byte of the descriptors, as LGDT wants it. */
+/** Offset of the last byte of the descriptors, as LGDT expects it. */
 export const GDT_LIMIT: number = GDT.length * 8 - 1;
 
-/** CR0 as the trampoline leaves it, after a reset or a boot protocol that sets nothing else. */
+/** CR0 as the trampoline leaves it, if nothing else was set before. */
 export const CR0: bigint = BigInt((CR0_SET | CR0_ET) >>> 0);
 
-/** CR4, likewise. */
+/** CR4 as the trampoline leaves it, if nothing else was set before. */
 export const CR4: bigint = BigInt(CR4_SET);
 
 function u32(value: number): readonly number[] {

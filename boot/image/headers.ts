@@ -1,5 +1,5 @@
 /**
- * What stands before the content of an image: the headers that boot loaders look for.
+ * The start of an image: the headers that boot loaders look for.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import { encodeNote, writeFileHeader, writeProgramHeader } from "../../core/elf/
 import { alignUp, PAGE_SIZE } from "../../core/memory/addresses.ts";
 import type { ImageSegment } from "./segments.ts";
 
-// gABI, "ELF Header": e_machine of the 32-bit architecture, as which boot loaders start a kernel
+// gABI, "ELF Header": e_machine of the 32-bit mode in which boot loaders start a kernel
 const EM_386 = 3;
 
-// Multiboot Specification 0.6.96, "The layout of Multiboot header": 12 bytes in the first 8192 of the file
+// Multiboot Specification 0.6.96, "The layout of Multiboot header": 12 bytes within the first 8192 of the file
 const MULTIBOOT_MAGIC = 0x1bad_b002;
 const MULTIBOOT_FLAGS = 0;
 
@@ -24,12 +24,12 @@ const { fileHeader: MULTIBOOT_OFFSET, programHeader: PHDR_SIZE } = RECORD_SIZES[
 const PHDRS_OFFSET = MULTIBOOT_OFFSET + 12;
 
 /**
- * Lays out the headers of an image: an `Elf32_Ehdr`, a Multiboot header, a program header for each segment and one for the
- * note, and that note with the PVH entry point.
+ * Lays out the headers of an image: an `Elf32_Ehdr`, a Multiboot header, a program header for each segment and one for
+ * the note, and the note with the PVH entry point.
  *
  * @param segments The segments.
  * @param entry Physical address of the 32-bit entry point.
- * @returns Whole pages; the segments' bytes follow, one after the other.
+ * @returns Whole pages; the bytes of the segments follow in order.
  */
 export function imageHeaders(segments: readonly ImageSegment[], entry: number): Uint8Array {
   const note = encodeNote({ name: XEN_NAME, type: PHYS32_ENTRY, descriptor: words([entry]) });
@@ -72,7 +72,7 @@ export function imageHeaders(segments: readonly ImageSegment[], entry: number): 
   return bytes;
 }
 
-/** Little-endian numbers of 32 bits. */
+/** Encodes little-endian 32-bit numbers. */
 function words(values: readonly number[]): Uint8Array {
   const bytes = new Uint8Array(values.length * 4);
   const view = new DataView(bytes.buffer);

@@ -10,26 +10,26 @@ import type { Region } from "../regions.ts";
 export interface ImageSegment {
   /** Physical address of its first byte. */
   readonly phys: number;
-  /** Number of bytes that stand in the file, a multiple of 4096. */
+  /** Number of bytes in the file, a multiple of 4096. */
   readonly fileSize: number;
   /** Number of bytes in memory; those after the file's are zero. */
   readonly memSize: number;
 }
 
-/** The most segments that GRUB takes: it wants the program header table in the first 8192 bytes of the file. */
+/** The most segments for GRUB, which needs the program header table in the first 8192 bytes of the file. */
 export const GRUB_SEGMENTS = 250;
 
-/** The most segments of an image; the page tables of 4 GiB of .bss lie that scattered. */
+/** The most segments of an image; the page tables of 4 GiB of .bss are about that scattered. */
 export const MOST_SEGMENTS = 2100;
 
-/** The widest gap that is worth filling with zeros to please GRUB, in bytes. */
+/** The widest gap worth filling with zeros to satisfy GRUB, in bytes. */
 const SMALL_GAP = 64 * 2 ** 10;
 
 /**
- * Cuts regions into segments. If that makes too many, the smallest gaps between them are filled.
+ * Turns regions into segments. If there are too many, the smallest gaps between them are filled.
  *
  * @param regions The regions, ascending.
- * @returns The segments, ascending: at most {@linkcode GRUB_SEGMENTS} where small gaps suffice for that, and never more
+ * @returns The segments, ascending: at most {@linkcode GRUB_SEGMENTS} if filling small gaps suffices, and never more
  * than {@linkcode MOST_SEGMENTS}.
  */
 export function segmentsOf(regions: readonly Region[]): readonly ImageSegment[] {
@@ -63,7 +63,7 @@ function joinClose(segments: readonly ImageSegment[]): readonly ImageSegment[] {
   return result;
 }
 
-/** How many bytes of zero the file would get if two segments were one. */
+/** The number of zero bytes that merging two segments adds to the file. */
 function zerosBetween(one: ImageSegment, next: ImageSegment): number {
   return next.fileSize === 0 ? 0 : next.phys - one.phys - one.fileSize;
 }

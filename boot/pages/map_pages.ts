@@ -1,5 +1,5 @@
 /**
- * Mapping next to a loaded kernel: everything is checked, then frames are taken, then pages are mapped, all or none.
+ * Mapping for a loaded kernel: everything is checked, then frames are taken, then either all pages are mapped or none.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { usedLevel4Entries } from "../../core/paging/used_level4_entries.ts";
 export interface PageRange {
   /** Number of bytes, a multiple of `pageSize`. */
   readonly size: number;
-  /** Size in bytes of each page; 4096. */
+  /** Size of each page in bytes. Default: 4096. */
   readonly pageSize?: PageSize;
 }
 
@@ -35,13 +35,14 @@ export interface MappedRange extends FrameRange {
 const DATA = PRESENT | WRITABLE | NO_EXECUTE;
 
 /**
- * Finds addresses; they are not in use, and not marked as used before {@linkcode mapRanges} has mapped them.
+ * Finds an address for a range.
  *
  * @param space The address space.
- * @param what What is to be mapped, such as "the kernel stack".
+ * @param what What to map, such as "the kernel stack".
  * @param size Number of bytes.
- * @param address The address that the caller chose, checked.
- * @returns That address, or the start of free level-4 entries.
+ * @param address The address that the caller chose, if any.
+ * @returns That address, or the start of free level-4 entries. It is not marked as used until {@linkcode mapRanges}
+ * maps it.
  * @throws {LoadError} "level4-exhausted", or "address-overflow" or "address-not-canonical" if the range leaves its half
  * of the address space.
  */
@@ -56,13 +57,13 @@ export function findRoom(space: AddressSpace, what: string, size: number, addres
 }
 
 /**
- * Refuses addresses that are mapped already or lie in a recursive entry.
+ * Refuses addresses that are already mapped or lie in a recursive entry.
  *
  * @param space The address space.
- * @param what What is to be mapped.
+ * @param what What to map.
  * @param virt Virtual address of the first page.
- * @param ranges The pages, one range after the other.
- * @returns Number of frames that their tables take at most; the very number for one range.
+ * @param ranges The pages, one range after another.
+ * @returns The most frames that their tables take; the exact number for a single range.
  * @throws {LoadError} "page-already-mapped" or "range-recursive".
  */
 export function checkFree(space: AddressSpace, what: string, virt: bigint, ranges: readonly PageRange[]): number {
@@ -76,15 +77,15 @@ export function checkFree(space: AddressSpace, what: string, virt: bigint, range
 }
 
 /**
- * Takes zeroed frames, consecutive ones if the allocator can.
+ * Takes zeroed frames, consecutive if the allocator can provide that.
  *
  * @param space The address space.
- * @param what What they are for, in an error.
- * @param owner What they are for.
+ * @param what What the frames are for, in errors.
+ * @param owner Their owner.
  * @param size Number of bytes, a multiple of 4096.
- * @param tables Number of frames that are to be left for tables.
+ * @param tables Number of frames that must be left for tables.
  * @returns The frames.
- * @throws {LoadError} "frames-exhausted"; before any is taken, if the allocator knows how many are left.
+ * @throws {LoadError} "frames-exhausted"; before any frame is taken, if the allocator knows how many are left.
  */
 export function takeFrames(
   { frames }: AddressSpace,
@@ -107,7 +108,7 @@ export function takeFrames(
 }
 
 /**
- * Gives ranges addresses, one after the other.
+ * Assigns consecutive addresses to ranges.
  *
  * @param virt Virtual address of the first page.
  * @param ranges The pages and their frames.
@@ -122,7 +123,7 @@ export function oneAfterTheOther(virt: bigint, ranges: readonly FrameRange[]): r
 }
 
 /**
- * Maps ranges as data, and marks their level-4 entries as used. If one cannot be mapped, none is.
+ * Maps ranges as data, and marks their level-4 entries as used. If one range cannot be mapped, none is.
  *
  * @param space The address space.
  * @param what What they are.
@@ -147,13 +148,13 @@ export function mapRanges(space: AddressSpace, what: string, ranges: readonly Ma
 }
 
 /**
- * Maps a range of physical memory that the caller describes; every page that it touches.
+ * Maps every page that a range of physical memory, described by the caller, touches.
  *
  * @param space The address space.
- * @param owner What it is, in one word, which frames in it may have as their owner.
+ * @param owner What it is, in one word; frames in the range may only have this owner.
  * @param range Its first byte, its number of bytes, and the virtual address of its first page.
  * @returns Virtual address of its first byte.
- * @throws {LoadError} "range-in-use", and as {@linkcode findRoom} and {@linkcode mapRanges}.
+ * @throws {LoadError} "range-in-use", or like {@linkcode findRoom} and {@linkcode mapRanges}.
  */
 export function mapPhysical(
   space: AddressSpace,

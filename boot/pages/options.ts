@@ -1,5 +1,5 @@
 /**
- * Checks of the options that functions on a loaded kernel have in common.
+ * Checks for the options that functions on a loaded kernel have in common.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { outOfBounds, wrongKind } from "../../core/pipeline/settings.ts";
  * Checks the virtual address of a first page.
  *
  * @param address The option's value, if any.
- * @param size Number of bytes that are to be mapped there, if the options say so.
+ * @param size Number of bytes to map there, if known from the options.
  * @throws {TypeError} If it is not a `bigint`.
  * @throws {RangeError} If it is not a canonical multiple of 4096, or the range leaves its half of the address space.
  */
@@ -23,7 +23,7 @@ export function checkAddress(address: bigint | undefined, size = PAGE_SIZE): voi
   if (!isCanonical(address)) throw outOfBounds("address", address, "it is not canonical");
   if (address % BigInt(PAGE_SIZE) !== 0n) throw outOfBounds("address", address, "it must be a multiple of 4096");
   if (low48(address) % LOW48_HIGHER_HALF + size > LOW48_HIGHER_HALF) {
-    throw outOfBounds("address", address, `${size} bytes from there leave this half of the address space`);
+    throw outOfBounds("address", address, `${size} bytes from there leave its half of the address space`);
   }
 }
 
@@ -31,10 +31,10 @@ export function checkAddress(address: bigint | undefined, size = PAGE_SIZE): voi
  * Checks a number of bytes.
  *
  * @param size The option's value.
- * @param least The smallest one.
- * @param most The largest one.
+ * @param least The smallest allowed value.
+ * @param most The largest allowed value.
  * @throws {TypeError} If it is not a number.
- * @throws {RangeError} If it is not a whole number in these bounds.
+ * @throws {RangeError} If it is not an integer within these bounds.
  */
 export function checkSize(size: number, least: number, most: number): void {
   if (typeof size !== "number") throw wrongKind("size", size, "it must be a number of bytes");
@@ -48,7 +48,7 @@ export function checkSize(size: number, least: number, most: number): void {
  * @param phys Physical address of its first byte.
  * @param size Number of bytes.
  * @throws {TypeError} If one of them is not a number.
- * @throws {RangeError} If it is empty or ends above 2^52.
+ * @throws {RangeError} If it is empty, ends above 2^52, or is larger than half of the address space.
  */
 export function checkPhysical(phys: number, size: number): void {
   if (typeof phys !== "number") throw wrongKind("phys", phys, "it must be a number");
@@ -59,12 +59,12 @@ export function checkPhysical(phys: number, size: number): void {
 }
 
 /**
- * Checks that an option is what another function returned.
+ * Checks that an option is a value that another function returned.
  *
  * @param option The option's name.
  * @param value Its value.
  * @param source The function.
- * @param field A field, a number or a `bigint`, that its results have.
+ * @param field A field of its results that is a number or a `bigint`.
  * @throws {TypeError} If it is not.
  */
 export function checkResult(option: string, value: unknown, source: string, field: string): void {
@@ -75,7 +75,7 @@ export function checkResult(option: string, value: unknown, source: string, fiel
 }
 
 /**
- * Checks how much physical memory is to be mapped.
+ * Checks how much physical memory to map.
  *
  * @param size The option's value.
  * @throws {TypeError} If it is not a number.
@@ -91,7 +91,7 @@ export function checkMapSize(size: number | undefined): void {
  * Checks the size of the largest pages.
  *
  * @param largestPage The option's value.
- * @throws {RangeError} If there are no such pages.
+ * @throws {RangeError} If there is no such page size.
  */
 export function checkLargestPage(largestPage: PageSize | undefined): void {
   if (largestPage === undefined || PAGE_SIZES.includes(largestPage)) return;
@@ -99,11 +99,11 @@ export function checkLargestPage(largestPage: PageSize | undefined): void {
 }
 
 /**
- * Whether a range lies in a memory.
+ * Whether a range lies within a memory.
  *
  * @param range The range.
  * @param memory The memory.
- * @returns True if all of it does.
+ * @returns True if all of the range does.
  */
 export function isInside(
   { phys, size }: { readonly phys: number; readonly size: number },

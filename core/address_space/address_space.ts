@@ -1,6 +1,6 @@
 /**
- * The address space: memory, frames, page tables and free level-4 entries as one thing, which stages, handlers and what
- * follows a load all work on.
+ * The address space: memory, frames, page tables and free level-4 entries as one object. Stages, handlers and the
+ * functions after a load all work on it.
  *
  * @module
  */
@@ -21,41 +21,41 @@ import { type Sharing, unshare } from "./unshare.ts";
 import { readVirtual, writeVirtual } from "./virtual_memory.ts";
 
 /**
- * Everything that a load works on. Addresses are canonical. No function but `read` accepts a range in a level-4 entry
- * that points to the level-4 table itself: they throw a `LoadError` "range-recursive".
+ * Everything that a load works on. Addresses are canonical. Apart from `read`, no function accepts a range in a level-4
+ * entry that points to the level-4 table itself: they throw a `LoadError` "range-recursive".
  */
 export interface AddressSpace {
   /** The physical memory. */
   readonly memory: PhysicalMemory;
-  /** Its frames: taken from here, they are zeroed and entered under their owner. */
+  /** Its frames. A frame taken from here is zeroed and recorded under its owner. */
   readonly frames: FrameLedger;
-  /** The page tables. Pages of the file are shared with the file's own bytes: write through {@linkcode write}. */
+  /** The page tables. Pages of the file share frames with the file's bytes: to write to them, use `write`. */
   readonly pageTable: Mapper;
-  /** The level-4 entries in use: what the kernel uses, and what was reserved next to it. */
+  /** The level-4 entries in use: those of the kernel, and those reserved since. */
   readonly usedLevel4Entries: UsedLevel4Entries;
   /** Where the file's bytes lie. */
   readonly file: {
-    /** Physical address of the first, a multiple of 4096. */
+    /** Physical address of the first byte, a multiple of 4096. */
     readonly phys: number;
-    /** Number of bytes that are kept. */
+    /** Number of bytes kept. */
     readonly size: number;
   };
-  /** Every frame in use as runs by owner: the file's bytes, page tables, copies, bss and what was added. */
+  /** Every frame in use, as runs by owner: the file's bytes, page tables, copies, bss, and what was added later. */
   readonly frameRuns: () => readonly FrameRun[];
   /**
-   * Takes consecutive zeroed frames: the physical address of the first. Throws a `LoadError` "frames-exhausted" if there
-   * are not that many in one piece, and a `RangeError` if `count` is not a whole number above 0.
+   * Takes consecutive zeroed frames and returns the physical address of the first. Throws a `LoadError`
+   * "frames-exhausted" if there are not that many in one run, and a `RangeError` if `count` is not a positive integer.
    */
   readonly allocateFrames: (count: number, owner: FrameOwner) => number;
   /**
-   * Finds `size` bytes of free addresses, or takes those from `address` on, and marks their level-4 entries as used.
-   * Throws a `LoadError` "level4-exhausted", and a `RangeError` if `size` is not a whole number above 0, `address` is not
-   * a canonical multiple of 4096, or the range leaves its half of the address space.
+   * Finds `size` bytes of free addresses, or takes those starting at `address`, and marks their level-4 entries as
+   * used. Throws a `LoadError` "level4-exhausted", and a `RangeError` if `size` is not a positive integer, `address` is
+   * not a canonical multiple of 4096, or the range leaves its half of the address space.
    */
   readonly reserve: (size: number, address?: bigint) => bigint;
   /**
-   * Maps pages as {@linkcode Mapper.mapTo} does. If a page is mapped already, the error says what was to be mapped
-   * (`what`, such as "the kernel stack's page"; "page" if left out), and which program header is in the way, if one is.
+   * Maps pages like {@linkcode Mapper.mapTo}. If a page is already mapped, the error names what was to be mapped
+   * (`what`, such as "the kernel stack's page"; default: "page") and the program header that owns the page, if any.
    */
   readonly map: (
     virt: bigint,
@@ -64,16 +64,16 @@ export interface AddressSpace {
     options?: MapOptions & { readonly what?: string },
   ) => void;
   /**
-   * Counts the frames that `map` would take for the tables of such pages. Throws like `map`, but changes nothing: for
-   * checking before frames are taken.
+   * Counts the frames that `map` would take for page tables. Throws like `map` but changes nothing, so it can check
+   * before any frame is taken.
    */
   readonly missingTables: (
     virt: bigint,
     options?: Pick<MapOptions, "size" | "pageSize"> & { readonly what?: string },
   ) => number;
   /**
-   * Maps `size` bytes of pages onto zeroed frames of `owner` and returns the runs of frames; each frame is taken before
-   * the tables that its page needs. Throws like `map`, and "frames-exhausted"; pages before the failing one stay mapped.
+   * Maps `size` bytes of pages onto zeroed frames of `owner` and returns the runs of frames. Each frame is taken before
+   * the tables that its page needs. Throws like `map`, but pages before the failing one stay mapped.
    */
   readonly mapFresh: (
     virt: bigint,
@@ -83,36 +83,39 @@ export interface AddressSpace {
     options?: { readonly what?: string },
   ) => readonly FreshRun[];
   /**
-   * Gives the page at an address a frame of its own, unless it has one, and returns the physical address of the byte at
-   * `virt`. Its flags stay. The file's bytes in the page must have arrived. Throws a `LoadError` "page-not-mapped" or
-   * "frames-exhausted".
+   * Gives the page at an address its own frame, unless it has one, and returns the physical address of the byte at
+   * `virt`. The flags stay the same. The file's bytes in the page must have arrived. Throws a `LoadError`
+   * "page-not-mapped" or "frames-exhausted".
    */
   readonly unshare: (virt: bigint) => number;
   /**
-   * Reads bytes by their virtual address, across pages; a copy. Throws a `LoadError` "page-not-mapped",
+   * Reads bytes at a virtual address, across pages, and returns a copy. Throws a `LoadError` "page-not-mapped",
    * "frame-out-of-memory", "address-not-canonical" or "address-overflow".
    */
   readonly read: (virt: bigint, length: number) => Uint8Array;
-  /** Writes bytes by their virtual address, across pages, unsharing each; throws like `read`, before it writes. */
+  /**
+   * Writes bytes at a virtual address, across pages, unsharing each page. Throws like `read` before anything is
+   * written, and like `unshare`.
+   */
   readonly write: (virt: bigint, bytes: Uint8Array) => void;
 }
 
-/** What an address space is made of. */
+/** The parts of an address space. */
 export interface AddressSpaceParts extends Sharing {
-  /** Frames that are in use and did not come from `frames`, in addition to the file's. */
+  /** Frames in use that did not come from `frames`, apart from the file's. */
   readonly given: readonly FrameRun[];
-  /** The segments, for errors. */
+  /** The segments, for error messages. */
   readonly segments: readonly Segment[];
-  /** Whether a bss that ends on a page boundary has the next page too; for errors. */
+  /** Whether a bss that ends on a page boundary also takes the next page; for error messages. */
   readonly bssEnd: Rules["bssEnd"];
-  /** Finds the level-4 entries that the kernel uses; called once, when they are first asked for. */
+  /** Finds the level-4 entries that the kernel uses; called once, on first use. */
   readonly findUsedEntries: () => UsedLevel4Entries;
 }
 
 /**
- * Puts an address space together.
+ * Assembles an address space.
  *
- * @param parts What it is made of.
+ * @param parts Its parts.
  * @returns The address space.
  */
 export function openAddressSpace(parts: AddressSpaceParts): AddressSpace {
@@ -168,7 +171,7 @@ export function openAddressSpace(parts: AddressSpaceParts): AddressSpace {
   return Object.freeze(space);
 }
 
-/** Refuses an address that the caller chose and that cannot be the start of such a range. */
+/** Refuses an address, chosen by the caller, that cannot be the start of such a range. */
 function checkReserved(address: bigint, size: number): void {
   if (virtAddr(address) % BigInt(PAGE_SIZE) !== 0n) {
     throw new RangeError(`Cannot map ${size} bytes at ${hexAddr(address)}: the address must be a multiple of 4096`);

@@ -1,5 +1,5 @@
 /**
- * Mapping as the stages do it: by the low 48 bits of addresses, so that a range may cross the non-canonical hole.
+ * Mapping for the stages: by the low 48 bits of addresses, so that a range may cross the non-canonical hole.
  *
  * @module
  */
@@ -11,10 +11,11 @@ import { NO_EXECUTE, PRESENT, WRITABLE } from "../paging/entry.ts";
 import type { AddressSpace } from "./address_space.ts";
 
 /**
- * The flags of a segment's leaves: present; writable with `PF_W`; executable only with `PF_X`. `PF_R` changes nothing.
+ * Converts `p_flags` to the flags of leaf entries: present; writable with `PF_W`; executable only with `PF_X`. `PF_R`
+ * has no effect.
  *
  * @param p_flags The program header's flags.
- * @returns Flags in the entry's own bits.
+ * @returns Flags, as bits of the entry.
  */
 export function flagsOf(p_flags: number): bigint {
   return PRESENT | (p_flags & PF_W ? WRITABLE : 0n) | (p_flags & PF_X ? 0n : NO_EXECUTE);
@@ -23,7 +24,7 @@ export function flagsOf(p_flags: number): bigint {
 /**
  * Maps pages onto consecutive frames; the range may cross the non-canonical hole.
  *
- * @param space Where to.
+ * @param space The address space.
  * @param low Low 48 bits of the first page's address.
  * @param phys Physical address of the first frame.
  * @param size Number of bytes, a multiple of 4096.
@@ -42,7 +43,7 @@ export function mapLow48(
   if (lower < size) pageTable.mapTo(canonical(low + lower), phys + lower, flags, { size: size - lower });
 }
 
-/** A run of fresh pages: neighbours in both address spaces. */
+/** A run of fresh pages that are contiguous in both address spaces. */
 export interface LowRun {
   /** Low 48 bits of the first page's address. */
   readonly low: number;
@@ -55,7 +56,7 @@ export interface LowRun {
 /**
  * Maps pages onto fresh zeroed frames; the range may cross the non-canonical hole.
  *
- * @param space Where to.
+ * @param space The address space.
  * @param low Low 48 bits of the first page's address.
  * @param size Number of bytes, a multiple of 4096.
  * @param flags Flags of the leaves.
@@ -80,11 +81,12 @@ export function mapFreshLow48(
 }
 
 /**
- * The frame of a page that several segments share: made on first use, and given the union of their permissions.
+ * Finds the frame of a page that several segments share. It is allocated on first use, and the page gets the union of
+ * the segments' permissions.
  *
- * @param space Where to.
+ * @param space The address space.
  * @param low Low 48 bits of the page's address.
- * @param flags Flags of the segment that asks.
+ * @param flags Flags of the current segment.
  * @returns Physical address of the frame.
  * @throws {LoadError} "frames-exhausted".
  */

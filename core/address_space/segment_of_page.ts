@@ -1,5 +1,5 @@
 /**
- * Which segment a page belongs to, for errors about pages.
+ * Which segment a page belongs to, for error messages.
  *
  * @module
  */
@@ -14,8 +14,8 @@ import type { Rules } from "../rules.ts";
  * Finds the program header that owns a page.
  *
  * @param page Virtual address of the page.
- * @param kernel All segments, and whether a bss that ends on a page boundary has the next page too.
- * @param index Index of a header that is not meant, if there is one.
+ * @param kernel All segments, and whether a bss that ends on a page boundary also takes the next page.
+ * @param index Index of a header to skip, if any.
  * @returns The header's index and range; empty if no segment owns the page.
  */
 export function segmentOfPage(
@@ -35,12 +35,12 @@ export function segmentOfPage(
 }
 
 /**
- * The same error with the program header that was being handled and, if a page is mapped already, the one that owns it.
+ * Adds to an error the program header that was being handled and, if a page is already mapped, the one that owns it.
  *
  * @param error The error.
  * @param phdr The header that was being handled.
  * @param context All segments, and the rule set.
- * @returns The error itself if it names a header already or is about the source.
+ * @returns A new error; the same one if it already names a header or is about the source.
  */
 export function atHeader(
   error: LoadError,

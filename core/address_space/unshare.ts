@@ -1,5 +1,5 @@
 /**
- * Copy on write: pages of the file get frames of their own before they are written to.
+ * Copy on write: pages of the file get their own frames before they are written to.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { BIT_9 } from "../paging/entry.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
 import type { Mapper, PageTables } from "../paging/mapper.ts";
 
-/** The mark that v0.11 of the original sets, while it loads, on leaves whose frame is a copy. */
+/** The mark that v0.11 of the original sets during the load on leaves whose frame is a copy. */
 export const COPIED: bigint = BIT_9;
 
 /** An address space in which pages share frames with the file's bytes. */
@@ -23,9 +23,9 @@ export interface Sharing {
   readonly frames: FrameLedger;
   /** The page tables in it. */
   readonly pageTable: PageTables;
-  /** Where the file's bytes lie: physical address of the first, a multiple of 4096, and the number that is kept. */
+  /** Where the file's bytes lie: the physical address of the first, a multiple of 4096, and the number kept. */
   readonly file: { readonly phys: number; readonly size: number };
-  /** Whether pages with frames of their own are known by marks; else by where their frames lie. */
+  /** Whether pages with their own frames are recognized by marks; otherwise by where their frames lie. */
   readonly isMarking: () => boolean;
 }
 
@@ -43,14 +43,14 @@ export function takeCopyFrame(frames: FrameLedger): number {
 }
 
 /**
- * Gives a page a frame of its own, unless it has one; the flags of its leaf stay. The file's bytes in the page must have
- * arrived.
+ * Gives a page its own frame, unless it has one; the flags of the leaf stay the same. The file's bytes in the page must
+ * have arrived.
  *
  * @param virt A virtual address in the page.
  * @param sharing The address space.
  * @returns The physical address of the byte at `virt`, in the page's own frame.
  * @throws {LoadError} "page-not-mapped", "range-recursive" or "frames-exhausted".
- * @throws {RangeError} If it is a page of more than 4 KiB that maps bytes of the file, as a direct map has.
+ * @throws {RangeError} If it is a page larger than 4 KiB without its own frame, such as one of a direct map.
  */
 export function unshare(
   virt: bigint,
@@ -76,11 +76,11 @@ function isFileFrame(phys: number, file: Sharing["file"]): boolean {
 }
 
 /**
- * v0.11 of the original: clears the marks in the pages of every segment, once all is done.
+ * v0.11 of the original: clears the marks in the pages of every segment at the end of the load.
  *
  * @param pageTable The page tables.
  * @param segments The segments.
- * @throws {LoadError} "page-not-mapped" if a segment has a page that nothing was mapped to.
+ * @throws {LoadError} "page-not-mapped" if a page of a segment is not mapped.
  */
 export function clearMarks(pageTable: Mapper, segments: readonly Segment[]): void {
   for (const { index, load } of segments) {

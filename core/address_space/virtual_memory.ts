@@ -1,5 +1,5 @@
 /**
- * Bytes by virtual address: reading and writing through page tables.
+ * Reads and writes bytes at virtual addresses, through page tables.
  *
  * @module
  */
@@ -9,11 +9,11 @@ import { isCanonical, PAGE_SIZE } from "../memory/addresses.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
 import type { Mapper } from "../paging/mapper.ts";
 
-/** A part of a range that lies in one page. */
+/** The part of a range that lies in one page. */
 interface Piece {
   /** Virtual address of its first byte. */
   readonly at: bigint;
-  /** Where it starts, in bytes from the start of the range. */
+  /** Its offset in the range, in bytes. */
   readonly from: number;
   /** Number of bytes. */
   readonly size: number;
@@ -22,7 +22,7 @@ interface Piece {
 }
 
 /**
- * Reads bytes by their virtual address, across pages.
+ * Reads bytes at a virtual address, across pages.
  *
  * @param memory The physical memory.
  * @param pageTable Page tables in it.
@@ -31,7 +31,7 @@ interface Piece {
  * @returns A copy of the bytes.
  * @throws {LoadError} "page-not-mapped", "frame-out-of-memory", "address-not-canonical" or "address-overflow".
  * @throws {TypeError} If the address is not a `bigint`.
- * @throws {RangeError} If the length is not a whole number.
+ * @throws {RangeError} If the length is not a non-negative integer.
  */
 export function readVirtual(memory: PhysicalMemory, pageTable: Mapper, virt: bigint, length: number): Uint8Array {
   if (!Number.isSafeInteger(length) || length < 0) throw new RangeError(`Cannot read ${length} bytes`);
@@ -42,13 +42,13 @@ export function readVirtual(memory: PhysicalMemory, pageTable: Mapper, virt: big
 }
 
 /**
- * Writes bytes by their virtual address, across pages; all of them are found first.
+ * Writes bytes at a virtual address, across pages. All pages are checked before the first write.
  *
  * @param memory The physical memory.
  * @param pageTable Page tables in it.
  * @param virt Virtual address of the first byte.
  * @param bytes The bytes.
- * @param unshare Gives the page of an address a frame of its own; returns the physical address of the byte there.
+ * @param unshare Gives the page at an address its own frame and returns the physical address of the byte there.
  * @throws {LoadError} As {@linkcode readVirtual}, before anything is written, and what `unshare` throws.
  * @throws {TypeError} If the address is not a `bigint`.
  */
@@ -64,7 +64,7 @@ export function writeVirtual(
   }
 }
 
-/** The parts of a range by page; a page of more than 4 KiB may be cut further, as parts of it may be unshared. */
+/** Splits a range at every 4 KiB boundary, even inside larger pages. */
 function findPieces(memory: PhysicalMemory, pageTable: Mapper, virt: bigint, length: number): readonly Piece[] {
   checkRange(virt, length);
   const end = memory.base + memory.size;
@@ -84,11 +84,11 @@ function findPieces(memory: PhysicalMemory, pageTable: Mapper, virt: bigint, len
 }
 
 function checkRange(virt: bigint, length: number): void {
-  if (typeof virt !== "bigint") throw new TypeError(`Cannot use ${virt} as a virtual address: it is not a bigint`);
+  if (typeof virt !== "bigint") throw new TypeError(`Cannot use ${virt} as a virtual address: it must be a bigint`);
   if (!isCanonical(virt)) throw new LoadError("address-not-canonical", { field: "address", value: virt });
   const last = virt + BigInt(Math.max(0, length - 1));
   if (last >= 1n << 64n) throw new LoadError("address-overflow", { field: "the last byte's address", value: last });
-  if (!isCanonical(last)) { // no length is so great that a range could reach over the hole
+  if (!isCanonical(last)) { // no safe length reaches across the hole
     throw new LoadError("address-not-canonical", { field: "the last byte's address", value: last });
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Virtual addresses that a file gives, checked as a rule set has it.
+ * Checks virtual addresses from a file, by the rules of a rule set.
  *
  * @module
  */
@@ -10,19 +10,19 @@ import { signExtendBit47 } from "../memory/sign_extend.ts";
 import type { Rules } from "../rules.ts";
 import type { ProgramHeader } from "./program_header.ts";
 
-/** One past the largest 64-bit address. */
+/** One past the largest 64-bit address: 2^64. */
 export const ADDRESS_END: bigint = 1n << 64n;
 
-/** The switch that says how addresses are checked. */
+/** The switch that decides how addresses are checked. */
 export type AddressRules = Pick<Rules, "addresses">;
 
 /**
- * Checks a virtual address, or a sum that has to be one.
+ * Checks a virtual address, or a sum that must be one.
  *
- * @param value The address; may be negative or above 2^64, as sums can be.
- * @param field What it is, for the error.
+ * @param value The address; a sum may be negative or above 2^64.
+ * @param field Its name, for the error.
  * @param rules How addresses are checked.
- * @param index Index of the program header that it belongs to, if it belongs to one.
+ * @param index Index of the program header that it belongs to, if any.
  * @returns The canonical address.
  * @throws {LoadError} "address-overflow" outside 0 to 2^64 - 1, "address-not-canonical" in the hole.
  */
@@ -34,11 +34,11 @@ export function checkedAddress(value: bigint, field: string, { addresses }: Addr
   return value;
 }
 
-/** The range of a program header, by the low 48 bits of its addresses; both ends are canonical. */
+/** The range of a program header, as the low 48 bits of its addresses. Both ends are canonical. */
 export interface CheckedRange {
   /** Low 48 bits of the address of its first byte. */
   readonly first: number;
-  /** Low 48 bits of the address of its last byte, not below `first`. */
+  /** Low 48 bits of the address of its last byte, at least `first`. */
   readonly last: number;
 }
 
@@ -47,7 +47,8 @@ export interface CheckedRange {
  *
  * @param phdr The header; its `p_memsz` is not 0.
  * @param offset What is added to `p_vaddr`; may be negative.
- * @param rules How addresses are checked. Under "one-half" the range lies in one half, else it may cross the hole.
+ * @param rules How addresses are checked. Under "one-half" the range must lie in one half; otherwise it may cross the
+ * hole.
  * @returns The range.
  * @throws {LoadError} "address-overflow" or "address-not-canonical", with the header's index.
  */
@@ -69,7 +70,7 @@ export function checkedRange(
 }
 
 /**
- * What errors call the address of a program header.
+ * The name of a program header's address in errors.
  *
  * @param offset What is added to `p_vaddr`.
  * @returns The name of the field, or of the sum.

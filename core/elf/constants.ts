@@ -1,5 +1,5 @@
 /**
- * Numbers of the ELF format, by the section of the specification that defines them.
+ * Constants of the ELF format, grouped by the section of the specification that defines them.
  *
  * @module
  */
@@ -80,7 +80,7 @@ export const STB_WEAK = 2;
 export const STT_TLS = 6;
 export const STT_GNU_IFUNC = 10;
 
-/** Sizes in bytes of a file's records. */
+/** Sizes of the records of a file, in bytes. */
 export interface RecordSizes {
   /** Size of the ELF file header, which `e_ehsize` repeats. */
   readonly fileHeader: number;
@@ -119,17 +119,18 @@ const TYPE_NAMES: ReadonlyMap<number, string> = new Map([
 ]);
 
 /**
- * The name of a program header type, as `readelf` prints it.
+ * Returns the name of a program header type, as `readelf` prints it.
  *
  * @param type A `p_type`.
- * @returns Its name without the `PT_` in front, or the number in hex if it has none.
+ * @returns Its name without the prefix `PT_`, or the number in hex if it has no name.
  */
 export function segmentTypeName(type: number): string {
   return TYPE_NAMES.get(type) ?? `0x${type.toString(16)}`;
 }
 
 /**
- * Whether a program header type is one of the specification's, or lies in a range that it sets aside for others.
+ * Whether a program header type is defined by the specification, or lies in a range that it reserves for operating
+ * systems or processors.
  *
  * @param type A `p_type`.
  * @returns True for 0 to 7 and for `PT_LOOS` to `PT_HIPROC`.

@@ -1,5 +1,5 @@
 /**
- * The dynamic table (gABI, "Dynamic Section"), as it stands in the file.
+ * The dynamic table (gABI, "Dynamic Section"), as it is in the file.
  *
  * @module
  */
@@ -9,23 +9,23 @@ import { elfReader } from "./reader.ts";
 
 /** An `Elf64_Dyn`, unchecked. */
 export interface DynamicEntry {
-  /** What the entry is about, such as 7 (`DT_RELA`). */
+  /** What the entry holds, such as 7 (`DT_RELA`). */
   readonly d_tag: bigint;
-  /** `d_val` or `d_ptr`: a number, or an address as it was linked. */
+  /** `d_val` or `d_ptr`: a number, or an address as linked. */
   readonly d_un: bigint;
 }
 
-/** Size in bytes of an entry: `d_tag` and `d_un`, of eight bytes each. */
+/** Size of an entry in bytes: `d_tag` and `d_un`, eight bytes each. */
 export const DYNAMIC_ENTRY_SIZE = 16;
 
 /**
- * Reads the entries of a 64-bit dynamic table one by one; nothing is checked, and a part of an entry at the end is left
- * out.
+ * Reads the entries of a 64-bit dynamic table one by one. Nothing is checked, and a partial entry at the end is
+ * ignored.
  *
  * @param bytes The table's bytes.
  * @param fileOffset Where in the file they start.
- * @param pastNull Whether entries after `DT_NULL`, and that itself, are read too.
- * @returns The entries, in the order of the file.
+ * @param options `pastNull`: whether to also yield `DT_NULL` and the entries after it.
+ * @returns The entries, in file order.
  */
 export function* dynamicEntries(
   bytes: Uint8Array,

@@ -1,5 +1,5 @@
 /**
- * The extent of a kernel: from its lowest to its highest address.
+ * The extent of a kernel, from its lowest to its highest address.
  *
  * @module
  */
@@ -7,21 +7,21 @@
 import { PT_LOAD } from "./constants.ts";
 import type { ProgramHeader } from "./program_header.ts";
 
-/** What the `PT_LOAD` headers of a kernel span, before anything is added to their addresses. */
+/** The range that the `PT_LOAD` headers of a kernel span, as linked. */
 export interface Extent {
-  /** The lowest `p_vaddr`; 0 if there is no header. */
+  /** The lowest `p_vaddr`; 0 without a `PT_LOAD` header. */
   readonly low: bigint;
   /** Number of bytes from there to the highest `p_vaddr + p_memsz`. */
   readonly size: bigint;
-  /** The largest `p_align`; 1 if there is no header. */
+  /** The largest `p_align`; 1 without a `PT_LOAD` header. */
   readonly align: bigint;
 }
 
 /**
- * Finds what the `PT_LOAD` headers span.
+ * Finds the range that the `PT_LOAD` headers span.
  *
  * @param headers Program headers, checked or not.
- * @returns The extent; headers without memory count.
+ * @returns The extent; headers without memory count too.
  */
 export function extentOf(headers: readonly ProgramHeader[]): Extent {
   const loads = headers.filter(({ p_type }) => p_type === PT_LOAD);

@@ -1,5 +1,5 @@
 /**
- * The ELF file header (gABI, "ELF Header"), as it stands in the file.
+ * The ELF file header (gABI, "ELF Header"), as it is in the file.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { EI_ABIVERSION, EI_CLASS, EI_DATA, EI_NIDENT, EI_OSABI, EI_VERSION, ELFCLASS64 } from "./constants.ts";
 import type { ElfReader } from "./reader.ts";
 
-/** An `Elf64_Ehdr` or `Elf32_Ehdr`, unchecked; the bytes of `e_ident` that matter stand under their index's name. */
+/** An `Elf64_Ehdr` or `Elf32_Ehdr`, unchecked. The relevant bytes of `e_ident` are named after their indices. */
 export interface FileHeader {
   /** Class: 1 is 32-bit, 2 is 64-bit. */
   readonly EI_CLASS: number;
@@ -23,7 +23,7 @@ export interface FileHeader {
   readonly e_type: number;
   /** Machine: 62 is `EM_X86_64`. */
   readonly e_machine: number;
-  /** Version of the format, again. */
+  /** Version of the format, as in `EI_VERSION`. */
   readonly e_version: number;
   /** Virtual address of the entry point. */
   readonly e_entry: bigint;
@@ -31,15 +31,15 @@ export interface FileHeader {
   readonly e_phoff: bigint;
   /** File offset of the section header table. */
   readonly e_shoff: bigint;
-  /** Flags of the processor. */
+  /** Processor-specific flags. */
   readonly e_flags: number;
-  /** Size in bytes of this header. */
+  /** Size of this header in bytes. */
   readonly e_ehsize: number;
-  /** Size in bytes of one program header. */
+  /** Size of one program header in bytes. */
   readonly e_phentsize: number;
   /** Number of program headers. */
   readonly e_phnum: number;
-  /** Size in bytes of one section header. */
+  /** Size of one section header in bytes. */
   readonly e_shentsize: number;
   /** Number of section headers. */
   readonly e_shnum: number;
@@ -47,8 +47,8 @@ export interface FileHeader {
   readonly e_shstrndx: number;
 }
 
-// Offsets in bytes: gABI, "ELF Header", figures of Elf32_Ehdr and Elf64_Ehdr. The first four fields start alike in both,
-// and from e_ehsize on there are six of 16 bits.
+// Offsets in bytes: gABI, "ELF Header", figures of Elf32_Ehdr and Elf64_Ehdr. The first four fields start at the same
+// offsets in both; e_ehsize starts a run of six 16-bit fields.
 export const E_TYPE = 16;
 export const E_MACHINE = 18;
 export const E_VERSION = 20;
@@ -56,16 +56,16 @@ export const E_ENTRY = 24;
 const ELF64 = { e_phoff: 32, e_shoff: 40, e_flags: 48, e_ehsize: 52 };
 const ELF32 = { e_phoff: 28, e_shoff: 32, e_flags: 36, e_ehsize: 40 };
 
-/** Where the other fields lie, by class: those of {@linkcode ELFCLASS64}, else those of 32-bit files. */
+/** The offsets of the other fields, by class: 64-bit for {@linkcode ELFCLASS64}, otherwise 32-bit. */
 export function fileHeaderOffsets(fileClass: number): typeof ELF64 {
   return fileClass === ELFCLASS64 ? ELF64 : ELF32;
 }
 
 /**
- * Reads the class and the other bytes of `e_ident`, which say how the rest is to be read.
+ * Reads the class and the other bytes of `e_ident`, which determine how to read the rest.
  *
  * @param reader A reader over the file's first 16 bytes or more.
- * @returns The bytes of `e_ident` by their names.
+ * @returns The bytes of `e_ident`, by name.
  * @throws {LoadError} "file-too-short" if there are fewer than 16 bytes.
  */
 export function readIdent(
@@ -82,11 +82,11 @@ export function readIdent(
 }
 
 /**
- * Reads the file header, in the layout of its class; nothing is checked.
+ * Reads the file header in the layout of its class. Nothing is checked.
  *
  * @param reader A reader over the file's first bytes.
  * @returns The raw header; 32-bit addresses and offsets are widened.
- * @throws {LoadError} "file-too-short" if there are fewer bytes than the class's header has.
+ * @throws {LoadError} "file-too-short" if there are fewer bytes than the header of the class has.
  */
 export function readFileHeader(reader: ElfReader): FileHeader {
   const ident = readIdent(reader);

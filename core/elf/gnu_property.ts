@@ -1,6 +1,6 @@
 /**
- * Program properties, which a note of owner "GNU" and type 5 holds (Linux Extensions to gABI, "Program Property"; x86-64
- * psABI, "Program Property").
+ * Program properties: the content of a note with owner "GNU" and type 5 (Linux Extensions to gABI, "Program Property";
+ * x86-64 psABI, "Program Property").
  *
  * @module
  */
@@ -10,10 +10,10 @@ import type { FileHeader } from "./file_header.ts";
 import type { NoteFault } from "./notes.ts";
 import { elfReader } from "./reader.ts";
 
-/** What a processor has to offer, each level with all of those before it. */
+/** Instruction set levels; each includes the ones before it. */
 export type IsaLevel = "x86-64-baseline" | "x86-64-v2" | "x86-64-v3" | "x86-64-v4";
 
-/** One property, as it stands in the file. */
+/** One property, as it is in the file. */
 export interface GnuProperty {
   /** Its `pr_type`. */
   readonly type: number;
@@ -27,17 +27,17 @@ export interface GnuProperties {
   readonly ibt: boolean;
   /** Whether all of its code was compiled for shadow stacks (SHSTK). */
   readonly shstk: boolean;
-  /** The level that it needs to run, if it names one. */
+  /** The level that it needs, if specified. */
   readonly isaNeeded?: IsaLevel;
-  /** The level that it makes use of if the processor has it, if it names one. */
+  /** The level that it can make use of, if specified. */
   readonly isaUsed?: IsaLevel;
-  /** The least number of bytes for its stack, if it names one. */
+  /** The minimum size of its stack in bytes, if specified. */
   readonly stackSize?: bigint;
-  /** All properties, those above included, in the order of the file. */
+  /** All properties, including those above, in file order. */
   readonly properties: readonly GnuProperty[];
 }
 
-/** Properties, and what is wrong with them. */
+/** Properties, and the problems found in them. */
 export interface GnuPropertyList {
   /** The properties. */
   readonly value: GnuProperties;
@@ -45,7 +45,7 @@ export interface GnuPropertyList {
   readonly faults: readonly NoteFault[];
 }
 
-/** `pr_type` and `pr_datasz`, of four bytes each. */
+/** `pr_type` and `pr_datasz`, four bytes each. */
 const HEADER_SIZE = 8;
 
 const GNU_PROPERTY_STACK_SIZE = 1;
@@ -68,10 +68,10 @@ const ISA_LEVELS: readonly (readonly [bit: number, level: IsaLevel])[] = [
  * Reads the properties of a program.
  *
  * @param descriptor The note's descriptor.
- * @param fileOffset Where in the file it starts.
- * @param header The file's class, which says how properties are aligned and how long a stack size is, and its machine;
- * the processor's properties are those of x86 alone.
- * @returns The properties up to the first whose size leaves the note, and what is wrong with them.
+ * @param fileOffset Its offset in the file.
+ * @param header The file's class, which determines the alignment of properties and the width of a stack size, and its
+ * machine: processor-specific properties are only interpreted for x86.
+ * @returns The properties up to the first that reaches past the end of the note, and what is wrong with them.
  */
 export function readGnuProperties(
   descriptor: Uint8Array,
@@ -98,14 +98,14 @@ export function readGnuProperties(
     const [type, size] = [reader.u32(at), reader.u32(at + 4)];
     const start = at + HEADER_SIZE;
     if (start + size > descriptor.length) {
-      fault(at, `a property's data of ${size} bytes reach past the note's end`);
+      fault(at, `a property's data of ${size} bytes reaches past the note's end`);
       break;
     }
-    if (type <= last) fault(at, "its properties are not in ascending order of their types");
+    if (type <= last) fault(at, "its properties are not in ascending order by type");
     last = type;
     const wanted = sizes.get(type);
     if (wanted !== undefined && size !== wanted) {
-      fault(at, `the property 0x${type.toString(16)} has ${size} bytes of data instead of ${wanted}`);
+      fault(at, `property 0x${type.toString(16)} has ${size} bytes of data instead of ${wanted}`);
     } else if (wanted !== undefined) {
       words.set(type, wanted === 8 ? reader.u64(start) : BigInt(reader.u32(start)));
     }

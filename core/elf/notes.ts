@@ -1,33 +1,33 @@
 /**
- * Notes (gABI, "Note Section"): records by which vendors mark a file, each with its owner's name and a type.
+ * Notes (gABI, "Note Section"): records that vendors add to a file, each with an owner's name and a type.
  *
- * The gABI wants 8-byte alignment in 64-bit files; what is written in practice has 4, and 8 only if `p_align` says so
- * (binutils, glibc). Linker scripts also put notes of both kinds into one segment, so that each note is read by the
- * alignment that leads to a next one.
+ * The gABI asks for 8-byte alignment in 64-bit files. In practice notes are aligned to 4 bytes, and to 8 only if
+ * `p_align` is 8 (binutils, glibc). Linker scripts may also put both kinds into one segment, so each note is read with
+ * the alignment that leads to a valid next note.
  *
  * @module
  */
 
 import { elfReader } from "./reader.ts";
 
-/** `type` of a note of owner "GNU": bytes that identify the build. */
+/** `type` of a note with owner "GNU": the build ID. */
 export const NT_GNU_BUILD_ID = 3;
 
-/** `type` of a note of owner "GNU": program properties. */
+/** `type` of a note with owner "GNU": program properties. */
 export const NT_GNU_PROPERTY_TYPE_0 = 5;
 
 /** The alignment of a note's descriptor and of the next note, in bytes. */
 export type NoteAlignment = 4 | 8;
 
-/** A note, as it stands in the file. */
+/** A note, as it is in the file. */
 export interface RawNote {
   /** File offset of its header. */
   readonly fileOffset: number;
-  /** Name of its owner, without the zero byte at its end. */
+  /** Name of its owner, without the terminating zero byte. */
   readonly owner: string;
-  /** What the descriptor means to that owner. */
+  /** The type, whose meaning the owner defines. */
   readonly type: number;
-  /** The alignment that it was read by, in bytes. */
+  /** The alignment that it was read with, in bytes. */
   readonly alignment: NoteAlignment;
   /** File offset of the descriptor. */
   readonly descriptorOffset: number;
@@ -37,7 +37,7 @@ export interface RawNote {
 
 /** What is wrong with a note. */
 export interface NoteFault {
-  /** File offset of what is malformed. */
+  /** File offset of the malformed part. */
   readonly fileOffset: number;
   /** What is wrong with it. */
   readonly problem: string;
@@ -45,26 +45,26 @@ export interface NoteFault {
 
 /** The notes of a segment. */
 export interface NoteList {
-  /** The notes that could be read, in the order of the file. */
+  /** The notes that could be read, in file order. */
   readonly notes: readonly RawNote[];
-  /** What is wrong with them, and with the one that could not be read. */
+  /** What is wrong with them, and with a note that could not be read. */
   readonly faults: readonly NoteFault[];
 }
 
-/** `n_namesz`, `n_descsz` and `n_type`, of four bytes each in both classes. */
+/** `n_namesz`, `n_descsz` and `n_type`, four bytes each in both classes. */
 const HEADER_SIZE = 12;
 
-/** How the descriptor, and how the next note, are aligned. */
+/** The alignments of the descriptor and of the next note. */
 type Layout = readonly [descriptor: NoteAlignment, next: NoteAlignment];
 
 const BY_FOUR: readonly Layout[] = [[4, 4], [4, 8], [8, 8]];
 const BY_EIGHT: readonly Layout[] = [[8, 8], [4, 4], [4, 8]];
 
 /**
- * Reads the notes of a segment, up to the first whose sizes leave it; zero bytes at its end are padding.
+ * Reads the notes of a segment, up to the first that reaches past its end. Zero bytes at the end are padding.
  *
  * @param bytes The segment.
- * @param fileOffset Where in the file it starts.
+ * @param fileOffset Its offset in the file.
  * @param p_align The segment's alignment: 8 means notes aligned to 8 bytes, anything else to 4.
  * @returns The notes, and what is wrong with them.
  */
@@ -75,7 +75,7 @@ export function readNotes(bytes: Uint8Array, fileOffset: number, p_align: bigint
   const faults: NoteFault[] = [];
   const fault = (at: number, problem: string) => faults.push({ fileOffset: fileOffset + at, problem });
 
-  /** Whether a note with a name starts here, or only padding, and only padding comes before it. */
+  /** Whether `from` to `at` is padding, and a named note or nothing but padding follows. */
   const leadsOn = (from: number, at: number): boolean => {
     if (bytes.subarray(from, at).some((byte) => byte !== 0)) return false;
     if (at >= end) return true;

@@ -1,5 +1,5 @@
 /**
- * Program headers (gABI, "Program Header"): as they stand in the file, and as sanity-check passes them on.
+ * Program headers (gABI, "Program Header"), as they are in the file and as sanity-check passes them on.
  *
  * @module
  */
@@ -19,47 +19,47 @@ export interface ProgramHeader {
   readonly p_offset: bigint;
   /** Virtual address of its first byte. */
   readonly p_vaddr: bigint;
-  /** Physical address, if that matters. */
+  /** Physical address, if it is relevant. */
   readonly p_paddr: bigint;
   /** Number of bytes in the file. */
   readonly p_filesz: bigint;
   /** Number of bytes in memory. */
   readonly p_memsz: bigint;
-  /** Alignment: 0, 1, or a power of two. */
+  /** Alignment; in valid files 0, 1, or another power of two. */
   readonly p_align: bigint;
 }
 
 /** A program header that passed sanity-check. */
 export interface Segment extends ProgramHeader {
   /**
-   * What is to be loaded, as exact numbers; only a `PT_LOAD` that is not left out has it. Addresses lack their sign
-   * extension: they are the low 48 bits.
+   * What to load, as exact numbers; only present for a `PT_LOAD` that is not skipped. Addresses are the low 48 bits,
+   * without sign extension.
    */
   readonly load?: {
-    /** Low 48 bits of the virtual address of the first byte, the virtual address offset included. */
+    /** Low 48 bits of the virtual address of the first byte, including the virtual address offset. */
     readonly start: number;
-    /** Number of bytes in memory, at least `fileSize` unless a rule set accepts otherwise. */
+    /** Number of bytes in memory; at least `fileSize`, unless the rule set accepts less. */
     readonly memSize: number;
     /** File offset of the first byte. */
     readonly fileOffset: number;
     /** Number of bytes in the file. */
     readonly fileSize: number;
   };
-  /** How plugins claim it, if one does. */
+  /** How plugins claim it, if any do. */
   readonly claim?: {
-    /** Whether a handler reads the header's file bytes, so that they are kept. */
+    /** Whether a handler reads the header's file bytes, so they must be kept. */
     readonly readsFile: boolean;
   };
 }
 
-/** What a segment's header asks to be loaded. */
+/** The range that a segment loads. */
 export type LoadRange = NonNullable<Segment["load"]>;
 
 /** How plugins claim a program header. */
 export type HeaderClaim = NonNullable<Segment["claim"]>;
 
 /**
- * Whether a range's bytes have to be copied, because address and offset differ within their pages.
+ * Whether the bytes of a range must be copied because address and offset are at different positions in their pages.
  *
  * @param load The range.
  * @returns True if they are not congruent modulo 4096 and there are file bytes.
@@ -72,16 +72,16 @@ export function isMisaligned({ start, fileOffset, fileSize }: LoadRange): boolea
 const ELF64 = { p_flags: 4, p_offset: 8, p_vaddr: 16, p_paddr: 24, p_filesz: 32, p_memsz: 40, p_align: 48 };
 const ELF32 = { p_flags: 24, p_offset: 4, p_vaddr: 8, p_paddr: 12, p_filesz: 16, p_memsz: 20, p_align: 28 };
 
-/** Where the fields after `p_type` lie, by class: those of {@linkcode ELFCLASS64}, else those of 32-bit files. */
+/** The offsets of the fields after `p_type`, by class: 64-bit for {@linkcode ELFCLASS64}, otherwise 32-bit. */
 export function programHeaderOffsets(fileClass: number): typeof ELF64 {
   return fileClass === ELFCLASS64 ? ELF64 : ELF32;
 }
 
 /**
- * Reads one program header, in the layout of the file's class; nothing is checked.
+ * Reads one program header in the layout of the file's class. Nothing is checked.
  *
  * @param reader A reader over the program header table.
- * @param offset Where in it the header starts.
+ * @param offset Offset of the header in the table.
  * @param index The header's index.
  * @param fileClass The file's `EI_CLASS`.
  * @returns The raw header; 32-bit fields are widened.

@@ -1,5 +1,5 @@
 /**
- * The one way to read file bytes: little-endian fields with a bounds check that knows where in the file it stands.
+ * The one way to read file bytes: little-endian fields, with a bounds check that knows its position in the file.
  *
  * @module
  */
@@ -22,28 +22,26 @@ export interface ElfReader {
 
 /** What a reader reads, for its errors. */
 export interface ReadPlace {
-  /** What it is, such as "the dynamic table". */
+  /** Its name, such as "the dynamic table". */
   readonly subject: string;
-  /** Where in the file it starts, if it was read from there rather than from memory. */
+  /** Its offset in the file, if it was read from the file and not from memory. */
   readonly fileOffset?: number;
 }
 
 /**
- * A reader over a piece of the file.
+ * Creates a reader over a piece of the file.
  *
  * @param bytes The piece.
- * @param place What it is, and where in the file it starts.
+ * @param place Its name, and its offset in the file.
  * @returns A reader whose functions throw {@linkcode LoadError} "file-too-short" outside the piece.
  */
 export function elfReader(bytes: Uint8Array, { subject, fileOffset }: ReadPlace): ElfReader {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const at = (offset: number, size: number): number => {
     if (offset < 0 || offset + size > bytes.length) {
-      const where = fileOffset === undefined
-        ? `byte ${offset} of it`
-        : `file offset 0x${(fileOffset + offset).toString(16)}`;
+      const where = fileOffset === undefined ? `byte ${offset}` : `file offset 0x${(fileOffset + offset).toString(16)}`;
       const value = Math.max(0, bytes.length - offset);
-      throw new LoadError("file-too-short", { subject, field: `what is left at ${where}`, value, limit: size });
+      throw new LoadError("file-too-short", { subject, field: `the length left at ${where}`, value, limit: size });
     }
     return offset;
   };

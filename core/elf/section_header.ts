@@ -1,5 +1,5 @@
 /**
- * Section headers (gABI, "Section Header Table"), as they stand in the file.
+ * Section headers (gABI, "Section Header Table"), as they are in the file.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { ElfReader } from "./reader.ts";
 export interface SectionHeader {
   /** Index in the section header table. */
   readonly index: number;
-  /** Its name; empty if it has none, or none that can be read. */
+  /** Its name; empty if it has none or it cannot be read. */
   readonly name: string;
   /** Offset of its name in the section name string table. */
   readonly sh_name: number;
@@ -19,24 +19,24 @@ export interface SectionHeader {
   readonly sh_type: number;
   /** Flags, such as 2 (`SHF_ALLOC`). */
   readonly sh_flags: bigint;
-  /** Virtual address, if it is loaded. */
+  /** Virtual address, if it is loaded; otherwise 0. */
   readonly sh_addr: bigint;
   /** File offset of its first byte. */
   readonly sh_offset: bigint;
   /** Number of bytes. */
   readonly sh_size: bigint;
-  /** Index of a section that belongs to it: for a symbol table, that of its strings. */
+  /** Index of a related section: for a symbol table, its string table. */
   readonly sh_link: number;
-  /** More about it: for a symbol table, the index of the first symbol that is not local. */
+  /** Extra information: for a symbol table, the index of the first non-local symbol. */
   readonly sh_info: number;
-  /** Alignment: 0, 1, or a power of two. */
+  /** Alignment; in valid files 0, 1, or another power of two. */
   readonly sh_addralign: bigint;
-  /** Size in bytes of each entry, if it is a table. */
+  /** Size of each entry in bytes, if it is a table. */
   readonly sh_entsize: bigint;
 }
 
-// Offsets in bytes: gABI, "Section Header Table", figures of Elf32_Shdr and Elf64_Shdr. The first two fields lie alike in
-// both.
+// Offsets in bytes: gABI, "Section Header Table", figures of Elf32_Shdr and Elf64_Shdr. The first two fields have the
+// same offsets in both.
 const ELF64 = {
   sh_flags: 8,
   sh_addr: 16,
@@ -59,13 +59,13 @@ const ELF32 = {
 };
 
 /**
- * Reads one section header, in the layout of the file's class; nothing is checked.
+ * Reads one section header in the layout of the file's class. Nothing is checked.
  *
  * @param reader A reader over the section header table.
- * @param offset Where in it the header starts.
+ * @param offset Offset of the header in the table.
  * @param index The header's index.
  * @param fileClass The file's `EI_CLASS`.
- * @returns The raw header, still without its name; 32-bit fields are widened.
+ * @returns The raw header, without its name; 32-bit fields are widened.
  * @throws {LoadError} "file-too-short" if the table ends inside the header.
  */
 export function readSectionHeader(reader: ElfReader, offset: number, index: number, fileClass: number): SectionHeader {

@@ -1,16 +1,16 @@
 /**
- * Strings that end in a zero byte (gABI, "String Table").
+ * NUL-terminated strings (gABI, "String Table").
  *
  * @module
  */
 
 /**
- * Decodes a string of the file's. The bytes may lie in shared memory, which text decoders of browsers refuse.
+ * Decodes a string from the file. The bytes are copied first, because text decoders in browsers refuse shared memory.
  *
  * @param bytes The string table, or a part of it.
- * @param start Where in it the string starts.
- * @param most The most bytes that are looked at.
- * @returns The string up to its zero byte, and whether there is one; without one, up to the last byte looked at.
+ * @param start Offset of the string.
+ * @param most The most bytes to look at.
+ * @returns The string up to its zero byte, or all bytes looked at if there is none; and whether there is one.
  */
 export function readString(
   bytes: Uint8Array,

@@ -1,5 +1,5 @@
 /**
- * Symbols (gABI, "Symbol Table"), as they stand in a symbol table.
+ * Symbols (gABI, "Symbol Table"), as they are in the file.
  *
  * @module
  */
@@ -15,11 +15,11 @@ export interface ElfSymbol {
   readonly st_info: number;
   /** Visibility in the lower two bits. */
   readonly st_other: number;
-  /** Index of the section that it is defined in; 0 (`SHN_UNDEF`) if it is not defined. */
+  /** Index of the section that it is defined in; 0 (`SHN_UNDEF`) if it is undefined. */
   readonly st_shndx: number;
-  /** Its value, mostly a virtual address. */
+  /** Its value, usually a virtual address. */
   readonly st_value: bigint;
-  /** Number of bytes; 0 if not known. */
+  /** Number of bytes; 0 if unknown. */
   readonly st_size: bigint;
 }
 
@@ -28,10 +28,10 @@ const ELF64 = { st_info: 4, st_other: 5, st_shndx: 6, st_value: 8, st_size: 16 }
 const ELF32 = { st_info: 12, st_other: 13, st_shndx: 14, st_value: 4, st_size: 8 };
 
 /**
- * Reads one symbol, in the layout of the file's class; nothing is checked.
+ * Reads one symbol in the layout of the file's class. Nothing is checked.
  *
- * @param reader A reader over the symbol table, or a part of it.
- * @param offset Where in it the symbol starts.
+ * @param reader A reader over the symbol table, or part of it.
+ * @param offset Offset of the symbol in it.
  * @param fileClass The file's `EI_CLASS`.
  * @returns The raw symbol; 32-bit fields are widened.
  * @throws {LoadError} "file-too-short" if the table ends inside the symbol.
@@ -51,7 +51,7 @@ export function readSymbol(reader: ElfReader, offset: number, fileClass: number)
 }
 
 /**
- * The binding of a symbol, such as 2 (`STB_WEAK`).
+ * Returns the binding of a symbol, such as 2 (`STB_WEAK`).
  *
  * @param symbol The symbol.
  * @returns The upper four bits of its `st_info`.
@@ -61,7 +61,7 @@ export function symbolBinding({ st_info }: Pick<ElfSymbol, "st_info">): number {
 }
 
 /**
- * The type of a symbol, such as 6 (`STT_TLS`).
+ * Returns the type of a symbol, such as 6 (`STT_TLS`).
  *
  * @param symbol The symbol.
  * @returns The lower four bits of its `st_info`.

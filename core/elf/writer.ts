@@ -12,15 +12,16 @@ import { type ProgramHeader, programHeaderOffsets } from "./program_header.ts";
 /** The class of a file: 1 for `ELFCLASS32`, 2 for `ELFCLASS64`. */
 export type FileClass = keyof typeof RECORD_SIZES;
 
-/** `EV_CURRENT`, the only version that there is. */
+/** `EV_CURRENT`, the only version. */
 const EV_CURRENT = 1;
 
 /**
  * Writes an `Elf64_Ehdr` or `Elf32_Ehdr` at the start of a file.
  *
  * @param file The file's bytes.
- * @param fileClass Which of the two layouts.
- * @param fields The fields. Left out, `e_ident`, versions and record sizes are those of the class, all others 0.
+ * @param fileClass The layout.
+ * @param fields The fields. By default `e_ident`, versions and the sizes of the two headers fit the class; all others
+ * are 0.
  */
 export function writeFileHeader(file: Uint8Array, fileClass: FileClass, fields: Partial<FileHeader>): void {
   const view = viewOf(file);
@@ -51,9 +52,9 @@ export function writeFileHeader(file: Uint8Array, fileClass: FileClass, fields: 
  * Writes an `Elf64_Phdr` or `Elf32_Phdr`.
  *
  * @param file The file's bytes.
- * @param offset Where in it the header starts.
- * @param fileClass Which of the two layouts.
- * @param fields The fields; 0 if left out.
+ * @param offset Offset of the header in the file.
+ * @param fileClass The layout.
+ * @param fields The fields; 0 by default.
  */
 export function writeProgramHeader(
   file: Uint8Array,
@@ -71,7 +72,7 @@ export function writeProgramHeader(
   }
 }
 
-// gABI, "Section Header", Elf64_Shdr: the one at index 0 holds the count of program headers that e_phnum cannot
+// gABI, "Section Header", Elf64_Shdr: sh_info of header 0 holds a count of program headers too large for e_phnum
 const SH_INFO = 44;
 
 /** Number of bytes of an `Elf64_Shdr`. */
@@ -81,7 +82,7 @@ export const SECTION_HEADER_SIZE = 64;
  * Writes the `Elf64_Shdr` of index 0, which holds the number of program headers of a file whose `e_phnum` is `PN_XNUM`.
  *
  * @param file The file's bytes.
- * @param offset Where in it the header starts.
+ * @param offset Offset of the header in the file.
  * @param count The number of program headers.
  */
 export function writeProgramHeaderCount(file: Uint8Array, offset: number, count: number): void {
@@ -90,9 +91,9 @@ export function writeProgramHeaderCount(file: Uint8Array, offset: number, count:
 
 /** A note. */
 export interface NoteContent {
-  /** Its name, which a zero byte ends in the file. */
+  /** Its name, without the terminating zero byte. */
   readonly name: string;
-  /** Its type, by the name's owner. */
+  /** Its type, whose meaning the owner defines. */
   readonly type: number;
   /** Its descriptor. */
   readonly descriptor: Uint8Array;
@@ -122,7 +123,7 @@ function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** Writes a field of 64 bits, or of 32 in files of that class. */
+/** Returns a writer of 64-bit fields, or of 32-bit fields for that class. */
 function wordWriter(view: DataView, fileClass: FileClass): (offset: number, value: bigint) => void {
   return fileClass === ELFCLASS64
     ? (offset, value) => view.setBigUint64(offset, value, true)

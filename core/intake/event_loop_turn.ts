@@ -1,12 +1,12 @@
 /**
- * Letting the event loop have a turn, which promises alone never do.
+ * Yields to the event loop, which awaiting promises alone never does.
  *
  * @module
  */
 
 /**
- * Waits for the event loop's next turn, in which timers run and aborts arrive. A message takes far less time than a
- * `setTimeout()` of 0, which takes a millisecond or more.
+ * Waits for the next turn of the event loop, in which timers run and aborts arrive. A message is much faster than
+ * `setTimeout(0)`, which takes at least a millisecond.
  *
  * @returns A promise that resolves in that turn.
  */

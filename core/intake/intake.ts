@@ -1,8 +1,8 @@
 /**
- * The intake: a source's bytes on their way into physical memory.
+ * The intake: moves the bytes of a source into physical memory.
  *
- * Bytes are taken in order and only as far as they are needed. Until it is known where they belong they are staged in
- * blocks; from then on they are read straight to their place.
+ * Bytes are read in order, and only as many as are needed. They are staged in blocks until their place in memory is
+ * known, and from then on read straight into it.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import type { ByteSource } from "./byte_source.ts";
 import { eventLoopTurn } from "./event_loop_turn.ts";
 import { unlessAborted } from "./unless_aborted.ts";
 
-/** How far a load has come. */
+/** The progress of a load. */
 export interface Progress {
   /** Number of bytes taken from the source. */
   readonly loaded: number;
@@ -26,7 +26,7 @@ export interface Progress {
 export interface IntakeOptions {
   /** The most bytes that may be staged. */
   readonly maxMemory: number;
-  /** Ends every wait with its reason. */
+  /** Aborts every wait; it rejects with the signal's reason. */
   readonly signal?: AbortSignal;
   /** Called after every read. */
   readonly onProgress?: (progress: Progress) => void;
@@ -39,25 +39,25 @@ export interface Intake {
   /** Number of bytes taken from the source. */
   readonly bytesRead: number;
   /**
-   * Waits until the first `end` bytes have arrived, or the source has ended, or all that is kept has arrived; resolves
-   * to the smaller of `end` and the number of bytes that have arrived.
+   * Waits until the first `end` bytes, or all bytes to be kept, have arrived, or the source has ended. Resolves to
+   * `end` or the number of bytes that have arrived, whichever is smaller.
    */
   readonly require: (end: number) => Promise<number>;
   /**
-   * The file's length; reads the whole source if that is the only way to know it. Throws `RangeError` if it is still
-   * unknown when the bytes have their place.
+   * Finds the file's length; reads the whole source if there is no other way. Throws a `RangeError` if the length is
+   * unknown and the bytes have already been placed.
    */
   readonly length: () => Promise<number>;
-  /** A view of bytes that have arrived; a copy if they lie in several blocks. */
+  /** Returns a view of bytes that have arrived, or a copy if they span several blocks. */
   readonly bytes: (offset: number, length: number) => Uint8Array;
-  /** Moves what has arrived to its place in memory; the rest, up to `total` bytes, is read straight there. */
+  /** Moves the bytes that have arrived into memory; the rest, up to `total` bytes, is read straight there. */
   readonly place: (memory: PhysicalMemory, address: number, total: number) => void;
-  /** Lets go of the source. */
+  /** Releases the source. */
   readonly close: (reason?: unknown) => Promise<void>;
 }
 
 const READ_SIZE = 2 ** 20;
-/** How long reads may go on without a turn of the event loop, in milliseconds. */
+/** How long to read without yielding to the event loop, in milliseconds. */
 const TURN_AFTER = 20;
 const BLOCK_MIN = 2 ** 16;
 const BLOCK_MAX = 2 ** 24;
@@ -71,10 +71,10 @@ interface Block {
  * Opens an intake on a source.
  *
  * @param source The source.
- * @param options Bound, signal and progress.
- * @returns The intake. Its waits reject with `LoadError` "source-failed" and the source's error as cause if the source
- * fails, with "memory-limit-exceeded" if more would have to be staged than allowed, and with the signal's reason once
- * it aborts.
+ * @param options The limit, signal and progress callback.
+ * @returns The intake. Its waits reject with a `LoadError` "source-failed" (with the source's error as the cause) if
+ * the source fails, with "memory-limit-exceeded" if more would have to be staged than allowed, and with the signal's
+ * reason after an abort.
  */
 export function openIntake(source: ByteSource, { maxMemory, signal, onProgress }: IntakeOptions): Intake {
   const blocks: Block[] = [];
@@ -83,7 +83,7 @@ export function openIntake(source: ByteSource, { maxMemory, signal, onProgress }
   let lastTurn = performance.now();
   let placed: { readonly memory: PhysicalMemory; readonly address: number; readonly total: number } | undefined;
 
-  /** Where the next read goes: to its place, or to the end of the last block. */
+  /** Where the next read goes: straight into memory, or to the end of the last block. */
   const destination = (wanted: number): Uint8Array => {
     if (placed) return placed.memory.bytes(placed.address + received, Math.min(wanted, READ_SIZE));
     const last = blocks.at(-1);
@@ -97,7 +97,7 @@ export function openIntake(source: ByteSource, { maxMemory, signal, onProgress }
 
   const readSome = async (wanted: number): Promise<void> => {
     if (performance.now() - lastTurn > TURN_AFTER) {
-      // Reads that never wait for anything would let no abort in.
+      // Without this, reads that never really wait would starve aborts.
       await eventLoopTurn();
       lastTurn = performance.now();
     }
@@ -137,7 +137,7 @@ export function openIntake(source: ByteSource, { maxMemory, signal, onProgress }
     },
     length: async () => {
       if (source.length !== undefined) return source.length;
-      if (placed) throw new RangeError("Cannot find the file's length: nothing past the bytes that are kept is read");
+      if (placed) throw new RangeError("Cannot find the file's length: bytes past those that are kept are never read");
       while (!ended) await readSome(BLOCK_MAX);
       return received;
     },

@@ -7,22 +7,22 @@
 import { type ByteSource, MAX_EMPTY_READS } from "./byte_source.ts";
 import { kindOf } from "./value_kind.ts";
 
-/** Anything that reads into a buffer it is given, such as an open `Deno.FsFile`; `null` is the end. */
+/** Anything that reads into a buffer, such as an open `Deno.FsFile`; `null` is the end. */
 export interface ByteReader {
-  /** Reads up to `buffer.length` bytes and returns how many; `null` at the end. */
+  /** Reads up to `buffer.length` bytes and returns how many, or `null` at the end. */
   read(buffer: Uint8Array): number | null | Promise<number | null>;
 }
 
-/** Node's open file, as `open()` of `node:fs/promises` returns it; a read of 0 bytes is the end. */
+/** An open file of Node.js, as returned by `open()` of `node:fs/promises`; a read of 0 bytes is the end. */
 export interface NodeFileHandle {
-  /** Reads up to `buffer.length` bytes from the current position on and returns how many. */
+  /** Reads up to `buffer.length` bytes at the current position and returns how many. */
   read(buffer: Uint8Array): Promise<{ readonly bytesRead: number }>;
 }
 
 const SCRATCH_SIZE = 2 ** 16;
 
 /**
- * Opens a reader as a source. Nothing past the bytes that are asked for is read, and the reader is never closed.
+ * Opens a reader as a source. Nothing past the requested bytes is read, and the reader is never closed.
  *
  * @param reader The reader.
  * @returns The source.
@@ -33,7 +33,7 @@ export function readerSource(reader: ByteReader | NodeFileHandle): ByteSource {
   const readOnce = async (buffer: Uint8Array): Promise<number | null> => {
     const { length } = buffer;
     const count = countOf(await reader.read(buffer), length);
-    if (buffer.length !== length) throw new TypeError("read(buffer) transferred the buffer that it was given");
+    if (buffer.length !== length) throw new TypeError("read(buffer) transferred the buffer that was passed to it");
     return count;
   };
   return {
@@ -52,13 +52,13 @@ export function readerSource(reader: ByteReader | NodeFileHandle): ByteSource {
         taken += count ?? 0;
         return count ?? 0;
       }
-      throw new TypeError(`read(buffer) returned 0 bytes ${MAX_EMPTY_READS} times in a row; the end is null`);
+      throw new TypeError(`read(buffer) returned 0 bytes ${MAX_EMPTY_READS} times in a row; return null at the end`);
     },
     close: () => Promise.resolve(),
   };
 }
 
-/** The number of bytes that a read returned, `null` for the end. */
+/** The number of bytes that a read returned, or `null` for the end. */
 function countOf(result: unknown, length: number): number | null {
   if (result === null) return null;
   const byNode = typeof result === "object" && "bytesRead" in result;

@@ -1,5 +1,5 @@
 /**
- * Byte sources: bytes, streams, readers, blobs and responses, all read in one way.
+ * Byte sources: bytes, streams, readers, blobs and responses, all read through one interface.
  *
  * @module
  */
@@ -15,11 +15,11 @@ import { hasMethod, isBuffer, isBytes, isDetached } from "./value_kind.ts";
 export type { ByteReader, NodeFileHandle };
 
 /**
- * Where a kernel's bytes come from: bytes, a stream of them, an open file or anything with `read(buffer)` (it is read
- * from its current position and stays open), a `Blob`, or an ok `Response`.
+ * Where a kernel's bytes come from: bytes, a stream of bytes, an open file or anything else with `read(buffer)` (read
+ * from its current position and left open), a `Blob`, or a successful `Response`.
  *
- * Of a source with `read(buffer)` nothing past the last byte that is needed is read; of a stream, a `Blob` or a
- * `Response` nothing past the chunk that holds it.
+ * From a source with `read(buffer)`, nothing past the last byte needed is read; from a stream, a `Blob` or a
+ * `Response`, nothing past the chunk that holds it.
  */
 export type KernelSource =
   | Uint8Array
@@ -31,16 +31,16 @@ export type KernelSource =
   | Blob
   | Response;
 
-/** Methods that mark an object whose `read()` is not `read(buffer)`: a Node.js stream, and a stream's reader. */
+/** Methods of objects whose `read()` is not `read(buffer)`: Node.js streams, and readers of web streams. */
 const OTHER_READS = ["pipe", "releaseLock"] as const;
 
 /**
  * Opens a source for reading.
  *
  * @param source What the caller passed.
- * @returns The source; a stream is locked from now on until it is closed.
- * @throws {LoadError} "response-not-ok" for a response with another status; its body is cancelled.
- * @throws {TypeError} If the source is of another kind, saying what to pass instead, or if it cannot be read any more.
+ * @returns The source; a stream stays locked until the source is closed.
+ * @throws {LoadError} "response-not-ok" for a response with an error status; its body is cancelled.
+ * @throws {TypeError} If the value is not a source (the message has what to pass instead), or can no longer be read.
  */
 export function openSource(source: KernelSource): ByteSource {
   if (isBytes(source) || isBuffer(source)) return bytesSource(source);
@@ -82,6 +82,6 @@ function responseSource(response: Response): ByteSource {
     quietly(() => body?.cancel());
     throw new LoadError("response-not-ok", { field: "its status", value: `${status} ${statusText}`.trim() });
   }
-  if (response.bodyUsed) throw new TypeError("Cannot read the response: its body was used already");
+  if (response.bodyUsed) throw new TypeError("Cannot read the response: its body has already been used");
   return openSource(body ?? new Uint8Array());
 }

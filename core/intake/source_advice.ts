@@ -1,5 +1,5 @@
 /**
- * What to pass in place of a value that is not a source.
+ * What to pass instead of a value that is not a source.
  *
  * @module
  */
@@ -13,7 +13,7 @@ const isPathOrUrl = (value: unknown): boolean => typeof value === "string" || ta
 const hasReadable = (value: unknown): boolean =>
   typeof value === "object" && value !== null && "readable" in value && hasMethod(value.readable, "getReader");
 
-/** The first row whose test holds gives the advice. */
+/** The first row whose test passes has the advice. */
 const ADVICE: readonly (readonly [test: (value: unknown) => boolean, advice: string])[] = [
   [(value) => hasMethod(value, "then"), "a promise is not a source; await it first"],
   [
@@ -40,7 +40,7 @@ const ADVICE: readonly (readonly [test: (value: unknown) => boolean, advice: str
 ];
 
 /**
- * Says what to pass in place of a value.
+ * Returns advice on what to pass instead of a value.
  *
  * @param value A value that is not a source.
  * @returns A clause such as "a promise is not a source; await it first".

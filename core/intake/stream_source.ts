@@ -1,5 +1,5 @@
 /**
- * Sources that are streams.
+ * Streams as sources.
  *
  * @module
  */
@@ -12,12 +12,11 @@ import { isBytes, isDetached, kindOf } from "./value_kind.ts";
 const CANCEL_PATIENCE = 20;
 
 /**
- * Opens a stream as a source. No chunk past the one that holds the last byte asked for is read.
+ * Opens a stream as a source. No chunk past the one with the last requested byte is read.
  *
- * A byte stream is read like any other: many of them only enqueue and close, and would leave a BYOB read pending
- * for ever.
+ * A byte stream is read like any other: many only enqueue and close, and would leave a BYOB read pending forever.
  *
- * @param stream The stream; it is locked from now on until the source is closed.
+ * @param stream The stream; it stays locked until the source is closed.
  * @returns The source.
  * @throws {TypeError} If the stream is locked.
  */
@@ -52,7 +51,7 @@ export function streamSource(stream: ReadableStream<Uint8Array>): ByteSource {
           taken += size;
           if (size > 0) return deliver(into);
         }
-        throw new TypeError(`the stream gave ${MAX_EMPTY_READS} empty chunks in a row`);
+        throw new TypeError(`the stream produced ${MAX_EMPTY_READS} empty chunks in a row`);
       })();
     },
     close: (reason) => release(reader, reason),
@@ -60,14 +59,16 @@ export function streamSource(stream: ReadableStream<Uint8Array>): ByteSource {
 }
 
 function checkChunk(value: unknown): Uint8Array {
-  if (!isBytes(value)) throw new TypeError(`the stream gave ${kindOf(value)} as a chunk; expected a Uint8Array`);
+  if (!isBytes(value)) throw new TypeError(`the stream produced ${kindOf(value)} as a chunk; expected a Uint8Array`);
   if (isDetached(value.buffer)) {
-    throw new TypeError("the stream gave a chunk whose buffer was transferred; expected a Uint8Array with its bytes");
+    throw new TypeError(
+      "the stream produced a chunk whose buffer was transferred; expected a Uint8Array with its bytes",
+    );
   }
   return value;
 }
 
-/** Cancels and unlocks. A stream that failed rejects here with the error that its read rejected with already. */
+/** Cancels and unlocks. Failures are ignored: a failed stream has already rejected a read with the same error. */
 async function release(reader: ReadableStreamDefaultReader, reason: unknown): Promise<void> {
   const cancelled = quietly(() => reader.cancel(reason));
   quietly(() => reader.releaseLock());

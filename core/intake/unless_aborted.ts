@@ -1,5 +1,5 @@
 /**
- * Waiting that an abort ends.
+ * Waiting that an abort can end.
  *
  * @module
  */
@@ -9,8 +9,8 @@ import { hasMethod } from "./value_kind.ts";
 /**
  * Waits for a promise, but rejects with the signal's reason as soon as it aborts.
  *
- * @param value What to wait for; a value that is not a promise is there already.
- * @param signal The signal, if there is one.
+ * @param value What to wait for: a promise, or a plain value.
+ * @param signal The signal, if any.
  * @returns What the promise resolves to.
  */
 export function unlessAborted<T>(value: T | PromiseLike<T>, signal: AbortSignal | undefined): Promise<T> {

@@ -1,19 +1,19 @@
 /**
- * What kind of value something is, also if it comes from another realm, such as a frame or Node's `vm`.
+ * Recognizes kinds of values, even from another realm such as an iframe or Node's `vm`.
  *
  * @module
  */
 
-/** The name of a value's built-in class, such as "Uint8Array" or "URL"; "Object" for most others. */
+/** Returns the name of a value's built-in class, such as "Uint8Array" or "URL"; "Object" for most others. */
 export function tagOf(value: unknown): string {
   return Object.prototype.toString.call(value).slice("[object ".length, -1);
 }
 
 /**
- * What a value is, for messages.
+ * Describes a value for messages.
  *
  * @param value Any value.
- * @returns Such as "undefined", "a string", "a DataView" or "an Array".
+ * @returns A description such as "undefined", "a string", "a DataView" or "an Array".
  */
 export function kindOf(value: unknown): string {
   if (value === null || value === undefined) return String(value);
@@ -37,7 +37,7 @@ export function hasMethod<const N extends string>(
     typeof (value as Record<string, unknown>)[method] === "function";
 }
 
-/** Whether a value is a `Uint8Array`, as a `Buffer` is too. */
+/** Whether a value is a `Uint8Array`, which includes `Buffer`. */
 export function isBytes(value: unknown): value is Uint8Array {
   return ArrayBuffer.isView(value) && tagOf(value) === "Uint8Array";
 }
@@ -48,13 +48,13 @@ export function isBuffer(value: unknown): value is ArrayBufferLike {
   return tag === "ArrayBuffer" || tag === "SharedArrayBuffer";
 }
 
-/** Whether a buffer was transferred, which leaves it and every view of it with a length of 0. */
+/** Whether a buffer was transferred, which leaves it and all its views with a length of 0. */
 export function isDetached(buffer: ArrayBufferLike): boolean {
   if (buffer.byteLength > 0) return false;
   try {
     new Uint8Array(buffer);
     return false;
   } catch {
-    return true; // `buffer.detached` would say so too, but is missing in Node 20
+    return true; // `buffer.detached` does not exist in Node 20
   }
 }

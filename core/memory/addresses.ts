@@ -1,25 +1,25 @@
 /**
- * Virtual and physical addresses (Intel SDM vol. 3, "4-Level Paging"), and the one place where they change between
- * `bigint` and `number`.
+ * Virtual and physical addresses (Intel SDM vol. 3, "4-Level Paging"), and the one place where they are converted
+ * between `bigint` and `number`.
  *
- * Inner loops know a virtual address by its low 48 bits as a `number` ("low48"): the sign extension is dropped, so
- * that the non-canonical hole vanishes and the address space is one range from 0 to 2^48.
+ * Inner loops hold a virtual address as its low 48 bits in a `number` ("low48"). Without the sign extension there is no
+ * non-canonical hole, and the address space is one range from 0 to 2^48.
  *
  * @module
  */
 
 import { hexAddr } from "../hex.ts";
 
-/** Bytes of a page and of a frame. */
+/** Size of a page and of a frame, in bytes. */
 export const PAGE_SIZE = 4096;
 
-/** One past the largest low 48 bits of a virtual address. */
+/** One past the largest low48 value. */
 export const LOW48_END: number = 2 ** 48;
 
-/** The first low 48 bits of the higher half, behind the non-canonical hole. */
+/** The low48 value where the higher half starts, after the non-canonical hole. */
 export const LOW48_HIGHER_HALF: number = 2 ** 47;
 
-/** One past the largest physical address: 52 bits. */
+/** One past the largest physical address, which has 52 bits. */
 export const PHYSICAL_END: number = 2 ** 52;
 
 /** A canonical virtual address: bits 47 to 63 are equal. */
@@ -29,22 +29,22 @@ export type VirtAddr = bigint & { readonly brand: "VirtAddr" };
  * Whether a value is a canonical 64-bit virtual address.
  *
  * @param value Any integer.
- * @returns True where it fits 64 bits and its bits 47 to 63 are equal.
+ * @returns True if it fits in 64 bits and bits 47 to 63 are equal.
  */
 export function isCanonical(value: bigint): boolean {
   return BigInt.asUintN(64, BigInt.asIntN(48, value)) === value;
 }
 
 /**
- * Checks a virtual address that a caller gave.
+ * Checks a virtual address from the caller.
  *
  * @param value The address.
- * @returns The same value, known to be canonical.
- * @throws {TypeError} Where it is no `bigint`.
- * @throws {RangeError} Where it is not canonical.
+ * @returns The same value, as a canonical address.
+ * @throws {TypeError} If it is not a `bigint`.
+ * @throws {RangeError} If it is not canonical.
  */
 export function virtAddr(value: bigint): VirtAddr {
-  if (typeof value !== "bigint") throw new TypeError(`Cannot use ${value} as a virtual address: it is not a bigint`);
+  if (typeof value !== "bigint") throw new TypeError(`Cannot use ${value} as a virtual address: it must be a bigint`);
   if (!isCanonical(value)) {
     throw new RangeError(`Cannot use ${hexAddr(value)} as a virtual address: it is not canonical`);
   }
@@ -55,7 +55,7 @@ export function virtAddr(value: bigint): VirtAddr {
  * Drops the sign extension of a virtual address.
  *
  * @param virt A virtual address; bits 48 to 63 are ignored.
- * @returns Its low 48 bits, exact as a number.
+ * @returns Its low 48 bits.
  */
 export function low48(virt: bigint): number {
   return Number(BigInt.asUintN(48, virt));
@@ -72,7 +72,7 @@ export function canonical(low: number): VirtAddr {
 }
 
 /**
- * The index into the level-4 table that a virtual address selects: its bits 39 to 47.
+ * Returns the index into the level-4 table that a virtual address selects: its bits 39 to 47.
  *
  * @param low Low 48 bits of the address.
  * @returns 0 to 511.
@@ -82,7 +82,7 @@ export function level4Index(low: number): number {
 }
 
 /**
- * Whether a value is a power of two, as alignments are.
+ * Whether a value is a power of two.
  *
  * @param value Any integer.
  * @returns True for 1, 2, 4 and so on.
@@ -112,19 +112,19 @@ export function alignUp(address: number): number {
 }
 
 /**
- * Checks a physical address or size that a caller gave.
+ * Checks a physical address or size from the caller.
  *
  * @param value The value in bytes.
- * @param name What to call it in the message.
+ * @param name Its name in the message.
  * @returns The same value.
- * @throws {TypeError} Where it is no number.
- * @throws {RangeError} Where it is no multiple of 4096 between 0 and 2^52.
+ * @throws {TypeError} If it is not a number.
+ * @throws {RangeError} If it is not a multiple of 4096 from 0 to 2^52.
  */
 export function physicalPages(value: number, name: string): number {
-  if (typeof value !== "number") throw new TypeError(`Cannot use ${value} as ${name}: it is no number`);
+  if (typeof value !== "number") throw new TypeError(`Cannot use ${value} as ${name}: it must be a number`);
   if (!Number.isInteger(value) || value < 0 || value > PHYSICAL_END || value % PAGE_SIZE !== 0) {
     const shown = Number.isInteger(value) ? hexAddr(value) : value;
-    throw new RangeError(`Cannot use ${shown} as ${name}: it is not a multiple of 4096 between 0 and 2^52`);
+    throw new RangeError(`Cannot use ${shown} as ${name}: it must be a multiple of 4096 from 0 to 2^52`);
   }
   return value;
 }

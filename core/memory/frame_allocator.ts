@@ -1,5 +1,5 @@
 /**
- * Frame allocators: what hands out frames, and to which owner.
+ * Frame allocators, and the owners of frames.
  *
  * @module
  */
@@ -7,25 +7,25 @@
 import { PAGE_SIZE, physicalPages } from "./addresses.ts";
 
 /**
- * What a frame is for: a page table, bytes of the file, a copy of such bytes, zeroed memory, or what a plugin or a
- * stage names.
+ * What a frame is for: a page table, bytes of the file, a copy of such bytes, zeroed memory, or a purpose named by a
+ * plugin or stage.
  */
 export type FrameOwner = "table" | "file" | "copy" | "bss" | (string & Record<never, never>);
 
 /** Hands out frames of 4096 bytes. */
 export interface FrameAllocator {
-  /** Hands out one frame: its physical address, or `undefined` if none is left. */
+  /** Hands out one frame and returns its physical address, or `undefined` if none is left. */
   readonly allocateFrame: (owner: FrameOwner) => number | undefined;
   /**
-   * Hands out `count` consecutive frames: the address of the first, or `undefined` if it cannot; then frames are asked
-   * for one by one. Optional: large loads are faster with it.
+   * Hands out `count` consecutive frames and returns the address of the first. If it returns `undefined`, frames are
+   * requested one by one. Optional, but makes large loads faster.
    */
   readonly allocateFrames?: (count: number, owner: FrameOwner) => number | undefined;
-  /** Physical address of the first frame that was never handed out. */
+  /** Physical address of the first frame that has not been handed out. */
   readonly nextFrame: number;
   /** Number of frames handed out. */
   readonly framesAllocated: number;
-  /** Number of frames that are left. Optional: with it, what would not fit is refused before a frame is taken. */
+  /** Number of frames left. Optional: with it, a request that does not fit is refused before any frame is taken. */
   readonly framesLeft?: number;
 }
 
@@ -35,12 +35,12 @@ export interface FrameRun {
   readonly phys: number;
   /** Number of bytes, a multiple of 4096. */
   readonly size: number;
-  /** What they are for. */
+  /** What the frames are for. */
   readonly owner: FrameOwner;
 }
 
 /**
- * An allocator that hands out frames in ascending order and never twice.
+ * Creates an allocator that hands out frames in ascending order, each once.
  *
  * @example
  * ```ts
@@ -52,15 +52,15 @@ export interface FrameRun {
  * assertEquals(frames.allocateFrame("bss"), undefined);
  * ```
  *
- * @param range `start` and `end`: physical addresses, multiples of 4096; `skip`: a frame that is left out.
+ * @param range `start` and `end`: physical addresses, multiples of 4096; `skip`: a frame not to hand out.
  * @returns The allocator.
- * @throws {RangeError} Where an address is no multiple of 4096 up to 2^52.
+ * @throws {RangeError} If an address is not a multiple of 4096 up to 2^52.
  */
 export function ascendingFrames(
   { start, end, skip }: { readonly start: number; readonly end: number; readonly skip?: number },
 ): FrameAllocator {
   physicalPages(end, "the end of the frames");
-  if (skip !== undefined) physicalPages(skip, "the frame that is left out");
+  if (skip !== undefined) physicalPages(skip, "the frame to skip");
   let next = physicalPages(start, "the start of the frames");
   let allocated = 0;
   const take = (count: number): number | undefined => {

@@ -1,5 +1,5 @@
 /**
- * The ledger of frames: every frame that a load takes, checked, zeroed, and entered under its owner.
+ * The ledger of frames: every frame that a load takes is checked, zeroed, and recorded under its owner.
  *
  * @module
  */
@@ -9,30 +9,30 @@ import { PAGE_SIZE } from "./addresses.ts";
 import type { FrameAllocator, FrameOwner, FrameRun } from "./frame_allocator.ts";
 import { containsFrame, type PhysicalMemory } from "./physical_memory.ts";
 
-/** Frames as the loader takes them: checked, zeroed, and entered under their owner. */
+/** Hands out frames to the loader: checked, zeroed, and recorded under their owner. */
 export interface FrameLedger {
   /**
-   * Takes up to `count` consecutive zeroed frames: all of them if the allocator can, else one. The run is entered under
-   * its owner. `undefined` if none is left. Throws a `LoadError` "frame-unusable" if the allocator hands out a frame
-   * that is misaligned, outside memory or in use.
+   * Takes consecutive zeroed frames for an owner: `count` if the allocator can provide them, otherwise one. Returns
+   * `undefined` if none is left. Throws a `LoadError` "frame-unusable" if the allocator hands out a frame that is
+   * misaligned, outside memory or in use.
    */
   readonly allocateRun: (count: number, owner: FrameOwner) => FrameRun | undefined;
   /**
-   * Takes one zeroed frame below `end` that the allocator will never hand out, that is not in use, and that `fits`: the
-   * lowest such, or `undefined` if there is none.
+   * Takes and zeroes the lowest frame below `end` that the allocator will never hand out, that is not in use, and for
+   * which `fits` returns true. Returns `undefined` if there is none.
    */
   readonly claimBelow: (end: number, owner: FrameOwner, fits: (phys: number) => boolean) => number | undefined;
-  /** Every frame that was taken, as runs by owner, in the order of taking. */
+  /** Every frame taken, as runs by owner, in the order of allocation. */
   readonly runs: () => readonly FrameRun[];
-  /** Physical address of the first frame that was never handed out. */
+  /** Physical address of the first frame that has not been handed out. */
   readonly nextFrame: number;
   /** Number of frames handed out. */
   readonly framesAllocated: number;
-  /** Number of frames that are left, if the allocator knows. */
+  /** Number of frames left, if the allocator knows. */
   readonly framesLeft?: number;
 }
 
-/** A range of physical memory that is in use already. */
+/** A range of physical memory that is already in use. */
 export interface TakenRange {
   /** Physical address of its first byte. */
   readonly start: number;
@@ -43,13 +43,13 @@ export interface TakenRange {
 }
 
 /**
- * Keeps the books of an allocator.
+ * Creates the ledger of an allocator.
  *
  * @param frames The allocator.
- * @param memory The memory that its frames lie in.
- * @param taken Ranges of physical memory that it must not hand out.
- * @param zeroed Whether its frames are known to be zero.
- * @param reserved Physical address below which it hands out none; the start of memory if that is not known.
+ * @param memory The memory that its frames must lie in.
+ * @param taken Ranges that it must not hand out; may grow later.
+ * @param zeroed Whether its frames are known to be zeroed.
+ * @param reserved Physical address below which it never hands out frames; the start of memory by default.
  * @returns The ledger.
  */
 export function frameLedger(
@@ -63,7 +63,9 @@ export function frameLedger(
   const enter = (phys: number, count: number, owner: FrameOwner): FrameRun => {
     const size = count * PAGE_SIZE;
     if (typeof phys !== "number") {
-      throw new TypeError(`The frame allocator gave ${String(phys)}, not a number or undefined`);
+      throw new TypeError(
+        `Cannot use ${String(phys)} as a frame: the frame allocator must return a number or undefined`,
+      );
     }
     const unusable = (why: string): LoadError => new LoadError("frame-unusable", { field: why, value: phys });
     if (phys % PAGE_SIZE !== 0) throw unusable("it is not a multiple of 4096");
@@ -71,7 +73,7 @@ export function frameLedger(
       throw unusable("it lies outside this memory");
     }
     for (const { start, end, what } of taken) {
-      if (phys < end && phys + size > start) throw unusable(`${what} is there`);
+      if (phys < end && phys + size > start) throw unusable(`it overlaps ${what}`);
     }
     if (!zeroed) memory.bytes(phys, size).fill(0);
     const last = runs.at(-1);

@@ -7,25 +7,25 @@
 import { hexAddr } from "../hex.ts";
 import { PAGE_SIZE, PHYSICAL_END, physicalPages } from "./addresses.ts";
 
-/** A window of physical memory, from `base` on for `size` bytes. */
+/** A window of physical memory: `size` bytes starting at `base`. */
 export interface PhysicalMemory {
   /** Physical address of the first byte; a multiple of 4096. */
   readonly base: number;
   /** Number of bytes; a multiple of 4096. */
   readonly size: number;
-  /** The bytes themselves: index 0 is physical address `base`. */
+  /** The bytes; index 0 is physical address `base`. */
   readonly buffer: ArrayBufferLike;
   /** Whether every byte that was never written is known to be zero. */
   readonly fresh: boolean;
   /**
-   * A view of the bytes at a physical address; writing to it writes to memory.
-   * Throws `RangeError` where the range leaves the window.
+   * Returns a view of the bytes at a physical address; writing to it writes to memory. Throws a `RangeError` if the
+   * range leaves the window.
    */
   readonly bytes: (address: number, length: number) => Uint8Array;
 }
 
 /**
- * Makes physical memory over the caller's own buffer, whose content need not be zero.
+ * Creates physical memory over a buffer of the caller, whose content need not be zero.
  *
  * @example
  * ```ts
@@ -37,28 +37,29 @@ export interface PhysicalMemory {
  * assertEquals(new Uint8Array(memory.buffer)[0x1001], 2);
  * ```
  *
- * @param options `base`: physical address of the first byte, a multiple of 4096 up to 2^52. `buffer`: whole pages.
- * @returns The memory; it holds on to the buffer and copies nothing.
- * @throws {RangeError} Where base or length is no multiple of 4096, or the window ends above 2^52.
- * @throws {TypeError} Where the buffer is none, such as a typed array.
+ * @param options `base`: physical address of the first byte, a multiple of 4096 up to 2^52. `buffer`: an `ArrayBuffer`
+ * or `SharedArrayBuffer` of whole pages.
+ * @returns The memory; it uses the buffer itself, without a copy.
+ * @throws {RangeError} If the base or the length is not a multiple of 4096, or the window ends above 2^52.
+ * @throws {TypeError} If `buffer` is not a buffer, but for example a typed array.
  */
 export function physicalMemory(
   { base, buffer }: { readonly base: number; readonly buffer: ArrayBufferLike },
 ): PhysicalMemory {
-  // By its tag: SharedArrayBuffer has no name in pages that are not isolated, and a buffer may be of another realm.
+  // By its tag: SharedArrayBuffer is not a global in pages that are not isolated, and a buffer may be from another realm.
   if (!/^\[object (Shared)?ArrayBuffer\]$/.test(Object.prototype.toString.call(buffer))) {
-    throw new TypeError("Cannot use the buffer as physical memory: it is no ArrayBuffer or SharedArrayBuffer");
+    throw new TypeError("Cannot use the buffer as physical memory: it must be an ArrayBuffer or a SharedArrayBuffer");
   }
   return window(base, buffer, false);
 }
 
 /**
- * Makes physical memory of our own, all of it zero.
+ * Allocates physical memory, all of it zero.
  *
  * @param base Physical address of the first byte, a multiple of 4096 up to 2^52.
  * @param size Number of bytes, a multiple of 4096.
- * @returns The memory; the system hands out its pages only as they are touched.
- * @throws {RangeError} Where base or size is out of bounds, or the system has no such buffer.
+ * @returns The memory; the system typically commits its pages only when they are touched.
+ * @throws {RangeError} If the base or the size is out of bounds, or the system cannot allocate the buffer.
  */
 export function freshMemory(base: number, size: number): PhysicalMemory {
   return window(base, new ArrayBuffer(size), true);
@@ -92,7 +93,7 @@ function contains(base: number, size: number, address: number, length: number): 
  *
  * @param memory The window.
  * @param frame A physical address.
- * @returns True where it is page-aligned and all its 4096 bytes are inside.
+ * @returns True if it is page-aligned and all its 4096 bytes are inside.
  */
 export function containsFrame(memory: PhysicalMemory, frame: number): boolean {
   return frame % PAGE_SIZE === 0 && contains(memory.base, memory.size, frame, PAGE_SIZE);

@@ -1,5 +1,5 @@
 /**
- * The original's virtual addresses: those with only bit 47 set are taken for the higher half.
+ * Virtual addresses as v0.10 of the original takes them: bit 47 is sign-extended.
  *
  * @module
  */
@@ -8,13 +8,13 @@ import { LoadError } from "../errors.ts";
 import { isCanonical } from "./addresses.ts";
 
 /**
- * Checks a virtual address or sum as the original does, sign-extending bit 47 where bits 48 to 63 are clear.
+ * Checks a virtual address or a sum like v0.10 of the original: bit 47 is sign-extended if bits 48 to 63 are clear.
  *
  * @param value The address.
- * @param field What it is, for the error.
- * @param index Index of the program header, where it is one's.
+ * @param field Its name, for the error.
+ * @param index Index of the program header that it belongs to, if any.
  * @returns The canonical address.
- * @throws {LoadError} "address-overflow" above 2^64, "address-not-canonical" where another bit differs.
+ * @throws {LoadError} "address-overflow" from 2^64 on, "address-not-canonical" for other values that are not canonical.
  */
 export function signExtendBit47(value: bigint, field: string, index?: number): bigint {
   const place = { ...(index === undefined ? {} : { index }), field, value };

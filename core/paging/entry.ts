@@ -1,5 +1,5 @@
 /**
- * Page-table entries (Intel SDM vol. 3, "4-Level Paging", tables 4-15 to 4-20): their flags, and their halves.
+ * Page-table entries (Intel SDM vol. 3, "4-Level Paging", tables 4-15 to 4-20): their flags and their 32-bit halves.
  *
  * @module
  */
@@ -10,9 +10,9 @@ export const PRESENT = 1n;
 export const WRITABLE: bigint = 1n << 1n;
 /** Bit 2: user mode may access, if every level allows it. */
 export const USER_ACCESSIBLE: bigint = 1n << 2n;
-/** Bit 3 (PWT): writes go through the cache. */
+/** Bit 3 (PWT): write-through caching. */
 export const WRITE_THROUGH: bigint = 1n << 3n;
-/** Bit 4 (PCD): the cache is not used. */
+/** Bit 4 (PCD): caching is disabled. */
 export const NO_CACHE: bigint = 1n << 4n;
 /** Bit 5: the processor has used the entry. */
 export const ACCESSED: bigint = 1n << 5n;
@@ -22,7 +22,7 @@ export const DIRTY: bigint = 1n << 6n;
 export const HUGE_PAGE: bigint = 1n << 7n;
 /** Bit 7 (PAT) at level 1: selects the memory type. */
 export const PAT: bigint = 1n << 7n;
-/** Bit 8: the translation is kept when CR3 changes. */
+/** Bit 8: the TLB keeps the translation when CR3 changes. */
 export const GLOBAL: bigint = 1n << 8n;
 /** Bit 9: free for software. */
 export const BIT_9: bigint = 1n << 9n;
@@ -34,21 +34,21 @@ export const BIT_11: bigint = 1n << 11n;
 export const HUGE_PAGE_PAT: bigint = 1n << 12n;
 /** Bits 52 to 58: free for software. */
 export const BITS_52_TO_58: bigint = 0x7fn << 52n;
-/** Bits 59 to 62: the protection key, where the processor has them enabled; otherwise free for software. */
+/** Bits 59 to 62: the protection key, if the processor has them enabled; otherwise free for software. */
 export const PROTECTION_KEY: bigint = 0xfn << 59n;
 /** Bit 63: instructions cannot be fetched. */
 export const NO_EXECUTE: bigint = 1n << 63n;
 
-/** A size of pages in bytes: 4 KiB, 2 MiB or 1 GiB. */
+/** A page size in bytes: 4 KiB, 2 MiB or 1 GiB. */
 export type PageSize = 0x1000 | 0x20_0000 | 0x4000_0000;
 
-/** The sizes of pages, that of level 1 first. */
+/** The page sizes, starting with level 1. */
 export const PAGE_SIZES: readonly PageSize[] = [0x1000, 0x20_0000, 0x4000_0000];
 
-/** Bytes that one entry of each level covers; index 0 stands for no level. */
+/** Number of bytes that one entry covers, by level; index 0 is unused. */
 export const LEVEL_SPAN = [1, 2 ** 12, 2 ** 21, 2 ** 30, 2 ** 39] as const;
 
-/** Entries of a table. */
+/** Number of entries in a table. */
 export const TABLE_ENTRIES = 512;
 
 // Inner loops see an entry as two 32-bit halves: "lo" has bits 0 to 31, "hi" has bits 32 to 63.
@@ -60,12 +60,12 @@ export const HI_NO_EXECUTE = 1 << 31;
 const HI_FRAME = 0xfffff;
 
 /**
- * The physical address in an entry.
+ * Returns the physical address in an entry.
  *
  * @param lo Bits 0 to 31 of the entry.
  * @param hi Bits 32 to 63.
- * @param level The level of a leaf, whose low address bits mean something else; 1 for an entry that points to a table.
- * @returns The address: bits 12, 21 or 30 to 51.
+ * @param level The level of a leaf, which determines the lowest address bit; 1 for an entry that points to a table.
+ * @returns The address: bits 12, 21 or 30 up to bit 51.
  */
 export function entryFrame(lo: number, hi: number, level: number): number {
   const low = (lo & -LEVEL_SPAN[level as 1 | 2 | 3]) >>> 0;
@@ -73,12 +73,12 @@ export function entryFrame(lo: number, hi: number, level: number): number {
 }
 
 /**
- * The flags in an entry: all its bits but those of the physical address.
+ * Returns the flags in an entry: all bits except the physical address.
  *
  * @param lo Bits 0 to 31 of the entry.
  * @param hi Bits 32 to 63.
  * @param level The level of a leaf, as for {@linkcode entryFrame}.
- * @returns The flags, in the entry's own bits.
+ * @returns The flags, as bits of the entry.
  */
 export function entryFlags(lo: number, hi: number, level: number): bigint {
   const low = BigInt(lo & (LEVEL_SPAN[level as 1 | 2 | 3] - 1));
@@ -95,16 +95,16 @@ export interface FlagHalves {
 }
 
 /**
- * Splits flags that a caller gave.
+ * Splits flags from the caller into halves.
  *
- * @param flags Flags in the entry's own bits.
- * @param pageSize The size of the pages that they are for; above 4 KiB, `HUGE_PAGE` is added.
+ * @param flags The flags, as bits of the entry.
+ * @param pageSize The page size; above 4 KiB, `HUGE_PAGE` is added.
  * @returns The halves.
- * @throws {TypeError} Where they are no `bigint`.
- * @throws {RangeError} Where a bit is set that belongs to the physical address.
+ * @throws {TypeError} If they are not a `bigint`.
+ * @throws {RangeError} If a bit of the physical address is set.
  */
 export function flagHalves(flags: bigint, pageSize: PageSize): FlagHalves {
-  if (typeof flags !== "bigint") throw new TypeError(`Cannot use ${flags} as flags: it is not a bigint`);
+  if (typeof flags !== "bigint") throw new TypeError(`Cannot use ${flags} as flags: it must be a bigint`);
   const huge = pageSize !== 0x1000;
   const allowed = 0xfffn | (huge ? HUGE_PAGE_PAT : 0n) | (0xfffn << 52n);
   if ((flags & ~allowed) !== 0n) {

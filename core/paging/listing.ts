@@ -25,7 +25,7 @@ export interface Leaf {
   readonly phys: number;
   /** Its size in bytes. */
   readonly pageSize: PageSize;
-  /** Flags of the leaf entry alone, in its own bits. */
+  /** Flags of the leaf entry alone, as bits of the entry. */
   readonly flags: bigint;
 }
 
@@ -35,11 +35,11 @@ export interface Table {
   readonly level: number;
   /** Physical address of its frame. */
   readonly frame: number;
-  /** First virtual address that it covers. */
+  /** The first virtual address that it covers. */
   readonly virt: bigint;
 }
 
-/** A run of pages that are neighbours in both address spaces, with equal size and permissions. */
+/** A run of pages that are contiguous in both address spaces, with the same size and permissions. */
 export interface Mapping {
   /** Virtual address of the first page. */
   readonly virt: bigint;
@@ -58,10 +58,10 @@ export interface Mapping {
 }
 
 /**
- * Reads the leaf at which a walk ended.
+ * Reads the leaf where a walk ended.
  *
  * @param tables The tables.
- * @param end The leaf.
+ * @param end Where the walk ended: a leaf.
  * @param virt A virtual address in the page.
  * @returns The page.
  */
@@ -93,7 +93,7 @@ export function* leaves(tables: Tables): Generator<Leaf> {
 }
 
 /**
- * Lists every page as merged runs, ascending, with the permissions that all levels together grant.
+ * Lists every page as merged runs, ascending, with the permissions that all levels combined grant.
  *
  * @param tables The tables.
  * @returns The runs, one by one.
@@ -138,7 +138,7 @@ function mappingOf(run: { low: number; phys: number; size: number; level: number
 }
 
 /**
- * Lists every table, a table before those below it, ascending.
+ * Lists every table in ascending order; parents come before their children.
  *
  * @param tables The tables.
  * @returns The tables, one by one.

@@ -1,6 +1,6 @@
 /**
- * Maps runs of pages: checks all that is in the way, takes every frame that new tables need, then fills whole runs of
- * tables at once.
+ * Maps runs of pages: checks that nothing is in the way, takes every frame for new tables, then fills runs of entries
+ * at once.
  *
  * @module
  */
@@ -30,13 +30,13 @@ export interface Range {
 }
 
 /**
- * Maps a run; nothing is written before everything is checked.
+ * Maps a run. Everything is checked before anything is written.
  *
  * @param tables The tables.
  * @param frames Where frames for new tables come from.
  * @param range The pages and their frames.
  * @param leaf Flags of the leaves.
- * @param parents Flags, in bits 0 to 31, that every entry above is to have at least.
+ * @param parents Flags, in bits 0 to 31, that every entry above the leaves must have at least.
  * @throws {LoadError} "page-already-mapped" or "frames-exhausted".
  */
 export function mapRun(tables: Tables, frames: FrameLedger, range: Range, leaf: FlagHalves, parents: number): void {
@@ -52,9 +52,9 @@ export function mapRun(tables: Tables, frames: FrameLedger, range: Range, leaf: 
   }
 }
 
-/** A run of pages that were mapped onto fresh frames: consecutive in both address spaces. */
+/** A run of pages that were mapped onto fresh frames; contiguous in both address spaces. */
 export interface FreshRun {
-  /** Where it starts, in bytes from the start of the range. */
+  /** Its offset in the range, in bytes. */
   readonly offset: number;
   /** Physical address of its frame. */
   readonly phys: number;
@@ -63,17 +63,17 @@ export interface FreshRun {
 }
 
 /**
- * Maps pages of 4 KiB onto fresh zeroed frames. Every frame is taken before the tables that its page needs, as the
- * original does it, so the frames come in its order: only the first page of a level-1 table can need tables.
+ * Maps 4 KiB pages onto fresh zeroed frames. Like in the original, each frame is taken before the tables that its page
+ * needs, so frames are allocated in the same order. Only the first page of a level-1 table can need new tables.
  *
  * @param tables The tables.
  * @param frames Where frames come from.
  * @param range The pages.
  * @param leaf Flags of the leaves.
- * @param parents Flags, in bits 0 to 31, that every entry above is to have at least.
+ * @param parents Flags, in bits 0 to 31, that every entry above the leaves must have at least.
  * @param owner What the frames are for.
  * @returns The runs that were mapped.
- * @throws {LoadError} "page-already-mapped" or "frames-exhausted"; level-1 tables before that one stay filled.
+ * @throws {LoadError} "page-already-mapped" or "frames-exhausted"; pages mapped before the error stay mapped.
  */
 export function mapFresh(
   tables: Tables,
@@ -112,7 +112,7 @@ export function mapFresh(
   return runs;
 }
 
-/** How many entries of the table that holds `low`'s entry belong to a range of `size` bytes from there. */
+/** The number of entries, from that of `low` to the end of its table, that a range of `size` bytes covers. */
 function entriesLeft(low: number, size: number, level: LeafLevel): number {
   const step = LEVEL_SPAN[level];
   const index = Math.floor(low / step) % TABLE_ENTRIES;
@@ -120,11 +120,11 @@ function entriesLeft(low: number, size: number, level: LeafLevel): number {
 }
 
 /**
- * Counts the tables that a range of pages still needs.
+ * Counts the tables that are missing for a range of pages.
  *
  * @param tables The tables.
  * @param range The pages.
- * @returns A number of tables.
+ * @returns The number of tables.
  * @throws {LoadError} "page-already-mapped".
  */
 export function countMissingTables(
@@ -153,7 +153,7 @@ export function countMissingTables(
   return missing;
 }
 
-/** The entry for an address in the table of `level`, or the empty entry above where the way down ends. */
+/** Finds the entry for an address in the table of `level`, or the empty entry at a higher level where the walk ends. */
 function walkDown(tables: Tables, low: number, level: LeafLevel): { readonly level: number; readonly slot: number } {
   const { words, slot: slotOf, child, isLeaf } = tables;
   let table = tables.root;
@@ -170,7 +170,10 @@ function alreadyMapped(low: number): LoadError {
   return new LoadError("page-already-mapped", { field: "page", value: canonical(low) });
 }
 
-/** Takes frames for tables in the allocator's order, last one first, to be popped; gives them back where there are few. */
+/**
+ * Takes frames for tables and returns them in reverse order, to be popped. If there are too few, they are kept as
+ * spares.
+ */
 function takeTableFrames(tables: Tables, frames: FrameLedger, count: number): number[] {
   const { spareFrames } = tables;
   const taken: number[] = spareFrames.splice(0, count);
@@ -185,7 +188,10 @@ function takeTableFrames(tables: Tables, frames: FrameLedger, count: number): nu
   return taken.reverse();
 }
 
-/** The table of `level` that covers an address; tables on the way are made, or given the parent flags they lack. */
+/**
+ * Finds the table of `level` that covers an address. Missing tables on the way are created; existing entries get the
+ * parent flags they lack.
+ */
 function ensureTable(tables: Tables, fresh: number[], low: number, level: LeafLevel, parents: number): number {
   const { words, slot: slotOf, child } = tables;
   let table = tables.root;
@@ -203,11 +209,11 @@ function ensureTable(tables: Tables, fresh: number[], low: number, level: LeafLe
   return table;
 }
 
-// The inner loops. Engines keep an index in an integer register where it is known to fit 32 bits with a sign: a table
-// past 4 GiB of memory gets a view of its own, in which indices are small again.
+// The inner loops. Engines keep an index in an integer register if it fits in a signed 32-bit integer. A table past 4
+// GiB of memory gets its own view, so that its indices are small again.
 const SMALL_INDEX = 2 ** 30;
 
-/** How many of `count` entries are empty before the first that is not. */
+/** The number of empty entries before the first that is not, at most `count`. */
 function emptyEntries(words: Uint32Array, slot: number, count: number): number {
   if (slot >= SMALL_INDEX) return emptyEntries(words.subarray(slot, slot + count * 2), 0, count);
   const start = slot | 0;
@@ -219,13 +225,13 @@ function emptyEntries(words: Uint32Array, slot: number, count: number): number {
 }
 
 /**
- * Fills entries of one table. Halves stay 32-bit integers; a carry shows as an address of zero.
+ * Fills entries of one table. Halves stay 32-bit integers; a carry out of the low half leaves it zero.
  *
- * @param words The words of the tables.
- * @param slot Index in them of the first entry's low half.
+ * @param words Physical memory as 32-bit words.
+ * @param slot Index of the first entry's low half.
  * @param count Number of entries.
  * @param phys Physical address of the first frame.
- * @param step Bytes from one frame to the next.
+ * @param step Number of bytes from one frame to the next.
  * @param leaf Flags of the entries.
  */
 export function writeRun(

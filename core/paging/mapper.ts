@@ -43,11 +43,11 @@ export type Translation =
   | {
     /** The address is mapped. */
     readonly mapped: true;
-    /** Physical address of the very byte. */
+    /** Physical address of the byte. */
     readonly phys: number;
     /** Size in bytes of the page that it is in. */
     readonly pageSize: PageSize;
-    /** Flags of the leaf entry, in its own bits. */
+    /** Flags of the leaf entry, as bits of the entry. */
     readonly flags: bigint;
   }
   | {
@@ -71,55 +71,58 @@ export interface WalkStep {
 
 /** How {@linkcode Mapper.mapTo} maps. */
 export interface MapOptions {
-  /** Number of bytes to map, a multiple of `pageSize`; one page where it is left out. */
+  /** Number of bytes to map, a multiple of `pageSize`. Default: one page. */
   readonly size?: number;
-  /** Size in bytes of each page; 4096 where it is left out. */
+  /** Size of each page in bytes. Default: 4096. */
   readonly pageSize?: PageSize;
   /**
-   * Flags, of bits 0 to 11 but without bit 7, that every entry above the leaves is to have at least, beside `PRESENT`;
-   * the mapper's own rule where they are left out.
+   * Flags (bits 0 to 11 except bit 7) that every entry above the leaves must have at least, in addition to `PRESENT`.
+   * Default: what the flags of the leaves need, by the mapper's own rule.
    */
   readonly parentFlags?: bigint;
 }
 
 /**
- * Page tables that can be read and changed. Every function refuses an address that is not canonical with a
- * `RangeError`, and throws a `LoadError` "table-out-of-memory" where an entry points outside physical memory.
+ * Page tables that can be read and changed. Every function throws a `RangeError` for an address that is not canonical,
+ * and a `LoadError` "table-out-of-memory" if an entry points outside physical memory.
  */
 export interface Mapper {
-  /** Physical address of the level-4 table: what CR3 gets. */
+  /** Physical address of the level-4 table: the value for CR3. */
   readonly level4Frame: number;
   /** Finds the physical address of a byte, and the page that it is in. */
   readonly translate: (virt: bigint) => Translation;
-  /** Lists the entries that the processor reads for an address, level 4 first, up to the one where the walk ends. */
+  /** Lists the entries that the processor reads for an address, from level 4 to the one where the walk ends. */
   readonly walk: (virt: bigint) => readonly WalkStep[];
   /**
-   * Maps one page, or a range of them, and adds the tables that are missing. Everything is checked first: a call that
-   * fails leaves the tables as they were. Throws a `LoadError` "page-already-mapped", "range-recursive" or
-   * "frames-exhausted", and a `RangeError` if an address or the size is not a multiple of the page size or the range
-   * leaves its half of the address space.
+   * Maps one page or a range of pages and adds missing tables. Everything is checked first: a call that fails leaves
+   * the tables as they were. Throws a `LoadError` "page-already-mapped", "range-recursive" or "frames-exhausted", and a
+   * `RangeError` if an address or the size is not a multiple of the page size or the range leaves its half of the
+   * address space.
    */
   readonly mapTo: (virt: bigint, phys: number, flags: bigint, options?: MapOptions) => void;
-  /** Clears the leaf of a page and returns what it was; tables stay. Throws "page-not-mapped" or "range-recursive". */
+  /**
+   * Clears the leaf entry of a page and returns what it was; tables are kept. Throws a `LoadError` "page-not-mapped" or
+   * "range-recursive".
+   */
   readonly unmap: (virt: bigint) => Leaf;
-  /** Replaces the flags of a page's leaf. Throws "page-not-mapped" or "range-recursive". */
+  /** Replaces the flags of a page's leaf entry. Throws a `LoadError` "page-not-mapped" or "range-recursive". */
   readonly updateFlags: (virt: bigint, flags: bigint) => void;
   /** Lists every page, ascending. */
   readonly leaves: () => Iterable<Leaf>;
-  /** Lists every page as merged runs, ascending, with the permissions that all levels together grant. */
+  /** Lists every page as merged runs, ascending, with the permissions that all levels combined grant. */
   readonly mappings: () => Iterable<Mapping>;
-  /** Lists every table, a table before those below it, ascending. */
+  /** Lists every table in ascending order; parents come before their children. */
   readonly tables: () => Iterable<Table>;
 }
 
-/** Page tables as the loader itself works on them. */
+/** Page tables with the operations that only the loader uses. */
 export interface PageTables extends Mapper {
   /**
-   * Maps `size` bytes of pages onto zeroed frames of an owner and returns the runs of frames; each frame is taken before
-   * the tables that its page needs. Throws like `mapTo`, but pages before the failing one stay mapped.
+   * Maps `size` bytes of pages onto zeroed frames of an owner and returns the runs of frames. Each frame is taken
+   * before the tables that its page needs. Throws like `mapTo`, but pages before the failing one stay mapped.
    */
   readonly mapFresh: (virt: bigint, size: number, flags: bigint, owner: FrameOwner) => readonly FreshRun[];
-  /** Counts the frames for tables that `mapTo` would take for such pages; throws like it, but changes nothing. */
+  /** Counts the frames that `mapTo` would take for page tables. Throws like `mapTo` but changes nothing. */
   readonly missingTables: (virt: bigint, options?: Pick<MapOptions, "size" | "pageSize">) => number;
   /** Indices of the level-4 entries that point to the level-4 table itself, ascending. */
   readonly recursiveEntries: () => readonly number[];
@@ -131,11 +134,11 @@ export interface PageTables extends Mapper {
 export interface MapperOptions {
   /** The memory that the tables lie in. */
   readonly memory: PhysicalMemory;
-  /** Physical address of the level-4 table, a zeroed or existing one. */
+  /** Physical address of the level-4 table, zeroed or in use. */
   readonly level4Frame: number;
   /** Where frames for new tables come from. */
   readonly frames: FrameLedger;
-  /** Flags of entries above the leaves: always writable, or as the leaf is. */
+  /** Flags of entries above the leaves: always writable, or writable if the leaf is. */
   readonly parentFlags: "writable" | "as-leaf";
 }
 
@@ -143,7 +146,7 @@ export interface MapperOptions {
  * Opens page tables for reading and changing.
  *
  * @param options The memory, the level-4 table, the frames, and the rule for entries above the leaves.
- * @returns The mapper; it holds no state beside the tables themselves.
+ * @returns The mapper; besides the tables themselves, it only keeps frames that a failed call took.
  */
 export function createMapper({ memory, level4Frame, frames, parentFlags }: MapperOptions): PageTables {
   const tables = openTables(memory, level4Frame);
@@ -222,25 +225,29 @@ function walk(tables: Tables, low: number): readonly WalkStep[] {
 
 function checkRange(virt: bigint, phys: number, { size, pageSize = 0x1000 }: MapOptions): Range {
   const level = (PAGE_SIZES.indexOf(pageSize) + 1) as 0 | LeafLevel;
-  if (level === 0) throw new RangeError(`Cannot map pages of ${pageSize} bytes: x86-64 has 4 KiB, 2 MiB and 1 GiB`);
+  if (level === 0) {
+    throw new RangeError(`Cannot map pages of ${pageSize} bytes: x86-64 has pages of 4 KiB, 2 MiB and 1 GiB`);
+  }
   const low = low48(virtAddr(virt));
   const bytes = size ?? pageSize;
   for (const [name, value] of [["virt", low], ["phys", phys], ["size", bytes]] as const) {
     if (!Number.isSafeInteger(value) || value < 0 || value % pageSize !== 0) {
-      throw new RangeError(`Cannot map: ${name} is ${value}, no multiple of the page size ${hexAddr(pageSize)}`);
+      throw new RangeError(`Cannot map: ${name} is ${value}, not a multiple of the page size ${pageSize}`);
     }
   }
   const half = low < LOW48_HIGHER_HALF ? LOW48_HIGHER_HALF : LOW48_END;
   if (low + bytes > half) {
     throw new RangeError(
-      `Cannot map ${hexAddr(bytes)} bytes at ${hexAddr(virt)}: they leave their half of the address space`,
+      `Cannot map ${hexAddr(bytes)} bytes at ${hexAddr(virt)}: the range leaves its half of the address space`,
     );
   }
-  if (phys + bytes > PHYSICAL_END) throw new RangeError(`Cannot map: physical ${hexAddr(phys)} + size is above 2^52`);
+  if (phys + bytes > PHYSICAL_END) throw new RangeError(`Cannot map: phys ${hexAddr(phys)} + size is above 2^52`);
   return { low, phys, size: bytes, pageSize, level };
 }
 
-/** Flags that a caller wants above the leaves: they cannot make a table a page, nor take rights away from others. */
+/**
+ * Checks the caller's flags for entries above the leaves. They must not turn a table into a page or forbid execution.
+ */
 function parentHalf(flags: bigint): number {
   const { lo, hi } = flagHalves(flags, 0x1000);
   if (hi !== 0 || (lo & LO_HUGE) !== 0) {

@@ -1,5 +1,5 @@
 /**
- * Page tables that something else built: a memory dump's, an emulator's, or a kernel's own.
+ * Page tables built by something else: from a memory dump, an emulator, or a running kernel.
  *
  * @module
  */
@@ -11,11 +11,11 @@ import { frameLedger } from "../memory/frame_ledger.ts";
 import { containsFrame, type PhysicalMemory } from "../memory/physical_memory.ts";
 import { createMapper, type Mapper } from "./mapper.ts";
 
-/** Has no frames, so that nothing can be mapped that needs another table. */
+/** Has no frames, so nothing that needs a new table can be mapped. */
 const NO_FRAMES: FrameAllocator = { allocateFrame: () => undefined, nextFrame: 0, framesAllocated: 0 };
 
 /**
- * Opens page tables of four levels that lie in a memory (Intel SDM vol. 3, "4-Level Paging").
+ * Opens four-level page tables in a physical memory (Intel SDM vol. 3, "4-Level Paging").
  *
  * @example
  * ```ts
@@ -30,8 +30,8 @@ const NO_FRAMES: FrameAllocator = { allocateFrame: () => undefined, nextFrame: 0
  * ```
  *
  * @param memory The memory.
- * @param cr3 The value of CR3: physical address of the level-4 table; bits 0 to 11 are ignored.
- * @param options `frames`: where frames for new tables come from; without it `mapTo` can only use tables that exist.
+ * @param cr3 The value of CR3: the physical address of the level-4 table. Bits 0 to 11 are ignored.
+ * @param options `frames`: where frames for new tables come from; without it, `mapTo` can only use existing tables.
  * @returns The page tables.
  * @throws {TypeError} If `cr3` is not a number.
  * @throws {RangeError} If the level-4 table lies outside the memory.

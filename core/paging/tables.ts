@@ -1,5 +1,5 @@
 /**
- * Page tables as they lie in physical memory, as words of 32 bits: finding and reading entries.
+ * Page tables in physical memory, as 32-bit words: finding and reading entries.
  *
  * @module
  */
@@ -14,22 +14,22 @@ import { TABLE_ENTRIES } from "./entry.ts";
 export interface Tables {
   /** Physical address of the level-4 table. */
   readonly root: number;
-  /** Zeroed frames that a call took for tables before it failed; the next call takes them first. */
+  /** Zeroed frames that a failed call took for tables; the next call uses them first. */
   readonly spareFrames: number[];
-  /** Physical memory as 32-bit words; an entry is two of them, low half first. */
+  /** Physical memory as 32-bit words; an entry is two words, low half first. */
   readonly words: Uint32Array;
-  /** Index into `words` of the entry that a virtual address (its low 48 bits) selects in a table of a level. */
+  /** Returns the index into `words` of the entry that an address (its low 48 bits) selects in a table of a level. */
   readonly slot: (table: number, level: number, low: number) => number;
-  /** Physical address of the table that the entry at `slot` points to. Throws where that is outside memory. */
+  /** Returns the physical address of the table that the entry at `slot` points to. Throws if that is outside memory. */
   readonly child: (slot: number) => number;
-  /** Whether the entry at `slot`, of that level, maps a page rather than pointing to a table. */
+  /** Whether the entry at `slot`, of that level, maps a page instead of pointing to a table. */
   readonly isLeaf: (slot: number, level: number) => boolean;
 }
 
 /**
- * Opens the tables that lie in a memory.
+ * Opens the tables in a memory.
  *
- * @param memory The memory; the processor that runs this has to be little-endian, as all that JavaScript runs on are.
+ * @param memory The memory. The host must be little-endian, as JavaScript hosts are in practice.
  * @param root Physical address of the level-4 table.
  * @returns The tables.
  */
@@ -54,23 +54,23 @@ export function openTables(memory: PhysicalMemory, root: number): Tables {
   };
 }
 
-/** The entry at which the walk for an address ended. */
+/** The entry where the walk for an address ended. */
 export interface WalkEnd {
   /** Level of the table that the entry is in, 4 to 1. */
   readonly level: number;
-  /** Index of its low half in the words of the tables. */
+  /** Index of its low half in `words`. */
   readonly slot: number;
-  /** Whether it is present, and so maps the address. */
+  /** Whether it is present, and thus maps the address. */
   readonly mapped: boolean;
 }
 
 /**
- * Walks to the entry that decides about an address.
+ * Walks to the entry that maps an address, or shows that nothing does.
  *
  * @param tables The tables.
  * @param low Low 48 bits of the virtual address.
  * @returns The leaf, or the first entry on the way that is not present.
- * @throws {LoadError} "table-out-of-memory" where an entry points outside memory.
+ * @throws {LoadError} "table-out-of-memory" if an entry points outside memory.
  */
 export function walkToEnd(tables: Tables, low: number): WalkEnd {
   const { words, slot: slotOf, child, isLeaf } = tables;
@@ -83,21 +83,23 @@ export function walkToEnd(tables: Tables, low: number): WalkEnd {
   }
 }
 
-/** What every level above a table grants: the AND of `WRITABLE` and `USER_ACCESSIBLE`, the OR of `NO_EXECUTE`. */
+/**
+ * What the levels above a table grant combined: the AND of `WRITABLE` and `USER_ACCESSIBLE`, the OR of `NO_EXECUTE`.
+ */
 export interface Granted {
-  /** `LO_WRITABLE | LO_USER`, or what is left of them. */
+  /** `LO_WRITABLE` and `LO_USER`, as far as every level grants them. */
   readonly lo: number;
   /** `HI_NO_EXECUTE`, or 0. */
   readonly hi: number;
 }
 
-/** A piece of a table: entries that are leaves or empty, between those that point to tables. */
+/** A part of a table: consecutive entries that are leaves or empty, between entries that point to tables. */
 export interface TableSpan {
   /** Level of the table. */
   readonly level: 1 | 2 | 3 | 4;
   /** Low 48 bits of the first address that its first entry covers. */
   readonly low: number;
-  /** Index in the words of the first entry's low half. */
+  /** Index of the first entry's low half in `words`. */
   readonly slot: number;
   /** Number of entries. */
   readonly count: number;
@@ -105,7 +107,7 @@ export interface TableSpan {
   readonly granted: Granted;
 }
 
-/** A table, as a visit meets it. */
+/** A table, visited before its content. */
 export interface TableVisit {
   /** Level of the table, 4 to 1. */
   readonly level: 1 | 2 | 3 | 4;
@@ -116,10 +118,10 @@ export interface TableVisit {
 }
 
 /**
- * Visits every table, and between them every span of leaves and empty entries, in ascending order of addresses.
+ * Visits every table, and every span of leaves and empty entries between tables, in ascending order of addresses.
  *
  * @param tables The tables.
- * @param visit Where to start; the level-4 table, unless it calls itself.
+ * @param visit Where to start; the level-4 table by default. The other values are for recursion.
  * @param granted What the levels above grant.
  * @returns The tables and spans, one by one.
  */
@@ -164,12 +166,12 @@ export function isRecursive({ root, words, slot: slotOf }: Tables, index: number
 }
 
 /**
- * Refuses a range that lies, in part or whole, in a level-4 entry that points to the level-4 table itself: to map there
- * would write page-table entries into tables of another level.
+ * Refuses a range that touches a level-4 entry that points to the level-4 table itself. Mapping there would write
+ * page-table entries into tables of another level.
  *
  * @param tables The tables.
  * @param low Low 48 bits of the range's first address.
- * @param size Number of bytes; the range stays below 2^48.
+ * @param size Number of bytes; the range must end at or below 2^48.
  * @throws {LoadError} "range-recursive".
  */
 export function refuseRecursive(tables: Tables, low: number, size: number): void {

@@ -1,5 +1,5 @@
 /**
- * Which entries of the level-4 table are in use, and which are free for what a boot loader adds.
+ * Which entries of the level-4 table are in use, and which are free for a boot loader.
  *
  * @module
  */
@@ -8,29 +8,27 @@ import { LoadError } from "../errors.ts";
 import { canonical, isPowerOfTwo, LOW48_HIGHER_HALF } from "../memory/addresses.ts";
 import { LEVEL_SPAN, TABLE_ENTRIES } from "./entry.ts";
 
-/** Bookkeeping of level-4 entries. Iterating gives the indices in use, ascending. */
+/** Keeps track of the level-4 entries in use. Iterating yields their indices, ascending. */
 export interface UsedLevel4Entries extends Iterable<number> {
   /** Whether the entry of this index is in use. */
   readonly has: (index: number) => boolean;
   /** Marks the entries of these indices, `first` to `last` inclusive, as in use. */
   readonly mark: (first: number, last: number) => void;
-  /**
-   * Finds the first free entry and marks it as used. Throws a `LoadError` "level4-exhausted" where there is none.
-   */
+  /** Finds the first free entry and marks it as used. Throws a `LoadError` "level4-exhausted" if there is none. */
   readonly getFreeEntry: () => number;
   /**
-   * Finds free entries for `size` bytes (1 where left out), marks them as used, and returns the first address that they
-   * cover; the range never crosses the non-canonical hole. `align` (a power of two) may ask for more than the 512 GiB
-   * that an entry's address always has. Throws a `LoadError` "level4-exhausted" where there are none, and a
-   * `RangeError` where size or align is out of bounds.
+   * Finds consecutive free entries for `size` bytes (default: 1), marks them as used, and returns the first address
+   * that they cover. The range never crosses the non-canonical hole. The address is always aligned to 512 GiB; `align`,
+   * a power of two, can ask for more. Throws a `LoadError` "level4-exhausted" if there are none, and a `RangeError` if
+   * `size` or `align` is out of bounds.
    */
   readonly getFreeAddress: (size?: bigint, align?: bigint) => bigint;
 }
 
 /**
- * The error if the address space has no room.
+ * Creates the error for an address space without room.
  *
- * @param count Number of consecutive free level-4 entries that were looked for.
+ * @param count Number of consecutive free level-4 entries needed.
  * @returns A `LoadError` "level4-exhausted".
  */
 export function exhausted(count: number): LoadError {
@@ -42,7 +40,7 @@ const ENTRY_SIZE = BigInt(LEVEL_SPAN[4]);
 const HALF = LOW48_HIGHER_HALF / LEVEL_SPAN[4];
 
 /**
- * Makes a bookkeeping of level-4 entries.
+ * Creates a record of the level-4 entries in use.
  *
  * @example
  * ```ts
@@ -55,14 +53,14 @@ const HALF = LOW48_HIGHER_HALF / LEVEL_SPAN[4];
  * ```
  *
  * @param indices Indices that are in use from the start.
- * @returns The bookkeeping.
- * @throws {RangeError} Where an index is none from 0 to 511; `mark` throws so too.
+ * @returns The record.
+ * @throws {RangeError} If an index is not 0 to 511; `mark` throws the same.
  */
 export function usedLevel4Entries(indices: Iterable<number>): UsedLevel4Entries {
   const used = new Array<boolean>(TABLE_ENTRIES).fill(false);
   const checked = (index: number): number => {
     if (Number.isInteger(index) && index >= 0 && index < TABLE_ENTRIES) return index;
-    throw new RangeError(`Cannot mark level-4 entry ${index}: there are 0 to 511`);
+    throw new RangeError(`Cannot mark level-4 entry ${index}: it must be 0 to 511`);
   };
   for (const index of indices) used[checked(index)] = true;
   const take = (count: number, stride: number): number => {
@@ -80,10 +78,10 @@ export function usedLevel4Entries(indices: Iterable<number>): UsedLevel4Entries 
     getFreeEntry: () => take(1, 1),
     getFreeAddress: (size = 1n, align = 1n) => {
       if (size < 1n || size > ENTRY_SIZE * BigInt(HALF)) {
-        throw new RangeError(`Cannot find free addresses for ${size} bytes: a half of the address space has 2^47`);
+        throw new RangeError(`Cannot find free addresses for ${size} bytes: the size must be 1 to 2^47`);
       }
       if (!isPowerOfTwo(align) || align > ENTRY_SIZE * BigInt(HALF)) {
-        throw new RangeError(`Cannot align to ${align}: it is no power of two up to 2^47`);
+        throw new RangeError(`Cannot align to ${align}: it must be a power of two up to 2^47`);
       }
       const count = Number((size + ENTRY_SIZE - 1n) / ENTRY_SIZE);
       const stride = align > ENTRY_SIZE ? Number(align / ENTRY_SIZE) : 1;

@@ -1,5 +1,5 @@
 /**
- * Which pages a segment's bss takes.
+ * The pages of a segment's bss.
  *
  * @module
  */
@@ -8,13 +8,13 @@ import type { LoadRange } from "../elf/program_header.ts";
 import { alignUp, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
 import type { Rules } from "../rules.ts";
 
-/** The pages of a bss, by the low 48 bits of their addresses. */
+/** The pages of a bss, as the low 48 bits of their addresses. */
 export interface BssPages {
-  /** The page in which the file part ends and the bss begins, if it begins inside a page. */
+  /** The page where the file part ends and the bss begins, if it begins inside a page. */
   readonly partial?: number;
-  /** Start of the first page that is all bss. */
+  /** Start of the first page that is entirely bss. */
   readonly first: number;
-  /** End of the last one; not above `first` if there is none. */
+  /** End of the last such page; at most `first` if there is none. */
   readonly end: number;
 }
 
@@ -22,7 +22,8 @@ export interface BssPages {
  * Finds the pages of a segment's bss.
  *
  * @param load The segment's range.
- * @param rules Whether an empty file part has a page, and whether an end on a page boundary takes the page after it.
+ * @param rules Whether an empty file part has a page, and whether a bss that ends on a page boundary takes the next
+ * page.
  * @returns The pages; `undefined` if there is no bss.
  */
 export function bssPages(

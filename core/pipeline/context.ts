@@ -1,5 +1,5 @@
 /**
- * The context of a load: what stages read, and what each of them adds to it.
+ * The context of a load: what stages read from it and add to it.
  *
  * @module
  */
@@ -13,10 +13,10 @@ import type { UsedLevel4Entries } from "../paging/used_level4_entries.ts";
 import type { Rules } from "../rules.ts";
 import type { LoadSettings } from "./settings.ts";
 
-/** Where a position-independent kernel is to be placed. */
+/** Where to place a position-independent kernel. */
 export type Placement = NonNullable<Context["placement"]>;
 
-/** Everything that the built-in stages and plugins put into the context. */
+/** Everything that the loader, its stages and the built-in plugins put into the context. */
 export interface Context {
   /** The rule set. */
   readonly rules: Rules;
@@ -24,57 +24,60 @@ export interface Context {
   readonly settings: LoadSettings;
   /** The file's bytes, as they arrive. */
   readonly intake: Intake;
-  /** Takes a diagnostic. */
+  /** Reports a diagnostic. */
   readonly report: (diagnostic: Diagnostic) => void;
-  /** What plugins ask for headers of this type in files for this machine; `undefined` if none claims it. */
+  /** What plugins ask for headers of this type, in files for this machine; `undefined` if no plugin claims them. */
   readonly claimOn: (p_type: number, e_machine: number) => Segment["claim"];
-  /** The most bytes of memory that plugins and stages say they will take for this file. */
+  /** The most bytes of memory that plugins and stages will take for this file. */
   readonly takes: (file: TakesFor) => number;
 
-  /** The ELF file header, as it stands in the file; added by parse. */
+  /** The ELF file header, as it is in the file; added by parse. */
   readonly fileHeader: FileHeader;
-  /** The program headers, in table order, as they stand in the file; added by parse. */
+  /** The program headers, in table order, as they are in the file; added by parse. */
   readonly programHeaders: readonly ProgramHeader[];
 
-  /** Where a stage before sanity-check wants a position-independent kernel; `undefined` for fixed addresses. */
+  /** Where a stage before sanity-check places a position-independent kernel; `undefined` if it does not. */
   readonly placement: {
-    /** Added to every `p_vaddr`; negative for a kernel that is placed below the address it was linked for. */
+    /** Added to every `p_vaddr`; negative for a kernel placed below the address it was linked for. */
     readonly offset: bigint;
   } | undefined;
-  /** Number of the file's bytes, from the first, that a stage before the segments wants to be kept at least. */
+  /** Number of bytes from the start of the file that a stage before the segments needs to be kept. */
   readonly keepUntil: number;
 
   /** The program headers, in table order, checked by the rule set; added by sanity-check. */
   readonly segments: readonly Segment[];
   /** What is added to every `p_vaddr`, modulo 2^64: 0, or the base of an `ET_DYN` kernel; added by sanity-check. */
   readonly virtualAddressOffset: bigint;
-  /** The same before it is taken modulo 2^64. */
+  /** The same, before reduction modulo 2^64; added by sanity-check. */
   readonly signedOffset: bigint;
-  /** Virtual address of the entry point, the offset included; added by sanity-check. */
+  /** Virtual address of the entry point, including the offset; added by sanity-check. */
   readonly entryPoint: bigint;
-  /** Low 48 bits of the start of each page that several segments share and that is to be merged. */
+  /** Low 48 bits of the start of each page to be merged because several segments share it; added by sanity-check. */
   readonly sharedPages: ReadonlySet<number>;
   /**
-   * By header index, the file pages that a segment must not share with another, ascending: file offsets of the first
-   * byte and after the last byte of each range, multiples of 4096.
+   * The file pages that a segment must not share with another, by header index, ascending. Each range has the file
+   * offsets of its start and end, multiples of 4096. Added by sanity-check.
    */
   readonly unsharedPages: ReadonlyMap<number, readonly { readonly start: number; readonly end: number }[]>;
 
   /** Memory, frames, page tables and free level-4 entries; provided by the loop over the program headers. */
   readonly addressSpace: AddressSpace;
-  /** Number of file bytes that are kept, from the first; provided by the loop. */
+  /** Number of bytes kept from the start of the file; provided by the loop. */
   readonly keptBytes: number;
   /**
    * Waits for the file bytes of a program header and returns a view of them in physical memory; provided by the loop.
-   * Throws a `LoadError` "segment-out-of-file" if the source ends before.
+   * Throws a `LoadError` "segment-out-of-file" if the source ends too early.
    */
   readonly fileBytes: (phdr: ProgramHeader) => Promise<Uint8Array>;
-  /** v0.11 of the original: clears the marks on copied pages; from then on, pages are known by their frames. */
+  /**
+   * v0.11 of the original: clears the marks on copied pages. From then on, copies are recognized by their frames.
+   * Provided by the loop.
+   */
   readonly endMarks: () => void;
 
   /** The TLS template of the one `PT_TLS` header; added by tls-extract. */
   readonly tlsTemplate: TlsTemplate;
-  /** The level-4 entries that the kernel uses, 0 included; added by l4-usage. */
+  /** The level-4 entries in use, including entry 0; added by l4-usage. */
   readonly usedLevel4Entries: UsedLevel4Entries;
 }
 
@@ -87,7 +90,7 @@ export type Parsed = Pick<Context, "fileHeader" | "programHeaders">;
 /** What a stage that places position-independent kernels adds. */
 export type Placed = Pick<Context, "placement">;
 
-/** What a stage before the segments adds if it needs more of the file than they do. */
+/** What a stage before the segments adds if it needs more of the file than the segments do. */
 export type Kept = Pick<Context, "keepUntil">;
 
 /** What sanity-check adds. */
@@ -99,7 +102,7 @@ export type Checked = Pick<
 /** A range of the file, in whole pages. */
 export type FilePages = NonNullable<ReturnType<Checked["unsharedPages"]["get"]>>[number];
 
-/** What the loop over the program headers provides for the stages in it, and leaves behind. */
+/** What the loop over the program headers provides to the stages in it and after it. */
 export type Loading = Pick<Context, "addressSpace" | "keptBytes" | "fileBytes" | "endMarks">;
 
 /** What tls-extract adds. */
@@ -108,16 +111,16 @@ export type TlsExtracted = Pick<Context, "tlsTemplate">;
 /** What l4-usage adds. */
 export type Level4Used = Pick<Context, "usedLevel4Entries">;
 
-/** What plugins and stages are asked with before memory is sized: how many bytes will you take at most? */
+/** What `takes` functions get before memory is sized. */
 export type TakesFor = Pick<Context, "rules" | "fileHeader" | "segments" | "keptBytes">;
 
-/** A template for thread-local storage: what each thread's block starts with. */
+/** A template for thread-local storage: the initial content of each thread's block. */
 export interface TlsTemplate {
   /** Virtual address of its first byte. */
   readonly startAddr: bigint;
   /** Number of bytes to copy. */
   readonly fileSize: bigint;
-  /** Number of bytes in all; those past `fileSize` are zero. */
+  /** Total number of bytes; those past `fileSize` are zero. */
   readonly memSize: bigint;
   /** Alignment of each thread's block, in bytes. */
   readonly align: bigint;

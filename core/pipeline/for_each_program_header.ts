@@ -1,6 +1,6 @@
 /**
- * The loop that segment stages run in: it prepares memory, then runs them all for each program header, in
- * table order. That interleaving makes the frames come out in the original's order.
+ * The loop that segment stages run in: it prepares memory, then runs all stages for each program header, in table
+ * order. This interleaving allocates frames in the same order as the original.
  *
  * @module
  */
@@ -21,14 +21,15 @@ export interface Looped {
   readonly additions: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
 }
 
-/** What the stages in the loop find. */
+/** The context of the stages in the loop. */
 export type Inside = Prepared & Loading;
 
 /**
  * Combines segment stages into one step.
  *
  * @param stages The stages, in the order in which they run for each header.
- * @returns The step. A `LoadError` of a stage gets the header's index, and the header that owns the page.
+ * @returns The step. A `LoadError` from a stage gets the index of the header and, if a page is already mapped, its
+ * owner.
  */
 export function forEachProgramHeader(
   stages: readonly SegmentStage[],
@@ -57,7 +58,7 @@ async function runStage(
   context: Inside,
 ): Promise<Readonly<Record<string, unknown>> | undefined> {
   try {
-    // checkOrder has seen to it that the context has what the stage needs.
+    // checkOrder guarantees that the context has what the stage needs.
     const added = stage.segment(segment, context as never);
     return checkAdded(stage, added instanceof Promise ? await added : added);
   } catch (error) {

@@ -12,10 +12,10 @@ import { bssPages } from "./bss_pages.ts";
 import type { Checked } from "./context.ts";
 
 /**
- * Counts the frames for page tables, bss and copies: exact under the default rules, an upper bound under others.
+ * Counts the frames for page tables, bss and copies. Exact under the default rules, an upper bound under others.
  *
  * @param rules The rule set.
- * @param checked The segments, and the pages that they share.
+ * @param checked The segments, the pages that they share, and the pages that they must not share.
  * @returns A number of frames.
  */
 export function frameDemand(
@@ -31,7 +31,7 @@ export function frameDemand(
   return frames + tableDemand(loads, rules);
 }
 
-/** Pages of one segment that get frames of their own, apart from merged ones. */
+/** The number of pages of one segment that get their own frames, apart from merged pages. */
 function freshPages(load: LoadRange, rules: Rules, sharedPages: Checked["sharedPages"]): number {
   const pages = (first: number, end: number): number => {
     if (end <= first) return 0;
@@ -46,7 +46,7 @@ function freshPages(load: LoadRange, rules: Rules, sharedPages: Checked["sharedP
     (bss ? pages(bss.first, bss.end) : 0);
 }
 
-/** Page tables of levels 3, 2 and 1; segments share those that cover both. */
+/** The number of page tables of levels 3, 2 and 1; a table that covers several segments counts once. */
 function tableDemand(loads: readonly LoadRange[], rules: Rules): number {
   const ascending = loads.toSorted((a, b) => a.start - b.start);
   let tables = 0;
@@ -76,8 +76,8 @@ function endOf(load: LoadRange, rules: Rules): number {
 }
 
 /**
- * The bytes of the pages that are not yet known to have frames of their own: what a plugin takes at most that writes to
- * segments, as each of these pages is unshared at most once.
+ * The size of all pages that may still need their own frames: an upper bound for a plugin that writes to segments,
+ * because each page is unshared at most once.
  *
  * @param rules The rule set.
  * @param segments The segments.

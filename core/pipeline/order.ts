@@ -1,6 +1,6 @@
 /**
- * The order of stages: each needs what those before it add. The compiler checks it where a pipeline of known stages is
- * composed; a list that it does not know is checked when it runs.
+ * The order of stages: each needs what earlier stages add. The compiler checks it where a pipeline of known stages is
+ * composed; every list is also checked at run time.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { Base, Context, Loading } from "./context.ts";
 import { isKebabCase } from "./kebab_case.ts";
 import type { AddsOf, AllOf, NeedsOf, Stage } from "./stage.ts";
 
-/** One of the names that `Needs` requires and `Have` lacks or has with another type; never if there is none. */
+/** One of the names that `Needs` requires and `Have` lacks, or has with another type; never if there is none. */
 export type OneLacking<Have, Needs> = AllOf<
   {
     [K in keyof Needs & string]-?: Record<never, never> extends Pick<Needs, K> ? never
@@ -19,14 +19,14 @@ export type OneLacking<Have, Needs> = AllOf<
 > extends () => infer Name ? Name & string : never;
 
 /**
- * The name of something that a stage needs and does not find; never if there is none. A segment stage finds what the loop
- * over the program headers provides, once they are checked.
+ * The name of something that a stage needs but does not get; never if there is none. Once the program headers are
+ * checked, a segment stage also gets what the loop over them provides.
  */
 export type Missing<T, Have> = T extends { readonly segment: unknown }
   ? Have extends Pick<Context, "segments"> ? OneLacking<Have & Loading, NeedsOf<T>> : "segments"
   : OneLacking<Have, NeedsOf<T>>;
 
-/** The context at the end of a list of stages; a sentence that says what is wrong if they are not in order. */
+/** The context at the end of a list of stages, or a sentence that explains what is wrong if they are not in order. */
 export type Grown<S extends readonly unknown[], Have = Base> = S extends
   readonly [infer First extends Stage, ...infer Rest extends readonly unknown[]]
   ? [Missing<First, Have>] extends [never] ? Grown<
@@ -38,7 +38,10 @@ export type Grown<S extends readonly unknown[], Have = Base> = S extends
   : `stage "${First["name"]}" needs "${Missing<First, Have>}", which no stage before it adds`
   : Have;
 
-/** `T` itself if the stages are in order or not known; else a sentence that says what is wrong, which no value has. */
+/**
+ * `T` itself if the stages are in order or unknown; otherwise a sentence that explains what is wrong, which no value
+ * matches.
+ */
 export type IfInOrder<T, S extends readonly unknown[]> = number extends S["length"] ? T
   : Grown<S> extends infer Fault extends string ? Fault
   : T;
@@ -47,10 +50,11 @@ const BASE: readonly (keyof Base)[] = ["rules", "settings", "intake", "report", 
 const LOADING: readonly (keyof Loading)[] = ["addressSpace", "keptBytes", "fileBytes", "endMarks"];
 
 /**
- * Checks that every stage finds what it needs, as the compiler does for a list whose stages it knows.
+ * Checks that every stage gets what it needs, as the compiler does for a list whose stages it knows.
  *
  * @param stages The stages, in order.
- * @throws {TypeError} If a stage is malformed or named twice, or needs what no earlier stage adds.
+ * @throws {TypeError} If a stage is malformed, two stages have the same name, or a stage needs what no earlier stage
+ * adds.
  */
 export function checkOrder(stages: readonly Stage[]): void {
   const have = new Set<string>(BASE);
@@ -70,7 +74,7 @@ export function checkOrder(stages: readonly Stage[]): void {
 }
 
 /**
- * Checks that a list of stages in order loads a kernel.
+ * Checks that a list of stages loads a kernel.
  *
  * @param stages The stages.
  * @throws {TypeError} If none of them is a segment stage.
@@ -81,10 +85,10 @@ export function checkLoads(stages: readonly Stage[]): void {
 }
 
 /**
- * The names of stages, for messages.
+ * Lists the names of stages, for messages.
  *
  * @param stages The stages.
- * @returns Such as "parse, sanity-check".
+ * @returns A list such as "parse, sanity-check".
  */
 export function listNames(stages: readonly Stage[]): string {
   return stages.map((stage) => stage.name).join(", ") || "no stages";
@@ -97,6 +101,8 @@ function checkShape(stage: Stage): void {
   }
   const work: unknown = "segment" in stage ? stage.segment : stage.run;
   if (!Array.isArray(needs) || !Array.isArray(adds) || typeof work !== "function") {
-    throw new TypeError(`Cannot use stage "${name}": it needs arrays needs and adds, and one of run and segment`);
+    throw new TypeError(
+      `Cannot use stage "${name}": it must have the arrays needs and adds, and either run or segment`,
+    );
   }
 }

@@ -7,7 +7,7 @@
 import { checkOrder, type Grown, type IfInOrder, listNames } from "./order.ts";
 import type { Stage } from "./stage.ts";
 
-/** A list of stages with `T` put where it belongs, next to the stage named `N` or in place of it. */
+/** A list of stages in which `T` is put next to the stage named `N` or replaces it, or that stage is removed. */
 export type Put<
   S extends readonly Stage[],
   Where extends "before" | "after" | "instead" | "nowhere",
@@ -23,36 +23,36 @@ export type Put<
   : S;
 
 /**
- * An immutable list of stages in order. Its functions return a new one; they refuse a change that leaves a stage without
- * what it needs, in the compiler with a sentence that says so and with a `TypeError`, as they do if there is no stage of
- * the given name.
+ * An immutable list of stages in order. Its functions return a new pipeline. A change that leaves a stage without what
+ * it needs, and a name that is not in the list, are refused: by the compiler if it knows the stages, and always with a
+ * `TypeError`.
  */
 export interface Pipeline<out S extends readonly Stage[] = readonly Stage[]> {
   /** The stages, in order. */
   readonly stages: S;
-  /** Puts a stage before the named one. */
+  /** Adds a stage before the named one. */
   readonly before: <const N extends S[number]["name"], const T extends Stage>(
     name: N,
     stage: IfInOrder<T, Put<S, "before", N, T>>,
   ) => Pipeline<Put<S, "before", N, T>>;
-  /** Puts a stage after the named one. */
+  /** Adds a stage after the named one. */
   readonly after: <const N extends S[number]["name"], const T extends Stage>(
     name: N,
     stage: IfInOrder<T, Put<S, "after", N, T>>,
   ) => Pipeline<Put<S, "after", N, T>>;
-  /** Puts a stage in place of the named one. */
+  /** Replaces the named stage. */
   readonly replace: <const N extends S[number]["name"], const T extends Stage>(
     name: N,
     stage: IfInOrder<T, Put<S, "instead", N, T>>,
   ) => Pipeline<Put<S, "instead", N, T>>;
-  /** Leaves the named stage out. */
+  /** Removes the named stage. */
   readonly without: <const N extends S[number]["name"]>(
     name: [S[number]["name"]] extends [N] ? N : IfInOrder<N, Put<S, "nowhere", N, never>>,
   ) => Pipeline<Put<S, "nowhere", N, never>>;
 }
 
 /**
- * Makes a pipeline of stages.
+ * Composes stages into a pipeline.
  *
  * @example
  * ```ts
@@ -65,7 +65,8 @@ export interface Pipeline<out S extends readonly Stage[] = readonly Stage[]> {
  *
  * @param stages The stages, in order.
  * @returns The pipeline, frozen.
- * @throws {TypeError} If a stage is malformed or named twice, or needs what no stage before it adds.
+ * @throws {TypeError} If a stage is malformed, two stages have the same name, or a stage needs what no earlier stage
+ * adds.
  */
 export function pipeline<const S extends readonly Stage[]>(
   ...stages: number extends S["length"] ? S : {
@@ -80,7 +81,7 @@ function compose(stages: readonly Stage[]): Pipeline {
   const put = (name: string, replacement: (found: Stage) => readonly Stage[]): never => {
     const index = stages.findIndex((stage) => stage.name === name);
     if (index < 0) throw new TypeError(`Cannot find stage "${name}" in the pipeline: it has ${listNames(stages)}`);
-    // The tuple types of new lists are known to the compiler alone.
+    // The tuple types of new lists exist only at compile time.
     return compose(stages.toSpliced(index, 1, ...replacement(stages[index]))) as never;
   };
   return Object.freeze({

@@ -1,5 +1,5 @@
 /**
- * Makes ready what segments are loaded into: physical memory, frames, and an empty level-4 table.
+ * Prepares what segments are loaded into: physical memory, frames, and an empty level-4 table.
  *
  * @module
  */
@@ -19,15 +19,15 @@ import type { Base, Checked, Kept, Loading, Parsed } from "./context.ts";
 import { frameDemand } from "./frame_demand.ts";
 import { type LoadSettings, outOfBounds } from "./settings.ts";
 
-/** What memory is prepared from. */
+/** What the preparation needs. */
 export type Prepared = Base & Parsed & Checked & Partial<Kept>;
 
 /**
- * Sizes and allocates the memory, moves the bytes that have arrived to their place in it, and takes the level-4 table.
+ * Sizes and allocates memory, moves the bytes that have arrived into it, and takes the level-4 table.
  *
- * @param context What is known once the headers are checked.
- * @returns The address space, and the way to a header's file bytes.
- * @throws {LoadError} "memory-limit-exceeded" or "memory-too-small" before anything is allocated.
+ * @param context The context after sanity-check.
+ * @returns The address space, and access to the file bytes of headers.
+ * @throws {LoadError} "memory-limit-exceeded", "memory-too-small" or "frames-exhausted".
  * @throws {RangeError} If the caller's level-4 frame lies outside memory or among the file's bytes.
  */
 export async function prepareMemory(context: Prepared): Promise<Loading> {
@@ -36,7 +36,7 @@ export async function prepareMemory(context: Prepared): Promise<Loading> {
   const keptBytes = rules.readsWholeFile ? await intake.length() : lastNeededByte(context);
   const fileEnd = kernelOffset + alignUp(keptBytes);
   const memory = makeMemory(context, keptBytes);
-  // What a load left behind is the caller's memory in the next one, and no longer all zero.
+  // Fresh memory of an earlier load may be passed in as the caller's memory, and is then no longer all zero.
   const fresh = memory.fresh && !settings.memory;
   intake.place(memory, kernelOffset, keptBytes);
   if (rules.readsWholeFile) await intake.require(keptBytes);
@@ -47,7 +47,7 @@ export async function prepareMemory(context: Prepared): Promise<Loading> {
     if (phdr.p_filesz === 0n) return new Uint8Array();
     const wanted = phdr.p_offset + phdr.p_filesz;
     if (wanted > keptBytes) {
-      throw new RangeError(`Cannot give the file bytes of program header ${phdr.index}: nothing asked to keep them`);
+      throw new RangeError(`Cannot read the file bytes of program header ${phdr.index}: nothing asked to keep them`);
     }
     const arrived = intake.received >= wanted ? Number(wanted) : await intake.require(Number(wanted));
     if (arrived < wanted) {
@@ -59,7 +59,7 @@ export async function prepareMemory(context: Prepared): Promise<Loading> {
   return { ...space, keptBytes, fileBytes };
 }
 
-/** The end of what the headers took to read and of what the segments are loaded from. */
+/** The end of the bytes that the segments, their handlers and earlier stages need, or that have already arrived. */
 function lastNeededByte({ segments, settings, intake, keepUntil = 0 }: Prepared): number {
   return segments.reduce((end, { index, load, claim, p_offset, p_filesz }) => {
     if (p_filesz === 0n || (!load && !claim?.readsFile)) return end;
@@ -69,7 +69,10 @@ function lastNeededByte({ segments, settings, intake, keepUntil = 0 }: Prepared)
   }, Math.max(intake.received, keepUntil));
 }
 
-/** Frames and page tables in the memory; the file's bytes and a level-4 table of the caller's are taken already. */
+/**
+ * Creates the frames and page tables in memory; the file's bytes and a level-4 frame chosen by the caller count as
+ * taken.
+ */
 function makeAddressSpace(
   context: Prepared,
   memory: PhysicalMemory,
@@ -89,7 +92,7 @@ function makeAddressSpace(
   }
   const end = memory.base + memory.size;
   const allocator = settings.frames ?? ascendingFrames({ start: fileEnd, end, skip: level4Frame });
-  // Our own allocator starts after the file; what a caller's still hands out is not known.
+  // Our own allocator starts after the file; what a caller's allocator will hand out is unknown.
   const reserved = settings.frames ? memory.base : kernelOffset;
   const frames = frameLedger(allocator, memory, taken, fresh && !settings.frames, reserved);
   const root = level4Frame ?? frames.allocateRun(1, "table")?.phys;
@@ -132,7 +135,9 @@ function makeMemory(context: Prepared, keptBytes: number): PhysicalMemory {
   return settings.memory ?? allocate(base, given, maxMemory);
 }
 
-/** As much as the segments need, and what plugins, stages and what follows may take, as far as `maxMemory` allows. */
+/**
+ * Allocates as much as the segments need, plus what plugins, stages and later additions may take, up to `maxMemory`.
+ */
 function ownMemory(context: Prepared, keptBytes: number, fileEnd: number): PhysicalMemory {
   const { rules, settings, segments, fileHeader, takes } = context;
   const { base, maxMemory, level4Frame, reserve } = settings;
@@ -166,7 +171,7 @@ function allocate(base: number, size: number, maxMemory: number): PhysicalMemory
   try {
     return freshMemory(base, size - size % PAGE_SIZE);
   } catch (cause) {
-    const place = { field: "the memory that the system refused", value: size, limit: maxMemory };
+    const place = { field: "the size of the memory", value: size, limit: maxMemory };
     throw new LoadError("memory-limit-exceeded", place, { cause });
   }
 }
@@ -177,6 +182,6 @@ function checkLevel4Frame(memory: PhysicalMemory, frame: number, fileStart: numb
     throw outOfBounds("level4Frame", frame, `it lies outside the memory, ${range}`);
   }
   if (frame >= fileStart && frame < fileEnd) {
-    throw outOfBounds("level4Frame", frame, `the file's bytes are at ${hexAddr(fileStart)}..${hexAddr(fileEnd)}`);
+    throw outOfBounds("level4Frame", frame, `it overlaps the file's bytes, ${hexAddr(fileStart)}..${hexAddr(fileEnd)}`);
   }
 }

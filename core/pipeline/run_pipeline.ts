@@ -1,5 +1,5 @@
 /**
- * Runs a pipeline: image stages one after the other, neighbouring segment stages together for each program header.
+ * Runs a pipeline: image stages one by one, adjacent segment stages together for each program header.
  *
  * @module
  */
@@ -22,8 +22,8 @@ export interface Outcome {
  * Runs stages whose order has been checked.
  *
  * @param stages The stages.
- * @param base What every stage can see.
- * @param signal Ends the run; a stage that is under way is not waited for.
+ * @param base What every stage can read.
+ * @param signal Aborts the run, without waiting for the current stage.
  * @returns The grown context and each stage's additions.
  */
 export async function runPipeline(stages: readonly Stage[], base: Base, signal?: AbortSignal): Promise<Outcome> {
@@ -44,7 +44,7 @@ export async function runPipeline(stages: readonly Stage[], base: Base, signal?:
   return { context, additions };
 }
 
-/** Image stages, and between them neighbouring segment stages in one list. */
+/** Groups stages: each image stage alone, adjacent segment stages as one list. */
 function grouped(stages: readonly Stage[]): readonly (ImageStage | SegmentStage[])[] {
   const groups: (ImageStage | SegmentStage[])[] = [];
   for (const stage of stages) {

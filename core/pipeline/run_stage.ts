@@ -1,5 +1,5 @@
 /**
- * What a stage returned, checked against what it says it adds.
+ * Checks what a stage returned against its declared additions.
  *
  * @module
  */
@@ -11,8 +11,8 @@ import type { Stage } from "./stage.ts";
  *
  * @param stage The stage.
  * @param added What it returned.
- * @returns The same; `undefined` if there is nothing in it.
- * @throws {TypeError} If it is not an object, or has a key that the stage does not say it adds.
+ * @returns The same value; `undefined` if it is empty.
+ * @throws {TypeError} If it is not an object, or has a key that is not in the stage's `adds`.
  */
 export function checkAdded({ name, adds }: Stage, added: unknown): Readonly<Record<string, unknown>> | undefined {
   if (added === undefined || added === null) return undefined;
@@ -20,7 +20,7 @@ export function checkAdded({ name, adds }: Stage, added: unknown): Readonly<Reco
   const keys = Object.keys(added);
   const unknown = keys.find((key) => !adds.includes(key));
   if (unknown !== undefined) {
-    throw new TypeError(`Cannot use what stage "${name}" returned: it does not say that it adds "${unknown}"`);
+    throw new TypeError(`Cannot use what stage "${name}" returned: its adds do not include "${unknown}"`);
   }
   return keys.length === 0 ? undefined : added as Readonly<Record<string, unknown>>;
 }

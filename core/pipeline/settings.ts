@@ -1,5 +1,5 @@
 /**
- * The caller's options about memory and addresses, checked and with their defaults.
+ * The caller's options about memory and addresses, checked and completed with defaults.
  *
  * @module
  */
@@ -9,25 +9,25 @@ import { PAGE_SIZE, PHYSICAL_END } from "../memory/addresses.ts";
 import type { FrameAllocator } from "../memory/frame_allocator.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
 
-/** The caller's options about memory and addresses, checked and with their defaults. */
+/** The caller's options about memory and addresses, checked and completed with defaults. */
 export interface LoadSettings {
   /** The caller's memory, if any. */
   readonly memory?: PhysicalMemory;
   /** Physical address of the memory's first byte. */
   readonly base: number;
-  /** Size of the memory in bytes, if the caller gave one. */
+  /** Size of the memory in bytes, if the caller chose one. */
   readonly size?: number;
-  /** The most bytes of memory that are allocated. */
+  /** The most bytes of memory to allocate. */
   readonly maxMemory: number;
-  /** Number of bytes of memory of our own that are left for what follows the load. */
+  /** Number of bytes to keep free for after the load, in memory that the load sizes itself. */
   readonly reserve: number;
   /** Physical address of the file's first byte. */
   readonly kernelOffset: number;
-  /** Physical address of the level-4 table, if the caller gave one. */
+  /** Physical address of the level-4 table, if the caller chose one. */
   readonly level4Frame?: number;
   /** The caller's frame allocator, if any. */
   readonly frames?: FrameAllocator;
-  /** Added to every `p_vaddr` of an `ET_DYN` kernel, if the caller gave one. */
+  /** Added to every `p_vaddr` of an `ET_DYN` kernel, if the caller chose a base. */
   readonly kernelBase?: bigint;
 }
 
@@ -35,22 +35,22 @@ const DEFAULT_MAX_MEMORY = 4 * 2 ** 30;
 const DEFAULT_KERNEL_OFFSET = 2 * 2 ** 20;
 const DEFAULT_RESERVE = 256 * 2 ** 10;
 
-/** What the error of a refused option carries as its `cause`. */
+/** The `cause` of the error about a refused option. */
 export interface OptionCause {
   /** The option's name. */
   readonly option: string;
   /** Its value. */
   readonly value: unknown;
-  /** Why its value is refused, such as "it must be a multiple of 4096". */
+  /** Why the value is refused, such as "it must be a multiple of 4096". */
   readonly why: string;
 }
 
 /**
- * The error of an option whose value is of the wrong kind.
+ * Creates the error for an option whose value is of the wrong kind.
  *
  * @param option The option's name.
  * @param value Its value.
- * @param why Why it is refused.
+ * @param why Why the value is refused.
  * @returns The error; its cause is an {@linkcode OptionCause}.
  */
 export function wrongKind(option: string, value: unknown, why: string): TypeError {
@@ -59,11 +59,11 @@ export function wrongKind(option: string, value: unknown, why: string): TypeErro
 }
 
 /**
- * The error of an option whose value is out of bounds.
+ * Creates the error for an option whose value is out of bounds.
  *
  * @param option The option's name.
  * @param value Its value.
- * @param why Why it is refused.
+ * @param why Why the value is refused.
  * @returns The error; its cause is an {@linkcode OptionCause}.
  */
 export function outOfBounds(option: string, value: unknown, why: string): RangeError {
@@ -79,15 +79,15 @@ function describe(value: unknown): string {
 }
 
 /**
- * Checks that an options object has no key that is not an option, as a misspelt one would be ignored.
+ * Checks that an options object has only known keys, because a misspelled one would be silently ignored.
  *
- * @param options What the caller gave.
+ * @param options What the caller passed.
  * @param known The names of the options.
- * @throws {TypeError} If it is not an object, or has another key.
+ * @throws {TypeError} If it is not an object, is a promise, or has an unknown key.
  */
 export function checkKeys(options: unknown, known: readonly string[]): void {
   if (typeof options !== "object" || options === null) {
-    throw new TypeError(`Cannot use ${describe(options)} as options: pass an object with some of ${known.join(", ")}`);
+    throw new TypeError(`Cannot use ${describe(options)} as options: pass an object with any of ${known.join(", ")}`);
   }
   if (options instanceof Promise) throw new TypeError("Cannot use a promise as options: await it first");
   const unknown = Object.keys(options).find((key) => !known.includes(key));
@@ -126,7 +126,7 @@ export function checkSettings(options: {
     throw outOfBounds("memory.size", size, `it must be at most maxMemory, ${hexAddr(maxMemory)}`);
   }
   if (options.kernelOffset === undefined && base > PHYSICAL_END - DEFAULT_KERNEL_OFFSET) {
-    throw outOfBounds("memory.base", base, "the file's first byte goes 2 MiB above it, and that is above 2^52");
+    throw outOfBounds("memory.base", base, "the file is placed 2 MiB above it, which is above 2^52");
   }
   const kernelOffset = pages("kernelOffset", options.kernelOffset ?? base + DEFAULT_KERNEL_OFFSET);
   if (kernelOffset < base) {

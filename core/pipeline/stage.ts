@@ -1,5 +1,5 @@
 /**
- * Stages: the steps of a load. What a stage needs and adds is written once, as names; its types follow from them.
+ * Stages: the steps of a load. What a stage needs and adds is declared once, by name; its types are derived from that.
  *
  * @module
  */
@@ -7,32 +7,32 @@
 import type { Segment } from "../elf/program_header.ts";
 import type { Context, TakesFor } from "./context.ts";
 
-/** A stage that runs once. Make one with {@linkcode imageStage}. */
+/** A stage that runs once. Create one with {@linkcode imageStage}. */
 export interface ImageStage<Name extends string = string, Needs = never, Adds = unknown> {
   /** Name in kebab-case, unique in a pipeline. */
   readonly name: Name;
-  /** Names of what it reads of the context; those that may be missing end in "?". */
+  /** Names of what it reads from the context; a name that may be missing ends in "?". */
   readonly needs: readonly string[];
   /** Names of what it adds to the context. */
   readonly adds: readonly string[];
-  /** The most bytes of memory that it takes for a file. */
+  /** Returns the most bytes of memory that it takes for a file. */
   readonly takes?: (file: TakesFor) => number;
   /** Does the work. */
   readonly run: (context: Needs) => Adds | Promise<Adds>;
 }
 
 /**
- * A stage that runs for each program header, in table order, after the segment stages before it have run for that
- * header. It can rely on what {@linkcode Loading} has. Make one with {@linkcode segmentStage}.
+ * A stage that runs for each program header, in table order. For each header, it runs after the segment stages before
+ * it. It can need anything in {@linkcode Loading}. Create one with {@linkcode segmentStage}.
  */
 export interface SegmentStage<Name extends string = string, Needs = never, Adds = unknown> {
   /** Name in kebab-case, unique in a pipeline. */
   readonly name: Name;
-  /** Names of what it reads of the context; those that may be missing end in "?". */
+  /** Names of what it reads from the context; a name that may be missing ends in "?". */
   readonly needs: readonly string[];
   /** Names of what it may add to the context. */
   readonly adds: readonly string[];
-  /** The most bytes of memory that it takes for a file. */
+  /** Returns the most bytes of memory that it takes for a file. */
   readonly takes?: (file: TakesFor) => number;
   /** Does the work for one program header. */
   readonly segment: (segment: Segment, context: Needs) => Adds | Promise<Adds>;
@@ -42,9 +42,9 @@ export interface SegmentStage<Name extends string = string, Needs = never, Adds 
 export type Stage = ImageStage | SegmentStage;
 
 /**
- * What a stage can need: the name of something in the context, the same with "?" if it may be missing, or another stage,
- * which stands for all that it adds. Other names with "?", such as of what the stage itself has added for earlier
- * headers, are `unknown` to the compiler.
+ * What a stage can need: a name in the context, a name with "?" if it may be missing, or another stage, which stands
+ * for everything that it adds. Names with "?" that are not in {@linkcode Context}, such as what the stage itself added
+ * for earlier headers, have the type `unknown`.
  */
 export type Need = keyof Context | `${string}?` | Stage;
 
@@ -73,16 +73,16 @@ export type AllOf<U> = (U extends unknown ? (member: U) => void : never) extends
 
 /** What a stage reads, adds and takes. */
 export interface StageShape<N extends Need, A extends string> {
-  /** What it reads of the context. */
+  /** What it reads from the context. */
   readonly needs: readonly N[];
-  /** Names of what it adds to the context; nothing if left out. */
+  /** Names of what it adds to the context. Default: nothing. */
   readonly adds?: readonly A[];
-  /** The most bytes of memory that it takes for a file; none if left out. */
+  /** Returns the most bytes of memory that it takes for a file. Default: none. */
   readonly takes?: (file: TakesFor) => number;
 }
 
 /**
- * Makes a stage that runs once.
+ * Creates a stage that runs once.
  *
  * @example
  * ```ts
@@ -100,7 +100,7 @@ export interface StageShape<N extends Need, A extends string> {
  * ```
  *
  * @param name Name in kebab-case.
- * @param shape What it reads and adds.
+ * @param shape What it reads, adds and takes.
  * @param run Does the work; its context has what `needs` names.
  * @returns The stage, frozen.
  */
@@ -118,11 +118,11 @@ export function imageStage<
   Reads<N>,
   { readonly [K in A]: K extends keyof Context ? Context[K] : K extends keyof R ? R[K] : never }
 > {
-  return Object.freeze({ ...parts(name, shape), run }) as never; // which types it has is the compiler's alone
+  return Object.freeze({ ...parts(name, shape), run }) as never; // its types exist only at compile time
 }
 
 /**
- * Makes a stage that runs for each program header.
+ * Creates a stage that runs for each program header.
  *
  * @example
  * ```ts
@@ -139,7 +139,7 @@ export function imageStage<
  * ```
  *
  * @param name Name in kebab-case.
- * @param shape What it reads and adds.
+ * @param shape What it reads, adds and takes.
  * @param segment Does the work for one program header; what it returns replaces what it returned for earlier ones.
  * @returns The stage, frozen.
  */

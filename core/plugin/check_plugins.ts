@@ -24,21 +24,23 @@ export interface Claim {
 
 /** A list of plugins that has been checked. */
 export interface PluginList {
-  /** The plugins, in the order in which they run: after those that they need, else as they were given. */
+  /**
+   * The plugins in the order in which they run: after those that they depend on, otherwise in the order of the list.
+   */
   readonly plugins: readonly AnyPlugin[];
-  /** The claims on headers of a type, in files for a machine; in order of the plugins. */
+  /** Returns the claims on headers of a type, in files for a machine, in the order of the plugins. */
   readonly claimsOn: (p_type: number, e_machine: number) => readonly Claim[];
-  /** What these claims together ask for; `undefined` if there are none. */
+  /** Returns what these claims ask for together; `undefined` if there are none. */
   readonly claimOn: (p_type: number, e_machine: number) => HeaderClaim | undefined;
 }
 
 /**
  * Checks a list of plugins, and copies and freezes it.
  *
- * @param entries What the caller gave.
- * @returns The plugins that are to run, and what they claim.
- * @throws {TypeError} If a plugin is malformed, named twice, depends on one that is not given, or claims what another
- * claims in the same phase.
+ * @param entries What the caller passed.
+ * @returns The plugins to run, and what they claim.
+ * @throws {TypeError} If a plugin is malformed, is in the list twice, depends on itself or on one that is not in the
+ * list, or claims a type and phase that is already claimed.
  */
 export function checkPlugins(entries: readonly PluginEntry[]): PluginList {
   if (!Array.isArray(entries)) throw new TypeError("Cannot use the plugins: pass an array");
@@ -46,7 +48,7 @@ export function checkPlugins(entries: readonly PluginEntry[]): PluginList {
   const names = new Set<string>();
   for (const { name } of given) {
     if (names.has(name)) {
-      throw new TypeError(`Cannot use plugin "${name}": it is given twice`, { cause: { plugins: [name, name] } });
+      throw new TypeError(`Cannot use plugin "${name}": it is in the list twice`, { cause: { plugins: [name, name] } });
     }
     names.add(name);
   }
@@ -65,9 +67,9 @@ export function checkPlugins(entries: readonly PluginEntry[]): PluginList {
 function checkPlugin(entry: unknown): AnyPlugin {
   const plugin = entry as AnyPlugin;
   if (typeof entry === "function") {
-    throw new TypeError("Cannot use a function as plugin: call it, and pass the plugin that it returns");
+    throw new TypeError("Cannot use a function as a plugin: call it, and pass the plugin that it returns");
   }
-  if (typeof entry !== "object") throw new TypeError(`Cannot use ${String(entry)} as plugin: it must be an object`);
+  if (typeof entry !== "object") throw new TypeError(`Cannot use ${String(entry)} as a plugin: it must be an object`);
   if (plugin.name === undefined) throw new TypeError("Cannot use a plugin without a name: give it one in kebab-case");
   if (!isKebabCase(plugin.name)) {
     throw new TypeError(`Cannot use plugin "${plugin.name}": its name must be in kebab-case`);
@@ -91,14 +93,16 @@ function checkPlugin(entry: unknown): AnyPlugin {
     const numbers = [type, machine].every((value) => Number.isInteger(value) && value >= 0 && value < 2 ** 32);
     if (!numbers || !PHASES.includes(phase) || typeof handle !== "function") {
       throw new TypeError(
-        `Cannot use a handler of ${who}: it needs a type, a phase of ${PHASES.join(", ")}, and handle`,
+        `Cannot use a handler of ${who}: it needs a type, a handle function, and a phase that is one of ${
+          PHASES.join(", ")
+        }`,
       );
     }
   }
   for (const placed of stages) {
     checkKeys(placed, STAGE_KEYS, `a stage of ${who}`);
     if (("before" in placed) === ("after" in placed) || typeof placed.stage !== "object" || placed.stage === null) {
-      throw new TypeError(`Cannot use a stage of ${who}: it needs a stage, and one of before and after`);
+      throw new TypeError(`Cannot use a stage of ${who}: it needs a stage, and either before or after`);
     }
   }
   const copy = <T>(list: readonly T[]): readonly T[] => Object.freeze(list.map((item) => Object.freeze({ ...item })));
@@ -114,7 +118,7 @@ function checkPlugin(entry: unknown): AnyPlugin {
 function checkKeys(value: object, known: readonly string[], who: string): void {
   const unknown = Object.keys(value).find((key) => !known.includes(key));
   if (unknown !== undefined) {
-    throw new TypeError(`Cannot use ${who}: it has a key "${unknown}", known are ${known.join(", ")}`);
+    throw new TypeError(`Cannot use ${who}: it has an unknown key "${unknown}"; the keys are ${known.join(", ")}`);
   }
 }
 
@@ -124,12 +128,14 @@ function inOrderOfNeed(given: readonly AnyPlugin[]): readonly AnyPlugin[] {
     if (ordered.includes(plugin)) return;
     if (asked.includes(plugin.name)) {
       const way = asked.slice(asked.indexOf(plugin.name) + 1).map((name) => `"${name}"`).join(", ");
-      throw new TypeError(`Cannot use plugin "${plugin.name}": it depends on itself${way && ` by way of ${way}`}`);
+      throw new TypeError(`Cannot use plugin "${plugin.name}": it depends on itself${way && ` through ${way}`}`);
     }
     for (const need of plugin.dependsOn ?? []) {
       const found = given.find(({ name }) => name === need);
       if (!found) {
-        throw new TypeError(`Cannot use plugin "${plugin.name}": it depends on plugin "${need}", which is not given`);
+        throw new TypeError(
+          `Cannot use plugin "${plugin.name}": it depends on plugin "${need}", which is not in the list`,
+        );
       }
       add(found, [...asked, plugin.name]);
     }

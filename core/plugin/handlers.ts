@@ -27,22 +27,23 @@ const NEEDS = [
 
 type Needs = Reads<(typeof NEEDS)[number]>;
 
-/** The stages that run a list's handlers, and what these have found. */
+/** The stages that run the handlers of a list of plugins, and what those found. */
 export interface HandlerStages {
-  /** Runs the handlers of phase "load" of the plugins that depend on no other. */
+  /** Runs the "load" handlers of the plugins that depend on no others. */
   readonly load: SegmentStage<"load-handlers", Needs, Record<never, never>>;
-  /** Runs what is left of phase "load", then the phases "relocate" and "seal". */
+  /** Runs the rest of phase "load", then the phases "relocate" and "seal". */
   readonly later: ImageStage<"later-handlers", Needs & Reads<"endMarks">, Record<never, never>>;
-  /** What each plugin's handlers returned last, by the plugin's name. */
+  /** What the handlers of each plugin last returned, by the name of the plugin. */
   readonly results: ReadonlyMap<string, unknown>;
 }
 
 /**
- * Makes the stages that run handlers, for one load. Within a phase headers are met in table order; a plugin that depends
- * on others meets its headers after those have met all of theirs.
+ * Creates the stages that run handlers, for one load. Within a phase, headers are handled in table order. A plugin that
+ * depends on others handles its headers after they have handled all of theirs.
  *
  * @param list The plugins.
- * @returns The stages. What a handler throws becomes a `LoadError` "plugin-failed"; a `LoadError` gets the index.
+ * @returns The stages. An error from a handler becomes a `LoadError` "plugin-failed"; a `LoadError` gets the header's
+ * index.
  */
 export function handlerStages({ plugins, claimsOn }: PluginList): HandlerStages {
   const results = new Map<string, unknown>();

@@ -9,17 +9,20 @@ import type { TakesFor } from "../pipeline/context.ts";
 import type { AddsOf, Stage } from "../pipeline/stage.ts";
 import type { PluginContext } from "./plugin_context.ts";
 
-/** A claim on a program header type, and what is done with such headers. */
+/** A claim on a program header type, and how to handle such headers. */
 export interface Handler<Result> {
-  /** The `p_type` that is claimed. */
+  /** The claimed `p_type`. */
   readonly type: number;
-  /** The `e_machine` that it is claimed for; any if left out. */
+  /** The `e_machine` to claim it for. Default: any. */
   readonly machine?: number;
-  /** When it runs: "load", with its segment; "relocate", after every `PT_LOAD`; "seal", after that. "load" if left out. */
+  /** When it runs: "load", with its segment; "relocate", after every `PT_LOAD`; "seal", after that. Default: "load". */
   readonly phase?: "load" | "relocate" | "seal";
-  /** Whether the header's file bytes are to be kept although no `PT_LOAD` has them. */
+  /** Whether to keep the header's file bytes even if no `PT_LOAD` has them. */
   readonly readsFile?: boolean;
-  /** Handles one header; `found` is what the plugin returned before, and what it returns now takes its place. */
+  /**
+   * Handles one header. `found` is what the plugin last returned; a new return value replaces it, unless it is
+   * `undefined`.
+   */
   readonly handle: (
     segment: Segment,
     context: PluginContext,
@@ -27,7 +30,7 @@ export interface Handler<Result> {
   ) => Result | undefined | Promise<Result | undefined>;
 }
 
-/** A stage with its place: before or after the stage of that name. */
+/** A stage and its place: before or after the stage with the given name. */
 export type PlacedStage =
   | {
     /** Name of the stage that it goes before. */
@@ -42,7 +45,7 @@ export type PlacedStage =
     readonly stage: Stage;
   };
 
-/** A plugin: a plain object. What it adds is typed in the results by `Result` and `Stages`. */
+/** A plugin: a plain object. `Result` and `Stages` determine the type of what it adds to the results. */
 export interface Plugin<
   Name extends string = string,
   Result = unknown,
@@ -50,13 +53,13 @@ export interface Plugin<
 > {
   /** Name in kebab-case, unique in a load. */
   readonly name: Name;
-  /** Names of the plugins whose results its handlers see; they run before them in each phase. */
+  /** Names of the plugins whose results its handlers see. Those plugins run first in each phase. */
   readonly dependsOn?: readonly string[];
   /** Claims on program header types. */
   readonly handlers?: readonly Handler<Result>[];
-  /** Stages with a place; what one adds is in the results if it bears the plugin's name. */
+  /** Stages and their places. What the stage with the plugin's name adds appears in the results. */
   readonly stages?: Stages;
-  /** The most bytes of memory that its handlers take for a file, unshared pages and page tables included. */
+  /** Returns the most bytes of memory that its handlers take for a file, including unshared pages and page tables. */
   readonly takes?: (file: TakesFor) => number;
 }
 
@@ -75,10 +78,10 @@ export type AnyHandler = NonNullable<AnyPlugin["handlers"]>[number];
 /** When a handler runs. */
 export type Phase = NonNullable<AnyHandler["phase"]>;
 
-/** An entry of a list of plugins: falsy ones are skipped. */
+/** An entry in a list of plugins; falsy entries are skipped. */
 export type PluginEntry = AnyPlugin | false | null | undefined | 0 | "";
 
-/** What a plugin of this type leaves in the results: what its handlers found, and what its stage of its name added. */
+/** What a plugin of this type adds to the results: what its handlers found, and what the stage with its name added. */
 export type PluginResult<T extends AnyPlugin> =
   (T extends { readonly handlers?: readonly Handler<infer R>[] } ? [R] : [never]) extends [infer Found] ? AddsOf<
       T extends { readonly stages?: readonly { readonly stage: infer S }[] } ? Extract<S, { readonly name: T["name"] }>
@@ -90,8 +93,8 @@ export type PluginResult<T extends AnyPlugin> =
     : never;
 
 /**
- * What the plugins of a list found, by their names. Handlers that met no header of their types found nothing; other
- * stages of a plugin than the one that bears its name are its own business.
+ * What the plugins of a list found, by name. The result is `undefined` if no header matched a plugin's handlers. Of a
+ * plugin's stages, only the one with the plugin's name counts.
  */
 export type PluginResults<P extends readonly PluginEntry[]> = {
   readonly [T in Extract<P[number], AnyPlugin> as [PluginResult<T>] extends [never] ? never : T["name"]]: PluginResult<

@@ -16,33 +16,34 @@ export interface PluginContext {
   readonly rules: Rules;
   /** The ELF file header. */
   readonly fileHeader: FileHeader;
-  /** The program headers, in table order, as they stand in the file. */
+  /** The program headers, in table order, as they are in the file. */
   readonly programHeaders: readonly ProgramHeader[];
-  /** The same, checked: those that are loaded have their range, those that are claimed their claim. */
+  /** The same, checked: `load` is the range of a header that is loaded, `claim` what plugins ask of a claimed one. */
   readonly segments: readonly Segment[];
   /** What is added to every `p_vaddr`, modulo 2^64. */
   readonly virtualAddressOffset: bigint;
-  /** The same before it is taken modulo 2^64: negative for a kernel placed below the address it was linked for. */
+  /** The same, before reduction modulo 2^64; negative for a kernel placed below the address it was linked for. */
   readonly signedOffset: bigint;
-  /** Virtual address of the entry point, the offset included. */
+  /** Virtual address of the entry point, including the offset. */
   readonly entryPoint: bigint;
-  /** Memory, frames, page tables and free level-4 entries: reading, writing, mapping and reserving. */
+  /** Memory, frames, page tables and free level-4 entries, for reading, writing, mapping and reserving. */
   readonly addressSpace: AddressSpace;
   /**
-   * Waits for a header's file bytes and returns a view of them, which must not be written to. Headers outside every
-   * `PT_LOAD` have them only if the handler says `readsFile`. Throws a `LoadError` "segment-out-of-file".
+   * Waits for a header's file bytes and returns a view of them, which must not be written to. For headers outside every
+   * `PT_LOAD`, this needs a handler with `readsFile`. Throws a `LoadError` "segment-out-of-file", and a `RangeError` if
+   * the bytes are not kept.
    */
   readonly fileBytes: (segment: ProgramHeader) => Promise<Uint8Array>;
-  /** Takes a diagnostic. */
+  /** Reports a diagnostic. */
   readonly report: (diagnostic: Diagnostic) => void;
-  /** What the plugins that this one names in `dependsOn` have found, by their names. */
+  /** What the plugins named in `dependsOn` have found, by name. */
   readonly results: Readonly<Record<string, unknown>>;
 }
 
 /**
- * Makes the context of one plugin's handlers.
+ * Creates the context for the handlers of one plugin.
  *
- * @param dependsOn Names of the plugins whose results they see.
+ * @param dependsOn Names of the plugins whose results the handlers see.
  * @param context The load.
  * @param results What the plugins have found so far.
  * @returns The context, frozen.

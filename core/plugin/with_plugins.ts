@@ -1,5 +1,5 @@
 /**
- * Puts what plugins bring into a list of stages: their stages at their places, their handlers after the segments.
+ * Adds plugins to a list of stages: their stages at their places, their handlers after the last segment stage.
  *
  * @module
  */
@@ -14,13 +14,13 @@ import type { Stage } from "../pipeline/stage.ts";
 export const HANDLER_STAGES: readonly string[] = ["load-handlers", "later-handlers"];
 
 /**
- * Grows a list of stages by what plugins bring.
+ * Adds the stages and handlers of plugins to a list of stages.
  *
  * @param stages The pipeline's own stages.
  * @param list The plugins.
  * @param handlers The stages that run their handlers.
- * @returns The whole list.
- * @throws {TypeError} If a stage's place does not exist, or there are handlers and no segment stage.
+ * @returns The complete list.
+ * @throws {TypeError} If the place of a stage does not exist, or there are handlers but no segment stage.
  */
 export function withPlugins(stages: readonly Stage[], list: PluginList, handlers: HandlerStages): readonly Stage[] {
   const lastSegment = stages.findLastIndex((stage) => "segment" in stage);
@@ -38,7 +38,7 @@ export function withPlugins(stages: readonly Stage[], list: PluginList, handlers
   return grown;
 }
 
-/** Puts a stage at its place; stages after the same one stand in the order of their plugins, each with its followers. */
+/** Puts a stage at its place. Stages after the same one keep the order of their plugins, each followed by its own. */
 function put(placed: PlacedStage, plugin: string, grown: Stage[], lastAfter: Map<string, Stage>): void {
   const name = "before" in placed ? placed.before : placed.after;
   const index = grown.findIndex((stage) => stage.name === name);
@@ -56,7 +56,7 @@ function put(placed: PlacedStage, plugin: string, grown: Stage[], lastAfter: Map
   lastAfter.set(name, placed.stage);
 }
 
-/** The same stage, whose throws become a `LoadError` "plugin-failed". */
+/** Wraps a stage so that its errors become a `LoadError` "plugin-failed". */
 function guarded(stage: Stage, plugin: string): Stage {
   const guard = async (work: () => unknown): Promise<unknown> => {
     try {

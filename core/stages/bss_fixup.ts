@@ -13,8 +13,8 @@ import { bssPages } from "../pipeline/bss_pages.ts";
 import { type NeedsOf, type Reads, type SegmentStage, segmentStage } from "../pipeline/stage.ts";
 
 /**
- * Replaces the page where the file part ends by a copy whose rest is zero, and maps fresh frames for the pages after it
- * (gABI, "Program Header": the bytes past `p_filesz` are zero). The file's bytes themselves stay as they are.
+ * Replaces the page where the file part ends with a copy whose rest is zeroed, and maps fresh frames for the pages
+ * after it (gABI, "Program Header": the bytes past `p_filesz` are zero). The file's own bytes are not changed.
  */
 export const bssFixup: SegmentStage<
   "bss-fixup",
@@ -48,12 +48,12 @@ function mapZeroed(first: number, end: number, flags: bigint, { sharedPages, add
   if (to < end && last >= from) sharedFrame(addressSpace, last, flags);
 }
 
-/** Gives the page where the file part ends a frame of its own, and zeroes the rest of it. */
+/** Gives the page where the file part ends its own frame, and zeroes the rest of it. */
 async function ownLastPage(load: LoadRange, flags: bigint, context: Needs): Promise<void> {
   const { rules, intake, addressSpace, sharedPages, keptBytes } = context;
   const zeroStart = load.start + load.fileSize;
   const low = pageStart(zeroStart);
-  if (sharedPages.has(low)) return; // merged pages are fresh: zero after the bytes
+  if (sharedPages.has(low)) return; // merged pages are fresh, so already zero after the bytes
   if (rules.ownership === "frame" && !addressSpace.pageTable.translate(canonical(low)).mapped) {
     mapFreshLow48(addressSpace, low, PAGE_SIZE, flags, "bss"); // a pipeline without map-load
     return;
@@ -63,7 +63,7 @@ async function ownLastPage(load: LoadRange, flags: bigint, context: Needs): Prom
   addressSpace.memory.bytes(phys, alignUp(phys) - phys).fill(0);
 }
 
-/** v0.10 of the original: copies the last frame of the file part, whatever is mapped where it ends. */
+/** v0.10 of the original: copies the last frame of the file part, whatever is mapped at its end. */
 function copyLastPage(load: LoadRange, flags: bigint, { settings, addressSpace }: Needs): void {
   const { memory, frames, pageTable } = addressSpace;
   const zeroStart = load.start + load.fileSize;

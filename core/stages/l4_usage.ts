@@ -6,7 +6,7 @@
 
 import { type ImageStage, imageStage, type Reads } from "../pipeline/stage.ts";
 
-/** Hands over the level-4 entries of the segments, of entry 0, and of what plugins have reserved. */
+/** Adds the level-4 entries in use: entry 0, those of the segments, and those that plugins have reserved. */
 export const l4Usage: ImageStage<"l4-usage", Reads<"addressSpace">, Reads<"usedLevel4Entries">> = imageStage(
   "l4-usage",
   { needs: ["addressSpace"], adds: ["usedLevel4Entries"] },

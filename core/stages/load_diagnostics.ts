@@ -10,43 +10,43 @@ import { type Diagnostic, type DiagnosticKind, diagnostics, type Finding } from 
 export const LOAD_DIAGNOSTICS = {
   "segment-copied": {
     severity: "info",
-    hint: "Let p_vaddr and p_offset agree modulo 4 KiB (ld -z max-page-size=4096 without -n or -N).",
+    hint: "Make p_vaddr and p_offset congruent modulo 4 KiB (ld -z max-page-size=4096, without -n or -N).",
   },
   "bytes-misplaced": {
     severity: "warning",
-    hint: "Let p_vaddr and p_offset agree modulo 4 KiB, or load by the default rules, which copy such a segment.",
+    hint: "Make p_vaddr and p_offset congruent modulo 4 KiB, or use the default rules, which copy such a segment.",
   },
   "pages-merged": {
     severity: "warning",
-    hint: "Align the segments to 4 KiB in the linker script to keep their permissions apart.",
+    hint: "Align the segments to 4 KiB in the linker script to keep their permissions separate.",
   },
   "page-unshared": {
     severity: "info",
-    hint: "To load without the copy, let each segment start on a page of the file (ld and lld: -z separate-code).",
+    hint: "To avoid the copy, start each segment on a new page of the file (ld and lld: -z separate-code).",
   },
   "segment-type-unknown": {
     severity: "info",
-    hint: "Check the PHDRS command of the linker script, or pass a plugin that handles the type.",
+    hint: "Check the PHDRS command of the linker script, or use a plugin that handles the type.",
   },
   "alignment-mismatch": {
     severity: "warning",
-    hint: "Check AT(…) and ALIGN(…) in the linker script: p_vaddr and p_offset differ modulo p_align.",
+    hint: "Link without -n and -N, and check ALIGN(…) in the linker script.",
   },
   "tls-outside-load": {
     severity: "warning",
-    hint: "Put .tdata and .tbss into a PT_LOAD segment as well, or the template's bytes are not in memory.",
+    hint: "Put .tdata and .tbss into a PT_LOAD segment as well: otherwise the template's bytes are not in memory.",
   },
   "entry-not-executable": {
     severity: "warning",
-    hint: "Check ENTRY(…) in the linker script: the processor faults on its first instruction.",
+    hint: "Check ENTRY(…) in the linker script: the processor will fault on the first instruction.",
   },
   "physical-address-ignored": {
     severity: "info",
-    hint: "The segments are placed by p_vaddr. A boot protocol that goes by p_paddr needs them elsewhere.",
+    hint: "Segments are placed by p_vaddr. A boot protocol that uses p_paddr would place them elsewhere.",
   },
   "relocations-unapplied": {
     severity: "warning",
-    hint: "Pass a plugin that relocates, or link the kernel for a fixed address.",
+    hint: "Use the plugin relocate, or link the kernel for a fixed address.",
   },
 } as const satisfies Readonly<Record<string, DiagnosticKind>>;
 

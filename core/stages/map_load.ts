@@ -13,8 +13,8 @@ import { type NeedsOf, type Reads, type SegmentStage, segmentStage } from "../pi
 import { reportRelocations } from "./map_load/report_relocations.ts";
 
 /**
- * Maps pages onto the frames that the file's bytes lie in: nothing is copied, except pages that several segments share,
- * pages that a writable segment must not share, and segments whose address and offset differ modulo 4 KiB.
+ * Maps pages onto the frames that hold the file's bytes. Nothing is copied, except pages that several segments share,
+ * pages that a writable segment must not share, and segments whose address and offset are not congruent modulo 4 KiB.
  */
 export const mapLoad: SegmentStage<
   "map-load",
@@ -53,7 +53,7 @@ export const mapLoad: SegmentStage<
     if (!load || (load.fileSize === 0 && !context.rules.mapsEmptyFilePart)) return {};
     const { settings: { kernelOffset }, addressSpace, sharedPages } = context;
     if (kernelOffset + load.fileOffset + load.fileSize === 0) {
-      // The originals compute the last byte's address before they see that there is none.
+      // The originals compute the address of the last byte before they check that there is one.
       throw new LoadError("address-overflow", { field: "the physical address of the last byte", value: -1n });
     }
     const flags = flagsOf(segment.p_flags);
@@ -74,17 +74,17 @@ export const mapLoad: SegmentStage<
 
 type Needs = NeedsOf<typeof mapLoad>;
 
-/** Neighbouring pages of a file part. */
+/** Contiguous pages of a file part. */
 interface Piece {
   /** Low 48 bits of the first page's address. */
   readonly low: number;
   /** Number of bytes, a multiple of 4096. */
   readonly size: number;
-  /** Whether the pages get frames of their own; a page that is merged is a piece of its own. */
+  /** Whether the pages get their own frames. A merged page is always a separate piece. */
   readonly isCopy: boolean;
 }
 
-/** Cuts a file part into pages that are mapped where the file lies, and pages that are copied. */
+/** Splits a file part into pages that are mapped in place and pages that are copied. */
 function piecesOf(index: number, load: LoadRange, { rules, sharedPages, unsharedPages }: Needs): readonly Piece[] {
   const misaligned = rules.copiesMisaligned && isMisaligned(load);
   const first = pageStart(load.start);
@@ -95,7 +95,7 @@ function piecesOf(index: number, load: LoadRange, { rules, sharedPages, unshared
   const pieces: Piece[] = [];
   const add = (from: number, to: number, isCopy: boolean): void => {
     for (let low = from; low < to;) {
-      const merged = sharedPages.has(low); // only the first and the last page of a segment can be
+      const merged = sharedPages.has(low); // only the first and the last page of a segment can be merged
       const last = sharedPages.has(to - PAGE_SIZE) ? to - PAGE_SIZE : to;
       const size = merged ? PAGE_SIZE : (low < last ? last : to) - low;
       pieces.push({ low, size, isCopy: isCopy || merged });
@@ -112,7 +112,7 @@ function piecesOf(index: number, load: LoadRange, { rules, sharedPages, unshared
   return pieces;
 }
 
-/** Copies the part of a segment's file bytes that belongs into a run of pages. */
+/** Copies the file bytes of a segment that belong in a run of pages. */
 function copyBytes(load: LoadRange, bytes: Uint8Array, run: LowRun, { addressSpace }: Needs): void {
   const from = Math.max(load.start, run.low);
   const to = Math.min(load.start + load.fileSize, run.low + run.size);

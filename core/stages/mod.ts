@@ -1,5 +1,5 @@
 /**
- * For writers of stages: the built-in stages, pipelines, and the types of stages and their context.
+ * For writing stages: the built-in stages, pipelines, and the types of stages and their context.
  *
  * @example A load that also counts its executable pages
  * ```ts

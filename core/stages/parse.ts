@@ -1,5 +1,5 @@
 /**
- * The stage parse: reads the ELF file header and the program header table, and no byte more.
+ * The stage parse: reads the ELF file header and the program header table.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import type { Intake } from "../intake/intake.ts";
 import type { Rules } from "../rules.ts";
 import { type ImageStage, imageStage, type Reads } from "../pipeline/stage.ts";
 
-/** Reads the headers (gABI, "ELF Header" and "Program Header") and refuses a file that is no kernel for x86-64. */
+/** Reads the headers (gABI, "ELF Header" and "Program Header") and refuses a file that is not a kernel for x86-64. */
 export const parse: ImageStage<
   "parse",
   Reads<"rules" | "settings" | "intake">,
@@ -70,7 +70,7 @@ async function readHeader(intake: Intake): Promise<FileHeader> {
   return readFileHeader(reader);
 }
 
-/** Refuses what cannot be read or is no kernel for x86-64; gives the record sizes of the file's class. */
+/** Refuses a header that cannot be read, or that the rules do not accept; returns the record sizes of its class. */
 function checkHeader(header: FileHeader, rules: Rules): RecordSizes {
   const { EI_CLASS, EI_DATA, EI_VERSION, e_type, e_machine, e_phnum, e_phoff } = header;
   const refuse = (code: IdentityCode, field: string, value: number): never => {
@@ -120,7 +120,7 @@ function checkInFile(
   if (value > BigInt(length)) throw new LoadError(code, { field, value, limit: length });
 }
 
-/** Waits for the program header table; its offset fits a number once its end is known to be within bounds. */
+/** Waits for the program header table. Once its end is within `maxMemory`, its offset fits in a number. */
 async function tableOffset(intake: Intake, e_phoff: bigint, end: bigint, maxMemory: number): Promise<number> {
   const field = "e_phoff + e_phentsize * e_phnum";
   if (end > BigInt(maxMemory)) throw new LoadError("memory-limit-exceeded", { field, value: end, limit: maxMemory });

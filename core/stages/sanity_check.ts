@@ -1,5 +1,5 @@
 /**
- * The stage sanity-check: checks every program header by the rule set, and makes exact numbers of what is loaded.
+ * The stage sanity-check: checks every program header by the rule set, and converts what is loaded to exact numbers.
  *
  * @module
  */
@@ -21,7 +21,7 @@ import { checkExtent } from "./sanity_check/check_extent.ts";
 import { type Loaded, reportAddresses } from "./sanity_check/report_addresses.ts";
 import { findUnsharedPages } from "./sanity_check/unshared_pages.ts";
 
-/** Refuses headers that cannot be loaded, reports those that may not mean what they say, and fixes the offset. */
+/** Refuses headers that cannot be loaded, reports questionable ones, and determines the offset. */
 export const sanityCheck: ImageStage<
   "sanity-check",
   Reads<
@@ -58,7 +58,10 @@ export const sanityCheck: ImageStage<
 
 type Needs = NeedsOf<typeof sanityCheck>;
 
-/** `kernelBase` for a position-independent kernel, else the place that was chosen for it, else 0. */
+/**
+ * Chooses the offset: `kernelBase` for a position-independent kernel, otherwise the placement of an earlier stage,
+ * otherwise 0.
+ */
 function chooseOffset({ rules, settings: { kernelBase }, placement, fileHeader, programHeaders }: Needs): bigint {
   if (kernelBase === undefined) return placement?.offset ?? 0n;
   if (fileHeader.e_type !== ET_DYN) {
@@ -124,7 +127,7 @@ function checkType({ index, p_type, claim }: Segment, { rules, report }: Needs):
   }));
 }
 
-/** A TLS template may lie anywhere, as long as what the rule set names of it has 64-bit addresses. */
+/** A TLS template may lie anywhere, as long as the part that the rule set names has 64-bit addresses. */
 function checkTemplate({ index, p_vaddr, p_memsz }: ProgramHeader, offset: bigint, rules: Rules): void {
   const start = p_vaddr + offset;
   const refuse = (field: string, value: bigint): never => {
@@ -136,14 +139,14 @@ function checkTemplate({ index, p_vaddr, p_memsz }: ProgramHeader, offset: bigin
   if (end > ADDRESS_END) refuse("p_vaddr + p_memsz", end);
 }
 
-/** The original's check of every header: its segment ends before the file does. */
+/** The check of the originals, for every header: its file bytes must end before the end of the file, not at it. */
 function checkInFile({ index, p_offset, p_filesz }: ProgramHeader, length: number): void {
   const value = p_offset + p_filesz;
   if (value < BigInt(length)) return;
   throw new LoadError("segment-out-of-file", { index, field: "p_offset + p_filesz", value, limit: length });
 }
 
-/** The original's check of every header: gABI, "Program Header", p_align. */
+/** The check of the originals, for every header: gABI, "Program Header", p_align. */
 function checkCongruent({ index, p_align, p_vaddr, p_offset }: ProgramHeader): void {
   if (p_align <= 1n || p_vaddr % p_align === p_offset % p_align) return;
   throw new LoadError("alignment-mismatch", { index, field: "p_align", value: p_align });
@@ -160,21 +163,21 @@ function checkAlignment(phdr: ProgramHeader, offset: bigint, { report }: Needs):
     throw new LoadError("alignment-invalid", { index, field: "p_align", value: p_align });
   }
   if (p_align <= 1n || p_vaddr % p_align === p_offset % p_align) return;
-  const message = `${bothAddresses(phdr)} differ modulo p_align ${hexAddr(p_align)}.`;
+  const message = `${bothAddresses(phdr)} are not congruent modulo p_align (${hexAddr(p_align)}).`;
   report(loadDiagnostic("alignment-mismatch", { index, addresses: [p_vaddr + offset], message }));
 }
 
 function reportMisaligned(phdr: ProgramHeader, offset: bigint, { rules, report }: Needs): void {
   const { index, p_vaddr } = phdr;
   const addresses = [BigInt.asUintN(64, p_vaddr + offset)];
-  const found = `${bothAddresses(phdr)} differ within their pages;`;
+  const found = `${bothAddresses(phdr)} lie at different offsets in their pages;`;
   if (rules.copiesMisaligned) {
-    report(loadDiagnostic("segment-copied", { index, addresses, message: `${found} its bytes were copied.` }));
+    report(
+      loadDiagnostic("segment-copied", { index, addresses, message: `${found} the segment's bytes were copied.` }),
+    );
     return;
   }
-  const message =
-    `${found} the file's pages were mapped as they are, so its bytes do not lie at the addresses that it ` +
-    "gives them.";
+  const message = `${found} the file's pages were mapped as they are, so the segment's bytes are not at its addresses.`;
   report(loadDiagnostic("bytes-misplaced", { index, addresses, message }));
 }
 
@@ -182,7 +185,7 @@ function bothAddresses({ p_vaddr, p_offset }: ProgramHeader): string {
   return `p_vaddr ${hexAddr(p_vaddr)} and p_offset ${hexAddr(p_offset)}`;
 }
 
-/** Refuses ranges that intersect, and finds the pages in which one ends and the next begins. */
+/** Refuses overlapping ranges, and finds the pages in which one range ends and the next begins. */
 function findSharedPages(loads: readonly Loaded[], { report }: Needs): ReadonlySet<number> {
   const shared = new Set<number>();
   const ascending = loads.toSorted((a, b) => a.load.start - b.load.start);
@@ -206,8 +209,8 @@ function findSharedPages(loads: readonly Loaded[], { report }: Needs): ReadonlyS
 function reportUnshared({ index, load }: Loaded, pages: readonly FilePages[], report: Report): void {
   const addresses = pages.map(({ start }) => canonical(pageStart(load.start) + start - pageStart(load.fileOffset)));
   const count = pages.reduce((sum, { start, end }) => sum + (end - start) / PAGE_SIZE, 0);
-  const were = count === 1 ? "A page of its file part is" : `${count} pages of its file part are`;
-  const message = `${were} also part of another segment; copied, so that what it writes stays its own.`;
+  const were = count === 1 ? "A page of its file data is" : `${count} pages of its file data are`;
+  const message = `${were} also part of another segment; copied, to keep its writes private.`;
   report(loadDiagnostic("page-unshared", { index, addresses, message }));
 }
 

@@ -1,5 +1,5 @@
 /**
- * The stage tls-extract: remembers the template for thread-local storage.
+ * The stage tls-extract: finds the template for thread-local storage.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { PT_TLS } from "../elf/constants.ts";
 import { LoadError } from "../errors.ts";
 import { type Reads, type SegmentStage, segmentStage } from "../pipeline/stage.ts";
 
-/** Finds the one `PT_TLS` segment (gABI, "Thread-Local Storage"). */
+/** Finds the template in the `PT_TLS` segment, of which there may be only one (gABI, "Thread-Local Storage"). */
 export const tlsExtract: SegmentStage<
   "tls-extract",
   Reads<"segments" | "virtualAddressOffset" | "tlsTemplate?">,

@@ -6,10 +6,10 @@
 
 import type { ElfReader } from "../../core/elf/reader.ts";
 
-/** There is no value. */
+/** No value. */
 export const DW_EH_PE_omit = 0xff;
 
-/** The pointer itself: 64 bits. */
+/** An absolute pointer of 64 bits. */
 export const DW_EH_PE_absptr = 0x00;
 
 const DW_EH_PE_uleb128 = 0x01;
@@ -24,10 +24,10 @@ const DW_EH_PE_sdata8 = 0x0c;
 const DW_EH_PE_pcrel = 0x10;
 const DW_EH_PE_datarel = 0x30;
 
-/** The bits that say how a value is written; the others say what it is added to. */
+/** The bits for the format of a value; the others select what it is relative to. */
 const FORMAT = 0x0f;
 
-/** Bytes of each format that always takes as many, and whether it has a sign. */
+/** Size of each fixed-size format in bytes, and whether it is signed. */
 const FIXED: ReadonlyMap<number, { readonly size: 2 | 4 | 8; readonly signed: boolean }> = new Map([
   [DW_EH_PE_absptr, { size: 8, signed: false }],
   [DW_EH_PE_udata2, { size: 2, signed: false }],
@@ -42,7 +42,7 @@ const FIXED: ReadonlyMap<number, { readonly size: 2 | 4 | 8; readonly signed: bo
 export interface EncodingBase {
   /** Virtual address of the reader's first byte. */
   readonly address: bigint;
-  /** What values are added to that are relative to data: the address of .eh_frame_hdr. */
+  /** The base of data-relative values: the address of .eh_frame_hdr. */
   readonly data: bigint;
 }
 
@@ -50,15 +50,15 @@ export interface EncodingBase {
 export interface EncodedValue {
   /** The value, taken modulo 2^64. */
   readonly value: bigint;
-  /** Number of bytes that it takes. */
+  /** Its size in bytes. */
   readonly size: number;
 }
 
 /**
- * Number of bytes of an encoded value.
+ * Returns the size of an encoded value in bytes.
  *
  * @param encoding The encoding.
- * @returns 2, 4 or 8; `undefined` if the encoding is not supported, or values differ in size.
+ * @returns 2, 4 or 8; `undefined` if the encoding is not supported or has a variable size.
  */
 export function encodedSize(encoding: number): 2 | 4 | 8 | undefined {
   return isRelativeToKnown(encoding) ? FIXED.get(encoding & FORMAT)?.size : undefined;
@@ -68,11 +68,11 @@ export function encodedSize(encoding: number): 2 | 4 | 8 | undefined {
  * Reads an encoded value.
  *
  * @param reader A reader over bytes that start at `base.address`.
- * @param at Where in them the value starts.
+ * @param at Offset of the value.
  * @param encoding The encoding.
  * @param base What it is relative to.
- * @returns The value; `undefined` if the encoding is not supported: those that are indirect, aligned, or relative to
- * text or to a function.
+ * @returns The value; `undefined` if the encoding is not supported, which is so for indirect, aligned, text-relative
+ * and function-relative values.
  * @throws {LoadError} "file-too-short" if the bytes end before the value does.
  */
 export function readEncoded(
@@ -94,11 +94,11 @@ export function readEncoded(
 }
 
 /**
- * Reads a number of variable length (DWARF, "Variable Length Data").
+ * Reads an unsigned LEB128 number (DWARF, "Variable Length Data").
  *
  * @param reader The reader.
- * @param at Where it starts.
- * @returns Its value without a sign, cut to 64 bits, and its size of at most ten bytes.
+ * @param at Offset of the number.
+ * @returns Its value, truncated to 64 bits, and its size, at most ten bytes.
  * @throws {LoadError} "file-too-short" if the bytes end before it does.
  */
 export function readUleb128(reader: ElfReader, at: number): EncodedValue {
@@ -111,7 +111,7 @@ export function readUleb128(reader: ElfReader, at: number): EncodedValue {
   return { value: BigInt.asUintN(64, value), size: LEB128_MAX };
 }
 
-/** Bytes that 64 bits take. */
+/** The most bytes that a 64-bit number takes. */
 const LEB128_MAX = 10;
 
 function readFormat(reader: ElfReader, at: number, format: number): EncodedValue | undefined {

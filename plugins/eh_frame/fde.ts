@@ -1,5 +1,5 @@
 /**
- * Frame description entries (LSB Core, "Exception Frames"): which addresses they are for.
+ * Frame description entries (LSB Core, "Exception Frames"): which addresses they cover.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { ReadMemory } from "./memory_reader.ts";
 
 /** The unwind information of a range of code. */
 export interface UnwindEntry {
-  /** Virtual address of the first byte of code that it is for. */
+  /** Virtual address of the first byte of code that it covers. */
   readonly start: bigint;
   /** Virtual address after the last byte. */
   readonly end: bigint;
@@ -19,13 +19,13 @@ export interface UnwindEntry {
   readonly cie: bigint;
 }
 
-/** Bytes that hold all that is read of an entry: augmentation strings have a few letters. */
+/** Number of bytes to read of an entry; enough, because augmentation strings have only a few letters. */
 const ENTRY_MAX = 256;
 
-/** A length of this value: the real one follows, of eight bytes. */
+/** A length with this value is followed by the actual length, of eight bytes. */
 const EXTENDED_LENGTH = 0xffff_ffff;
 
-/** How a value is written, without what it is relative to. */
+/** The bits for the format of a value, without what it is relative to. */
 const FORMAT = 0x0f;
 
 /**
@@ -33,8 +33,8 @@ const FORMAT = 0x0f;
  *
  * @param fde Its virtual address.
  * @param memory The kernel's memory.
- * @returns What it is for; `undefined` if it is not such an entry, or is encoded in a way that is not supported.
- * @throws {LoadError} If it leads to memory that is not there.
+ * @returns What it covers; `undefined` if it is not such an entry, or its encoding is not supported.
+ * @throws {LoadError} If it leads to memory that is not mapped, or is truncated.
  */
 export function readFde(fde: bigint, memory: ReadMemory): UnwindEntry | undefined {
   const reader = memory(fde, ENTRY_MAX, "a frame description entry");
@@ -50,7 +50,7 @@ export function readFde(fde: bigint, memory: ReadMemory): UnwindEntry | undefine
   return length && { start: start.value, end: BigInt.asUintN(64, start.value + length.value), fde, cie };
 }
 
-/** How the addresses of the entries are encoded that refer to a common information entry. */
+/** Reads how the addresses in the entries that refer to a common information entry are encoded. */
 function pointerEncoding(cie: bigint, memory: ReadMemory): number | undefined {
   const reader = memory(cie, ENTRY_MAX, "a common information entry");
   const id = idOffset(reader.u32(0));
@@ -63,8 +63,8 @@ function pointerEncoding(cie: bigint, memory: ReadMemory): number | undefined {
   }
   if (augmentation === "") return DW_EH_PE_absptr;
   if (!augmentation.startsWith("z")) return undefined;
-  // Code alignment factor and data alignment factor, whose sizes do not depend on their signs; then the return address
-  // register, and the augmentation's length.
+  // Skips the code and data alignment factors (the size of a LEB128 number does not depend on its sign), the return
+  // address register, and the length of the augmentation data.
   at += readUleb128(reader, at).size;
   at += readUleb128(reader, at).size;
   at += version === 1 ? 1 : readUleb128(reader, at).size;

@@ -9,38 +9,38 @@ import type { ReadMemory } from "./memory_reader.ts";
 
 /** The search table. */
 export interface SearchTable {
-  /** Number of its rows: of frame description entries. */
+  /** Number of rows, one for each frame description entry. */
   readonly count: number;
-  /** Finds the last row whose code starts at or before an address; returns the address of its entry. */
+  /** Finds the last row whose code starts at or before an address, and returns the address of its entry. */
   readonly find: (address: bigint) => bigint | undefined;
 }
 
-/** What a header says. */
+/** The content of a header. */
 export interface EhFrameHeader {
   /** Virtual address of .eh_frame, if it can be read. */
   readonly ehFrame?: bigint;
-  /** The search table, if there is one that can be read. */
+  /** The search table, if there is one and it can be read. */
   readonly table?: SearchTable;
-  /** Names and values of the encodings that are not supported, or that leave a value out. */
+  /** Names and values of the encodings that are not supported or stand for an omitted value. */
   readonly unsupported: readonly string[];
   /** What is wrong with it. */
   readonly faults: readonly string[];
 }
 
-/** `version` and three encodings, of a byte each. */
+/** `version` and three encodings, one byte each. */
 const FIELDS_SIZE = 4;
 
-/** The fields, and the two encoded values after them, of at most ten bytes each. */
+/** The fields, and the two encoded values after them, at most ten bytes each. */
 const HEADER_MAX = 24;
 
 /**
- * Reads the header, and the table only as far as it is searched later.
+ * Reads the header. The table itself is read later, as far as each search needs it.
  *
  * @param address Its virtual address.
- * @param size Its number of bytes.
+ * @param size Its size in bytes.
  * @param memory The kernel's memory.
- * @returns What it says.
- * @throws {LoadError} If it is too short, or leads to memory that is not there.
+ * @returns Its content.
+ * @throws {LoadError} If it is too short or not mapped.
  */
 export function readHeader(address: bigint, size: bigint, memory: ReadMemory): EhFrameHeader {
   const length = size < BigInt(HEADER_MAX) ? Number(size) : HEADER_MAX;
@@ -50,7 +50,7 @@ export function readHeader(address: bigint, size: bigint, memory: ReadMemory): E
   const [frameEncoding, countEncoding, tableEncoding] = [reader.u8(1), reader.u8(2), reader.u8(3)];
   const base: EncodingBase = { address, data: address };
   const unsupported: string[] = [];
-  /** A value that is left out takes no bytes. */
+  /** Reads a value; an omitted value takes no bytes. */
   const decode = (name: string, at: number, encoding: number) => {
     const found = encoding === DW_EH_PE_omit ? undefined : readEncoded(reader, at, encoding, base);
     if (!found) unsupported.push(named(name, encoding));
@@ -58,7 +58,7 @@ export function readHeader(address: bigint, size: bigint, memory: ReadMemory): E
   };
 
   const frame = decode("eh_frame_ptr_enc", FIELDS_SIZE, frameEncoding);
-  // How many bytes a value takes whose encoding is not supported is not known, nor, then, where the next one starts.
+  // The size of a value with an unsupported encoding is unknown, and so is the start of the next value.
   if (!frame) return { unsupported, faults: [] };
   const ehFrame = frame.value === undefined ? {} : { ehFrame: frame.value };
   const count = decode("fde_count_enc", FIELDS_SIZE + frame.size, countEncoding);
@@ -69,7 +69,7 @@ export function readHeader(address: bigint, size: bigint, memory: ReadMemory): E
   const start = FIELDS_SIZE + frame.size + count.size;
   const end = BigInt(start) + count.value * BigInt(2 * valueSize);
   if (end > size) {
-    return { ...ehFrame, unsupported, faults: [`a table of ${count.value} rows does not fit its ${size} bytes`] };
+    return { ...ehFrame, unsupported, faults: [`a table of ${count.value} rows does not fit in ${size} bytes`] };
   }
   const table = searchTable(Number(count.value), address + BigInt(start), valueSize, tableEncoding, address, memory);
   return { ...ehFrame, table, unsupported, faults: [] };

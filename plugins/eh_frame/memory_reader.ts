@@ -1,5 +1,5 @@
 /**
- * Short pieces of the kernel's memory, as the unwind table is read from it.
+ * Reads short pieces of the kernel's memory, for the unwind table.
  *
  * @module
  */
@@ -9,21 +9,21 @@ import { LoadError } from "../../core/errors.ts";
 import { isCanonical, PAGE_SIZE } from "../../core/memory/addresses.ts";
 
 /**
- * Reads memory by virtual address, as far as it goes.
+ * Reads memory at a virtual address, as far as it is mapped.
  *
  * @param address Where the piece starts.
- * @param most Number of bytes, at most a page; fewer are read if the next page is missing.
- * @param subject What is read, for errors.
- * @returns A reader over the bytes. Throws `LoadError` "page-not-mapped" or "address-not-canonical" if the first byte is
- * not there.
+ * @param most Number of bytes, at most a page; fewer are read if the next page is not mapped.
+ * @param subject What is read, for error messages.
+ * @returns A reader over the bytes. Throws a `LoadError` "page-not-mapped" or "address-not-canonical" if the first byte
+ * cannot be read.
  */
 export type ReadMemory = (address: bigint, most: number, subject: string) => ElfReader;
 
 /**
- * A way to read a kernel's memory.
+ * Creates a function that reads a kernel's memory.
  *
- * @param read Reads bytes by virtual address, and throws `LoadError` "page-not-mapped".
- * @returns The way.
+ * @param read Reads bytes at a virtual address; throws a `LoadError` "page-not-mapped".
+ * @returns The function.
  */
 export function memoryReader(read: (virt: bigint, length: number) => Uint8Array): ReadMemory {
   const piece = (address: bigint, length: number): Uint8Array => {

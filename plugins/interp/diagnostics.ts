@@ -10,7 +10,7 @@ import { type Diagnostic, type DiagnosticKind, diagnostics, type Finding } from 
 export const DIAGNOSTICS = {
   "user-program": {
     severity: "warning",
-    hint: "Check which file is loaded; link a kernel with -static or -static-pie, and with -nostdlib.",
+    hint: "Check that this is the right file. Link a kernel with -nostdlib, and with -static or -static-pie.",
   },
 } as const satisfies Readonly<Record<string, DiagnosticKind>>;
 

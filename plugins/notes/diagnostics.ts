@@ -19,15 +19,15 @@ export const DIAGNOSTICS = {
   "note-malformed": {
     severity: "warning",
     hint:
-      "Check n_namesz, n_descsz and the padding where the note is written, and what the linker script puts next to it.",
+      "Check n_namesz, n_descsz and the padding in the note's source, and what the linker script places next to it.",
   },
   "note-alignment": {
     severity: "info",
-    hint: "Give notes of 4 and of 8 bytes segments of their own: other readers go by p_align and may not find them.",
+    hint: "Put notes aligned to 4 and to 8 bytes in separate segments: readers that rely on p_align may miss them.",
   },
   "notes-left-out": {
     severity: "warning",
-    hint: "Keep what the kernel does not need out of PT_NOTE.",
+    hint: "Keep anything that the kernel does not need out of PT_NOTE.",
   },
 } as const satisfies Readonly<Record<string, DiagnosticKind>>;
 

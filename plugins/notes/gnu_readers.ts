@@ -1,5 +1,5 @@
 /**
- * Readers of notes of owner "GNU".
+ * Readers of notes with owner "GNU".
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { NT_GNU_BUILD_ID, NT_GNU_PROPERTY_TYPE_0 } from "../../core/elf/notes.ts
 import { reportMalformed } from "./diagnostics.ts";
 import type { NoteReader } from "./note_reader.ts";
 
-/** Build-id and properties. */
+/** The build ID and the properties. */
 export const GNU_READERS: readonly NoteReader<string | GnuProperties>[] = [
   {
     owner: "GNU",

@@ -1,5 +1,5 @@
 /**
- * Readers of notes: they interpret a note's descriptor, each for one owner and type.
+ * Note readers: each interprets the descriptors of one owner and type.
  *
  * @module
  */
@@ -7,9 +7,9 @@
 import type { RawNote } from "../../core/elf/notes.ts";
 import type { PluginContext } from "../../core/plugin/plugin_context.ts";
 
-/** Where a note stands, and how it was read. */
+/** A note, with the program header that it was found in. */
 export interface NotePlace extends RawNote {
-  /** Index of the program header that it was found by. */
+  /** Index of the program header that it was found in. */
   readonly index: number;
 }
 
@@ -21,6 +21,6 @@ export interface NoteReader<Value = unknown> {
   readonly type: number;
   /** The type's name, such as "XEN_ELFNOTE_PHYS32_ENTRY". */
   readonly name?: string;
-  /** Reads a descriptor; `undefined` if it is malformed, which is then reported. */
+  /** Reads a descriptor; `undefined` means that it is malformed, which is then reported. */
   readonly read: (descriptor: Uint8Array, context: PluginContext, note: NotePlace) => Value | undefined;
 }

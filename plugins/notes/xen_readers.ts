@@ -1,5 +1,6 @@
 /**
- * Readers of notes of owner "Xen", which also name the entry point of the PVH boot protocol (Xen, "public/elfnote.h").
+ * Readers of notes with owner "Xen", which also hold the entry point for the PVH boot protocol (Xen,
+ * "public/elfnote.h").
  *
  * @module
  */
@@ -20,7 +21,7 @@ export interface Phys32Reloc {
 /** `type` of the note that holds the 32-bit physical entry point. */
 export const XEN_ELFNOTE_PHYS32_ENTRY = 18;
 
-/** `type` of the note that says where a kernel that relocates itself may be loaded. */
+/** `type` of the note with the range in which a kernel that relocates itself may be loaded. */
 export const XEN_ELFNOTE_PHYS32_RELOC = 19;
 
 const NUMERIC: readonly (readonly [type: number, name: string])[] = [
@@ -41,7 +42,7 @@ const TEXT: readonly (readonly [type: number, name: string])[] = [
   [11, "XEN_ELFNOTE_BSD_SYMTAB"],
 ];
 
-/** Addresses, texts, and the entry and relocation notes of PVH. */
+/** Readers for addresses, texts, and the entry and relocation notes of PVH. */
 export const XEN_READERS: readonly NoteReader<string | bigint | number | Phys32Reloc>[] = [
   ...NUMERIC.map(([type, name]) => ({ owner: "Xen", type, name, read: numeric })),
   ...TEXT.map(([type, name]) => ({ owner: "Xen", type, name, read: text })),
@@ -49,24 +50,24 @@ export const XEN_READERS: readonly NoteReader<string | bigint | number | Phys32R
   { owner: "Xen", type: XEN_ELFNOTE_PHYS32_RELOC, name: "XEN_ELFNOTE_PHYS32_RELOC", read: phys32Reloc },
 ];
 
-/** "Numeric types are either 4 or 8 bytes": the descriptor's size says which. */
+/** "Numeric types are either 4 or 8 bytes": the descriptor's size tells which. */
 function numeric(descriptor: Uint8Array): bigint | undefined {
   const { u32, u64 } = elfReader(descriptor, { subject: "a Xen note" });
   return descriptor.length === 8 ? u64(0) : descriptor.length === 4 ? BigInt(u32(0)) : undefined;
 }
 
-/** Text up to its zero byte, or to the descriptor's end without one. */
+/** Text up to the first zero byte, or to the end of the descriptor. */
 function text(descriptor: Uint8Array): string {
   return new TextDecoder().decode(descriptor).split("\0", 1)[0];
 }
 
-/** Linux writes eight bytes; the processor enters in 32-bit mode all the same. */
+/** Linux writes eight bytes, although the processor enters in 32-bit mode. */
 function phys32(descriptor: Uint8Array): number | undefined {
   const value = numeric(descriptor);
   return value === undefined || value > 0xffff_ffffn ? undefined : Number(value);
 }
 
-/** Up to three 32-bit words; those that are left out have the header's defaults. */
+/** Up to three 32-bit words; missing ones get the defaults from elfnote.h. */
 function phys32Reloc(descriptor: Uint8Array): Phys32Reloc | undefined {
   if (descriptor.length % 4 !== 0) return undefined;
   const { u32, length } = elfReader(descriptor, { subject: "a Xen note" });

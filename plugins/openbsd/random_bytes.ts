@@ -18,17 +18,17 @@ export const fillFromSystem: FillRandom = (buffer) => {
 };
 
 /**
- * A generator of bytes that follow from a seed (xoshiro128**, Blackman and Vigna 2018, its state filled by
+ * Creates a generator of bytes that are determined by a seed (xoshiro128**, Blackman and Vigna 2018, with a state from
  * splitmix64).
  *
  * @param seed A 64-bit number.
- * @param stream Tells generators of one seed apart.
- * @returns A function that fills buffers; each 32-bit number makes four bytes, lowest first, and unused ones are dropped.
+ * @param stream Distinguishes generators with the same seed.
+ * @returns A function that fills buffers. Each 32-bit number yields four bytes, lowest first; unused bytes are dropped.
  */
 export function fillFromSeed(seed: bigint, stream: number): FillRandom {
   const first = mix(mix(seed) + BigInt(stream));
   const second = mix(first);
-  // A state of zeros would stay one.
+  // A state of all zeros would never change.
   let a = Number(first & 0xffff_ffffn) | 1;
   let b = Number(first >> 32n) | 0;
   let c = Number(second & 0xffff_ffffn) | 0;

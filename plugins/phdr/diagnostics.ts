@@ -10,11 +10,11 @@ import { type Diagnostic, type DiagnosticKind, diagnostics, type Finding } from 
 export const DIAGNOSTICS = {
   "phdr-mismatch": {
     severity: "warning",
-    hint: "Say PHDR PHDRS in the PHDRS command of the linker script, and change no headers after linking.",
+    hint: "Use PT_PHDR PHDRS in the PHDRS command of the linker script, and do not change headers after linking.",
   },
   "phdr-outside-load": {
     severity: "warning",
-    hint: "Say FILEHDR PHDRS for the first PT_LOAD in the linker script, and leave room for them (SIZEOF_HEADERS).",
+    hint: "Use FILEHDR PHDRS for the first PT_LOAD in the linker script, and leave room for them (SIZEOF_HEADERS).",
   },
 } as const satisfies Readonly<Record<string, DiagnosticKind>>;
 

@@ -10,7 +10,7 @@ import { type Diagnostic, type DiagnosticKind, diagnostics, type Finding } from 
 export const DIAGNOSTICS = {
   "property-malformed": {
     severity: "warning",
-    hint: "Let the linker write .note.gnu.property, and keep it in a segment of its own in the PHDRS command.",
+    hint: "Let the linker generate .note.gnu.property, and give it its own segment in the PHDRS command.",
   },
 } as const satisfies Readonly<Record<string, DiagnosticKind>>;
 

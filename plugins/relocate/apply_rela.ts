@@ -19,10 +19,10 @@ import {
 
 const RELA_SIZE = 24;
 
-/** The types that take a symbol's address. */
+/** The types whose value is a symbol's address. */
 const SYMBOLIC: readonly number[] = [R_X86_64_64, R_X86_64_GLOB_DAT, R_X86_64_JUMP_SLOT];
 
-/** An entry, as it stands in memory. */
+/** An entry, as it is in memory. */
 interface Rela {
   readonly r_offset: bigint;
   readonly type: number;
@@ -31,15 +31,15 @@ interface Rela {
 }
 
 /**
- * Applies a table of entries, each read when its turn comes: those before may have changed it. `R_X86_64_NONE` does
- * nothing, and is not counted.
+ * Applies a table of entries. Each is read just before it is applied, because earlier ones may have changed it. Under
+ * the default rules, `R_X86_64_NONE` does nothing and is not counted.
  *
  * @param range The table.
- * @param tables Where symbols and their names are.
+ * @param tables Where the symbols and their names are.
  * @param target The memory.
- * @param counts Counts the entries by their type's name.
+ * @param counts Counts the entries by type name.
  * @throws {LoadError} "relocation-unsupported", "relocation-out-of-segment", "symbol-undefined", "page-not-mapped", and
- * "address-overflow" or "address-not-canonical" if an address is not one.
+ * "address-overflow" or "address-not-canonical" if an address is invalid.
  */
 export function applyRela(
   { address, size }: TableRange,
@@ -77,7 +77,7 @@ function valueOf(rela: Rela, tables: RelocationTables, target: RelocationTarget)
   return relocatedValue(found.value + (type === R_X86_64_64 ? r_addend : 0n), target);
 }
 
-/** A sum of addresses and an addend. Modulo 2^64 it does not matter whether the addend has a sign. */
+/** Checks a sum of addresses and an addend. Modulo 2^64, it makes no difference whether the addend is signed. */
 function relocatedValue(value: bigint, { index, rules }: RelocationTarget): bigint {
   if (rules.wrapsRelocatedValues) return BigInt.asUintN(64, value);
   if (value >= 0n && value < 1n << 64n) return value;

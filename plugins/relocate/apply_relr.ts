@@ -1,6 +1,6 @@
 /**
- * Applies `DT_RELR` entries (gABI, "Relative Relocation Table"): words to which the offset is added, given as addresses
- * and bitmaps.
+ * Applies `DT_RELR` entries (gABI, "Relative Relocation Table"): words that the offset is added to, encoded as
+ * addresses and bitmaps.
  *
  * @module
  */
@@ -12,13 +12,13 @@ const WORD = 8n;
 const BITS = 63n;
 
 /**
- * Applies a table of entries: an even one is the address of a word; each bit of an odd one but the lowest stands for one
- * of the next 63 words.
+ * Applies a table of entries. An even entry is the address of a word. In an odd entry, each bit except the lowest
+ * stands for one of the next 63 words.
  *
  * @param range The table.
  * @param target The memory.
  * @param counts Counts the words as "RELR".
- * @throws {LoadError} "relocation-out-of-segment" or "page-not-mapped".
+ * @throws {LoadError} "relocation-out-of-segment", "page-not-mapped", "address-overflow" or "address-not-canonical".
  */
 export function applyRelr({ address, size }: TableRange, target: RelocationTarget, counts: Map<string, number>): void {
   const relocate = (place: bigint): void => {

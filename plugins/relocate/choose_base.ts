@@ -1,5 +1,5 @@
 /**
- * Chooses where a position-independent kernel goes.
+ * Chooses the address of a position-independent kernel.
  *
  * @module
  */
@@ -23,9 +23,10 @@ const FOUR_GIB = 2 ** 32;
 export type PlaceStage = ImageStage<"place", Reads<"rules" | "settings" | "fileHeader" | "programHeaders">, Placed>;
 
 /**
- * A stage that places an `ET_DYN` kernel unless the caller did: at the first free level-4 entries, or at random.
+ * Creates the stage that places an `ET_DYN` kernel at the first free level-4 entries or at random, unless the caller
+ * chose a base.
  *
- * @param seed What a random place follows from; `undefined` for the first free place.
+ * @param seed Determines a random address; `undefined` for the first free one.
  * @returns The stage.
  */
 export function placeStage(seed: bigint | undefined): PlaceStage {
@@ -43,18 +44,18 @@ export function placeStage(seed: bigint | undefined): PlaceStage {
   );
 }
 
-/** The default rules: the lowest address is rounded down to the alignment, and the kernel never crosses the hole. */
+/** "aligned": the lowest address is rounded down to the alignment, and the kernel never crosses the hole. */
 function alignedOffset({ low, size, align }: Extent, seed: bigint | undefined): bigint | undefined {
   const step = align > PAGE ? align : PAGE;
   const start = low - low % step;
   const whole = low + size - start;
-  // What cannot be placed at all is left to sanity-check to refuse, which names the header.
+  // What cannot be placed at all is left for sanity-check to refuse, because it names the header.
   if (size === 0n || !isPowerOfTwo(step) || step > HALF || whole > HALF) return undefined;
   if (seed !== undefined) return randomAddress(whole, step, seed) - start;
   return usedLevel4Entries([0]).getFreeAddress(whole, step) - start;
 }
 
-/** A multiple of `step` past level-4 entry 0, where `size` bytes fit into the half that it lies in. */
+/** Picks a multiple of `step`, outside level-4 entry 0, from which `size` bytes fit into one half. */
 function randomAddress(size: bigint, step: bigint, seed: bigint): bigint {
   const lowest = step > ENTRY ? step : ENTRY;
   const lower = placesIn(lowest, HALF, size, step);
@@ -71,7 +72,7 @@ function placesIn(from: bigint, to: bigint, size: bigint, step: bigint): bigint 
   return to - from < size ? 0n : (to - from - size) / step + 1n;
 }
 
-/** v0.11 of the original: the lowest address is not rounded, and free entries may span the hole. */
+/** "entry-start", v0.11 of the original: the lowest address is not rounded, and the entries may span the hole. */
 function offsetToEntryStart({ settings, programHeaders }: Reads<"settings" | "programHeaders">): bigint {
   const { low, size, align } = extentOf(programHeaders);
   if (!isPowerOfTwo(align)) {

@@ -1,5 +1,5 @@
 /**
- * Symbols of the dynamic symbol table, as relocations use them.
+ * Symbols from the dynamic symbol table, as relocations use them.
  *
  * @module
  */
@@ -25,15 +25,15 @@ const NAME_MAX = 256;
 
 /** A symbol, as a relocation uses it. */
 export interface KernelSymbol {
-  /** Finds its name; empty for symbol 0, "#" and the index if it has none that can be read. */
+  /** Finds its name: empty for symbol 0, "#" and the index if it cannot be read. */
   readonly name: () => string;
   /** Whether the kernel defines it. */
   readonly defined: boolean;
-  /** Whether it may be missing; it is 0 then. */
+  /** Whether it may be undefined; its value is then 0. */
   readonly weak: boolean;
-  /** Whether its address is known only after code of the kernel has run, or differs by thread. */
+  /** Whether its address is only known after kernel code has run, or differs between threads. */
   readonly needsResolver: boolean;
-  /** Its address with the offset; 0 if it is not defined. */
+  /** Its address, including the offset; 0 if it is undefined. */
   readonly value: bigint;
 }
 
@@ -47,7 +47,7 @@ const NO_SYMBOL: KernelSymbol = { name: () => "", defined: true, weak: false, ne
  * @param tables Where the symbols and their names are.
  * @param target The memory.
  * @returns The symbol.
- * @throws {LoadError} "page-not-mapped" if the symbol lies in no page.
+ * @throws {LoadError} "page-not-mapped", "address-overflow" or "address-not-canonical" if the symbol cannot be read.
  */
 export function findSymbol(index: number, tables: RelocationTables, target: RelocationTarget): KernelSymbol {
   if (index === 0) return NO_SYMBOL;
@@ -69,10 +69,10 @@ export function findSymbol(index: number, tables: RelocationTables, target: Relo
 /**
  * Reads a name from the string table.
  *
- * @param offset Where in the table it starts.
+ * @param offset Offset of the name in the table.
  * @param tables Where the table is.
  * @param target The memory.
- * @returns The name up to its zero byte, cut after 256 bytes; empty if it does not lie in the table or in memory.
+ * @returns The name, truncated to 256 bytes; empty if it lies outside the table or cannot be read.
  */
 export function readName(offset: bigint, { strings }: RelocationTables, target: RelocationTarget): string {
   if (!strings || offset >= strings.size) return "";

@@ -1,5 +1,5 @@
 /**
- * What a dynamic table says of relocations (gABI, "Dynamic Section").
+ * Finds the relocation tables through the dynamic table (gABI, "Dynamic Section").
  *
  * @module
  */
@@ -29,15 +29,15 @@ import type { Rules } from "../../core/rules.ts";
 
 const RELA_SIZE = 24n;
 
-/** A table in memory: the virtual address that it was linked for, and its number of bytes. */
+/** A table in memory, at the virtual address that it was linked for. */
 export interface TableRange {
-  /** Virtual address, before anything is added. */
+  /** Virtual address, without the offset. */
   readonly address: bigint;
   /** Number of bytes. */
   readonly size: bigint;
 }
 
-/** What a dynamic table says of relocations. */
+/** What a dynamic table contains for relocating. */
 export interface RelocationTables {
   /** Tables of `Elf64_Rela` entries: `DT_RELA`, then `DT_JMPREL`. */
   readonly rela: readonly TableRange[];
@@ -49,11 +49,11 @@ export interface RelocationTables {
   readonly strings?: TableRange;
   /** Offsets of the names of shared libraries in the string table. */
   readonly needed: readonly bigint[];
-  /** Whether relocations may change segments that are not writable. */
+  /** Whether relocations may modify segments that are not writable. */
   readonly textRelocations: boolean;
 }
 
-/** The tags that may be given once only, with their names. */
+/** The tags that may occur only once, and their names. */
 const UNIQUE: ReadonlyMap<bigint, string> = new Map([
   [DT_RELA, "DT_RELA"],
   [DT_RELASZ, "DT_RELASZ"],
@@ -65,9 +65,9 @@ const UNIQUE: ReadonlyMap<bigint, string> = new Map([
  *
  * @param bytes The dynamic table's bytes in the file.
  * @param phdr Its program header.
- * @param rules How it is read.
- * @returns What it says.
- * @throws {LoadError} "dynamic-malformed" if what is needed to relocate is missing or contradicts itself.
+ * @param rules How to read it.
+ * @returns The tables, and where symbols and names are.
+ * @throws {LoadError} "dynamic-malformed" if entries needed for relocating are missing or inconsistent.
  */
 export function readRelocationTables(
   bytes: Uint8Array,
@@ -102,7 +102,7 @@ export function readRelocationTables(
   };
 }
 
-/** The tags whose first value is used. */
+/** The tags that are used; of repeated ones, the first value counts. */
 const USED: ReadonlySet<bigint> = new Set([
   DT_FLAGS,
   DT_JMPREL,
@@ -120,7 +120,10 @@ const USED: ReadonlySet<bigint> = new Set([
   DT_TEXTREL,
 ]);
 
-/** v0.11 of the original knows neither DT_RELR nor those of 31 and 35 up. */
+/**
+ * v0.11 of the original does not know the tags 31 and 35 and above (which include DT_RELR), apart from a reserved
+ * range.
+ */
 function isKnownToOriginal(tag: bigint): boolean {
   return tag <= 30n || (tag >= 32n && tag <= 34n) || (tag >= 0x6000_000dn && tag <= 0x7fff_ffffn);
 }
@@ -149,18 +152,18 @@ function findTables(
 function findRela(values: ReadonlyMap<bigint, bigint>, malformed: Malformed): readonly TableRange[] {
   const [address, size, entrySize] = [DT_RELA, DT_RELASZ, DT_RELAENT].map((tag) => values.get(tag));
   if (address === undefined) {
-    if (size !== undefined) malformed("DT_RELASZ without DT_RELA", size);
-    if (entrySize !== undefined) malformed("DT_RELAENT without DT_RELA", entrySize);
+    if (size !== undefined) malformed("DT_RELASZ (without DT_RELA)", size);
+    if (entrySize !== undefined) malformed("DT_RELAENT (without DT_RELA)", entrySize);
     return [];
   }
-  if (size === undefined) return malformed("DT_RELA without DT_RELASZ", address);
+  if (size === undefined) return malformed("DT_RELA (without DT_RELASZ)", address);
   if (entrySize !== RELA_SIZE) return malformed("DT_RELAENT", entrySize ?? 0n);
   return [{ address, size }];
 }
 
 /**
- * Checks that a relocation table reaches into no zeroed part of a segment, where it would cost time and say nothing. What
- * lies in no segment is left to the first read to refuse.
+ * Checks that a relocation table does not reach into the zeroed part of a segment, where it would only cost time. A
+ * table outside every segment is refused by the first read.
  *
  * @param range The table.
  * @param index Index of the header whose table it is.

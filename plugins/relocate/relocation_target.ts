@@ -1,5 +1,5 @@
 /**
- * The memory that relocations are read from and written to, by the addresses that the kernel was linked for.
+ * The memory that relocations are read from and applied to, by the addresses that the kernel was linked for.
  *
  * @module
  */
@@ -19,11 +19,13 @@ export interface RelocationTarget {
   /** What is added to linked addresses; may be negative. */
   readonly offset: bigint;
   /**
-   * Reads bytes at a linked address, a copy; `what` names them in errors. Throws `LoadError` "page-not-mapped",
-   * "address-overflow" or "address-not-canonical".
+   * Reads bytes at a linked address and returns a copy; `what` names them in errors. Throws a `LoadError`
+   * "page-not-mapped", "address-overflow" or "address-not-canonical".
    */
   readonly read: (linked: bigint, length: number, what: string) => Uint8Array;
-  /** Writes 64 bits at a linked address, which has to lie in a segment. Throws "relocation-out-of-segment". */
+  /**
+   * Writes 64 bits at a linked address in a segment. Throws a `LoadError` "relocation-out-of-segment", or like `read`.
+   */
   readonly write64: (linked: bigint, value: bigint) => void;
 }
 
@@ -45,7 +47,7 @@ export function relocationTarget(index: number, context: PluginContext): Relocat
   const word = new Uint8Array(WORD);
   const wordView = new DataView(word.buffer);
 
-  /** How many of the bytes at an address lie before the hole; the others, if any, go on after it. */
+  /** The number of bytes at an address that lie before the hole; the others, if any, continue after it. */
   const bytesBeforeHole = (virt: bigint, length: number, what: string): number => {
     const end = virt + BigInt(length);
     const place = { index, field: `the end of ${what}`, value: end };
@@ -82,7 +84,7 @@ export function relocationTarget(index: number, context: PluginContext): Relocat
 }
 
 /**
- * A view of bytes, to read numbers from them.
+ * Creates a view for reading numbers from bytes.
  *
  * @param bytes The bytes.
  * @returns The view.

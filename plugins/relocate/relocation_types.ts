@@ -10,7 +10,7 @@ export const R_X86_64_GLOB_DAT = 6;
 export const R_X86_64_JUMP_SLOT = 7;
 export const R_X86_64_RELATIVE = 8;
 
-/** Every name, by its number. */
+/** The names, by number. */
 const NAMES: readonly string[] = [
   "NONE",
   "64",
@@ -54,10 +54,10 @@ const NAMES: readonly string[] = [
 ];
 
 /**
- * The name of a relocation type.
+ * Returns the name of a relocation type.
  *
  * @param type Its number.
- * @returns Its name, such as "R_X86_64_RELATIVE", or the number if it has none.
+ * @returns Its name, such as "R_X86_64_RELATIVE", or the number if it has no name.
  */
 export function relocationTypeName(type: number): string {
   const name = NAMES[type];

@@ -10,7 +10,7 @@ import { type Diagnostic, type DiagnosticKind, diagnostics, type Finding } from 
 export const DIAGNOSTICS = {
   "relro-page-shared": {
     severity: "warning",
-    hint: "Align the end of the RELRO segment to a page (ld -z separate-code, DATA_SEGMENT_RELRO_END).",
+    hint: "Align the end of the RELRO segment to a page (DATA_SEGMENT_RELRO_END in the linker script).",
   },
 } as const satisfies Readonly<Record<string, DiagnosticKind>>;
 

@@ -15,11 +15,11 @@ import { arrived, hasBytes, readSections } from "./section_table.ts";
 
 /** What find-sections adds besides {@linkcode Kept}. */
 export interface Chosen {
-  /** Headers of the sections that are to be mapped, ascending by file offset; their bytes have arrived. */
+  /** Headers of the sections to map, ascending by file offset; their bytes have arrived. */
   readonly chosenSections: readonly SectionHeader[];
 }
 
-/** Which sections are chosen: those of these names, or those that this function returns true for. */
+/** Which sections to choose: those with these names, or those for which the function returns true. */
 export type Choice = readonly string[] | ((section: SectionHeader) => boolean);
 
 type Needs = Reads<"settings" | "intake" | "report" | "fileHeader" | "virtualAddressOffset" | "keepUntil?">;
@@ -32,9 +32,9 @@ export type ChooseStage = ImageStage<
 >;
 
 /**
- * A stage that finds sections and waits for their bytes.
+ * Creates the stage that finds sections and waits for their bytes.
  *
- * @param choice Which ones.
+ * @param choice Which sections.
  * @returns The stage.
  */
 export function chooseSections(choice: Choice): ChooseStage {
@@ -73,7 +73,7 @@ function choose(sections: readonly SectionHeader[], choice: Choice, { report }: 
   return chosen;
 }
 
-/** Whether a section has bytes in the file that are not loaded; waits for them. */
+/** Whether a section has bytes in the file that are not part of the kernel's image; waits for them. */
 async function isUsable(section: SectionHeader, context: Needs): Promise<boolean> {
   const { sh_flags, sh_addr, sh_offset, sh_size } = section;
   const { report, virtualAddressOffset } = context;
@@ -84,13 +84,13 @@ async function isUsable(section: SectionHeader, context: Needs): Promise<boolean
   }
   if ((sh_flags & SHF_ALLOC) !== 0n) {
     const virt = BigInt.asUintN(64, sh_addr + virtualAddressOffset);
-    const message = `${who} belongs to the kernel's image, at ${hexAddr(virt)}; it was not mapped again.`;
+    const message = `${who} is part of the kernel's image, at ${hexAddr(virt)}; it was not mapped again.`;
     report(diagnostic("section-loaded", { addresses: [virt], message }));
     return false;
   }
   if (await arrived(sh_offset, sh_size, context)) return true;
   const message = `${who}: sh_offset + sh_size is ${hexAddr(sh_offset + sh_size)}, ` +
-    "past the end of the file or of the memory that may be used; it was not mapped.";
+    "past the end of the file or of the usable memory; it was not mapped.";
   report(diagnostic("section-malformed", { message }));
   return false;
 }

@@ -10,15 +10,15 @@ import { type Diagnostic, type DiagnosticKind, diagnostics, type Finding } from 
 export const DIAGNOSTICS = {
   "section-table-missing": {
     severity: "info",
-    hint: "Do not strip the file of its section headers.",
+    hint: "Do not strip the section headers from the file.",
   },
   "section-table-malformed": {
     severity: "warning",
-    hint: "The file was cut off, or its header is damaged: compare with readelf -hSW.",
+    hint: "The file is truncated, or its header is damaged: compare with readelf -hSW.",
   },
   "section-names-malformed": {
     severity: "warning",
-    hint: "The section of names is damaged: compare with readelf -SW.",
+    hint: "The section name string table is damaged: compare with readelf -SW.",
   },
   "section-missing": {
     severity: "info",
@@ -26,7 +26,7 @@ export const DIAGNOSTICS = {
   },
   "section-empty": {
     severity: "info",
-    hint: "Leave it out of the chosen sections.",
+    hint: "Remove it from the chosen sections.",
   },
   "section-loaded": {
     severity: "info",
@@ -34,7 +34,7 @@ export const DIAGNOSTICS = {
   },
   "section-malformed": {
     severity: "warning",
-    hint: "The section header is damaged, or the file was cut off: compare with readelf -SW.",
+    hint: "The section header is damaged, or the file is truncated: compare with readelf -SW.",
   },
   "sections-overlap": {
     severity: "warning",

@@ -15,7 +15,7 @@ import type { ChooseStage } from "./choose_sections.ts";
 export interface MappedSection {
   /** Its name; empty if it has none. */
   readonly name: string;
-  /** Index in the section header table, which `link` of another may refer to. */
+  /** Index in the section header table, which the `link` of another section may refer to. */
   readonly index: number;
   /** Virtual address of its first byte. */
   readonly virt: bigint;
@@ -25,11 +25,11 @@ export interface MappedSection {
   readonly type: number;
   /** `sh_flags`, such as 0x800 (`SHF_COMPRESSED`). */
   readonly flags: bigint;
-  /** `sh_entsize`: size in bytes of each entry, if it is a table. */
+  /** `sh_entsize`: size of each entry in bytes, if it is a table. */
   readonly entsize: bigint;
-  /** `sh_link`: index of the section that belongs to it; for a symbol table, that of its strings. */
+  /** `sh_link`: index of a related section; for a symbol table, its string table. */
   readonly link: number;
-  /** `sh_info`: for a symbol table, the index of the first symbol that is not local. */
+  /** `sh_info`: for a symbol table, the index of the first non-local symbol. */
   readonly info: number;
 }
 
@@ -47,9 +47,9 @@ export interface SectionPages {
 export interface Sections {
   /** The sections, ascending by address. */
   readonly mappedSections: readonly MappedSection[];
-  /** The pages that they lie in, ascending by address; pages keep their distance from each other in the file. */
+  /** The pages that they lie in, ascending by address. Pages are as far apart as in the file. */
   readonly sectionPages: readonly SectionPages[];
-  /** Number of bytes in these pages that belong to none of the sections, and can be read all the same. */
+  /** Number of bytes in these pages that belong to none of the sections but can be read too. */
   readonly neighbourBytes: number;
 }
 
@@ -62,7 +62,7 @@ interface Range {
 export type MapStage = ImageStage<"sections", Reads<"addressSpace" | ChooseStage>, Sections>;
 
 /**
- * A stage that maps the chosen sections.
+ * Creates the stage that maps the chosen sections.
  *
  * @param choose The stage that chooses them.
  * @returns The stage.
@@ -79,7 +79,7 @@ export function mapSections(choose: ChooseStage): MapStage {
   );
 }
 
-/** Maps sections read-only at a free level-4 entry; the frames are those that the file's bytes lie in. */
+/** Maps sections read-only at free level-4 entries, onto the frames that hold the file's bytes. */
 function mapAll(chosenSections: readonly SectionHeader[], addressSpace: AddressSpace): Sections {
   const bytes = chosenSections.map(rangeOf);
   const pages = merged(bytes.map(({ start, end }) => ({ start: pageStart(start), end: alignUp(end) })));
@@ -97,7 +97,7 @@ function mapAll(chosenSections: readonly SectionHeader[], addressSpace: AddressS
   return { mappedSections, sectionPages, neighbourBytes: total(pages) - total(merged(bytes)) };
 }
 
-/** The page tables for pages that keep their distances in the file: no more than the whole file would need. */
+/** The size of the page tables: no more than those for the whole file. */
 function tableBytes(keptBytes: number): number {
   return PAGE_SIZE * ([2, 3, 4] as const).reduce((sum, level) => sum + Math.ceil(keptBytes / LEVEL_SPAN[level]), 0);
 }
@@ -106,7 +106,7 @@ function rangeOf({ sh_offset, sh_size }: SectionHeader): Range {
   return { start: Number(sh_offset), end: Number(sh_offset + sh_size) };
 }
 
-/** Ascending ranges, of which those that touch or overlap are merged. */
+/** Merges ascending ranges that touch or overlap. */
 function merged(ascending: readonly Range[]): readonly Range[] {
   const runs: Range[] = [];
   for (const { start, end } of ascending) {

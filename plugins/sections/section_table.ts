@@ -15,17 +15,18 @@ import { diagnostic } from "./diagnostics.ts";
 
 type Needs = Reads<"settings" | "intake" | "report" | "fileHeader">;
 
-/** What is said of something whose end was not reached. */
-const OUTSIDE = "past the end of the file or of the memory that may be used";
+/** How messages describe something whose end could not be reached. */
+const OUTSIDE = "past the end of the file or of the usable memory";
 
-/** The most sections that are read: more than `e_shnum` can say, few enough to cost little memory. */
+/** The most sections to read: more than `e_shnum` can express, few enough to take little memory. */
 const MAX_SECTIONS = 2 ** 17;
 
-/** The most bytes of a name: names may overlap, so each could be as long as the section. */
+/** The most bytes of a name: names may overlap, so each could be as long as the string table. */
 const MAX_NAME = 4096;
 
 /**
- * How much of the file can be kept at most: as much as may be staged, and as the caller's memory has room for.
+ * Returns the most bytes of the file that can be kept: limited by what may be staged and by the room in the caller's
+ * memory.
  *
  * @param settings The caller's options.
  * @returns A number of bytes.
@@ -35,7 +36,7 @@ export function roomFor({ memory, base, size, maxMemory, kernelOffset }: LoadSet
   return Math.max(0, Math.min(maxMemory, base + window - kernelOffset));
 }
 
-/** Where bytes of the file are that have arrived. */
+/** A range of file bytes that have arrived. */
 interface Piece {
   readonly offset: number;
   readonly size: number;
@@ -47,7 +48,7 @@ interface Piece {
  * @param offset File offset of the first byte.
  * @param size Number of bytes.
  * @param context The file.
- * @returns Where they are; `undefined` if the file ends before them, or they are beyond what can be kept.
+ * @returns Their range; `undefined` if the file ends too early or they cannot all be kept.
  */
 export async function arrived(offset: bigint, size: bigint, { settings, intake }: Needs): Promise<Piece | undefined> {
   const end = offset + size;
@@ -59,7 +60,7 @@ export async function arrived(offset: bigint, size: bigint, { settings, intake }
  * Reads the section headers.
  *
  * @param context The file.
- * @returns The headers with their names, without that of index 0; none if the table is missing or malformed, which is
+ * @returns The headers with their names, except header 0; empty if the table is missing or malformed, which is
  * reported.
  */
 export async function readSections(context: Needs): Promise<readonly SectionHeader[]> {
@@ -74,19 +75,19 @@ export async function readSections(context: Needs): Promise<readonly SectionHead
     return [];
   };
   const recordSize = RECORD_SIZES[EI_CLASS as keyof typeof RECORD_SIZES].sectionHeader;
-  if (e_shentsize !== recordSize) return malformed(`e_shentsize is ${e_shentsize} bytes, the record has ${recordSize}`);
+  if (e_shentsize !== recordSize) return malformed(`e_shentsize is ${e_shentsize} bytes, but must be ${recordSize}`);
   const first = await readHeaders(1n, context);
-  if (!first) return malformed(`e_shoff is ${hexAddr(e_shoff)}, and the first header ends ${OUTSIDE}`);
-  // gABI, "ELF Header", e_shnum and e_shstrndx: numbers that do not fit stand in the section header of index 0.
+  if (!first) return malformed(`e_shoff is ${hexAddr(e_shoff)}, but the first header ends ${OUTSIDE}`);
+  // gABI, "ELF Header", e_shnum and e_shstrndx: numbers that do not fit are in section header 0.
   const count = e_shnum === 0 ? first[0].sh_size : BigInt(e_shnum);
   const field = e_shnum === 0 ? "sh_size of section 0" : "e_shnum";
   if (count === 0n) {
     report(diagnostic("section-table-missing", { message: "The section header table is empty." }));
     return [];
   }
-  if (count > BigInt(MAX_SECTIONS)) return malformed(`${field} is ${count}, and at most ${MAX_SECTIONS} are read`);
+  if (count > BigInt(MAX_SECTIONS)) return malformed(`${field} is ${count}, but at most ${MAX_SECTIONS} are read`);
   const headers = await readHeaders(count, context);
-  if (!headers) return malformed(`${field} is ${count}, and the table ends ${OUTSIDE}`);
+  if (!headers) return malformed(`${field} is ${count}, but the table ends ${OUTSIDE}`);
   return (await withNames(headers, context)).slice(1);
 }
 
@@ -108,7 +109,7 @@ async function withNames(headers: readonly SectionHeader[], context: Needs): Pro
   const index = e_shstrndx === SHN_XINDEX ? headers[0].sh_link : e_shstrndx;
   if (index === SHN_UNDEF) return headers;
   const malformed = (what: string): void => {
-    report(diagnostic("section-names-malformed", { message: `Cannot read the names of sections: ${what}.` }));
+    report(diagnostic("section-names-malformed", { message: `Cannot read the section names: ${what}.` }));
   };
   const section = headers.at(index);
   if (!section || section.sh_type !== SHT_STRTAB) {
@@ -129,7 +130,7 @@ async function withNames(headers: readonly SectionHeader[], context: Needs): Pro
   });
   if (unnamed.length > 0) {
     const others = unnamed.length === 1 ? "" : `, nor do ${unnamed.length - 1} others`;
-    malformed(`that of section ${unnamed[0]} does not end in section ${index}${others}`);
+    malformed(`the name of section ${unnamed[0]} does not end in section ${index}${others}`);
   }
   return named;
 }

@@ -10,7 +10,7 @@ import { type Diagnostic, type DiagnosticKind, diagnostics, type Finding } from 
 export const DIAGNOSTICS = {
   "stack-executable": {
     severity: "warning",
-    hint: 'Link with -z noexecstack, and put .section .note.GNU-stack,"",@progbits into assembler files.',
+    hint: 'Link with -z noexecstack, and put .section .note.GNU-stack,"",@progbits into assembly files.',
   },
 } as const satisfies Readonly<Record<string, DiagnosticKind>>;
 

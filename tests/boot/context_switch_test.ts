@@ -156,7 +156,7 @@ Deno.test("what was not added to the kernel is refused", async () => {
       [{ stack: 8n }, "pass what addKernelStack() returns"],
       [{ info: 8n }, "pass what writeBootInfo() returns"],
       [{ ramfb: 8 }, "pass what addFramebuffer() returns"],
-      [{ ramfb: framebuffer }, 'its info must say 4 bytes a pixel, in the format "bgr"'],
+      [{ ramfb: framebuffer }, 'its info must have 4 bytes per pixel and the format "bgr"'],
       [{ bootInfo: 8n }, 'the option "bootInfo"'],
     ] as const
   ) {

@@ -107,7 +107,7 @@ const BAD: readonly [DirectMapOptions, typeof RangeError | typeof TypeError, str
   [{ address: 0x800n }, RangeError, "it must be a multiple of 4096"],
   [{ address: 1n << 63n }, RangeError, "not canonical"],
   [{ address: 0 as never }, TypeError, "it must be a bigint"],
-  [{ address: 0x7fff_ffff_f000n, size: 0x2000 }, RangeError, "8192 bytes from there leave this half"],
+  [{ address: 0x7fff_ffff_f000n, size: 0x2000 }, RangeError, "8192 bytes from there leave its half"],
   [{ largestPage: 0x2000 as never }, RangeError, "0x2000 as largestPage"],
   [{ offset: 0n } as never, TypeError, 'the option "offset"'],
 ];

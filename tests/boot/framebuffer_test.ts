@@ -50,7 +50,7 @@ Deno.test("frames of the load are no framebuffer, but for those that were taken 
   const kernel = await loadKernel(FILE);
   const error = assertThrows(() => addFramebuffer(kernel, { phys: 0x20_3ff0, size: 0x10 }), LoadError);
   assertObjectMatch(error, { code: "range-in-use", detail: { owner: "table", value: 0x20_3ff0 } });
-  assertEquals(error.message, 'Cannot use 0x203ff0 as the framebuffer: frames of "table" are in its range');
+  assertEquals(error.message, 'Cannot use 0x203ff0 as the framebuffer: its range holds frames of "table"');
   const phys = kernel.addressSpace.allocateFrames(5, "framebuffer");
   const { virt } = addFramebuffer(kernel, { phys, size: 0x5000 });
   assertEquals(kernel.read(virt, 0x5000), new Uint8Array(0x5000));
@@ -66,7 +66,7 @@ const BAD: readonly [Partial<FramebufferOptions>, typeof RangeError | typeof Typ
   [{ size: "1M" as never }, TypeError, '1M" as size'],
   [{ address: 0x10n }, RangeError, "it must be a multiple of 4096"],
   [{ address: 0 as never }, TypeError, "it must be a bigint"],
-  [{ address: 0xffff_ffff_ffff_f000n }, RangeError, "8192 bytes from there leave this half"],
+  [{ address: 0xffff_ffff_ffff_f000n }, RangeError, "8192 bytes from there leave its half"],
   [{ info: { ...INFO, stride: 63 } }, RangeError, "0x3f as info.stride"],
   [{ info: { ...INFO, height: 0 } }, RangeError, "0x0 as info.height"],
   [{ info: { ...INFO, height: 17 } }, RangeError, "0x1400 as size: 64x17 pixels of 4 bytes do not fit"],

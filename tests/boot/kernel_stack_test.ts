@@ -153,8 +153,8 @@ const BAD: readonly [KernelStackOptions, typeof RangeError | typeof TypeError, s
   [{ address: 0x1234n }, RangeError, "0x1234 as address: it must be a multiple of 4096"],
   [{ address: 0x8000_0000_0000n }, RangeError, "not canonical"],
   [{ address: 1n << 64n }, RangeError, "not canonical"],
-  [{ address: 0x7fff_ffff_e000n }, RangeError, "86016 bytes from there leave this half"],
-  [{ address: 0xffff_ffff_ffff_e000n }, RangeError, "86016 bytes from there leave this half"],
+  [{ address: 0x7fff_ffff_e000n }, RangeError, "86016 bytes from there leave its half"],
+  [{ address: 0xffff_ffff_ffff_e000n }, RangeError, "86016 bytes from there leave its half"],
   [{ address: 4096 as never }, TypeError, "it must be a bigint"],
   [{ length: 4096 } as never, TypeError, 'the option "length"'],
 ];

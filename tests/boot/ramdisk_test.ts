@@ -55,7 +55,7 @@ Deno.test("a range that the load's own frames are in is refused by their owner",
   for (const [phys, owner] of [[0x20_1000, "file"], [0x20_3000, "table"], [0x20_0fff, "file"]] as const) {
     const error = assertThrows(() => addRamdisk(kernel, { phys, size: 0x1000 }), LoadError);
     assertObjectMatch(error, { code: "range-in-use", detail: { value: phys, owner } });
-    assertStringIncludes(error.message, `0x${phys.toString(16)} as the ramdisk: frames of "${owner}" are in its range`);
+    assertStringIncludes(error.message, `0x${phys.toString(16)} as the ramdisk: its range holds frames of "${owner}"`);
   }
   assertEquals(snapshotOf(kernel), before);
 });
@@ -92,7 +92,7 @@ const BAD: readonly [unknown, typeof RangeError | typeof TypeError, string][] = 
   [{ phys: 0.5, size: 1 }, RangeError, "0.5 as phys"],
   [{ phys: 2 ** 52, size: 1 }, RangeError, "below 2^52"],
   [{ phys: 0x1000, size: 1, address: 0x10n }, RangeError, "it must be a multiple of 4096"],
-  [{ bytes: BYTES, address: 0x7fff_ffff_f000n }, RangeError, "12288 bytes from there leave this half"],
+  [{ bytes: BYTES, address: 0x7fff_ffff_f000n }, RangeError, "12288 bytes from there leave its half"],
   [{ bytes: BYTES, address: 4096 }, TypeError, "it must be a bigint"],
   [{ file: "disk.img" }, TypeError, 'the option "file"'],
 ];

@@ -52,7 +52,7 @@ Deno.test("an entry that is in use is refused, and nothing is changed", async ()
   const before = snapshotOf(kernel);
   const error = assertThrows(() => addRecursiveEntry(kernel, { index: 511 }), LoadError);
   assertEquals(error.code, "page-already-mapped");
-  assertStringIncludes(error.message, "level-4 entry 511, address 0xffffff8000000000");
+  assertStringIncludes(error.message, "level-4 entry 511, at 0xffffff8000000000");
   assertThrows(() => addRecursiveEntry(kernel, { index: 288 }), LoadError, "level-4 entry 288");
   assertEquals(snapshotOf(kernel), before);
 });

@@ -138,7 +138,7 @@ Deno.test("a stack that a header asks for, and that is larger than --max-memory,
     assertEquals(status, 1);
     const text = stderr.replaceAll(/\s+/g, " ");
     assertStringIncludes(text, "error[memory-limit-exceeded]: Cannot load program header 1: p_memsz, the requested");
-    assertStringIncludes(text, "more than maxMemory 0x100000000");
+    assertStringIncludes(text, "more than maxMemory (0x100000000)");
     assertStringIncludes(text, "raise --max-memory");
   });
 });

@@ -236,6 +236,15 @@ Deno.test("a load error keeps the error of the source as its cause", async () =>
   assertEquals(error.cause.message, "the disk is on fire");
 });
 
+Deno.test("a message is true where the value is at the limit, or below it", () => {
+  const field = "p_offset + p_filesz";
+  const atEnd = new LoadError("segment-out-of-file", { index: 1, field, value: 0x1000n, limit: 0x1000 });
+  assert(atEnd.message.endsWith("is 0x1000, exactly the end of the file, which these rules refuse"), atEnd.message);
+  const place = { field: "the size of the memory", value: 0x1000, limit: 0x2000 };
+  const failed = new LoadError("memory-limit-exceeded", place);
+  assertEquals(failed.message, "Cannot load the file: the size of the memory is 0x1000, which could not be allocated");
+});
+
 /** The rows of a table in the documentation, each as its cells. */
 function documented(heading: string): readonly (readonly string[])[] {
   const text = Deno.readTextFileSync(new URL("../../docs/errors.md", import.meta.url));

@@ -82,12 +82,15 @@ Deno.test("notes takes a PVH entry point of eight bytes, and the defaults of the
   assertEquals(found.pvhReloc, { align: 0x200000, min: 0, max: 0xffffffff });
 });
 
-Deno.test("notes reports a descriptor that does not fit its type, and reads on", async () => {
+Deno.test("notes reports a descriptor that is not valid for its type, and reads on", async () => {
   const cases = [
-    [{ owner: "Xen", type: 18, desc: words(0, 1) }, "8 bytes does not fit its type (XEN_ELFNOTE_PHYS32_ENTRY)"],
-    [{ owner: "Xen", type: 1, desc: new Uint8Array(3) }, "3 bytes does not fit its type (XEN_ELFNOTE_ENTRY)"],
-    [{ owner: "Xen", type: 19, desc: new Uint8Array(6) }, "6 bytes does not fit its type (XEN_ELFNOTE_PHYS32_RELOC)"],
-    [{ owner: "GNU", type: 3 }, "0 bytes does not fit its type (NT_GNU_BUILD_ID)"],
+    [{ owner: "Xen", type: 18, desc: words(0, 1) }, "8 bytes is not valid for its type (XEN_ELFNOTE_PHYS32_ENTRY)"],
+    [{ owner: "Xen", type: 1, desc: new Uint8Array(3) }, "3 bytes is not valid for its type (XEN_ELFNOTE_ENTRY)"],
+    [
+      { owner: "Xen", type: 19, desc: new Uint8Array(6) },
+      "6 bytes is not valid for its type (XEN_ELFNOTE_PHYS32_RELOC)",
+    ],
+    [{ owner: "GNU", type: 3 }, "0 bytes is not valid for its type (NT_GNU_BUILD_ID)"],
   ] as const;
   for (const [spec, text] of cases) {
     const { found, diagnostics } = await load(
@@ -142,7 +145,7 @@ Deno.test("notes finds the PVH entry behind notes of 4 bytes where p_align is 8,
     "info",
     1,
   ]]);
-  assertMatch(diagnostics[0].message, /p_align is 8, but there are notes aligned to 4 bytes/);
+  assertMatch(diagnostics[0].message, /p_align is 8, but some notes are aligned to 4 bytes/);
 });
 
 Deno.test("notes hands notes of their own to the caller's readers", async () => {

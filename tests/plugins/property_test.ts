@@ -35,7 +35,7 @@ Deno.test("property reads protections, levels and stack size", async () => {
 Deno.test("property reports what is malformed, and never refuses the file", async () => {
   const offset = (text: string) => new RegExp(`at file offset ${text}`);
   const cases: readonly (readonly [string, Uint8Array, RegExp])[] = [
-    ["zero bytes", new Uint8Array(32), offset("0x2000 are malformed: there is no note of owner GNU and type 5")],
+    ["zero bytes", new Uint8Array(32), offset("0x2000 are malformed: there is no note with owner GNU and type 5")],
     ["another note", note({ owner: "GNU", type: 3, desc: words(1) }), offset("0x2000 are malformed: there is no note")],
     ["half a header", words(4, 16), offset("0x2000 are malformed: the segment ends inside its header")],
     ["a long name", words(99, 0, 5), offset("0x2000 are malformed: its name of 99 bytes")],

@@ -273,9 +273,9 @@ Deno.test("a relocation outside every segment is refused", async () => {
 Deno.test("a dynamic table that contradicts itself is refused", async () => {
   const rela = BigInt(RELA);
   const cases: readonly [Tags, object][] = [
-    [[[7n, rela], [9n, 24n]], { field: "DT_RELA without DT_RELASZ" }],
-    [[[8n, 24n]], { field: "DT_RELASZ without DT_RELA", value: 24n }],
-    [[[9n, 24n]], { field: "DT_RELAENT without DT_RELA" }],
+    [[[7n, rela], [9n, 24n]], { field: "DT_RELA (without DT_RELASZ)" }],
+    [[[8n, 24n]], { field: "DT_RELASZ (without DT_RELA)", value: 24n }],
+    [[[9n, 24n]], { field: "DT_RELAENT (without DT_RELA)" }],
     [[[7n, rela], [8n, 24n]], { field: "DT_RELAENT", value: 0n }],
     [[[7n, rela], [8n, 24n], [9n, 16n]], { field: "DT_RELAENT", value: 16n }],
     [[[7n, rela], [8n, 24n], [8n, 48n], [9n, 24n]], { field: "a second DT_RELASZ", value: 48n }],

@@ -1,5 +1,5 @@
 /**
- * Relocations that nothing applies.
+ * Reports relocations that nothing applies.
  *
  * @module
  */
@@ -30,9 +30,9 @@ export async function reportRelocations(phdr: Segment, context: Needs): Promise<
     report(loadDiagnostic("relocations-unapplied", {
       index: phdr.index,
       addresses: [BigInt.asUintN(64, phdr.p_vaddr + virtualAddressOffset)],
-      message: `The kernel is position-independent and has relocations; none was applied at offset ${
+      message: `The kernel is position-independent and has relocations, but none were applied (its offset is ${
         hexAddr(virtualAddressOffset)
-      }.`,
+      }).`,
     }));
     return;
   }

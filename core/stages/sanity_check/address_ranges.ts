@@ -1,5 +1,5 @@
 /**
- * Where a segment comes to lie, by the address rules of each rule set.
+ * Where a segment is placed, by the address rules of each rule set.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import {
 import { signExtendBit47 } from "../../memory/sign_extend.ts";
 import type { Rules } from "../../rules.ts";
 
-/** A way to check a `PT_LOAD` header's addresses: returns the low 48 bits of its first one. */
+/** Checks the addresses of a `PT_LOAD` header; returns the low 48 bits of its first address. */
 type AddressRule = (phdr: ProgramHeader, offset: bigint) => number;
 
 /** The whole range lies in one canonical half. */
@@ -43,7 +43,10 @@ const signExtended: AddressRule = ({ index, p_vaddr, p_offset, p_filesz, p_memsz
   return start;
 };
 
-/** v0.11 of the original: every address and sum is canonical, and no walk over pages meets the last one of the lower half. */
+/**
+ * v0.11 of the original: every address and sum is canonical, and a walk over pages cannot pass the end of the lower
+ * half.
+ */
 const canonicalSteps: AddressRule = (phdr, offset) => {
   const { index, p_offset, p_filesz, p_memsz } = phdr;
   const what = addressField(offset);
@@ -75,7 +78,7 @@ export const ADDRESS_RULES: { readonly [K in Rules["addresses"]]: AddressRule } 
   "canonical-steps": canonicalSteps,
 };
 
-/** Bytes of the pages that the originals map for a file part: one page for an empty one inside a page. */
+/** Size of the pages that the originals map for a file part; one page for an empty part inside a page. */
 function filePages(p_offset: bigint, p_filesz: bigint): number {
   return alignUp(Number(p_offset % BigInt(PAGE_SIZE)) + Number(p_filesz));
 }

@@ -1,5 +1,5 @@
 /**
- * v0.11 of the original: checks of addresses that concern the kernel as a whole, and headers of any type.
+ * v0.11 of the original: address checks for the kernel as a whole, and for headers of any type.
  *
  * @module
  */
@@ -11,11 +11,11 @@ import { LoadError } from "../../errors.ts";
 import type { Rules } from "../../rules.ts";
 
 /**
- * Checks the extent of the kernel, its offset, and the range of every header, as far as the rule set wants them checked.
+ * Checks the extent of the kernel, its offset, and the range of every header, if the rule set asks for it.
  *
  * @param headers The program headers.
  * @param offset What is added to every `p_vaddr`.
- * @param kernelBase The base that the caller gave, where the extent is taken to start.
+ * @param kernelBase The caller's base, if any; the extent is then assumed to start there.
  * @param rules The rule set.
  * @throws {LoadError} "no-load-segment", "address-overflow" or "address-not-canonical".
  */

@@ -1,5 +1,5 @@
 /**
- * Remarks on addresses that are accepted, but may not be what the kernel's author meant.
+ * Reports addresses that are accepted, but that the kernel's author may not have intended.
  *
  * @module
  */
@@ -11,16 +11,16 @@ import { hexAddr } from "../../hex.ts";
 import { alignUp, low48, pageStart } from "../../memory/addresses.ts";
 import { loadDiagnostic } from "../load_diagnostics.ts";
 
-/** A header of a segment that is loaded. */
+/** The header of a segment that is loaded. */
 export type Loaded = Segment & { readonly load: LoadRange };
 
 /**
- * Reports an entry point outside executable pages, TLS templates outside segments, and physical addresses.
+ * Reports an entry point outside executable pages, TLS templates outside segments, and ignored physical addresses.
  *
  * @param segments All headers.
  * @param loads Those that are loaded.
  * @param offset What is added to every `p_vaddr`.
- * @param entry The entry point, the offset included.
+ * @param entry The entry point, including the offset.
  * @param report Takes the diagnostics.
  */
 export function reportAddresses(
@@ -36,13 +36,13 @@ export function reportAddresses(
     const covered = loads.some((load) => p_vaddr >= load.p_vaddr && p_vaddr + p_filesz <= load.p_vaddr + load.p_memsz);
     if (covered) continue;
     const virt = BigInt.asUintN(64, p_vaddr + offset);
-    const message = `The TLS template at ${hexAddr(virt)} lies in no PT_LOAD segment.`;
+    const message = `The TLS template at ${hexAddr(virt)} lies outside every PT_LOAD segment.`;
     report(loadDiagnostic("tls-outside-load", { index, addresses: [virt], message }));
   }
   const elsewhere = loads.find(({ p_paddr, p_vaddr }) => p_paddr !== 0n && p_paddr !== p_vaddr);
   if (!elsewhere) return;
   const { index, p_paddr, p_vaddr } = elsewhere;
-  const message = `p_paddr ${hexAddr(p_paddr)} is not p_vaddr ${hexAddr(p_vaddr)}; it is ignored.`;
+  const message = `p_paddr ${hexAddr(p_paddr)} differs from p_vaddr ${hexAddr(p_vaddr)}; p_paddr is ignored.`;
   report(loadDiagnostic("physical-address-ignored", { index, addresses: [p_vaddr + offset], message }));
 }
 
@@ -53,6 +53,6 @@ function reportEntry(loads: readonly Loaded[], entry: bigint, report: Report): v
   if (loads.some(inside)) return;
   const physical = loads.find(({ p_paddr, p_memsz }) => entry >= p_paddr && entry < p_paddr + p_memsz);
   const clue = physical ? ` It lies in the p_paddr range of program header ${physical.index}.` : "";
-  const message = `The entry point ${hexAddr(entry)} lies in no executable page.${clue}`;
+  const message = `The entry point ${hexAddr(entry)} is not in an executable page.${clue}`;
   report(loadDiagnostic("entry-not-executable", { addresses: [entry], message }));
 }

@@ -1,5 +1,5 @@
 /**
- * Which pages of the file segments must not share: those that one of them may write.
+ * Which pages of the file segments must not share: those that one of them may write to.
  *
  * @module
  */
@@ -13,13 +13,13 @@ import type { Rules } from "../../rules.ts";
 import type { Loaded } from "./report_addresses.ts";
 
 /**
- * Finds, for each writable segment, the file pages that another segment maps as well: linkers lay files out so that the
- * end of the text and the start of the data are one page of the file, mapped at two addresses. Pages that are copied for
- * other reasons do not count.
+ * Finds, for each writable segment, the file pages that another segment maps too: linkers put the end of the text and
+ * the start of the data into one page of the file, mapped at two addresses. Pages that are copied for other reasons do
+ * not count.
  *
  * @param loads The segments that are loaded.
  * @param rules The rule set.
- * @param sharedPages Pages of the address space that are merged.
+ * @param sharedPages Pages of the address space to be merged.
  * @returns The pages by header index, ascending; only segments that have any.
  */
 export function findUnsharedPages(
@@ -40,7 +40,7 @@ export function findUnsharedPages(
   return found;
 }
 
-/** The file pages that stay mapped where the file lies: without merged ones, and the one that bss-fixup copies. */
+/** The file pages that are mapped in place: without merged pages, and without the one that bss-fixup copies. */
 function mappedFilePages({ load }: Loaded, rules: Rules, sharedPages: Checked["sharedPages"]): FilePages {
   const { start: low, fileOffset, fileSize } = load;
   if (fileSize === 0 || isMisaligned(load)) return { start: 0, end: 0 };
@@ -51,7 +51,7 @@ function mappedFilePages({ load }: Loaded, rules: Rules, sharedPages: Checked["s
   return { start: pageStart(fileOffset) + first * PAGE_SIZE, end: alignUp(lastPage + 1) + toFile - last * PAGE_SIZE };
 }
 
-/** The parts of the file that at least two of the ranges have, ascending and apart from each other. */
+/** The parts of the file that at least two of the ranges cover, ascending and merged. */
 function commonRanges(ranges: readonly FilePages[]): readonly FilePages[] {
   const edges = ranges.flatMap(({ start, end }) => [{ at: start, step: 1 }, { at: end, step: -1 }]);
   edges.sort((a, b) => a.at - b.at || a.step - b.step);
@@ -70,7 +70,7 @@ function commonRanges(ranges: readonly FilePages[]): readonly FilePages[] {
   return common;
 }
 
-/** The parts of ascending ranges that lie within another. */
+/** The parts of ascending ranges that lie within another range. */
 function cut(ascending: readonly FilePages[], { start, end }: FilePages): readonly FilePages[] {
   let low = 0;
   for (let high = ascending.length; low < high;) {

@@ -171,13 +171,13 @@ Deno.test("map() and mapFresh() name what is mapped and the program header in th
     const { message } = assertRefused(map, "page-already-mapped", detail);
     assertStrictEquals(
       message,
-      `Cannot map the ramdisk's page 0x${value.toString(16)}: it is mapped already by program header 3, ` +
+      `Cannot map the ramdisk's page 0x${value.toString(16)}: it is already mapped by program header 3, ` +
         "which covers 0x400000..0x402800",
     );
   }
   assertRefused(() => space.map(0x40_0000n, 0, RW), "page-already-mapped", { field: "page", ...owner });
   const other = assertRefused(() => space.map(0x50_0000n, 0, RW, { what: "the stack" }), "page-already-mapped", {});
-  assertStrictEquals(other.message, "Cannot map the stack 0x500000: it is mapped already");
+  assertStrictEquals(other.message, "Cannot map the stack 0x500000: it is already mapped");
 });
 
 Deno.test("map() and mapFresh() refuse as the page tables do", () => {

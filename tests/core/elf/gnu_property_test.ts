@@ -44,9 +44,9 @@ Deno.test("readGnuProperties() says where properties are malformed, and keeps th
   const good = [0xc0000002, 4, 3, 0];
   const cases: readonly (readonly [readonly number[], number, string])[] = [
     [[...good, 0xc0008002], 0x110, "the note ends inside a property's header"],
-    [[...good, 0xc0008002, 99, 0, 0], 0x110, "a property's data of 99 bytes reach past the note's end"],
-    [[...good, 1, 8, 0, 1], 0x110, "its properties are not in ascending order of their types"],
-    [[...good, 0xc0008002, 8, 1, 0], 0x110, "the property 0xc0008002 has 8 bytes of data instead of 4"],
+    [[...good, 0xc0008002, 99, 0, 0], 0x110, "a property's data of 99 bytes reaches past the note's end"],
+    [[...good, 1, 8, 0, 1], 0x110, "its properties are not in ascending order by type"],
+    [[...good, 0xc0008002, 8, 1, 0], 0x110, "property 0xc0008002 has 8 bytes of data instead of 4"],
   ];
   for (const [bytes, fileOffset, problem] of cases) {
     const { value, faults } = readGnuProperties(words(...bytes), 0x100, X86_64);

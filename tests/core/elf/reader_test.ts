@@ -39,7 +39,7 @@ for (const [name, size] of FIELDS) {
       const error = assertThrows(() => reader[name](offset), LoadError);
       assertEquals([error.code, error.detail], ["file-too-short", {
         subject: "the test",
-        field: `what is left at file offset 0x${(0x1000 + offset).toString(16)}`,
+        field: `the length left at file offset 0x${(0x1000 + offset).toString(16)}`,
         value: Math.max(0, 16 - offset),
         limit: size,
       }]);

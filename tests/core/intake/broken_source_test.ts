@@ -27,18 +27,18 @@ function transfer(bytes: Bytes): Bytes {
 
 const UINT8 = "as a chunk; expected a Uint8Array";
 const WRONG_CHUNKS: readonly (readonly [chunk: unknown, cause: string])[] = [
-  ["\x7fELF", `the stream gave a string ${UINT8}`],
-  [new ArrayBuffer(64), `the stream gave an ArrayBuffer ${UINT8}`],
-  [new DataView(new ArrayBuffer(64)), `the stream gave a DataView ${UINT8}`],
-  [[0x7f, 0x45, 0x4c, 0x46], `the stream gave an Array ${UINT8}`],
-  [new Uint16Array(64), `the stream gave a Uint16Array ${UINT8}`],
-  [new Blob([FILE]), `the stream gave a Blob ${UINT8}`],
-  [null, `the stream gave null ${UINT8}`],
-  [undefined, `the stream gave undefined ${UINT8}`],
-  [64, `the stream gave a number ${UINT8}`],
+  ["\x7fELF", `the stream produced a string ${UINT8}`],
+  [new ArrayBuffer(64), `the stream produced an ArrayBuffer ${UINT8}`],
+  [new DataView(new ArrayBuffer(64)), `the stream produced a DataView ${UINT8}`],
+  [[0x7f, 0x45, 0x4c, 0x46], `the stream produced an Array ${UINT8}`],
+  [new Uint16Array(64), `the stream produced a Uint16Array ${UINT8}`],
+  [new Blob([FILE]), `the stream produced a Blob ${UINT8}`],
+  [null, `the stream produced null ${UINT8}`],
+  [undefined, `the stream produced undefined ${UINT8}`],
+  [64, `the stream produced a number ${UINT8}`],
   [
     transfer(FILE.slice(0, 64)),
-    "the stream gave a chunk whose buffer was transferred; expected a Uint8Array with its bytes",
+    "the stream produced a chunk whose buffer was transferred; expected a Uint8Array with its bytes",
   ],
 ];
 

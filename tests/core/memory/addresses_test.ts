@@ -96,7 +96,7 @@ Deno.test("virtAddr() gives back canonical addresses and refuses all others", ()
 
 Deno.test("virtAddr() refuses what is not a bigint with a TypeError", () => {
   for (const value of [0, 0x40_0000, "0x400000", undefined, null]) {
-    assertThrows(() => virtAddr(value as never), TypeError, "not a bigint");
+    assertThrows(() => virtAddr(value as never), TypeError, "must be a bigint");
   }
 });
 

@@ -59,7 +59,7 @@ Deno.test("runs() joins neighbours of one owner and keeps the order of taking", 
 });
 
 function assertUnusable(allocate: () => unknown, frame: number): void {
-  const error: LoadError = assertThrows(() => void allocate(), LoadError, "of the frame allocator");
+  const error: LoadError = assertThrows(() => void allocate(), LoadError, "from the frame allocator");
   assertEquals([error.code, error.detail.value], ["frame-unusable", frame]);
 }
 

@@ -116,7 +116,7 @@ const options = (rules: RuleSetName, more: LoadOptions = {}): LoadOptions => {
 
 async function assertUnusable(refused: LoadOptions, frame: number): Promise<void> {
   const load = () => loadKernel(FILE, refused);
-  const error: LoadError = await assertRejects(load, LoadError, "of the frame allocator");
+  const error: LoadError = await assertRejects(load, LoadError, "from the frame allocator");
   assertEquals([error.code, error.detail.value], ["frame-unusable", frame]);
 }
 

@@ -159,11 +159,15 @@ const REFUSED: readonly (readonly [what: string, compose: () => unknown, message
     () => loose(malformed({ name: undefined, run: () => ({}) }), ...all),
     "must be in kebab-c",
   ],
-  ["a stage without run", () => loose(malformed({}), ...all), '"own": it needs arrays needs and adds, and one of run'],
+  [
+    "a stage without run",
+    () => loose(malformed({}), ...all),
+    '"own": it must have the arrays needs and adds, and either run',
+  ],
   [
     "a stage whose segment is not a function",
     () => loose(parse, sanityCheck, malformed({ segment: 1 })),
-    "run and segm",
+    "run or segm",
   ],
   ["a stage without needs", () => loose(malformed({ needs: undefined, run: () => ({}) }), ...all), "arrays needs and"],
   [

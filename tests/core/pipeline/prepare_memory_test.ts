@@ -114,7 +114,11 @@ Deno.test("memory of our own grows by what plugins and stages say they take, and
 Deno.test("what takes() returns has to be a number of bytes", async () => {
   for (const bytes of [-1, NaN, Infinity, "4096", 4096n]) {
     const plugin: AnyPlugin = { name: "odd", takes: () => bytes as number };
-    await assertRejects(() => loadKernel(FILE, { plugins: [plugin] }), TypeError, "takes() must return a count");
+    await assertRejects(
+      () => loadKernel(FILE, { plugins: [plugin] }),
+      TypeError,
+      "takes() must return a number of bytes",
+    );
   }
 });
 
@@ -284,7 +288,7 @@ for (const rules of RULES) {
         await assertRejects(
           () => loadKernel(FILE, options),
           RangeError,
-          "as level4Frame: the file's bytes are at 0x10000..",
+          "as level4Frame: it overlaps the file's bytes, 0x10000..",
         );
       }
     }
@@ -312,7 +316,7 @@ Deno.test("default: a level4Frame after the last needed byte is the loader's, ho
   await assertRejects(
     () => loadKernel(long, { kernelOffset: 0, level4Frame: 0x5000, rules: "bootloader-0.10" }),
     RangeError,
-    "as level4Frame: the file's bytes are at 0x0..0x9000",
+    "as level4Frame: it overlaps the file's bytes, 0x0..0x9000",
   );
 });
 

@@ -17,7 +17,7 @@ Deno.test("checkAdded() refuses what is not an object, and names that the stage 
   for (const odd of [1, "a", true]) {
     assertThrows(() => checkAdded(STAGE, odd), TypeError, 'stage "own" returned: it is not');
   }
-  assertThrows(() => checkAdded(STAGE, { a: 1, c: 2 }), TypeError, 'it does not say that it adds "c"');
+  assertThrows(() => checkAdded(STAGE, { a: 1, c: 2 }), TypeError, 'its adds do not include "c"');
 });
 
 Deno.test("a stage that adds what it does not say ends the load with a TypeError", async () => {
@@ -32,7 +32,7 @@ Deno.test("a stage that adds what it does not say ends the load with a TypeError
         throw error;
       },
       TypeError,
-      `it does not say that it adds "${name}"`,
+      `its adds do not include "${name}"`,
     );
   }
 });

@@ -29,9 +29,9 @@ const REFUSED: readonly (readonly [what: string, options: unknown, option: strin
     "an unknown rule set",
     { rules: "bootloader-9" },
     "rules",
-    "they are one of default, bootloader-0.10, bootloader-0.11",
+    "it must be one of default, bootloader-0.10, bootloader-0.11",
   ],
-  ["a property of every object as rules", { rules: "constructor" }, "rules", "they are one of default, boot"],
+  ["a property of every object as rules", { rules: "constructor" }, "rules", "it must be one of default, boot"],
   ["a base inside a page", { memory: { base: 0x800 } }, "memory.base", MULTIPLE],
   ["a base below 0", { memory: { base: -0x1000 } }, "memory.base", MULTIPLE],
   ["a base above 2^52", { memory: { base: 2 ** 52 + 0x1000 } }, "memory.base", MULTIPLE],
@@ -90,7 +90,7 @@ const REFUSED: readonly (readonly [what: string, options: unknown, option: strin
 for (const [what, options, option, why] of REFUSED) {
   Deno.test(`${what} is refused before the source is read, and the error's cause says why`, async () => {
     const error = await assertRejects(() => loadKernel(UNTOUCHED, options as LoadOptions), Error, "Cannot use ");
-    const isBound = !/^(they are one of|pass |it must be a number$|it must be a number of bytes$|it must be a bigint)/
+    const isBound = !/^(it must be one of|pass |it must be a number$|it must be a number of bytes$|it must be a bigint)/
       .test(why);
     assertInstanceOf(error, isBound ? RangeError : TypeError);
     const cause = error.cause as OptionCause;
@@ -116,9 +116,9 @@ for (
       'the option "bases": it does not exist; the options are base, size',
     ],
     ["a promise as options", Promise.resolve({}), "a promise as options: await it first"],
-    ["null as options", null, "null as options: pass an object with some of rules, memory"],
-    ["a path as options", "kernel.elf", '"kernel.elf" as options: pass an object with some of rules'],
-    ["a function as options", () => ({}), "a function as options: pass an object with some of rules"],
+    ["null as options", null, "null as options: pass an object with any of rules, memory"],
+    ["a path as options", "kernel.elf", '"kernel.elf" as options: pass an object with any of rules'],
+    ["a function as options", () => ({}), "a function as options: pass an object with any of rules"],
   ] as const
 ) {
   Deno.test(`${what} is refused with a TypeError that says what to do`, async () => {

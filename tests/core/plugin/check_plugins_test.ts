@@ -42,7 +42,7 @@ const REFUSED: readonly [what: string, plugins: readonly unknown[], texts: reado
     '"nowhere"',
   ]],
   ["a stage before one that is not there", [{ name: "one", ...placed({ before: "nowhere" }) }], ['"one"', '"nowhere"']],
-  ["a stage without a place", [{ name: "one", ...placed({}) }], ['"one"', "before and after"]],
+  ["a stage without a place", [{ name: "one", ...placed({}) }], ['"one"', "before or after"]],
   ["a stage with two places", [{ name: "one", ...placed({ before: "parse", after: "parse" }) }], ['"one"']],
   ["a place without a stage", [{ name: "one", stages: [{ after: "parse" }] }], ['"one"']],
   ["a stage whose name is taken", [{ name: "one", stages: [{ after: "parse", stage: stage("parse") }] }], ['"parse"']],
@@ -52,9 +52,9 @@ const REFUSED: readonly [what: string, plugins: readonly unknown[], texts: reado
   ["a name that is not in kebab-case", [{ name: "KernelStack" }], ['"KernelStack"', "kebab-case"]],
   ["an empty name", [{ name: "" }], ["kebab-case"]],
   ["no name", [{}], ["Cannot use a plugin without a name: give it one in kebab-case"]],
-  ["a string", ["relocate"], ["Cannot use relocate as plugin: it must be an object"]],
+  ["a string", ["relocate"], ["Cannot use relocate as a plugin: it must be an object"]],
   ["a function", [() => ({ name: "one" })], [
-    "Cannot use a function as plugin: call it, and pass the plugin that it returns",
+    "Cannot use a function as a plugin: call it, and pass the plugin that it returns",
   ]],
   ["takes that is not a function", [{ name: "one", takes: 4096 }], ['"one"', "takes must be a function"]],
   ["an unknown key", [{ name: "one", handler: [] }], ['"one"', '"handler"']],
@@ -73,13 +73,13 @@ const REFUSED: readonly [what: string, plugins: readonly unknown[], texts: reado
   ["a handler without handle", [{ name: "one", handlers: [{ type: A }] }], ['"one"', "handle"]],
   ["a plugin that is depended on and not given", [{ name: "one", dependsOn: ["two"] }], ['"one"', '"two"']],
   ["plugins that depend on each other", [{ name: "one", dependsOn: ["two"] }, { name: "two", dependsOn: ["one"] }], [
-    'Cannot use plugin "one": it depends on itself by way of "two"',
+    'Cannot use plugin "one": it depends on itself through "two"',
   ]],
   ["plugins that depend on each other, asked for by a third", [
     { name: "three", dependsOn: ["one"] },
     { name: "one", dependsOn: ["two"] },
     { name: "two", dependsOn: ["one"] },
-  ], ['Cannot use plugin "one": it depends on itself by way of "two"']],
+  ], ['Cannot use plugin "one": it depends on itself through "two"']],
   ["a plugin that depends on itself", [{ name: "one", dependsOn: ["one"] }], [
     /Cannot use plugin "one": it depends on itself$/,
   ]],

@@ -71,7 +71,7 @@ Deno.test("a writable segment gets a copy of a file page that another segment ma
   assertEquals([code, severity, index, addresses], ["page-unshared", "info", 1, [0x40_2000n]]);
   assertEquals(
     diagnostic.message,
-    "A page of its file part is also part of another segment; copied, so that what it writes stays its own.",
+    "A page of its file data is also part of another segment; copied, to keep its writes private.",
   );
 });
 
@@ -88,7 +88,7 @@ Deno.test("two writable segments of the same file pages both get copies", async 
   assertSeparate(kernel, file, "twins");
   const found = kernel.diagnostics.filter(({ code }) => code === "page-unshared");
   assertEquals(found.map(({ index, addresses }) => [index, addresses]), [[0, [0x40_2000n]], [1, [0x50_0000n]]]);
-  assert(found.every(({ message }) => message.startsWith("3 pages of its file part are also part of another segment")));
+  assert(found.every(({ message }) => message.startsWith("3 pages of its file data are also part of another segment")));
   const copies = kernel.frameRuns().filter(({ owner }) => owner === "copy");
   assertStrictEquals(copies.reduce((sum, { size }) => sum + size, 0), 6 * PAGE);
 });
