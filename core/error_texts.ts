@@ -4,7 +4,9 @@
  * @module
  */
 
+import { ELFCLASS32 } from "./elf/constants.ts";
 import { hexRange } from "./hex.ts";
+import { isPowerOfTwo } from "./memory/addresses.ts";
 import type { ErrorCode, ErrorPlace, LimitPlace, LoadErrorDetails } from "./error_details.ts";
 
 /** The text of one code. */
@@ -13,6 +15,8 @@ export interface ErrorText<C extends ErrorCode> {
   readonly message: (detail: LoadErrorDetails[C]) => string;
   /** What to do about it. */
   readonly hint: string;
+  /** What to do about it in the case at hand, where that differs. */
+  readonly hintFor?: (detail: LoadErrorDetails[C]) => string | undefined;
 }
 
 function hex(value: bigint | number | string): string {
@@ -33,6 +37,9 @@ const useAddress = (state: string) => (place: ErrorPlace): string =>
 const outOfFile = (what: (place: LimitPlace) => string) => (place: LimitPlace): string =>
   `Cannot read ${what(place)}: ${place.field} is ${hex(place.value)}, past the end of the file (${hex(place.limit)})`;
 
+/** v0.10 and v0.11 of the original refuse a segment that ends exactly where the file does. */
+const endsWithFile = ({ value, limit }: LimitPlace): boolean => hex(value) === hex(limit);
+
 /** Message and hint of every code. */
 export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
   "file-too-short": {
@@ -46,7 +53,8 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
   },
   "class-unsupported": {
     message: load("not an accepted class (ELFCLASS64 is 2)"),
-    hint: "Build for a 64-bit target (gcc -m64, an x86_64 target triple).",
+    hint: "Build the kernel for x86-64, as a 64-bit file (a target such as x86_64-unknown-none).",
+    hintFor: ({ value }) => value === ELFCLASS32 ? undefined : "The header is damaged: EI_CLASS has to be 2.",
   },
   "data-encoding-unsupported": {
     message: load("not an accepted data encoding (ELFDATA2LSB is 1)"),
@@ -83,15 +91,21 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
   },
   "program-headers-misaligned": {
     message: (place) => `${load("not a multiple of")(place)} ${place.limit}`,
-    hint: "Only the rules of bootloader 0.11 refuse this; the default rules load such a file.",
+    hint: "Only the rules of bootloader 0.11 refuse this: move the table to such a multiple, as linkers do.",
   },
   "section-headers-out-of-file": {
     message: outOfFile(() => "the section header table"),
     hint: "The file was cut off or stripped badly. The default rules do not look at the section header table.",
   },
   "segment-out-of-file": {
-    message: outOfFile((place) => `the segment of ${header(place)}`),
+    message: (place) =>
+      endsWithFile(place)
+        ? `Cannot read the segment of ${header(place)}: ${place.field} is ${hex(place.value)}, the end of the file; ` +
+          "these rules require every segment to end before it"
+        : outOfFile(() => `the segment of ${header(place)}`)(place),
     hint: "The file was cut off, or the header is damaged: compare with readelf -lW.",
+    hintFor: (place) =>
+      endsWithFile(place) ? "Append a byte or more to the file, such as with truncate -s +1." : undefined,
   },
   "segment-type-refused": {
     message: load("a type that these rules refuse"),
@@ -103,7 +117,11 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
   },
   "alignment-mismatch": {
     message: load("and p_vaddr and p_offset differ modulo that"),
-    hint: "Let the linker place the segments (no AT() tricks); the default rules load such a file by copying.",
+    hint: "Let the linker place the segments (no AT() tricks).",
+    hintFor: ({ value }) =>
+      typeof value !== "bigint" || isPowerOfTwo(value)
+        ? undefined
+        : "p_align has to be 0 or a power of two: check ALIGN(…) and the PHDRS command of the linker script.",
   },
   "filesz-exceeds-memsz": {
     message: (place) => `${load("more than p_memsz")(place)} ${hex(place.limit)}`,
@@ -167,7 +185,7 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
       const asker = place.index === undefined ? "" : ` for ${header(place)}`;
       return `Cannot map ${place.field} ${hex(place.value)}${asker}: it is mapped already${owner}${range}`;
     },
-    hint: "Align segments to 4 KiB in the linker script; the default rules merge pages that two segments share.",
+    hint: "Align segments to 4 KiB in the linker script, or choose an address that nothing is mapped at.",
   },
   "range-recursive": {
     message: ({ field, value }) =>
@@ -192,7 +210,7 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
       const owner = place.index === undefined ? "" : ` of ${header(place)}`;
       return `Cannot use ${place.field} ${hex(place.value)}${owner}: it is not mapped`;
     },
-    hint: "No segment covers the address: compare it with the mappings of the report.",
+    hint: "Compare the address, less virtualAddressOffset, with the PT_LOAD headers (readelf -lW).",
   },
   "table-out-of-memory": {
     message: ({ field, value }) => `Cannot walk the page tables: ${field} is ${hex(value)}, outside physical memory`,

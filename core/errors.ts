@@ -25,10 +25,12 @@ export const ERROR_CODES: readonly ErrorCode[] = Object.freeze(Object.keys(ERROR
  * ```
  *
  * @param code A code of a {@linkcode LoadError}.
+ * @param detail The error's detail: for some, another hint helps.
  * @returns The hint; empty for a code of another version of this module.
  */
-export function errorHint(code: ErrorCode): string {
-  return ERROR_TEXTS[code]?.hint ?? "";
+export function errorHint<C extends ErrorCode>(code: C, detail?: LoadErrorDetails[C]): string {
+  const text = ERROR_TEXTS[code];
+  return (detail && text?.hintFor?.(detail)) ?? text?.hint ?? "";
 }
 
 /**

@@ -74,7 +74,7 @@ function loadProblem(error: LoadError, circumstances?: Circumstances): Problem {
   const { name, verdict = "not loaded", flags = [] } = circumstances ?? {};
   const { code, message, diagnostics = [] } = error;
   const cause = error.cause === undefined ? undefined : messageOf(error.cause);
-  const hint = flagHint(error, flags) ?? (cause === undefined ? errorHint(code) : undefined);
+  const hint = flagHint(error, flags) ?? (cause === undefined ? errorHint(code, error.detail) : undefined);
   const detail = { ...error.detail };
   const stack = code === "plugin-failed" ? stackOf(error) : undefined;
   return { name, verdict, code, message, detail, cause, hint, stack, diagnostics, status: 1 };

@@ -14,7 +14,7 @@ export const LOAD_DIAGNOSTICS = {
   },
   "bytes-misplaced": {
     severity: "warning",
-    hint: "Let p_vaddr and p_offset agree modulo 4 KiB, or load by the default rules, which copy such a segment.",
+    hint: "Let p_vaddr and p_offset agree modulo 4 KiB. The default rules, if they accept the file, copy the segment.",
   },
   "pages-merged": {
     severity: "warning",

@@ -1,6 +1,14 @@
 /** Every code of a LoadError is documented, and here is what gives it. */
 
-import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects, assertStrictEquals } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertMatch,
+  assertRejects,
+  assertStrictEquals,
+  assertStringIncludes,
+} from "@std/assert";
 import {
   type AnyPlugin,
   ascendingFrames,
@@ -204,6 +212,41 @@ Deno.test("a plugin's load error of another copy of the module passes through a 
   const plugin: AnyPlugin = { name: "mine", handlers: [{ type: 1, handle }] };
   const error = await assertRejects(() => loadSegment(TEXT, { plugins: [plugin] }), LoadError);
   assertEquals([error.code, error.detail], ["dynamic-malformed", { field: "DT_MINE", value: 7n, index: 0 }]);
+});
+
+Deno.test("hints go by the case at hand", async () => {
+  const hintOf = async (work: Promise<unknown>) => {
+    const error = await assertRejects(() => work, LoadError);
+    return [error.message, errorHint(error.code, error.detail)];
+  };
+  const atEnd = buildElf({ segments: [TEXT] });
+  for (const rules of ["bootloader-0.10", "bootloader-0.11"] as const) {
+    assertEquals(await hintOf(loadKernel(atEnd, { rules })), [
+      "Cannot read the segment of program header 0: p_offset + p_filesz is 0x1200, the end of the file; " +
+      "these rules require every segment to end before it",
+      "Append a byte or more to the file, such as with truncate -s +1.",
+    ]);
+    await loadKernel(new Uint8Array([...atEnd, 0]), { rules });
+  }
+  assertEquals(await hintOf(loadKernel(atEnd.subarray(0, 0x1100), ORIGINAL)), [
+    "Cannot read the segment of program header 0: p_offset + p_filesz is 0x1200, past the end of the file (0x1100)",
+    errorHint("segment-out-of-file"),
+  ]);
+  const align = async (p_align: bigint) => {
+    return await hintOf(loadKernel(buildElf({ segments: [{ ...TEXT, p_align }], length: 0x2000 }), ORIGINAL));
+  };
+  assertEquals((await align(0x20_0000n))[1], errorHint("alignment-mismatch"));
+  assertStringIncludes((await align(7n))[1], "p_align has to be 0 or a power of two");
+  const fileClass = async (EI_CLASS: number) => {
+    const error = new LoadError("class-unsupported", { field: "EI_CLASS", value: EI_CLASS });
+    return await hintOf(Promise.reject(error));
+  };
+  assertEquals((await fileClass(1))[1], errorHint("class-unsupported"));
+  assertStringIncludes((await fileClass(3))[1], "The header is damaged");
+});
+
+Deno.test("no hint says that a file loads by other rules", () => {
+  for (const hint of ERROR_CODES.map((code) => errorHint(code))) assert(!/rules load/.test(hint), hint);
 });
 
 Deno.test("amended() keeps code, cause and the frames of the stack, and composes the message anew", () => {
