@@ -96,7 +96,8 @@ function checkShape(stage: Stage): void {
     throw new TypeError(`Cannot use stage "${name}": its name must be in kebab-case`);
   }
   const work: unknown = "segment" in stage ? stage.segment : stage.run;
-  if (!Array.isArray(needs) || !Array.isArray(adds) || typeof work !== "function") {
-    throw new TypeError(`Cannot use stage "${name}": it needs arrays needs and adds, and one of run and segment`);
-  }
+  const malformed = (fault: string) => new TypeError(`Cannot use stage "${name}": ${fault}`);
+  if (!Array.isArray(needs)) throw malformed("its needs must be an array");
+  if (!Array.isArray(adds)) throw malformed("its adds must be an array");
+  if (typeof work !== "function") throw malformed("it needs a function run or segment");
 }
