@@ -11,8 +11,8 @@ import type { ErrorCode, ErrorPlace, LimitPlace, LoadErrorDetails } from "./erro
 
 /** The text of one code. */
 export interface ErrorText<C extends ErrorCode> {
-  /** Composes the message from the detail. */
-  readonly message: (detail: LoadErrorDetails[C]) => string;
+  /** Composes the message from the detail and, for some codes, the cause. */
+  readonly message: (detail: LoadErrorDetails[C], cause?: unknown) => string;
   /** What to do about it. */
   readonly hint: string;
   /** What to do about it in the case at hand, where that differs. */
@@ -248,7 +248,11 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
     hint: "The cause says what went wrong in the plugin; leave it out to load without it.",
   },
   "source-failed": {
-    message: ({ field, value }) => `Cannot read the source: it failed when ${field} was ${value}`,
+    message: ({ value }, cause) => {
+      const bytes = typeof value === "string" ? value : value.toLocaleString("en-US");
+      const why = cause instanceof Error && cause.message !== "" ? `: ${cause.message}` : "";
+      return `Cannot read the source: it failed after ${bytes} ${bytes === "1" ? "byte" : "bytes"}${why}`;
+    },
     hint: "The cause says what went wrong: see the error's cause.",
   },
   "response-not-ok": {

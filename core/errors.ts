@@ -68,7 +68,7 @@ export class LoadError<C extends ErrorCode = ErrorCode> extends Error {
     detail: LoadErrorDetails[C],
     { cause, diagnostics = [] }: { readonly cause?: unknown; readonly diagnostics?: readonly Diagnostic[] } = {},
   ) {
-    super(ERROR_TEXTS[code].message(detail), cause === undefined ? undefined : { cause });
+    super(ERROR_TEXTS[code].message(detail, cause), cause === undefined ? undefined : { cause });
     this.code = code;
     this.detail = detail;
     this.diagnostics = diagnostics;

@@ -164,7 +164,8 @@ Deno.test("every code is given by what it stands for, with a message that names 
       const { field, value, index } = error.detail;
       assertMatch(error.message, /^Cannot [a-z]+ /);
       const names = [field, typeof value === "string" ? value : `0x${value.toString(16)}`, `${value}`];
-      assert(error.message.includes(field), error.message);
+      // How far a source was read is said in a sentence.
+      assert(error.message.includes(field) || code === "source-failed", error.message);
       assert(names.slice(1).some((name) => error.message.includes(name)), error.message);
       if (index !== undefined) assert(error.message.includes(`program header ${index}`), error.message);
     });
@@ -176,6 +177,7 @@ Deno.test("a load error keeps the error of the source as its cause", async () =>
   assertInstanceOf(error, LoadError);
   assertInstanceOf(error.cause, Error);
   assertEquals(error.cause.message, "the disk is on fire");
+  assertMatch(error.message, /^Cannot read the source: it failed after [0-9,]+ bytes: the disk is on fire$/);
 });
 
 Deno.test("what was reported before a refusal is in the error's diagnostics", async () => {
@@ -243,6 +245,16 @@ Deno.test("hints go by the case at hand", async () => {
   };
   assertEquals((await fileClass(1))[1], errorHint("class-unsupported"));
   assertStringIncludes((await fileClass(3))[1], "The header is damaged");
+});
+
+Deno.test("source-failed says after how many bytes, and why if the cause says so", () => {
+  const messageFor = (value: number, cause?: unknown) => {
+    return new LoadError("source-failed", { field: "the number of bytes read", value }, { cause }).message;
+  };
+  const failed = "Cannot read the source: it failed after";
+  assertEquals(messageFor(5423, new Error("no carrier")), `${failed} 5,423 bytes: no carrier`);
+  assertEquals(messageFor(1, "no carrier"), `${failed} 1 byte`);
+  assertEquals(messageFor(0, new Error()), `${failed} 0 bytes`);
 });
 
 Deno.test("no hint says that a file loads by other rules", () => {
