@@ -4,9 +4,7 @@
  * @module
  */
 
-import { ELFCLASS32 } from "./elf/constants.ts";
 import { hexRange } from "./hex.ts";
-import { isPowerOfTwo } from "./memory/addresses.ts";
 import type { ErrorCode, ErrorPlace, LimitPlace, LoadErrorDetails } from "./error_details.ts";
 
 /** The text of one code. */
@@ -54,7 +52,7 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
   "class-unsupported": {
     message: load("not an accepted class (ELFCLASS64 is 2)"),
     hint: "Build the kernel for x86-64, as a 64-bit file (a target such as x86_64-unknown-none).",
-    hintFor: ({ value }) => value === ELFCLASS32 ? undefined : "The header is damaged: EI_CLASS has to be 2.",
+    hintFor: ({ value }) => value === 1 /* ELFCLASS32 */ ? undefined : "The header is damaged: EI_CLASS has to be 2.",
   },
   "data-encoding-unsupported": {
     message: load("not an accepted data encoding (ELFDATA2LSB is 1)"),
@@ -119,7 +117,7 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
     message: load("and p_vaddr and p_offset differ modulo that"),
     hint: "Let the linker place the segments (no AT() tricks).",
     hintFor: ({ value }) =>
-      typeof value !== "bigint" || isPowerOfTwo(value)
+      typeof value !== "bigint" || (value & (value - 1n)) === 0n
         ? undefined
         : "p_align has to be 0 or a power of two: check ALIGN(…) and the PHDRS command of the linker script.",
   },
