@@ -68,7 +68,7 @@ function checkPlugin(entry: unknown): AnyPlugin {
   if (typeof entry === "function") {
     throw new TypeError("Cannot use a function as plugin: call it, and pass the plugin that it returns");
   }
-  if (typeof entry !== "object") throw new TypeError(`Cannot use ${String(entry)} as plugin: it must be an object`);
+  if (typeof entry !== "object") throw new TypeError(`Cannot use ${typedValue(entry)} as plugin: it must be an object`);
   if (plugin.name === undefined) throw new TypeError("Cannot use a plugin without a name: give it one in kebab-case");
   if (!isKebabCase(plugin.name)) {
     throw new TypeError(`Cannot use plugin "${plugin.name}": its name must be in kebab-case`);
@@ -84,7 +84,7 @@ function checkPlugin(entry: unknown): AnyPlugin {
   }
   for (const part of [...handlers, ...stages] as readonly unknown[]) {
     if (typeof part === "object" && part !== null) continue;
-    throw new TypeError(`Cannot use ${who}: ${part} must be a handler or a placed stage`);
+    throw new TypeError(`Cannot use ${who}: ${typedValue(part)} must be a handler or a placed stage`);
   }
   for (const handler of handlers) {
     checkKeys(handler, HANDLER_KEYS, `a handler of ${who}`);

@@ -62,7 +62,7 @@ const REFUSED: readonly [what: string, plugins: readonly unknown[], texts: reado
   ["a name that is not in kebab-case", [{ name: "KernelStack" }], ['"KernelStack"', "kebab-case"]],
   ["an empty name", [{ name: "" }], ["kebab-case"]],
   ["no name", [{}], ["Cannot use a plugin without a name: give it one in kebab-case"]],
-  ["a string", ["relocate"], ["Cannot use relocate as plugin: it must be an object"]],
+  ["a string", ["relocate"], ['Cannot use the string "relocate" as plugin: it must be an object']],
   ["a function", [() => ({ name: "one" })], [
     "Cannot use a function as plugin: call it, and pass the plugin that it returns",
   ]],
