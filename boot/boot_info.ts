@@ -25,7 +25,7 @@ import type { DirectMap } from "./direct_map.ts";
 import type { Framebuffer } from "./framebuffer.ts";
 import type { KernelStack } from "./kernel_stack.ts";
 import { checkFree, findRoom, mapRanges, oneAfterTheOther, takeFrames } from "./pages/map_pages.ts";
-import { checkAddress, checkResult } from "./pages/options.ts";
+import { checkAddress, checkKernel, checkResult } from "./pages/options.ts";
 import { tableBytes } from "./pages/table_bytes.ts";
 import type { Ramdisk } from "./ramdisk.ts";
 import type { RecursiveEntry } from "./recursive_entry.ts";
@@ -117,6 +117,7 @@ export function writeBootInfo(
   kernel: Pick<LoadedKernel, "addressSpace" | "tlsTemplate" | "virtualAddressOffset">,
   options: BootInfoOptions = {},
 ): BootInfo {
+  checkKernel(kernel, ["addressSpace", "virtualAddressOffset"]);
   checkOptions(options);
   const { addressSpace } = kernel;
   const { memory } = addressSpace;

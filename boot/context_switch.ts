@@ -15,7 +15,7 @@ import { RAMFB_LIMITS, type Screen } from "./context_switch/ramfb.ts";
 import { CODE_SELECTOR, DATA_SELECTOR, encodeTrampoline, GDT_LIMIT } from "./context_switch/trampoline.ts";
 import type { Framebuffer } from "./framebuffer.ts";
 import type { KernelStack } from "./kernel_stack.ts";
-import { checkResult } from "./pages/options.ts";
+import { checkKernel, checkResult } from "./pages/options.ts";
 import { tableBytes } from "./pages/table_bytes.ts";
 
 /** Where the page and its parts are. */
@@ -84,8 +84,9 @@ export function addContextSwitch(
   kernel: Pick<LoadedKernel, "addressSpace" | "entryPoint">,
   options: ContextSwitchOptions = {},
 ): ContextSwitch {
-  const { stack, info } = options;
+  checkKernel(kernel, ["addressSpace", "entryPoint"]);
   const ramfb = checkOptions(options);
+  const { stack, info } = options;
   const { memory, pageTable: { level4Frame } } = kernel.addressSpace;
   const page = identityPage(kernel);
   const { bytes, entry32 } = encodeTrampoline({

@@ -20,7 +20,7 @@ import type { PhysicalMemory } from "../core/memory/physical_memory.ts";
 import type { Mapping } from "../core/paging/listing.ts";
 import { checkKeys } from "../core/pipeline/settings.ts";
 import { type CpuState, cpuState, type CpuStateOptions } from "./cpu_state.ts";
-import { isInside } from "./pages/options.ts";
+import { checkKernel, isInside } from "./pages/options.ts";
 import { type RegionOptions, usedRegions } from "./regions.ts";
 
 /** What determines the registers and the content of the file. */
@@ -91,6 +91,9 @@ export function coreDump(
   >,
   options: CoreDumpOptions = {},
 ): CoreDump {
+  checkKernel(kernel, [
+    ...["entryPoint", "fileHeader", "frameRuns", "level4Frame", "mappings", "memory", "programHeaders"] as const,
+  ]);
   checkKeys(options, ["stack", "info", "entry", "ramdisk", "scanBss"]);
   const { ramdisk, scanBss, ...atEntry } = options;
   const { memory } = kernel;

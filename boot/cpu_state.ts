@@ -10,7 +10,7 @@ import type { BootInfo } from "./boot_info.ts";
 import type { ContextSwitch } from "./context_switch.ts";
 import { CODE_SELECTOR, CR0, CR4, DATA_SELECTOR } from "./context_switch/trampoline.ts";
 import type { KernelStack } from "./kernel_stack.ts";
-import { checkResult } from "./pages/options.ts";
+import { checkKernel, checkResult } from "./pages/options.ts";
 
 /** Registers at the kernel's first instruction. All others are 0, except bit 1 of RFLAGS; interrupts are off. */
 export interface CpuState {
@@ -76,10 +76,12 @@ const EFER = 0xd00n;
  * @throws {TypeError} If an option is unknown or of the wrong kind.
  */
 export function cpuState(
-  { level4Frame, entryPoint }: Pick<LoadedKernel, "level4Frame" | "entryPoint">,
+  kernel: Pick<LoadedKernel, "level4Frame" | "entryPoint">,
   options: CpuStateOptions = {},
 ): CpuState {
+  checkKernel(kernel, ["level4Frame", "entryPoint"]);
   checkKeys(options, ["stack", "info", "entry"]);
+  const { level4Frame, entryPoint } = kernel;
   const { stack, info, entry } = options;
   checkResult("stack", stack, "addKernelStack()", "top");
   checkResult("info", info, "writeBootInfo()", "address");

@@ -9,7 +9,7 @@ import { low48 } from "../core/memory/addresses.ts";
 import type { PageSize } from "../core/paging/entry.ts";
 import { checkKeys } from "../core/pipeline/settings.ts";
 import { checkFree, findRoom, mapRanges } from "./pages/map_pages.ts";
-import { checkAddress, checkLargestPage, checkMapSize } from "./pages/options.ts";
+import { checkAddress, checkKernel, checkLargestPage, checkMapSize } from "./pages/options.ts";
 import { largestPages, tableBytes } from "./pages/table_bytes.ts";
 
 /** Where physical memory is mapped. */
@@ -61,9 +61,11 @@ export interface DirectMapOptions {
  * @throws {RangeError} If an option is out of bounds.
  */
 export function addDirectMap(
-  { addressSpace }: Pick<LoadedKernel, "addressSpace">,
+  kernel: Pick<LoadedKernel, "addressSpace">,
   options: DirectMapOptions = {},
 ): DirectMap {
+  checkKernel(kernel, ["addressSpace"]);
+  const { addressSpace } = kernel;
   checkOptions(options);
   const { base, size: memorySize } = addressSpace.memory;
   const { size = base + memorySize, address } = options;

@@ -8,7 +8,7 @@ import type { LoadedKernel } from "../core/loaded_kernel.ts";
 import { alignUp, pageStart } from "../core/memory/addresses.ts";
 import { checkKeys, outOfBounds, wrongKind } from "../core/pipeline/settings.ts";
 import { mapPhysical } from "./pages/map_pages.ts";
-import { checkAddress, checkPhysical } from "./pages/options.ts";
+import { checkAddress, checkKernel, checkNumber, checkPhysical } from "./pages/options.ts";
 import { tableBytes } from "./pages/table_bytes.ts";
 
 /** The format of a pixel: one byte for each color in this order, one byte of gray, or the bit offset of each color. */
@@ -84,9 +84,11 @@ export interface FramebufferOptions {
  * @throws {RangeError} If the range or the address is out of bounds, or the pixels do not fit into the range.
  */
 export function addFramebuffer(
-  { addressSpace }: Pick<LoadedKernel, "addressSpace">,
+  kernel: Pick<LoadedKernel, "addressSpace">,
   options: FramebufferOptions,
 ): Framebuffer {
+  checkKernel(kernel, ["addressSpace"]);
+  const { addressSpace } = kernel;
   checkOptions(options);
   const { phys, size, info } = options;
   const virt = mapPhysical(addressSpace, "framebuffer", options);
@@ -120,6 +122,7 @@ function checkInfo(info: FramebufferInfo, size: number): void {
   if (typeof info !== "object" || info === null) throw wrongKind("info", info, "pass an object");
   const { width, height, bytesPerPixel, stride, pixelFormat } = info;
   for (const [name, value] of Object.entries({ width, height, bytesPerPixel, stride })) {
+    checkNumber(`info.${name}`, value);
     if (!Number.isSafeInteger(value) || value < 1) throw outOfBounds(`info.${name}`, value, "it must be above 0");
   }
   if (stride < width) throw outOfBounds("info.stride", stride, "it must be at least the width");
@@ -136,6 +139,7 @@ function checkPixelFormat(format: PixelFormat): void {
   }
   for (const name of ["redPosition", "greenPosition", "bluePosition"] as const) {
     const bit = format[name];
+    checkNumber(`info.pixelFormat.${name}`, bit);
     if (!Number.isInteger(bit) || bit < 0 || bit > 255) {
       throw outOfBounds(`info.pixelFormat.${name}`, bit, "it must be 0 to 255");
     }

@@ -9,7 +9,7 @@ import { LEVEL_SPAN, type PageSize } from "../core/paging/entry.ts";
 import type { Mapper } from "../core/paging/mapper.ts";
 import { checkKeys } from "../core/pipeline/settings.ts";
 import { findRoom, type FrameRange, mapRanges } from "./pages/map_pages.ts";
-import { checkLargestPage, checkMapSize } from "./pages/options.ts";
+import { checkKernel, checkLargestPage, checkMapSize } from "./pages/options.ts";
 import { largestPages, tableBytes } from "./pages/table_bytes.ts";
 
 /** How much physical memory is mapped at its own addresses. */
@@ -57,9 +57,11 @@ export interface IdentityMapOptions {
  * @throws {RangeError} If an option is out of bounds.
  */
 export function addIdentityMap(
-  { addressSpace }: Pick<LoadedKernel, "addressSpace">,
+  kernel: Pick<LoadedKernel, "addressSpace">,
   options: IdentityMapOptions = {},
 ): IdentityMap {
+  checkKernel(kernel, ["addressSpace"]);
+  const { addressSpace } = kernel;
   checkOptions(options);
   const { base, size: memorySize } = addressSpace.memory;
   const { size = base + memorySize, largestPage = 0x4000_0000 } = options;

@@ -11,7 +11,7 @@ import { checkKeys, outOfBounds, wrongKind } from "../core/pipeline/settings.ts"
 import type { ContextSwitch } from "./context_switch.ts";
 import { imageHeaders } from "./image/headers.ts";
 import { segmentsOf } from "./image/segments.ts";
-import { checkResult, isInside } from "./pages/options.ts";
+import { checkKernel, checkNumber, checkResult, isInside } from "./pages/options.ts";
 import { type RegionOptions, usedRegions } from "./regions.ts";
 
 /** How to create an image. */
@@ -44,7 +44,9 @@ const HIGHEST = 0xb000_0000;
  * @returns A number of bytes, a multiple of 1 MiB; in MiB, the value for QEMU's `-m`.
  * @throws {LoadError} "not-bootable" if no machine has that much memory in one piece.
  */
-export function imageMemory({ memory }: Pick<LoadedKernel, "memory">): number {
+export function imageMemory(kernel: Pick<LoadedKernel, "memory">): number {
+  checkKernel(kernel, ["memory"]);
+  const { memory } = kernel;
   const end = memory.base + memory.size;
   const needed = Math.ceil((end + FIRMWARE_TOP) / MIB) * MIB;
   if (needed < HIGHEST) return needed;
@@ -88,12 +90,14 @@ export function bootImage(
   kernel: Pick<LoadedKernel, "memory" | "frameRuns" | "fileHeader" | "programHeaders">,
   options: ImageOptions,
 ): Iterable<Uint8Array> {
+  checkKernel(kernel, ["memory", "frameRuns", "fileHeader", "programHeaders"]);
   checkKeys(options, ["entry", "ramdisk", "memory", "scanBss"]);
   const { entry, memory, ...regionOptions } = options;
   const { ramdisk } = options;
   if (entry === undefined) throw wrongKind("entry", entry, "pass what addContextSwitch() returns");
   checkResult("entry", entry, "addContextSwitch()", "entry32");
   const needed = imageMemory(kernel);
+  if (memory !== undefined) checkNumber("memory", memory);
   if (memory !== undefined && !(memory >= needed)) {
     throw outOfBounds("memory", memory, `the image needs ${needed} bytes`);
   }

@@ -8,7 +8,7 @@ import type { LoadedKernel } from "../core/loaded_kernel.ts";
 import { alignUp, LOW48_HIGHER_HALF, PAGE_SIZE } from "../core/memory/addresses.ts";
 import { checkKeys, wrongKind } from "../core/pipeline/settings.ts";
 import { checkFree, findRoom, mapRanges, oneAfterTheOther, takeFrames } from "./pages/map_pages.ts";
-import { checkAddress, checkSize } from "./pages/options.ts";
+import { checkAddress, checkKernel, checkSize } from "./pages/options.ts";
 import { tableBytes } from "./pages/table_bytes.ts";
 
 /** Where the stack is. */
@@ -63,9 +63,11 @@ const ALIGNMENT = 16;
  * @throws {RangeError} If the size or the address is out of bounds.
  */
 export function addKernelStack(
-  { addressSpace }: Pick<LoadedKernel, "addressSpace">,
+  kernel: Pick<LoadedKernel, "addressSpace">,
   options: KernelStackOptions = {},
 ): KernelStack {
+  checkKernel(kernel, ["addressSpace"]);
+  const { addressSpace } = kernel;
   const { size, below, pages, address } = checkOptions(options);
   const what = "the kernel stack";
   const start = findRoom(addressSpace, what, below + pages, address);

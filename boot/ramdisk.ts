@@ -8,7 +8,7 @@ import type { LoadedKernel } from "../core/loaded_kernel.ts";
 import { alignUp, LOW48_HIGHER_HALF, PAGE_SIZE, pageStart } from "../core/memory/addresses.ts";
 import { checkKeys, wrongKind } from "../core/pipeline/settings.ts";
 import { checkFree, findRoom, mapPhysical, mapRanges, oneAfterTheOther, takeFrames } from "./pages/map_pages.ts";
-import { checkAddress, checkPhysical, checkSize } from "./pages/options.ts";
+import { checkAddress, checkKernel, checkPhysical, checkSize } from "./pages/options.ts";
 import { tableBytes } from "./pages/table_bytes.ts";
 
 /** Where the ramdisk is. */
@@ -63,9 +63,11 @@ export type RamdiskOptions =
  * @throws {RangeError} If the range or the address is out of bounds, or the ramdisk is empty.
  */
 export function addRamdisk(
-  { addressSpace }: Pick<LoadedKernel, "addressSpace">,
+  kernel: Pick<LoadedKernel, "addressSpace">,
   options: RamdiskOptions,
 ): Ramdisk {
+  checkKernel(kernel, ["addressSpace"]);
+  const { addressSpace } = kernel;
   checkOptions(options);
   if (!("bytes" in options)) {
     const { phys, size } = options;
@@ -117,6 +119,9 @@ function checkOptions(options: RamdiskOptions): void {
     return;
   }
   const { phys, size, address } = options;
+  if (phys === undefined || size === undefined) {
+    throw new TypeError("Cannot add a ramdisk: give its bytes, or both phys and size");
+  }
   checkPhysical(phys, size);
   checkAddress(address, alignUp(phys + size) - pageStart(phys));
 }

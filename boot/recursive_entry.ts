@@ -9,7 +9,8 @@ import { LoadError } from "../core/errors.ts";
 import type { LoadedKernel } from "../core/loaded_kernel.ts";
 import { canonical } from "../core/memory/addresses.ts";
 import { LEVEL_SPAN, NO_EXECUTE, PRESENT, TABLE_ENTRIES, WRITABLE } from "../core/paging/entry.ts";
-import { checkKeys, outOfBounds, wrongKind } from "../core/pipeline/settings.ts";
+import { checkKeys, outOfBounds } from "../core/pipeline/settings.ts";
+import { checkKernel, checkNumber } from "./pages/options.ts";
 
 /** Which entry points to its own table. */
 export interface RecursiveEntry {
@@ -50,9 +51,11 @@ const ENTRY_SIZE = 8;
  * @throws {RangeError} If the index is not 1 to 511; entry 0 belongs to the boot loader.
  */
 export function addRecursiveEntry(
-  { addressSpace }: Pick<LoadedKernel, "addressSpace">,
+  kernel: Pick<LoadedKernel, "addressSpace">,
   options: RecursiveEntryOptions = {},
 ): RecursiveEntry {
+  checkKernel(kernel, ["addressSpace"]);
+  const { addressSpace } = kernel;
   checkOptions(options);
   const { memory, pageTable: { level4Frame }, usedLevel4Entries } = addressSpace;
   const taken = options.index !== undefined && usedLevel4Entries.has(options.index);
@@ -85,7 +88,7 @@ function checkOptions(options: RecursiveEntryOptions): void {
   checkKeys(options, ["index"]);
   const { index } = options;
   if (index === undefined) return;
-  if (typeof index !== "number") throw wrongKind("index", index, "it must be a number");
+  checkNumber("index", index);
   if (!Number.isInteger(index) || index < 1 || index >= TABLE_ENTRIES) {
     throw outOfBounds("index", index, "it must be 1 to 511");
   }

@@ -11,7 +11,7 @@ import { alignUp, PAGE_SIZE, pageStart } from "../core/memory/addresses.ts";
 import type { FrameRun } from "../core/memory/frame_allocator.ts";
 import type { PhysicalMemory } from "../core/memory/physical_memory.ts";
 import { checkKeys } from "../core/pipeline/settings.ts";
-import { checkResult, isInside } from "./pages/options.ts";
+import { checkKernel, checkResult, isInside } from "./pages/options.ts";
 import type { Ramdisk } from "./ramdisk.ts";
 
 /** A range of whole frames in use. Regions never overlap. */
@@ -67,6 +67,7 @@ export function usedRegions(
   kernel: Pick<LoadedKernel, "memory" | "frameRuns" | "fileHeader" | "programHeaders">,
   options: RegionOptions = {},
 ): readonly Region[] {
+  checkKernel(kernel, ["memory", "frameRuns", "fileHeader", "programHeaders"]);
   checkKeys(options, ["ramdisk", "scanBss"]);
   checkResult("ramdisk", options.ramdisk, "addRamdisk()", "phys");
   const { memory, fileHeader, programHeaders } = kernel;

@@ -51,7 +51,7 @@ export interface LoadErrorDetails {
   "program-headers-misaligned": LimitPlace;
   /** The section header table reaches past the end of the file. */
   "section-headers-out-of-file": LimitPlace;
-  /** A segment reaches past the end of the file. */
+  /** A segment reaches past the end of the file or, where the rules want it to end before, to that end. */
   "segment-out-of-file": LimitPlace;
   /** The rules refuse this type of program header. */
   "segment-type-refused": ErrorPlace;

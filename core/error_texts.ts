@@ -9,10 +9,12 @@ import type { ErrorCode, ErrorPlace, LimitPlace, LoadErrorDetails } from "./erro
 
 /** The text of one code. */
 export interface ErrorText<C extends ErrorCode> {
-  /** Composes the message from the detail. */
-  readonly message: (detail: LoadErrorDetails[C]) => string;
+  /** Composes the message from the detail and, for some codes, the cause. */
+  readonly message: (detail: LoadErrorDetails[C], cause?: unknown) => string;
   /** What to do about it. */
   readonly hint: string;
+  /** What to do about it in the case at hand, where that differs. */
+  readonly hintFor?: (detail: LoadErrorDetails[C]) => string | undefined;
 }
 
 function hex(value: bigint | number | string): string {
@@ -34,8 +36,11 @@ const load = (state: string) => (place: ErrorPlace): string =>
 const useAddress = (state: string) => (place: ErrorPlace): string =>
   place.index === undefined ? `Cannot use ${place.field} ${hex(place.value)}: it is ${state}` : load(state)(place);
 
+/** The original's rules refuse a segment that ends exactly where the file does. */
+const endsWithFile = ({ value, limit }: LimitPlace): boolean => Number(value) === limit;
+
 const outOfFile = (what: (place: LimitPlace) => string) => (place: LimitPlace): string => {
-  const end = Number(place.value) === place.limit
+  const end = endsWithFile(place)
     ? "exactly the end of the file, which these rules refuse"
     : `past the end of the file (${hex(place.limit)})`;
   return `Cannot read ${what(place)}: ${place.field} is ${hex(place.value)}, ${end}`;
@@ -54,7 +59,8 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
   },
   "class-unsupported": {
     message: load("not a supported class (ELFCLASS64 is 0x2)"),
-    hint: "Build for a 64-bit target (gcc -m64, an x86_64 target triple).",
+    hint: "Build the kernel for x86-64, as a 64-bit file (a target such as x86_64-unknown-none).",
+    hintFor: ({ value }) => value === 1 /* ELFCLASS32 */ ? undefined : "The header is damaged: EI_CLASS must be 2.",
   },
   "data-encoding-unsupported": {
     message: load("not a supported data encoding (ELFDATA2LSB is 0x1)"),
@@ -90,7 +96,7 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
   },
   "program-headers-misaligned": {
     message: (place) => `${load("not a multiple of")(place)} ${hex(place.limit)}`,
-    hint: "Only the bootloader-0.11 rules refuse this. The default rules load such a file.",
+    hint: "Only the bootloader-0.11 rules refuse this: move the table to such a multiple, as linkers do.",
   },
   "section-headers-out-of-file": {
     message: outOfFile(() => "the section header table"),
@@ -99,6 +105,7 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
   "segment-out-of-file": {
     message: outOfFile((place) => `the segment of ${header(place)}`),
     hint: "The file is truncated, or the header is damaged: compare with readelf -lW.",
+    hintFor: (place) => endsWithFile(place) ? "Append a byte to the file, such as with truncate -s +1." : undefined,
   },
   "segment-type-refused": {
     message: load("which these rules refuse"),
@@ -110,7 +117,11 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
   },
   "alignment-mismatch": {
     message: load("but p_vaddr and p_offset are not congruent modulo that"),
-    hint: "Link without -n and -N. The default rules load such a file, copying the segment if necessary.",
+    hint: "Link without -n and -N, and let the linker choose the file offsets.",
+    hintFor: ({ value }) =>
+      typeof value !== "bigint" || (value & (value - 1n)) === 0n
+        ? undefined
+        : "p_align must be 0 or a power of two: check ALIGN(…) and the PHDRS command of the linker script.",
   },
   "filesz-exceeds-memsz": {
     message: (place) => `${load("more than p_memsz")(place)} (${hex(place.limit)})`,
@@ -200,7 +211,7 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
       const owner = place.index === undefined ? "" : ` of ${header(place)}`;
       return `Cannot use ${place.field} ${hex(place.value)}${owner}: it is not mapped`;
     },
-    hint: "Nothing is mapped at the address: compare it with the mappings in the report.",
+    hint: "Compare the address, less virtualAddressOffset, with the PT_LOAD headers (readelf -lW).",
   },
   "table-out-of-memory": {
     message: ({ field, value }) => `Cannot walk the page tables: ${field} is ${hex(value)}, outside physical memory`,
@@ -238,7 +249,11 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
     hint: "The cause is the error that the plugin threw. Leave the plugin out to load without it.",
   },
   "source-failed": {
-    message: ({ field, value }) => `Cannot read the source: it failed when ${field} was ${value}`,
+    message: ({ value }, cause) => {
+      const bytes = typeof value === "string" ? value : value.toLocaleString("en-US");
+      const why = cause instanceof Error && cause.message !== "" ? `: ${cause.message}` : "";
+      return `Cannot read the source: it failed after ${bytes} ${bytes === "1" ? "byte" : "bytes"}${why}`;
+    },
     hint: "See the error's cause for the reason.",
   },
   "response-not-ok": {

@@ -25,10 +25,12 @@ export const ERROR_CODES: readonly ErrorCode[] = Object.freeze(Object.keys(ERROR
  * ```
  *
  * @param code A code of a {@linkcode LoadError}.
+ * @param detail The error's detail, as some errors of a code have a hint of their own.
  * @returns The hint; empty for a code that this version of the module does not have.
  */
-export function errorHint(code: ErrorCode): string {
-  return ERROR_TEXTS[code]?.hint ?? "";
+export function errorHint<C extends ErrorCode>(code: C, detail?: LoadErrorDetails[C]): string {
+  const text = ERROR_TEXTS[code];
+  return (detail && text?.hintFor?.(detail)) ?? text?.hint ?? "";
 }
 
 /**
@@ -66,7 +68,7 @@ export class LoadError<C extends ErrorCode = ErrorCode> extends Error {
     detail: LoadErrorDetails[C],
     { cause, diagnostics = [] }: { readonly cause?: unknown; readonly diagnostics?: readonly Diagnostic[] } = {},
   ) {
-    super(ERROR_TEXTS[code].message(detail), cause === undefined ? undefined : { cause });
+    super(ERROR_TEXTS[code].message(detail, cause), cause === undefined ? undefined : { cause });
     this.code = code;
     this.detail = detail;
     this.diagnostics = diagnostics;

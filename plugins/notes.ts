@@ -15,6 +15,7 @@ import {
   readNotes,
 } from "../core/elf/notes.ts";
 import type { Segment } from "../core/elf/program_header.ts";
+import { checkKeys } from "../core/pipeline/settings.ts";
 import type { Plugin } from "../core/plugin/plugin.ts";
 import type { PluginContext } from "../core/plugin/plugin_context.ts";
 import { diagnostic, reportMalformed } from "./notes/diagnostics.ts";
@@ -93,6 +94,7 @@ export function notes<const R extends readonly NoteReader[] = readonly []>(
   options: NotesOptions<R> = {},
 ): Plugin<"notes", Notes<BuiltInValue | ValueOf<R>>> {
   type Value = BuiltInValue | ValueOf<R>;
+  checkKeys(options, ["readers"]);
   const readers = [...BUILT_IN, ...options.readers ?? []] as readonly NoteReader<Value>[];
   const byKey = new Map<string, NoteReader<Value>>();
   for (const reader of readers) {

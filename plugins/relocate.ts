@@ -9,6 +9,7 @@ import { ELFCLASS64, ET_DYN, PT_DYNAMIC } from "../core/elf/constants.ts";
 import type { Segment } from "../core/elf/program_header.ts";
 import { LoadError } from "../core/errors.ts";
 import type { Plugin } from "../core/plugin/plugin.ts";
+import { checkKeys, wrongKind } from "../core/pipeline/settings.ts";
 import type { PluginContext } from "../core/plugin/plugin_context.ts";
 import type { TakesFor } from "../core/pipeline/context.ts";
 import { unshareDemand } from "../core/pipeline/frame_demand.ts";
@@ -53,12 +54,12 @@ export interface RelocateOptions {
  *
  * @param options How to place kernels; the option `kernelBase` of a load takes precedence.
  * @returns The plugin.
- * @throws {TypeError} If the seed is not a `bigint`.
+ * @throws {TypeError} If an option is unknown, or the seed is not a `bigint`.
  */
-export function relocate({ seed }: RelocateOptions = {}): Plugin<"relocate", Relocations> {
-  if (seed !== undefined && typeof seed !== "bigint") {
-    throw new TypeError(`Cannot use ${seed} as seed: it must be a bigint`);
-  }
+export function relocate(options: RelocateOptions = {}): Plugin<"relocate", Relocations> {
+  checkKeys(options, ["seed"]);
+  const { seed } = options;
+  if (seed !== undefined && typeof seed !== "bigint") throw wrongKind("seed", seed, "it must be a bigint");
   return {
     name: "relocate",
     stages: [{ before: "sanity-check", stage: placeStage(seed) }],

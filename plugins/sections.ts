@@ -9,6 +9,7 @@
  */
 
 import type { SectionHeader } from "../core/elf/section_header.ts";
+import { checkKeys, wrongKind } from "../core/pipeline/settings.ts";
 import type { ImageStage } from "../core/pipeline/stage.ts";
 import type { Plugin } from "../core/plugin/plugin.ts";
 import { type Choice, chooseSections } from "./sections/choose_sections.ts";
@@ -60,6 +61,7 @@ const DEFAULT_NAMES: readonly string[] = [".symtab", ".strtab"];
  * @throws {TypeError} If the options are of the wrong kind, or both names and a function are given.
  */
 export function sections(options: SectionsOptions = {}): SectionsPlugin {
+  checkKeys(options, ["names", "select"]);
   const choose = chooseSections(choiceOf(options));
   return {
     name: "sections",
@@ -75,11 +77,11 @@ function choiceOf({ names, select }: { names?: readonly string[]; select?: Selec
     throw new TypeError("Cannot choose sections: pass names or select, not both");
   }
   if (select !== undefined && typeof select !== "function") {
-    throw new TypeError(`Cannot use ${select} as select: it must be a function`);
+    throw wrongKind("select", select, "it must be a function");
   }
   if (select) return select;
   if (names !== undefined && !(Array.isArray(names) && names.every((name) => typeof name === "string"))) {
-    throw new TypeError(`Cannot use ${names} as names: it must be an array of strings`);
+    throw wrongKind("names", names, "it must be an array of strings");
   }
   return [...names ?? DEFAULT_NAMES];
 }

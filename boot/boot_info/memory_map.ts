@@ -7,6 +7,7 @@
 import { PHYSICAL_END } from "../../core/memory/addresses.ts";
 import type { PhysicalMemory } from "../../core/memory/physical_memory.ts";
 import { outOfBounds, wrongKind } from "../../core/pipeline/settings.ts";
+import { checkNumber } from "../pages/options.ts";
 
 /** What a region is: free, in use since the load, or something else, as named by the firmware. */
 export type RegionKind = "usable" | "bootloader" | "unknown-uefi" | "unknown-bios";
@@ -66,6 +67,7 @@ export function checkMachineRegions(regions: readonly MachineRegion[]): void {
     if (!REGION_KINDS.includes(kind)) {
       throw wrongKind(`${option}.kind`, kind, `it must be one of ${REGION_KINDS.join(", ")}`);
     }
+    for (const [name, value] of Object.entries({ start, end, tag })) checkNumber(`${option}.${name}`, value);
     if (!Number.isSafeInteger(start) || start < last) {
       throw outOfBounds(`${option}.start`, start, "regions must be ascending, without overlaps");
     }

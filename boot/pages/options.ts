@@ -7,7 +7,36 @@
 import { isCanonical, low48, LOW48_HIGHER_HALF, PAGE_SIZE, PHYSICAL_END } from "../../core/memory/addresses.ts";
 import type { PhysicalMemory } from "../../core/memory/physical_memory.ts";
 import { PAGE_SIZES, type PageSize } from "../../core/paging/entry.ts";
+import type { LoadedKernel } from "../../core/loaded_kernel.ts";
+import { hasMethod, typedValue } from "../../core/intake/value_kind.ts";
 import { outOfBounds, wrongKind } from "../../core/pipeline/settings.ts";
+
+/**
+ * Checks that a function got a loaded kernel, or a part of one that suffices.
+ *
+ * @param kernel What it got.
+ * @param fields The fields that it uses.
+ * @throws {TypeError} If one is missing.
+ */
+export function checkKernel(kernel: unknown, fields: readonly (keyof LoadedKernel)[]): void {
+  if (hasMethod(kernel, "then")) throw new TypeError("Cannot use a promise as the kernel: await it first");
+  const isObject = typeof kernel === "object" && kernel !== null;
+  const missing = fields.find((field) => !isObject || Reflect.get(kernel, field) === undefined);
+  if (missing === undefined) return;
+  const why = isObject ? `it has no ${missing}; pass` : "pass";
+  throw new TypeError(`Cannot use ${typedValue(kernel)} as the kernel: ${why} what loadKernel() returns`);
+}
+
+/**
+ * Checks that an option is a number.
+ *
+ * @param option The option's name.
+ * @param value Its value.
+ * @throws {TypeError} If it is not.
+ */
+export function checkNumber(option: string, value: unknown): void {
+  if (typeof value !== "number") throw wrongKind(option, value, "it must be a number");
+}
 
 /**
  * Checks the virtual address of a first page.
@@ -51,7 +80,7 @@ export function checkSize(size: number, least: number, most: number): void {
  * @throws {RangeError} If it is empty, ends above 2^52, or is larger than half of the address space.
  */
 export function checkPhysical(phys: number, size: number): void {
-  if (typeof phys !== "number") throw wrongKind("phys", phys, "it must be a number");
+  checkNumber("phys", phys);
   if (!Number.isSafeInteger(phys) || phys < 0 || phys >= PHYSICAL_END) {
     throw outOfBounds("phys", phys, "it must be a physical address, below 2^52");
   }
@@ -91,10 +120,12 @@ export function checkMapSize(size: number | undefined): void {
  * Checks the size of the largest pages.
  *
  * @param largestPage The option's value.
+ * @throws {TypeError} If it is not a number.
  * @throws {RangeError} If there is no such page size.
  */
 export function checkLargestPage(largestPage: PageSize | undefined): void {
   if (largestPage === undefined || PAGE_SIZES.includes(largestPage)) return;
+  checkNumber("largestPage", largestPage);
   throw outOfBounds("largestPage", largestPage, "x86-64 has pages of 4 KiB, 2 MiB and 1 GiB");
 }
 

@@ -63,6 +63,6 @@ function physicalRemark({ p_paddr, p_vaddr }: ProgramHeader): string {
 function findingLines({ objection, diagnostics }: Findings, paint: Paint, verbose: boolean): readonly string[] {
   const remarks = diagnosticLines(diagnostics, paint, verbose);
   if (!objection) return remarks;
-  const { code, message } = objection;
-  return [...remarkLines(`refused[${code}]:`, message, errorHint(code), paint, paint.error), ...remarks];
+  const { code, message, detail } = objection;
+  return [...remarkLines(`refused[${code}]:`, message, errorHint(code, detail), paint, paint.error), ...remarks];
 }

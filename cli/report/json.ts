@@ -92,7 +92,7 @@ export function headersJson(
 }
 
 function objectionOf({ code, message, detail }: LoadError): object {
-  return { code, message, detail, hint: errorHint(code) };
+  return { code, message, detail, hint: errorHint(code, detail) };
 }
 
 function namedHeader(phdr: ProgramHeader): object {

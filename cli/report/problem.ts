@@ -70,11 +70,18 @@ export function problemOf(error: unknown, circumstances?: Circumstances): Proble
   return { code: "internal", message: messageOf(error), detail: {}, hint: REPORT_IT, stack: stackOf(error), status: 1 };
 }
 
+/** The message of "source-failed" ends in that of its cause, which is printed on a line of its own. */
+function withoutCause({ code, message, cause }: LoadError): string {
+  const end = cause instanceof Error ? `: ${cause.message}` : "";
+  return code === "source-failed" && message.endsWith(end) ? message.slice(0, message.length - end.length) : message;
+}
+
 function loadProblem(error: LoadError, circumstances?: Circumstances): Problem {
   const { name, verdict = "not loaded", flags = [] } = circumstances ?? {};
-  const { code, message, diagnostics = [] } = error;
+  const { code, diagnostics = [] } = error;
   const cause = error.cause === undefined ? undefined : messageOf(error.cause);
-  const hint = flagHint(error, flags) ?? (cause === undefined ? errorHint(code) : undefined);
+  const message = withoutCause(error);
+  const hint = flagHint(error, flags) ?? (cause === undefined ? errorHint(code, error.detail) : undefined);
   const detail = { ...error.detail };
   const stack = code === "plugin-failed" ? stackOf(error) : undefined;
   return { name, verdict, code, message, detail, cause, hint, stack, diagnostics, status: 1 };

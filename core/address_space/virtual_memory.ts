@@ -6,6 +6,7 @@
 
 import { LoadError } from "../errors.ts";
 import { isCanonical, PAGE_SIZE } from "../memory/addresses.ts";
+import { typedValue } from "../intake/value_kind.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
 import type { Mapper } from "../paging/mapper.ts";
 
@@ -84,7 +85,9 @@ function findPieces(memory: PhysicalMemory, pageTable: Mapper, virt: bigint, len
 }
 
 function checkRange(virt: bigint, length: number): void {
-  if (typeof virt !== "bigint") throw new TypeError(`Cannot use ${virt} as a virtual address: it must be a bigint`);
+  if (typeof virt !== "bigint") {
+    throw new TypeError(`Cannot use ${typedValue(virt)} as a virtual address: it must be a bigint`);
+  }
   if (!isCanonical(virt)) throw new LoadError("address-not-canonical", { field: "address", value: virt });
   const last = virt + BigInt(Math.max(0, length - 1));
   if (last >= 1n << 64n) throw new LoadError("address-overflow", { field: "the last byte's address", value: last });

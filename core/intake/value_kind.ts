@@ -4,6 +4,8 @@
  * @module
  */
 
+import { hexAddr } from "../hex.ts";
+
 /** Returns the name of a value's built-in class, such as "Uint8Array" or "URL"; "Object" for most others. */
 export function tagOf(value: unknown): string {
   return Object.prototype.toString.call(value).slice("[object ".length, -1);
@@ -20,6 +22,21 @@ export function kindOf(value: unknown): string {
   if (typeof value !== "object") return `a ${typeof value}`;
   const tag = tagOf(value);
   return `${/^[AEIO]/.test(tag) ? "an" : "a"} ${tag}`;
+}
+
+/**
+ * A value with its type, for messages about values of the wrong type.
+ *
+ * @param value Any value.
+ * @returns Such as `the string "0x1000"`, "the bigint 0x1000n", "the number 3", "undefined" or "a DataView".
+ */
+export function typedValue(value: unknown): string {
+  if (typeof value === "string") return `the string ${JSON.stringify(value)}`;
+  if (typeof value === "bigint") return `the bigint ${hexAddr(value)}n`;
+  // Large numbers are addresses and sizes as a rule.
+  if (typeof value === "number") return `the number ${Number.isInteger(value) && value > 9 ? hexAddr(value) : value}`;
+  if (typeof value === "boolean") return String(value);
+  return tagOf(value) === "Object" ? "an object" : kindOf(value);
 }
 
 /**

@@ -100,9 +100,8 @@ function checkShape(stage: Stage): void {
     throw new TypeError(`Cannot use stage "${name}": its name must be in kebab-case`);
   }
   const work: unknown = "segment" in stage ? stage.segment : stage.run;
-  if (!Array.isArray(needs) || !Array.isArray(adds) || typeof work !== "function") {
-    throw new TypeError(
-      `Cannot use stage "${name}": it must have the arrays needs and adds, and either run or segment`,
-    );
-  }
+  const malformed = (fault: string) => new TypeError(`Cannot use stage "${name}": ${fault}`);
+  if (!Array.isArray(needs)) throw malformed("its needs must be an array");
+  if (!Array.isArray(adds)) throw malformed("its adds must be an array");
+  if (typeof work !== "function") throw malformed("it must have a function run or segment");
 }

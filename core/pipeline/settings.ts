@@ -5,6 +5,7 @@
  */
 
 import { hexAddr } from "../hex.ts";
+import { typedValue } from "../intake/value_kind.ts";
 import { PAGE_SIZE, PHYSICAL_END } from "../memory/addresses.ts";
 import type { FrameAllocator } from "../memory/frame_allocator.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
@@ -55,7 +56,7 @@ export interface OptionCause {
  */
 export function wrongKind(option: string, value: unknown, why: string): TypeError {
   const cause: OptionCause = { option, value, why };
-  return new TypeError(`Cannot use ${describe(value)} as ${option}: ${why}`, { cause });
+  return new TypeError(`Cannot use ${typedValue(value)} as ${option}: ${why}`, { cause });
 }
 
 /**
@@ -73,9 +74,7 @@ export function outOfBounds(option: string, value: unknown, why: string): RangeE
 
 function describe(value: unknown): string {
   if (typeof value === "bigint" || Number.isInteger(value)) return hexAddr(value as number | bigint);
-  if (typeof value === "object" && value !== null) return "an object";
-  if (typeof value === "string") return JSON.stringify(value);
-  return typeof value === "function" ? "a function" : String(value);
+  return typeof value === "number" ? String(value) : typedValue(value);
 }
 
 /**
@@ -87,7 +86,9 @@ function describe(value: unknown): string {
  */
 export function checkKeys(options: unknown, known: readonly string[]): void {
   if (typeof options !== "object" || options === null) {
-    throw new TypeError(`Cannot use ${describe(options)} as options: pass an object with any of ${known.join(", ")}`);
+    throw new TypeError(
+      `Cannot use ${typedValue(options)} as options: pass an object with any of ${known.join(", ")}`,
+    );
   }
   if (options instanceof Promise) throw new TypeError("Cannot use a promise as options: await it first");
   const unknown = Object.keys(options).find((key) => !known.includes(key));

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { typedValue } from "../intake/value_kind.ts";
 import type { Segment } from "../elf/program_header.ts";
 import type { Context, TakesFor } from "./context.ts";
 
@@ -118,7 +119,7 @@ export function imageStage<
   Reads<N>,
   { readonly [K in A]: K extends keyof Context ? Context[K] : K extends keyof R ? R[K] : never }
 > {
-  return Object.freeze({ ...parts(name, shape), run }) as never; // its types exist only at compile time
+  return Object.freeze({ ...parts(name, shape, run), run }) as never; // its types exist only at compile time
 }
 
 /**
@@ -157,13 +158,21 @@ export function segmentStage<
   Reads<N>,
   { readonly [K in A]?: K extends keyof Context ? Context[K] : K extends keyof R ? R[K] : never }
 > {
-  return Object.freeze({ ...parts(name, shape), segment }) as never; // as above
+  return Object.freeze({ ...parts(name, shape, segment), segment }) as never; // as above
 }
 
 function parts<N extends Need, A extends string>(
   name: string,
-  { needs, adds = [], takes }: StageShape<N, A>,
+  shape: StageShape<N, A>,
+  work: unknown,
 ): Omit<ImageStage, "run"> {
+  if (typeof shape !== "object" || shape === null) {
+    throw new TypeError(`Cannot make stage "${name}": pass { needs, adds } after its name, not ${typedValue(shape)}`);
+  }
+  if (typeof work !== "function") {
+    throw new TypeError(`Cannot make stage "${name}": pass a function after { needs, adds }, not ${typedValue(work)}`);
+  }
+  const { needs, adds = [], takes } = shape;
   if (!Array.isArray(needs) || !Array.isArray(adds)) {
     throw new TypeError(`Cannot make stage "${name}": needs and adds must be arrays`);
   }

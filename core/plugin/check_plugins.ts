@@ -6,8 +6,9 @@
 
 import { segmentTypeName } from "../elf/constants.ts";
 import type { HeaderClaim } from "../elf/program_header.ts";
+import { typedValue } from "../intake/value_kind.ts";
 import { isKebabCase } from "../pipeline/kebab_case.ts";
-import type { AnyHandler, AnyPlugin, Phase, PluginEntry } from "./plugin.ts";
+import type { AnyHandler, AnyPlugin, Phase, PlacedStage, PluginEntry } from "./plugin.ts";
 
 const PHASES: readonly Phase[] = ["load", "relocate", "seal"];
 const PLUGIN_KEYS: readonly string[] = ["name", "dependsOn", "handlers", "stages", "takes"];
@@ -69,7 +70,9 @@ function checkPlugin(entry: unknown): AnyPlugin {
   if (typeof entry === "function") {
     throw new TypeError("Cannot use a function as a plugin: call it, and pass the plugin that it returns");
   }
-  if (typeof entry !== "object") throw new TypeError(`Cannot use ${String(entry)} as a plugin: it must be an object`);
+  if (typeof entry !== "object") {
+    throw new TypeError(`Cannot use ${typedValue(entry)} as a plugin: it must be an object`);
+  }
   if (plugin.name === undefined) throw new TypeError("Cannot use a plugin without a name: give it one in kebab-case");
   if (!isKebabCase(plugin.name)) {
     throw new TypeError(`Cannot use plugin "${plugin.name}": its name must be in kebab-case`);
@@ -85,25 +88,17 @@ function checkPlugin(entry: unknown): AnyPlugin {
   }
   for (const part of [...handlers, ...stages] as readonly unknown[]) {
     if (typeof part === "object" && part !== null) continue;
-    throw new TypeError(`Cannot use ${who}: ${part} must be a handler or a placed stage`);
+    throw new TypeError(`Cannot use ${who}: ${typedValue(part)} must be a handler or a placed stage`);
   }
   for (const handler of handlers) {
     checkKeys(handler, HANDLER_KEYS, `a handler of ${who}`);
-    const { type, machine = 0, phase = "load", handle } = handler;
-    const numbers = [type, machine].every((value) => Number.isInteger(value) && value >= 0 && value < 2 ** 32);
-    if (!numbers || !PHASES.includes(phase) || typeof handle !== "function") {
-      throw new TypeError(
-        `Cannot use a handler of ${who}: it needs a type, a handle function, and a phase that is one of ${
-          PHASES.join(", ")
-        }`,
-      );
-    }
+    const fault = handlerFault(handler);
+    if (fault) throw new TypeError(`Cannot use a handler of ${who}: ${fault}`);
   }
   for (const placed of stages) {
+    const fault = placementFault(placed);
+    if (fault) throw new TypeError(`Cannot use an entry of stages of ${who}: ${fault}`);
     checkKeys(placed, STAGE_KEYS, `a stage of ${who}`);
-    if (("before" in placed) === ("after" in placed) || typeof placed.stage !== "object" || placed.stage === null) {
-      throw new TypeError(`Cannot use a stage of ${who}: it needs a stage, and either before or after`);
-    }
   }
   const copy = <T>(list: readonly T[]): readonly T[] => Object.freeze(list.map((item) => Object.freeze({ ...item })));
   return Object.freeze({
@@ -113,6 +108,35 @@ function checkPlugin(entry: unknown): AnyPlugin {
     stages: copy(stages),
     ...(takes === undefined ? {} : { takes }),
   });
+}
+
+/** What is wrong with a handler, if anything is. */
+function handlerFault({ type, machine = 0, phase = "load", handle }: AnyHandler): string | undefined {
+  for (const [key, value] of Object.entries({ type, machine })) {
+    if (Number.isInteger(value) && value >= 0 && value < 2 ** 32) continue;
+    return `its ${key} is ${typedValue(value)}; it must be a number of 32 bits`;
+  }
+  if (!PHASES.includes(phase)) return `its phase is ${typedValue(phase)}; it must be one of ${PHASES.join(", ")}`;
+  if (typeof handle !== "function") return `its handle is ${typedValue(handle)}; it must be a function`;
+  return undefined;
+}
+
+/** What is wrong with a placed stage, if anything is, but for its keys. */
+function placementFault(placed: PlacedStage): string | undefined {
+  const stage: unknown = placed.stage;
+  const isStage = typeof stage === "object" && stage !== null && "name" in stage && typeof stage.name === "string";
+  if (!("stage" in placed)) return "it has no stage; write { after: NAME, stage }";
+  if (!isStage) {
+    const found = typeof stage === "object" && stage !== null ? "has no name" : `is ${typedValue(stage)}`;
+    return `its stage ${found}; pass what imageStage() or segmentStage() returns`;
+  }
+  const places = [..."before" in placed ? [placed.before] : [], ..."after" in placed ? [placed.after] : []];
+  if (places.length !== 1) {
+    return `it has ${places.length === 0 ? "no place" : "two places"}; it must have either before or after`;
+  }
+  const place: unknown = places[0];
+  if (typeof place !== "string") return `its place is ${typedValue(place)}; it must be a stage's name`;
+  return undefined;
 }
 
 function checkKeys(value: object, known: readonly string[], who: string): void {

@@ -14,7 +14,8 @@ export const LOAD_DIAGNOSTICS = {
   },
   "bytes-misplaced": {
     severity: "warning",
-    hint: "Make p_vaddr and p_offset congruent modulo 4 KiB, or use the default rules, which copy such a segment.",
+    hint:
+      "Make p_vaddr and p_offset congruent modulo 4 KiB. The default rules, if they accept the file, copy the segment.",
   },
   "pages-merged": {
     severity: "warning",

@@ -42,14 +42,14 @@ interface Rela {
  * "address-overflow" or "address-not-canonical" if an address is invalid.
  */
 export function applyRela(
-  { address, size }: TableRange,
+  { tag, address, size }: TableRange,
   tables: RelocationTables,
   target: RelocationTarget,
   counts: Map<string, number>,
 ): void {
   const end = address + size - size % BigInt(RELA_SIZE);
   for (let at = address; at < end; at += BigInt(RELA_SIZE)) {
-    const entry = readRela(at, target);
+    const entry = readRela(at, tag, target);
     if (entry.type === R_X86_64_NONE && target.rules.relocationTypes === "static") continue;
     target.write64(entry.r_offset, valueOf(entry, tables, target));
     const name = relocationTypeName(entry.type);
@@ -57,8 +57,8 @@ export function applyRela(
   }
 }
 
-function readRela(at: bigint, target: RelocationTarget): Rela {
-  const entry = viewOf(target.read(at, RELA_SIZE, "a relocation"));
+function readRela(at: bigint, tag: string, target: RelocationTarget): Rela {
+  const entry = viewOf(target.read(at, RELA_SIZE, `the relocation of ${tag}`));
   return {
     r_offset: entry.getBigUint64(0, true),
     type: entry.getUint32(8, true),

@@ -20,15 +20,19 @@ const BITS = 63n;
  * @param counts Counts the words as "RELR".
  * @throws {LoadError} "relocation-out-of-segment", "page-not-mapped", "address-overflow" or "address-not-canonical".
  */
-export function applyRelr({ address, size }: TableRange, target: RelocationTarget, counts: Map<string, number>): void {
+export function applyRelr(
+  { tag, address, size }: TableRange,
+  target: RelocationTarget,
+  counts: Map<string, number>,
+): void {
   const relocate = (place: bigint): void => {
-    const word = viewOf(target.read(place, 8, "a relocated word")).getBigUint64(0, true);
+    const word = viewOf(target.read(place, 8, `the word of ${tag}`)).getBigUint64(0, true);
     target.write64(place, BigInt.asUintN(64, word + target.offset));
     counts.set("RELR", (counts.get("RELR") ?? 0) + 1);
   };
   let next = 0n;
   for (let at = 0n; at + WORD <= size; at += WORD) {
-    const entry = viewOf(target.read(address + at, 8, "a relocation")).getBigUint64(0, true);
+    const entry = viewOf(target.read(address + at, 8, `the relocation of ${tag}`)).getBigUint64(0, true);
     if ((entry & 1n) === 0n) {
       relocate(entry);
       next = entry + WORD;

@@ -53,7 +53,7 @@ export function findSymbol(index: number, tables: RelocationTables, target: Relo
   if (index === 0) return NO_SYMBOL;
   const { symbols } = tables;
   if (symbols === undefined) return { ...NO_SYMBOL, name: () => `#${index}`, defined: false };
-  const bytes = target.read(symbols + BigInt(index * SYMBOL_SIZE), SYMBOL_SIZE, "a symbol");
+  const bytes = target.read(symbols + BigInt(index * SYMBOL_SIZE), SYMBOL_SIZE, "the symbol of DT_SYMTAB");
   const symbol = readSymbol(elfReader(bytes, { subject: "the symbol table" }), 0, ELFCLASS64);
   const { st_name, st_shndx, st_value } = symbol;
   const defined = st_shndx !== SHN_UNDEF;

@@ -28,9 +28,13 @@ import { LoadError } from "../../core/errors.ts";
 import type { Rules } from "../../core/rules.ts";
 
 const RELA_SIZE = 24n;
+/** What errors say of a tag that the table does not have. */
+const MISSING = "missing";
 
 /** A table in memory, at the virtual address that it was linked for. */
 export interface TableRange {
+  /** Name of the tag that has its address, for errors. */
+  readonly tag: string;
   /** Virtual address, without the offset. */
   readonly address: bigint;
   /** Number of bytes. */
@@ -46,7 +50,7 @@ export interface RelocationTables {
   /** Address of the symbol table, if there is one. */
   readonly symbols?: bigint;
   /** The string table of symbol names, if there is one. */
-  readonly strings?: TableRange;
+  readonly strings?: Omit<TableRange, "tag">;
   /** Offsets of the names of shared libraries in the string table. */
   readonly needed: readonly bigint[];
   /** Whether relocations may modify segments that are not writable. */
@@ -74,7 +78,7 @@ export function readRelocationTables(
   { index, p_offset }: Pick<Segment, "index" | "p_offset">,
   rules: Rules,
 ): RelocationTables {
-  const malformed = (field: string, value: bigint | number): never => {
+  const malformed: Malformed = (field, value) => {
     throw new LoadError("dynamic-malformed", { index, field, value });
   };
   if (rules.checksDynamicAlignment && bytes.length > 0) {
@@ -128,7 +132,7 @@ function isKnownToOriginal(tag: bigint): boolean {
   return tag <= 30n || (tag >= 32n && tag <= 34n) || (tag >= 0x6000_000dn && tag <= 0x7fff_ffffn);
 }
 
-type Malformed = (field: string, value: bigint | number) => never;
+type Malformed = (field: string, value: bigint | number | string) => never;
 
 function findTables(
   values: ReadonlyMap<bigint, bigint>,
@@ -141,11 +145,14 @@ function findTables(
   if (relSize !== 0n) malformed("DT_RELSZ", relSize);
   const jumps = values.get(DT_JMPREL);
   const kind = values.get(DT_PLTREL);
-  if (jumps !== undefined && kind !== DT_RELA) malformed("DT_PLTREL", kind ?? 0n);
+  if (jumps !== undefined && kind !== DT_RELA) malformed("DT_PLTREL", kind ?? MISSING);
   const relr = values.get(DT_RELR);
   return {
-    rela: [...rela, ...(jumps === undefined ? [] : [{ address: jumps, size: values.get(DT_PLTRELSZ) ?? 0n }])],
-    ...(relr === undefined ? {} : { relr: { address: relr, size: values.get(DT_RELRSZ) ?? 0n } }),
+    rela: [
+      ...rela,
+      ...(jumps === undefined ? [] : [{ tag: "DT_JMPREL", address: jumps, size: values.get(DT_PLTRELSZ) ?? 0n }]),
+    ],
+    ...(relr === undefined ? {} : { relr: { tag: "DT_RELR", address: relr, size: values.get(DT_RELRSZ) ?? 0n } }),
   };
 }
 
@@ -157,8 +164,8 @@ function findRela(values: ReadonlyMap<bigint, bigint>, malformed: Malformed): re
     return [];
   }
   if (size === undefined) return malformed("DT_RELA (without DT_RELASZ)", address);
-  if (entrySize !== RELA_SIZE) return malformed("DT_RELAENT", entrySize ?? 0n);
-  return [{ address, size }];
+  if (entrySize !== RELA_SIZE) return malformed("DT_RELAENT", entrySize ?? MISSING);
+  return [{ tag: "DT_RELA", address, size }];
 }
 
 /**

@@ -6,7 +6,7 @@
 
 import { ADDRESS_END, checkedAddress } from "../../core/elf/checked_address.ts";
 import { PT_LOAD } from "../../core/elf/constants.ts";
-import { LoadError } from "../../core/errors.ts";
+import { amended, LoadError } from "../../core/errors.ts";
 import type { PluginContext } from "../../core/plugin/plugin_context.ts";
 import type { Rules } from "../../core/rules.ts";
 
@@ -56,6 +56,14 @@ export function relocationTarget(index: number, context: PluginContext): Relocat
     if (rules.relocatesAcrossHole) return Number(HOLE_START - virt);
     throw new LoadError("address-not-canonical", place);
   };
+  const readMapped = (virt: bigint, length: number, what: string): Uint8Array => {
+    try {
+      return addressSpace.read(virt, length);
+    } catch (error) {
+      if (!(error instanceof LoadError) || error.code !== "page-not-mapped") throw error;
+      throw amended(error, { detail: { index, field: `${what} at` } });
+    }
+  };
   return {
     index,
     rules,
@@ -63,10 +71,10 @@ export function relocationTarget(index: number, context: PluginContext): Relocat
     read: (linked, length, what) => {
       const virt = checkedAddress(linked + offset, `the address of ${what}`, rules, index);
       const before = bytesBeforeHole(virt, length, what);
-      if (before === length) return addressSpace.read(virt, length);
+      if (before === length) return readMapped(virt, length, what);
       const bytes = new Uint8Array(length);
-      bytes.set(addressSpace.read(virt, before));
-      bytes.set(addressSpace.read(HOLE_END, length - before), before);
+      bytes.set(readMapped(virt, before, what));
+      bytes.set(readMapped(HOLE_END, length - before, what), before);
       return bytes;
     },
     write64: (linked, value) => {

@@ -430,7 +430,7 @@ const BAD: readonly [unknown, typeof RangeError | typeof TypeError, string][] = 
   [{ address: 0x8n }, RangeError, "it must be a multiple of 4096"],
   [{ address: 8 }, TypeError, "it must be a bigint"],
   [{ rsdp: -1 }, RangeError, "-0x1 as rsdp"],
-  [{ rsdp: 1n }, TypeError, "0x1 as rsdp"],
+  [{ rsdp: 1n }, TypeError, "the bigint 0x1n as rsdp"],
   [{ apiVersion: [0, 11] }, RangeError, '0.11" as apiVersion'],
   [{ apiVersion: [0, 11, 65536] }, RangeError, '0.11.65536" as apiVersion'],
   [{ apiVersion: "0.11.16" }, TypeError, '0.11.16" as apiVersion'],

@@ -62,7 +62,7 @@ const BAD: readonly [Partial<FramebufferOptions>, typeof RangeError | typeof Typ
   [{ phys: -4096 }, RangeError, "-0x1000 as phys"],
   [{ phys: 2 ** 52 - 4096 }, RangeError, "as size: it must be a number of bytes from 1 to 4096"],
   [{ phys: 2 ** 52 }, RangeError, "below 2^52"],
-  [{ phys: 0xfd00_0000n as never }, TypeError, "0xfd000000 as phys: it must be a number"],
+  [{ phys: 0xfd00_0000n as never }, TypeError, "the bigint 0xfd000000n as phys: it must be a number"],
   [{ size: "1M" as never }, TypeError, '1M" as size'],
   [{ address: 0x10n }, RangeError, "it must be a multiple of 4096"],
   [{ address: 0 as never }, TypeError, "it must be a bigint"],
@@ -72,7 +72,7 @@ const BAD: readonly [Partial<FramebufferOptions>, typeof RangeError | typeof Typ
   [{ info: { ...INFO, height: 17 } }, RangeError, "0x1400 as size: 64x17 pixels of 4 bytes do not fit"],
   [{ info: { ...INFO, pixelFormat: "xyz" as never } }, TypeError, 'xyz" as info.pixelFormat'],
   [{ info: { ...INFO, pixelFormat: null as never } }, TypeError, "null as info.pixelFormat"],
-  [{ info: 7 as never }, TypeError, "0x7 as info"],
+  [{ info: 7 as never }, TypeError, "the number 7 as info"],
   [
     { info: { ...INFO, pixelFormat: { redPosition: 0, greenPosition: 8, bluePosition: 256 } } },
     RangeError,

@@ -111,6 +111,7 @@ Deno.test("an error with a cause has that in place of the general hint", () => {
   const cause = new Error("no carrier");
   const failed = problemOf(new LoadError("source-failed", { field: "byte", value: 3 }, { cause }));
   assertEquals([failed.cause, failed.hint], ["no carrier", undefined]);
+  assertEquals(failed.message, "Cannot read the source: it failed after 3 bytes");
 });
 
 /** Options that the loader refuses, and what the command line says of the flags that gave them. */

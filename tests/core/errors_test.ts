@@ -164,7 +164,8 @@ Deno.test("every code is given by what it stands for, with a message that names 
       const { field, value, index } = error.detail;
       assertMatch(error.message, /^Cannot [a-z]+ /);
       const names = [field, typeof value === "string" ? value : `0x${value.toString(16)}`, `${value}`];
-      assert(error.message.includes(field), error.message);
+      // How far a source was read is said in a sentence.
+      assert(error.message.includes(field) || code === "source-failed", error.message);
       assert(names.slice(1).some((name) => error.message.includes(name)), error.message);
       if (index !== undefined) assert(error.message.includes(`program header ${index}`), error.message);
     });
@@ -176,6 +177,7 @@ Deno.test("a load error keeps the error of the source as its cause", async () =>
   assertInstanceOf(error, LoadError);
   assertInstanceOf(error.cause, Error);
   assertEquals(error.cause.message, "the disk is on fire");
+  assertMatch(error.message, /^Cannot read the source: it failed after [0-9,]+ bytes: the disk is on fire$/);
 });
 
 Deno.test("what was reported before a refusal is in the error's diagnostics", async () => {
@@ -212,6 +214,51 @@ Deno.test("a plugin's load error of another copy of the module passes through a 
   const plugin: AnyPlugin = { name: "mine", handlers: [{ type: 1, handle }] };
   const error = await assertRejects(() => loadSegment(TEXT, { plugins: [plugin] }), LoadError);
   assertEquals([error.code, error.detail], ["dynamic-malformed", { field: "DT_MINE", value: 7n, index: 0 }]);
+});
+
+Deno.test("hints go by the case at hand", async () => {
+  const hintOf = async (work: Promise<unknown>) => {
+    const error = await assertRejects(() => work, LoadError);
+    return [error.message, errorHint(error.code, error.detail)];
+  };
+  const atEnd = buildElf({ segments: [TEXT] });
+  for (const rules of ["bootloader-0.10", "bootloader-0.11"] as const) {
+    assertEquals(await hintOf(loadKernel(atEnd, { rules })), [
+      "Cannot read the segment of program header 0: p_offset + p_filesz is 0x1200, " +
+      "exactly the end of the file, which these rules refuse",
+      "Append a byte to the file, such as with truncate -s +1.",
+    ]);
+    await loadKernel(new Uint8Array([...atEnd, 0]), { rules });
+  }
+  assertEquals(await hintOf(loadKernel(atEnd.subarray(0, 0x1100), ORIGINAL)), [
+    "Cannot read the segment of program header 0: p_offset + p_filesz is 0x1200, past the end of the file (0x1100)",
+    errorHint("segment-out-of-file"),
+  ]);
+  const align = async (p_align: bigint) => {
+    return await hintOf(loadKernel(buildElf({ segments: [{ ...TEXT, p_align }], length: 0x2000 }), ORIGINAL));
+  };
+  assertEquals((await align(0x20_0000n))[1], errorHint("alignment-mismatch"));
+  assertStringIncludes((await align(7n))[1], "p_align must be 0 or a power of two");
+  const fileClass = async (EI_CLASS: number) => {
+    const error = new LoadError("class-unsupported", { field: "EI_CLASS", value: EI_CLASS });
+    return await hintOf(Promise.reject(error));
+  };
+  assertEquals((await fileClass(1))[1], errorHint("class-unsupported"));
+  assertStringIncludes((await fileClass(3))[1], "The header is damaged");
+});
+
+Deno.test("source-failed says after how many bytes, and why if the cause says so", () => {
+  const messageFor = (value: number, cause?: unknown) => {
+    return new LoadError("source-failed", { field: "the number of bytes read", value }, { cause }).message;
+  };
+  const failed = "Cannot read the source: it failed after";
+  assertEquals(messageFor(5423, new Error("no carrier")), `${failed} 5,423 bytes: no carrier`);
+  assertEquals(messageFor(1, "no carrier"), `${failed} 1 byte`);
+  assertEquals(messageFor(0, new Error()), `${failed} 0 bytes`);
+});
+
+Deno.test("no hint says that a file loads by other rules", () => {
+  for (const hint of ERROR_CODES.map((code) => errorHint(code))) assert(!/rules load/.test(hint), hint);
 });
 
 Deno.test("amended() keeps code, cause and the frames of the stack, and composes the message anew", () => {
@@ -292,10 +339,10 @@ Deno.test("a message speaks of 1 byte, and of 0 or 2 bytes", async () => {
   const length = async (size: number) => {
     return (await assertRejects(() => loadKernel(new Uint8Array(size)), LoadError)).message;
   };
-  assertStringIncludes(await length(1), "the file's length is 1 byte, and 64 are needed");
-  assertStringIncludes(await length(0), "the file's length is 0 bytes, and 64 are needed");
+  assertStringIncludes(await length(1), "the file's length is 1 byte, but 64 are needed");
+  assertStringIncludes(await length(0), "the file's length is 0 bytes, but 64 are needed");
   const e_phentsize = 1;
   const file = buildElf({ header: { e_phentsize }, segments: [{ filesz: 0x100 }] });
   const { message } = await assertRejects(() => loadKernel(file), LoadError);
-  assertStringIncludes(message, "e_phentsize is 1 byte, and the record has 56");
+  assertStringIncludes(message, "e_phentsize is 1 byte, but must be 56");
 });

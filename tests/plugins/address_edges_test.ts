@@ -126,7 +126,7 @@ async function assertRefused(load: Promise<unknown>, code: ErrorCode, detail: Re
 
 Deno.test("a relocation table whose entry ends past 2^64 is refused by name", async () => {
   const file = relocated(TOP, (1n << 64n) - 16n, TOP + 0x800n);
-  const end = { index: 2, field: "the end of a relocation", value: (1n << 64n) + 8n };
+  const end = { index: 2, field: "the end of the relocation of DT_RELA", value: (1n << 64n) + 8n };
   await assertRefused(loadKernel(file, { plugins, kernelBase: 0n }), "address-overflow", end);
 });
 

@@ -276,20 +276,27 @@ Deno.test("a dynamic table that contradicts itself is refused", async () => {
     [[[7n, rela], [9n, 24n]], { field: "DT_RELA (without DT_RELASZ)" }],
     [[[8n, 24n]], { field: "DT_RELASZ (without DT_RELA)", value: 24n }],
     [[[9n, 24n]], { field: "DT_RELAENT (without DT_RELA)" }],
-    [[[7n, rela], [8n, 24n]], { field: "DT_RELAENT", value: 0n }],
+    [[[7n, rela], [8n, 24n]], { field: "DT_RELAENT", value: "missing" }],
     [[[7n, rela], [8n, 24n], [9n, 16n]], { field: "DT_RELAENT", value: 16n }],
     [[[7n, rela], [8n, 24n], [8n, 48n], [9n, 24n]], { field: "a second DT_RELASZ", value: 48n }],
     [[[17n, rela], [18n, 16n]], { field: "DT_RELSZ", value: 16n }],
     [[[23n, rela], [2n, 24n], [20n, 17n]], { field: "DT_PLTREL", value: 17n }],
+    [[[23n, rela], [2n, 24n]], { field: "DT_PLTREL", value: "missing" }],
+    [[[7n, rela], [8n, 24n], [9n, 0n]], { field: "DT_RELAENT", value: 0n }],
   ];
   for (const [tags, detail] of cases) await assertRefused({ tags }, "dynamic-malformed", { ...detail });
 });
 
 Deno.test("a table that lies in no page is refused without a walk over all of it", async () => {
   const tags: Tags = [[7n, 0x10_0000n], [8n, 1n << 60n], [9n, 24n]];
-  await assertRefused({ tags }, "page-not-mapped", {});
+  await assertRefused({ tags }, "page-not-mapped", { index: 2, field: "the relocation of DT_RELA at" });
   const relr: Tags = [[36n, 0x10_0000n], [35n, 1n << 60n]];
-  await assertRefused({ tags: relr }, "page-not-mapped", {});
+  await assertRefused({ tags: relr }, "page-not-mapped", { field: "the relocation of DT_RELR at" });
+  const error = await assertRejects(() => loadKernel(kernelFile({ tags }), { plugins: [relocate()] }), LoadError);
+  assertEquals(
+    error.message,
+    "Cannot use the relocation of DT_RELA at 0x80000ff000 of program header 2: it is not mapped",
+  );
   const hole: Tags = [[7n, 1n << 60n], [8n, 24n], [9n, 24n]];
   await assertRefused({ tags: hole }, "address-not-canonical", {});
 });

@@ -46,13 +46,21 @@ export function reportAddresses(
   report(loadDiagnostic("physical-address-ignored", { index, addresses: [p_vaddr + offset], message }));
 }
 
+const PHYSICAL_ENTRY =
+  "Boot protocols that enter a kernel with paging off use such an entry point. After this load paging is on, and the " +
+  "processor faults on its first instruction.";
+
 function reportEntry(loads: readonly Loaded[], entry: bigint, report: Report): void {
   const low = low48(entry);
   const inside = ({ load, p_flags }: Loaded): boolean =>
     (p_flags & PF_X) !== 0 && low >= pageStart(load.start) && low < alignUp(load.start + load.memSize);
   if (loads.some(inside)) return;
-  const physical = loads.find(({ p_paddr, p_memsz }) => entry >= p_paddr && entry < p_paddr + p_memsz);
+  const physical = loads.find(({ p_paddr, p_vaddr, p_memsz }) =>
+    p_paddr !== p_vaddr && entry >= p_paddr && entry < p_paddr + p_memsz
+  );
   const clue = physical ? ` It lies in the p_paddr range of program header ${physical.index}.` : "";
   const message = `The entry point ${hexAddr(entry)} is not in an executable page.${clue}`;
-  report(loadDiagnostic("entry-not-executable", { addresses: [entry], message }));
+  report(
+    loadDiagnostic("entry-not-executable", { addresses: [entry], message, ...(physical && { hint: PHYSICAL_ENTRY }) }),
+  );
 }

@@ -86,7 +86,7 @@ Deno.test("bytes that are transferred during a load give source-failed", async (
     const error = await assertRejects(() => loadKernel(sourceOf(bytes), { onProgress }), LoadError);
     assertEquals([error.code, error.message], [
       "source-failed",
-      "Cannot read the source: it failed when the number of bytes read was 64",
+      "Cannot read the source: it failed after 64 bytes: the source's buffer was transferred or resized during the load",
     ]);
     assert(error.cause instanceof TypeError);
   }

@@ -159,21 +159,21 @@ const REFUSED: readonly (readonly [what: string, compose: () => unknown, message
     () => loose(malformed({ name: undefined, run: () => ({}) }), ...all),
     "must be in kebab-c",
   ],
-  [
-    "a stage without run",
-    () => loose(malformed({}), ...all),
-    '"own": it must have the arrays needs and adds, and either run',
-  ],
+  ["a stage without run", () => loose(malformed({}), ...all), '"own": it must have a function run or segment'],
   [
     "a stage whose segment is not a function",
     () => loose(parse, sanityCheck, malformed({ segment: 1 })),
-    "run or segm",
+    "it must have a function run or segment",
   ],
-  ["a stage without needs", () => loose(malformed({ needs: undefined, run: () => ({}) }), ...all), "arrays needs and"],
+  [
+    "a stage without needs",
+    () => loose(malformed({ needs: undefined, run: () => ({}) }), ...all),
+    "its needs must be an array",
+  ],
   [
     "a stage without adds",
     () => loose(malformed({ adds: undefined, run: () => ({}) }), ...all),
-    "arrays needs and adds",
+    "its adds must be an array",
   ],
 ];
 

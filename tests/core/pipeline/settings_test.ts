@@ -117,7 +117,7 @@ for (
     ],
     ["a promise as options", Promise.resolve({}), "a promise as options: await it first"],
     ["null as options", null, "null as options: pass an object with any of rules, memory"],
-    ["a path as options", "kernel.elf", '"kernel.elf" as options: pass an object with any of rules'],
+    ["a path as options", "kernel.elf", 'the string "kernel.elf" as options: pass an object with any of rules'],
     ["a function as options", () => ({}), "a function as options: pass an object with any of rules"],
   ] as const
 ) {
@@ -127,6 +127,23 @@ for (
     if (what.includes("options")) {
       await assertRejects(() => readHeaders(UNTOUCHED, options as never), TypeError, "Cannot use");
     }
+  });
+}
+
+for (
+  const [options, message] of [
+    [{ kernelOffset: "0x1000" }, 'the string "0x1000" as kernelOffset: it must be a number'],
+    [{ kernelOffset: 0x10_0000n }, "the bigint 0x100000n as kernelOffset: it must be a number"],
+    [{ kernelBase: 0x10_0000 }, "the number 0x100000 as kernelBase: it must be a bigint"],
+    [{ kernelBase: true }, "true as kernelBase: it must be a bigint"],
+    [{ signal: 3 }, "the number 3 as signal: pass an AbortSignal"],
+    [{ frames: [] }, "an Array as frames: pass a frame allocator, an object with allocateFrame()"],
+    [{ kernelOffset: 0x1001 }, "0x1001 as kernelOffset: it must be a multiple of 4096 from 0 to 2^52"],
+  ] as const
+) {
+  Deno.test(`an option of the wrong type is refused with its type: ${message}`, async () => {
+    const error = await assertRejects(() => loadKernel(UNTOUCHED, options as unknown as LoadOptions), Error);
+    assertEquals(error.message, `Cannot use ${message}`);
   });
 }
 

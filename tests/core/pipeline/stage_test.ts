@@ -38,3 +38,13 @@ Deno.test("needs and adds that are not arrays are refused by the stage's name", 
     for (const make of makes) assertThrows(make, TypeError, 'Cannot make stage "own": needs and adds');
   }
 });
+
+Deno.test("a stage without a shape or a function is refused by its name", () => {
+  const make = imageStage as (...parts: readonly unknown[]) => unknown;
+  const message = (...parts: readonly unknown[]) => assertThrows(() => make(...parts), TypeError).message;
+  assertEquals(message("own"), 'Cannot make stage "own": pass { needs, adds } after its name, not undefined');
+  assertEquals(
+    message("own", { needs: [] }),
+    'Cannot make stage "own": pass a function after { needs, adds }, not undefined',
+  );
+});

@@ -44,7 +44,17 @@ const REFUSED: readonly [what: string, plugins: readonly unknown[], texts: reado
   ["a stage before one that is not there", [{ name: "one", ...placed({ before: "nowhere" }) }], ['"one"', '"nowhere"']],
   ["a stage without a place", [{ name: "one", ...placed({}) }], ['"one"', "before or after"]],
   ["a stage with two places", [{ name: "one", ...placed({ before: "parse", after: "parse" }) }], ['"one"']],
-  ["a place without a stage", [{ name: "one", stages: [{ after: "parse" }] }], ['"one"']],
+  ["a place without a stage", [{ name: "one", stages: [{ after: "parse" }] }], [
+    'Cannot use an entry of stages of plugin "one": it has no stage; write { after: NAME, stage }',
+  ]],
+  ["a stage in place of a placed one", [{ name: "one", stages: [stage("own")] }], ['"one": it has no stage; write']],
+  ["a stage without a name", [{ name: "one", stages: [{ after: "parse", stage: { run: nothing } }] }], [
+    'plugin "one": its stage has no name; pass what imageStage() or segmentStage() returns',
+  ]],
+  ["a stage that is a string", [{ name: "one", stages: [{ after: "parse", stage: "own" }] }], [
+    'plugin "one": its stage is the string "own"; pass what',
+  ]],
+  ["undefined as a place", [{ name: "one", ...placed({ after: undefined }) }], ['"one": its place is undefined']],
   ["a stage whose name is taken", [{ name: "one", stages: [{ after: "parse", stage: stage("parse") }] }], ['"parse"']],
   ["a stage that needs what is not there yet", [
     { name: "one", stages: [{ before: "parse", stage: { ...stage("own"), needs: ["fileHeader"] } }] },
@@ -52,7 +62,7 @@ const REFUSED: readonly [what: string, plugins: readonly unknown[], texts: reado
   ["a name that is not in kebab-case", [{ name: "KernelStack" }], ['"KernelStack"', "kebab-case"]],
   ["an empty name", [{ name: "" }], ["kebab-case"]],
   ["no name", [{}], ["Cannot use a plugin without a name: give it one in kebab-case"]],
-  ["a string", ["relocate"], ["Cannot use relocate as a plugin: it must be an object"]],
+  ["a string", ["relocate"], ['Cannot use the string "relocate" as a plugin: it must be an object']],
   ["a function", [() => ({ name: "one" })], [
     "Cannot use a function as a plugin: call it, and pass the plugin that it returns",
   ]],
@@ -67,10 +77,20 @@ const REFUSED: readonly [what: string, plugins: readonly unknown[], texts: reado
     '"when"',
   ]],
   ["handlers that are not an array", [{ name: "one", handlers: { type: A } }], ['"one"', "arrays"]],
-  ["an unknown phase", [{ name: "one", handlers: [claim(A, { phase: "last" })] }], ['"one"', "seal"]],
-  ["a type that is not a number", [{ name: "one", handlers: [claim("1" as never)] }], ['"one"']],
+  ["an unknown phase", [{ name: "one", handlers: [claim(A, { phase: "last" })] }], [
+    '"one": its phase is the string "last"; it must be one of load, relocate, seal',
+  ]],
+  ["a type that is not a number", [{ name: "one", handlers: [claim("1" as never)] }], [
+    'Cannot use a handler of plugin "one": its type is the string "1"; it must be a number of 32 bits',
+  ]],
+  ["no type", [{ name: "one", handlers: [{ handle: nothing }] }], ['"one": its type is undefined']],
+  ["a machine below 0", [{ name: "one", handlers: [claim(A, { machine: -1 })] }], [
+    '"one": its machine is the number -1; it must be a number of 32 bits',
+  ]],
   ["a type of more than 32 bits", [{ name: "one", handlers: [claim(2 ** 32)] }], ['"one"']],
-  ["a handler without handle", [{ name: "one", handlers: [{ type: A }] }], ['"one"', "handle"]],
+  ["a handler without handle", [{ name: "one", handlers: [{ type: A }] }], [
+    '"one": its handle is undefined; it must be a function',
+  ]],
   ["a plugin that is depended on and not given", [{ name: "one", dependsOn: ["two"] }], ['"one"', '"two"']],
   ["plugins that depend on each other", [{ name: "one", dependsOn: ["two"] }, { name: "two", dependsOn: ["one"] }], [
     'Cannot use plugin "one": it depends on itself through "two"',

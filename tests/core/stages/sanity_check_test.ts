@@ -1,6 +1,6 @@
 /** The stage sanity-check: which headers are refused, and what is reported of others. */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { PF_R, PF_W, PT_NOTE, PT_SHLIB, PT_TLS } from "../../../core/elf/constants.ts";
 import { loadKernel } from "../../../mod.ts";
 import { buildElf, type SegmentSpec } from "../../elf_builder.ts";
@@ -105,6 +105,7 @@ Deno.test("an entry that is not canonical is refused; one in no executable page 
   await assertRefused(loadOriginal(wild), "address-not-canonical", { field: "e_entry", value: e_entry });
   const data = buildElf({ segments: [{ ...TEXT, p_flags: PF_R | PF_W }], length: END });
   assertEquals(codes(await loadDefault(data)), ["entry-not-executable"]);
+  assertStringIncludes((await loadDefault(data)).diagnostics[0].hint ?? "", "Check ENTRY(…)");
   assertEquals(codes(await loadOriginal(data)), []);
   const bit47 = buildElf({ header: { e_entry: 1n << 47n }, segments: [TEXT], length: END });
   await assertRefused(loadDefault(bit47), "address-not-canonical", { field: "e_entry" });

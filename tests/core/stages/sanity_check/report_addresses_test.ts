@@ -22,4 +22,5 @@ Deno.test("p_paddr is ignored, with a diagnostic where it is set and differs", a
   const kernel = await loadDefault(physicalEntry);
   assertEquals(codes(kernel), ["entry-not-executable", "physical-address-ignored"]);
   assertStringIncludes(kernel.diagnostics[0].message, "p_paddr range of program header 0");
+  assertStringIncludes(kernel.diagnostics[0].hint ?? "", "with paging off");
 });
