@@ -203,7 +203,7 @@ testWithTools(
 testWithTools([QEMU], "the remarks of the load are printed with --verbose", async () => {
   const { status, stderr } = await kload(["run", HELLO, "--verbose"]);
   assertEquals(status, 0);
-  assertMatch(stderr, /hello\.elf: loads\n\nDiagnostics\n {2}info\[physical-address-ignored\]: /);
+  assertMatch(stderr, /hello\.elf:\s+loads\n\nDiagnostics\n {2}info\[physical-address-ignored\]: /);
 });
 
 Deno.test("run --strict does not start a guest of whose load there is a warning, and says so", async () => {
