@@ -54,9 +54,9 @@ https URL. Gzip files are decompressed on the fly. kload reads no further than i
 /** `kload inspect` and its flags. */
 export const INSPECT: Command = {
   name: "inspect",
-  summary: "Show the headers of an ELF file for any machine, and what the default rules object to",
-  about: `Reads the ELF file header and the program headers, and nothing after them. The file may be for another
-machine or class. If the headers show that the default rules refuse the file, the report says why.`,
+  summary: "Show the headers of a little-endian ELF file, and what the default rules object to",
+  about: `Reads the ELF file header and the program headers, and nothing after them. The file may be for any
+little-endian machine, of 32 or 64 bits. If the headers show that the default rules refuse the file, the report says why.`,
   flags: [
     JSON_FLAG,
     { ...QUIET, text: "Print no report; the exit status says whether the headers were read" },
