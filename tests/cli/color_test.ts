@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { type ColorEnvironment, usesColor } from "../../cli/output/color.ts";
-import { HELLO, kload } from "./kload.ts";
+import { HELLO, kload, ONLY_HELLO } from "./kload.ts";
 
 const NONE: ColorEnvironment = { noColor: false };
 
@@ -44,7 +44,7 @@ for (const [flags, env, colored] of RUNS) {
 
 Deno.test("FORCE_COLOR is left alone without the permission to read it", async () => {
   const env = { NO_COLOR: "", FORCE_COLOR: "1" };
-  const { status, stdout, stderr } = await kload([HELLO], { env, permissions: [`--allow-read=${HELLO}`] });
+  const { status, stdout, stderr } = await kload([HELLO], { ...ONLY_HELLO, env });
   assertEquals([status, stderr], [0, ""]);
   assertStringIncludes(stdout, "\n  entry point");
 });

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { buildElf } from "../elf_builder.ts";
-import { gzip, HELLO, kload, kloadJson, pathOf, withFile } from "./kload.ts";
+import { gzip, HELLO, kload, kloadJson, ONLY_HELLO, pathOf, withFile } from "./kload.ts";
 
 const hello = await Deno.readFile(HELLO);
 const AARCH64 = buildElf({ header: { e_machine: 183 }, segments: [{ filesz: 0x100 }] });
@@ -16,7 +16,7 @@ Deno.test("inspect shows the headers, and reads nothing behind them", async () =
 });
 
 Deno.test("inspect takes a file, with the permission for it, and gzip", async () => {
-  const { json } = await kloadJson(["inspect", HELLO], { permissions: [`--allow-read=${HELLO}`] });
+  const { json } = await kloadJson(["inspect", HELLO], ONLY_HELLO);
   assertEquals([json.bytesRead, json.programHeaders.length, json.objection], [344, 5, null]);
   assertEquals((await kloadJson(["inspect", "-"], { stdin: await gzip(hello) })).json, {
     ...json,

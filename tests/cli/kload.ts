@@ -7,6 +7,9 @@ const ROOT = new URL("../../", import.meta.url);
 /** A kernel that loads, by its path. */
 export const HELLO: string = pathOf("examples/hello/hello.elf");
 
+/** Runs with the permission to read that kernel alone. Its path is relative, as Deno splits a list of paths at commas. */
+export const ONLY_HELLO = { cwd: pathOf("."), permissions: ["--allow-read=examples/hello/hello.elf"] } as const;
+
 /** The path of a file of the project. */
 export function pathOf(name: string): string {
   const { pathname } = new URL(name, ROOT);

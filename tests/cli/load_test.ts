@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { loadKernel } from "../../mod.ts";
 import { buildElf } from "../elf_builder.ts";
 import { type Answer, answeredFiles } from "../original.ts";
-import { gzip, HELLO, kload, kloadJson, pathOf, start, withFile, withFolder } from "./kload.ts";
+import { gzip, HELLO, kload, kloadJson, ONLY_HELLO, pathOf, start, withFile, withFolder } from "./kload.ts";
 
 const hello = await Deno.readFile(HELLO);
 const POSIX = Deno.build.os !== "windows";
@@ -35,7 +35,7 @@ for (const { name, "bootloader-0.10": recorded } of answeredFiles().filter(({ na
 }
 
 Deno.test("the permission to read the file is all that a load needs", async () => {
-  const { status, stdout } = await kload(["load", HELLO], { permissions: [`--allow-read=${HELLO}`] });
+  const { status, stdout } = await kload(["load", HELLO], ONLY_HELLO);
   assertEquals(status, 0);
   assertStringIncludes(stdout, "ELF64 EXEC x86-64");
 });
@@ -79,9 +79,9 @@ Deno.test("the dump is the memory from its base to the next free frame", async (
   await withFolder(async (folder) => {
     const path = `${folder}/memory.bin`;
     await Deno.writeFile(path, new Uint8Array(2 ** 23).fill(0xee));
-    const permissions = [`--allow-read=${HELLO}`, `--allow-write=${path}`];
+    const permissions = [...ONLY_HELLO.permissions, `--allow-write=${path}`];
     const flags = ["--dump", path, "--memory-base", "1M", "--kernel-offset", "0x123000"];
-    const { status, stderr } = await kload([HELLO, ...flags, "--quiet"], { permissions });
+    const { status, stderr } = await kload([HELLO, ...flags, "--quiet"], { ...ONLY_HELLO, permissions });
     assertEquals([status, stderr], [0, ""]);
     const kernel = await loadKernel(hello, { memory: { base: 2 ** 20 }, kernelOffset: 0x12_3000 });
     assertEquals(await Deno.readFile(path), kernel.memory.bytes(2 ** 20, kernel.nextFrame - 2 ** 20));
