@@ -8,7 +8,7 @@ import type { LoadedKernel } from "../core/loaded_kernel.ts";
 import { low48 } from "../core/memory/addresses.ts";
 import type { PageSize } from "../core/paging/entry.ts";
 import { checkKeys } from "../core/pipeline/settings.ts";
-import { checkFree, findRoom, mapRanges } from "./pages/map_pages.ts";
+import { checkTables, findRoom, mapRanges } from "./pages/map_pages.ts";
 import { checkAddress, checkKernel, checkLargestPage, checkMapSize } from "./pages/options.ts";
 import { largestPages, tableBytes } from "./pages/table_bytes.ts";
 
@@ -72,8 +72,9 @@ export function addDirectMap(
   const what = "the direct map";
   const offset = findRoom(addressSpace, what, size, address);
   const pages = rangesOf(size, options);
-  checkFree(addressSpace, what, offset, pages);
-  mapRanges(addressSpace, what, pages.map((range) => ({ ...range, virt: offset + BigInt(range.phys) })));
+  const ranges = pages.map((range) => ({ ...range, virt: offset + BigInt(range.phys) }));
+  checkTables(addressSpace, what, ranges);
+  mapRanges(addressSpace, what, ranges);
   return Object.freeze({ offset, size });
 }
 

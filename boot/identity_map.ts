@@ -8,7 +8,7 @@ import type { LoadedKernel } from "../core/loaded_kernel.ts";
 import { LEVEL_SPAN, type PageSize } from "../core/paging/entry.ts";
 import type { Mapper } from "../core/paging/mapper.ts";
 import { checkKeys } from "../core/pipeline/settings.ts";
-import { findRoom, type FrameRange, mapRanges } from "./pages/map_pages.ts";
+import { checkTables, findRoom, type FrameRange, mapRanges } from "./pages/map_pages.ts";
 import { checkKernel, checkLargestPage, checkMapSize } from "./pages/options.ts";
 import { largestPages, tableBytes } from "./pages/table_bytes.ts";
 
@@ -69,7 +69,9 @@ export function addIdentityMap(
   findRoom(addressSpace, what, size, 0n);
   addressSpace.reserve(size, 0n); // refuses recursive entries; entry 0 is always in use
   const free = freeRanges(addressSpace.pageTable, size, largestPage);
-  mapRanges(addressSpace, what, free.map((range) => ({ ...range, virt: BigInt(range.phys) })));
+  const ranges = free.map((range) => ({ ...range, virt: BigInt(range.phys) }));
+  checkTables(addressSpace, what, ranges);
+  mapRanges(addressSpace, what, ranges);
   const mapped = free.reduce((sum, range) => sum + range.size, 0);
   return Object.freeze({ size, leftOut: size - mapped });
 }

@@ -77,6 +77,23 @@ export function checkFree(space: AddressSpace, what: string, virt: bigint, range
 }
 
 /**
+ * Refuses ranges for whose tables there are certainly too few frames, before any is taken.
+ *
+ * @param space The address space.
+ * @param what What to map.
+ * @param ranges The pages. Each must be free.
+ * @throws {LoadError} "frames-exhausted" if the allocator knows that it has too few frames for one of the ranges.
+ */
+export function checkTables(space: AddressSpace, what: string, ranges: readonly MappedRange[]): void {
+  const left = space.frames.framesLeft ?? Infinity;
+  for (const { virt, size, pageSize } of ranges) {
+    const tables = space.missingTables(virt, { size, pageSize, what: `${what}'s page` });
+    if (tables <= left) continue;
+    throw new LoadError("frames-exhausted", { field: `the page tables of ${what}`, value: tables * PAGE_SIZE });
+  }
+}
+
+/**
  * Takes zeroed frames, consecutive if the allocator can provide that.
  *
  * @param space The address space.
@@ -169,7 +186,7 @@ export function mapPhysical(
   });
   if (inTheWay) throw new LoadError("range-in-use", { field: what, value: phys, owner: inTheWay.owner });
   const virt = findRoom(space, what, range.size, address);
-  checkFree(space, what, virt, [range]);
+  checkTables(space, what, [{ ...range, virt }]);
   mapRanges(space, what, [{ ...range, virt }]);
   return virt + BigInt(phys - first);
 }

@@ -60,6 +60,7 @@ export function frameLedger(
   reserved: number = memory.base,
 ): FrameLedger {
   const runs: { -readonly [K in keyof FrameRun]: FrameRun[K] }[] = [];
+  const isFirstUse = firstUses(runs);
   const enter = (phys: number, count: number, owner: FrameOwner): FrameRun => {
     const size = count * PAGE_SIZE;
     if (typeof phys !== "number") {
@@ -75,6 +76,7 @@ export function frameLedger(
     for (const { start, end, what } of taken) {
       if (phys < end && phys + size > start) throw unusable(`it overlaps ${what}`);
     }
+    if (!isFirstUse(phys, size)) throw unusable("it is already in use");
     if (!zeroed) memory.bytes(phys, size).fill(0);
     const last = runs.at(-1);
     if (last?.owner === owner && last.phys + last.size === phys) last.size += size;
@@ -108,4 +110,25 @@ export function frameLedger(
       return frames.framesLeft;
     },
   });
+}
+
+/** Recognizes frames that an allocator returns again. Only one that does not ascend needs a set of its frames. */
+function firstUses(runs: readonly FrameRun[]): (phys: number, size: number) => boolean {
+  let top = 0;
+  let used: Set<number> | undefined;
+  return (phys, size) => {
+    if (!used && phys >= top) {
+      top = phys + size;
+      return true;
+    }
+    used ??= new Set(runs.flatMap((run) => framesOf(run.phys, run.size)));
+    const frames = framesOf(phys, size);
+    if (frames.some((frame) => used?.has(frame))) return false;
+    for (const frame of frames) used.add(frame);
+    return true;
+  };
+}
+
+function framesOf(phys: number, size: number): number[] {
+  return Array.from({ length: size / PAGE_SIZE }, (_, at) => phys + at * PAGE_SIZE);
 }

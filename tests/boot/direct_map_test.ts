@@ -1,5 +1,7 @@
 import { assertEquals, assertObjectMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { addDirectMap, directMapBytes, type DirectMapOptions } from "../../boot/direct_map.ts";
+import { addIdentityMap } from "../../boot/identity_map.ts";
+import { addKernelStack } from "../../boot/kernel_stack.ts";
 import { NO_EXECUTE, PRESENT, WRITABLE } from "../../core/paging/mod.ts";
 import { LoadError, loadKernel } from "../../mod.ts";
 import { buildElf } from "../elf_builder.ts";
@@ -82,6 +84,18 @@ Deno.test("page tables that there are no frames for are refused, and no page sta
   assertEquals(error.code, "frames-exhausted");
   assertEquals([snapshotOf(kernel).pages, snapshotOf(kernel).level4], [pages, level4]);
   addDirectMap(kernel, { size: GIB });
+});
+
+Deno.test("page tables for which there are too few frames are refused before any frame is taken", async () => {
+  for (const add of [addDirectMap, addIdentityMap]) {
+    const kernel = await loadKernel(FILE);
+    const before = snapshotOf(kernel);
+    const { framesLeft } = kernel.addressSpace.frames;
+    const error = assertThrows(() => add(kernel, { size: GIB, largestPage: 0x1000 }), LoadError);
+    assertEquals(error.code, "frames-exhausted");
+    assertEquals([snapshotOf(kernel), kernel.addressSpace.frames.framesLeft], [before, framesLeft]);
+    addKernelStack(kernel);
+  }
 });
 
 const ENDS: readonly [address: bigint, code: string, message: string][] = [

@@ -63,6 +63,19 @@ function assertUnusable(allocate: () => unknown, frame: number): void {
   assertEquals([error.code, error.detail.value], ["frame-unusable", frame]);
 }
 
+Deno.test("a frame that is handed out twice is refused, in whatever order frames come", () => {
+  const at = (page: number) => MIB + page * PAGE;
+  for (const pages of [[1, 1], [1, 2, 1], [3, 2, 1, 2], [5, 3, 4, 3]]) {
+    const ledger = frameLedger(allocatorOf(pages.map(at)), MEMORY(), [], false);
+    for (const _ of pages.slice(1)) ledger.allocateRun(1, "bss");
+    assertUnusable(() => ledger.allocateRun(1, "bss"), at(pages[pages.length - 1]));
+  }
+  const ledger = frameLedger(allocatorOf([at(4)], [at(3), at(6)]), MEMORY(), [], false);
+  ledger.allocateRun(2, "bss");
+  ledger.allocateRun(2, "bss");
+  assertUnusable(() => ledger.allocateRun(1, "bss"), at(4));
+});
+
 const TAKEN = [{ start: MIB + 8 * PAGE, end: MIB + 10 * PAGE, what: "something else" }];
 
 Deno.test("allocateRun() refuses frames that are misaligned, outside memory or taken, and writes nothing there", () => {
