@@ -9,6 +9,7 @@ import { checkDiagnostic, type Diagnostic } from "./diagnostics.ts";
 import { amended, LoadError } from "./errors.ts";
 import { openIntake, type Progress } from "./intake/intake.ts";
 import { type KernelSource, openSource } from "./intake/source.ts";
+import { typedValue } from "./intake/value_kind.ts";
 import { type LoadedKernel, loadedKernel } from "./loaded_kernel.ts";
 import type { FrameAllocator } from "./memory/frame_allocator.ts";
 import type { PhysicalMemory } from "./memory/physical_memory.ts";
@@ -162,15 +163,22 @@ function checkCallbacks({ signal, onProgress }: Pick<LoadOptions, "signal" | "on
   throw wrongKind("onProgress", onProgress, "pass a function");
 }
 
+/** A plugin or a stage. */
+type Taker = Pick<Stage, "name" | "takes">;
+
 /** The most bytes of memory that plugins and stages take, by their own account. */
-function sumOf(takers: readonly { readonly takes?: (file: TakesFor) => number }[], file: TakesFor): number {
-  return takers.reduce((sum, { takes }) => {
-    const bytes = takes?.(file) ?? 0;
-    if (!Number.isFinite(bytes) || bytes < 0) {
-      throw new TypeError(`Cannot take ${bytes} bytes: takes() must return a number of bytes`);
-    }
-    return sum + bytes;
-  }, 0);
+function sumOf(takers: readonly Taker[], file: TakesFor): number {
+  return takers.reduce((sum, taker) => sum + bytesFor(taker, file), 0);
+}
+
+function bytesFor({ name, takes }: Taker, file: TakesFor): number {
+  try {
+    const bytes: unknown = takes?.(file) ?? 0;
+    if (typeof bytes === "number" && Number.isFinite(bytes) && bytes >= 0) return bytes;
+    throw new TypeError(`Cannot use ${typedValue(bytes)} as the result of takes(): it must be a number of bytes`);
+  } catch (cause) {
+    throw new LoadError("plugin-failed", { field: "takes() of", value: name }, { cause });
+  }
 }
 
 /**
@@ -191,7 +199,8 @@ function resultsOf(
     if (!builtIn.has(name) && !plumbing.has(name)) results[name] = additions.get(name);
   }
   for (const [name, found] of handlers.results) {
-    results[name] = results[name] === undefined ? found : { ...found as object, ...results[name] as object };
+    const added = Object.hasOwn(results, name) ? results[name] : undefined; // a plugin may be called "constructor"
+    results[name] = added === undefined ? found : { ...found as object, ...added as object };
   }
   return results;
 }

@@ -1,7 +1,7 @@
 /** How the memory of a load is sized and laid out, and what does not fit into it. */
 
 import { assert, assertEquals, assertGreaterOrEqual } from "@std/assert";
-import { assertRejects, assertStrictEquals } from "@std/assert";
+import { assertRejects, assertStrictEquals, assertStringIncludes } from "@std/assert";
 import { equals } from "@std/bytes/equals";
 import { ET_DYN, PF_R, PF_W, PF_X, PT_DYNAMIC } from "../../../core/elf/constants.ts";
 import { LoadError } from "../../../core/errors.ts";
@@ -111,14 +111,17 @@ Deno.test("memory of our own grows by what plugins and stages say they take, and
   assertStrictEquals(given.memory.size, 4 * MIB);
 });
 
-Deno.test("what takes() returns has to be a number of bytes", async () => {
-  for (const bytes of [-1, NaN, Infinity, "4096", 4096n]) {
-    const plugin: AnyPlugin = { name: "odd", takes: () => bytes as number };
-    await assertRejects(
-      () => loadKernel(FILE, { plugins: [plugin] }),
-      TypeError,
-      "takes() must return a number of bytes",
-    );
+Deno.test("takes() that throws, or returns no number of bytes, is a plugin's failure that names the plugin", async () => {
+  const thrown = new Error("no idea");
+  const fails = (): number => {
+    throw thrown;
+  };
+  const returns = [-1, NaN, Infinity, "4096", 4096n].map((bytes) => () => bytes as number);
+  for (const takes of [fails, ...returns]) {
+    const error = await assertRejects(() => loadKernel(FILE, { plugins: [{ name: "odd", takes }] }), LoadError);
+    assertEquals([error.code, error.message], ["plugin-failed", 'Cannot handle the file: takes() of "odd" failed']);
+    if (takes === fails) assertStrictEquals(error.cause, thrown);
+    else assertStringIncludes(String(error.cause), "it must be a number of bytes");
   }
 });
 

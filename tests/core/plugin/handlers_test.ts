@@ -2,7 +2,7 @@
 
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { PT_NOTE } from "../../../core/elf/constants.ts";
-import type { Handler, Plugin, PluginEntry } from "../../../core/plugin/plugin.ts";
+import type { AnyPlugin, Handler, Plugin, PluginEntry } from "../../../core/plugin/plugin.ts";
 import { LoadError, loadKernel, type RuleSetName } from "../../../mod.ts";
 import { buildElf } from "../../elf_builder.ts";
 import { A, B, fileWith, writer } from "./plugins.ts";
@@ -165,4 +165,11 @@ Deno.test("unclaimed types are as the rules have them; a claim silences the defa
     const error = await assertRejects(() => rulesOf(rules, []), LoadError);
     assertEquals([error.code, error.detail], ["segment-type-refused", { index: 1, field: "p_type", value: UNKNOWN }]);
   }
+});
+
+Deno.test("a plugin's result is found whatever the plugin is called", async () => {
+  const file = buildElf({ segments: [{ filesz: 0x100 }, { p_type: A, filesz: 0x10, p_align: 1n }], length: 0x2000 });
+  const plugin: AnyPlugin = { name: "constructor", handlers: [{ type: A, handle: () => 5 }] };
+  const { results } = await loadKernel(file, { plugins: [plugin] });
+  assertEquals(Object.entries(results), [["constructor", 5]]);
 });
