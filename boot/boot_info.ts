@@ -221,11 +221,11 @@ const OPTIONS: readonly (keyof BootInfoOptions)[] = [
 function checkOptions(options: BootInfoOptions): void {
   checkKeys(options, OPTIONS);
   const { rsdp, apiVersion = NEWEST_VERSION, memoryMap = [], address } = options;
-  checkResult("stack", options.stack, "addKernelStack()", "top");
-  checkResult("directMap", options.directMap, "addDirectMap()", "offset");
-  checkResult("recursive", options.recursive, "addRecursiveEntry()", "index");
-  checkResult("framebuffer", options.framebuffer, "addFramebuffer()", "virt");
-  checkResult("ramdisk", options.ramdisk, "addRamdisk()", "virt");
+  checkResult("stack", options.stack, "addKernelStack()");
+  checkResult("directMap", options.directMap, "addDirectMap()");
+  checkResult("recursive", options.recursive, "addRecursiveEntry()");
+  checkResult("framebuffer", options.framebuffer, "addFramebuffer()");
+  checkResult("ramdisk", options.ramdisk, "addRamdisk()");
   checkAddress(address);
   if (rsdp !== undefined && typeof rsdp !== "number") throw wrongKind("rsdp", rsdp, "it must be a number");
   if (rsdp !== undefined && (!Number.isSafeInteger(rsdp) || rsdp < 0 || rsdp >= PHYSICAL_END)) {

@@ -151,9 +151,9 @@ function checkReach(field: string, value: number): void {
 function checkOptions(options: ContextSwitchOptions): Screen | undefined {
   checkKeys(options, ["stack", "info", "ramfb"]);
   const { stack, info, ramfb } = options;
-  checkResult("stack", stack, "addKernelStack()", "top");
-  checkResult("info", info, "writeBootInfo()", "address");
-  checkResult("ramfb", ramfb, "addFramebuffer()", "phys");
+  checkResult("stack", stack, "addKernelStack()");
+  checkResult("info", info, "writeBootInfo()");
+  checkResult("ramfb", ramfb, "addFramebuffer()");
   if (ramfb === undefined) return undefined;
   const { phys, info: pixels } = ramfb;
   if (pixels?.pixelFormat !== "bgr" || pixels.bytesPerPixel !== 4) {

@@ -83,9 +83,9 @@ export function cpuState(
   checkKeys(options, ["stack", "info", "entry"]);
   const { level4Frame, entryPoint } = kernel;
   const { stack, info, entry } = options;
-  checkResult("stack", stack, "addKernelStack()", "top");
-  checkResult("info", info, "writeBootInfo()", "address");
-  checkResult("entry", entry, "addContextSwitch()", "entry32");
+  checkResult("stack", stack, "addKernelStack()");
+  checkResult("info", info, "writeBootInfo()");
+  checkResult("entry", entry, "addContextSwitch()");
   return {
     cr0: CR0,
     cr3: BigInt(level4Frame),

@@ -95,7 +95,7 @@ export function bootImage(
   const { entry, memory, ...regionOptions } = options;
   const { ramdisk } = options;
   if (entry === undefined) throw wrongKind("entry", entry, "pass what addContextSwitch() returns");
-  checkResult("entry", entry, "addContextSwitch()", "entry32");
+  checkResult("entry", entry, "addContextSwitch()");
   const needed = imageMemory(kernel);
   if (memory !== undefined) checkNumber("memory", memory);
   if (memory !== undefined && !(memory >= needed)) {

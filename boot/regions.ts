@@ -69,7 +69,7 @@ export function usedRegions(
 ): readonly Region[] {
   checkKernel(kernel, ["memory", "frameRuns", "fileHeader", "programHeaders"]);
   checkKeys(options, ["ramdisk", "scanBss"]);
-  checkResult("ramdisk", options.ramdisk, "addRamdisk()", "phys");
+  checkResult("ramdisk", options.ramdisk, "addRamdisk()");
   const { memory, fileHeader, programHeaders } = kernel;
   const mayBeWritten = fileHeader.e_type === ET_DYN ||
     programHeaders.some(({ p_type }) => !WRITES_NOTHING.has(p_type));

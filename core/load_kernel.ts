@@ -177,6 +177,7 @@ function bytesFor({ name, takes }: Taker, file: TakesFor): number {
     if (typeof bytes === "number" && Number.isFinite(bytes) && bytes >= 0) return bytes;
     throw new TypeError(`Cannot use ${typedValue(bytes)} as the result of takes(): it must be a number of bytes`);
   } catch (cause) {
+    if (cause instanceof LoadError) throw cause;
     throw new LoadError("plugin-failed", { field: "takes() of", value: name }, { cause });
   }
 }

@@ -62,8 +62,10 @@ export const REGION_KINDS: readonly RegionKind[] = ["usable", "bootloader", "unk
 export function checkMachineRegions(regions: readonly MachineRegion[]): void {
   if (!Array.isArray(regions)) throw wrongKind("memoryMap", regions, "pass an array of regions");
   let last = 0;
-  for (const [index, { start, end, kind, tag = 0 }] of regions.entries()) {
+  for (const [index, region] of regions.entries()) {
     const option = `memoryMap[${index}]`;
+    if (typeof region !== "object" || region === null) throw wrongKind(option, region, "it must be a region");
+    const { start, end, kind, tag = 0 } = region;
     if (!REGION_KINDS.includes(kind)) {
       throw wrongKind(`${option}.kind`, kind, `it must be one of ${REGION_KINDS.join(", ")}`);
     }

@@ -87,20 +87,30 @@ export function checkPhysical(phys: number, size: number): void {
   checkSize(size, 1, Math.min(PHYSICAL_END - phys, LOW48_HIGHER_HALF - PAGE_SIZE));
 }
 
+/** The types of what functions return, as far as other functions use it. */
+const RESULTS = {
+  "addKernelStack()": { bottom: "bigint", top: "bigint" },
+  "addDirectMap()": { offset: "bigint", size: "number" },
+  "addRecursiveEntry()": { index: "number" },
+  "addFramebuffer()": { virt: "bigint", phys: "number", size: "number" },
+  "addRamdisk()": { virt: "bigint", phys: "number", size: "number" },
+  "writeBootInfo()": { address: "bigint", update: "function" },
+  "addContextSwitch()": { entry32: "number", gdt: "object", codeSelector: "number", dataSelector: "number" },
+};
+
 /**
  * Checks that an option is a value that another function returned.
  *
  * @param option The option's name.
  * @param value Its value.
  * @param source The function.
- * @param field A field of its results that is a number or a `bigint`.
  * @throws {TypeError} If it is not.
  */
-export function checkResult(option: string, value: unknown, source: string, field: string): void {
+export function checkResult(option: string, value: unknown, source: keyof typeof RESULTS): void {
   if (value === undefined) return;
-  const found: unknown = typeof value === "object" && value !== null ? Reflect.get(value, field) : undefined;
-  if (typeof found === "bigint" || typeof found === "number") return;
-  throw wrongKind(option, value, `pass what ${source} returns`);
+  const isResult = typeof value === "object" && value !== null &&
+    Object.entries(RESULTS[source]).every(([field, type]) => typeof Reflect.get(value, field) === type);
+  if (!isResult) throw wrongKind(option, value, `pass what ${source} returns`);
 }
 
 /**

@@ -457,3 +457,22 @@ for (const [options, kind, message] of BAD) {
     assertEquals(snapshotOf(kernel), before);
   });
 }
+
+const NOT_RESULTS: readonly (readonly [option: string, value: unknown])[] = [
+  ["stack", { top: 5n }],
+  ["directMap", { offset: 1.5, size: 0x1000 }],
+  ["recursive", { index: 5n }],
+  ["framebuffer", { virt: 1n, info: {} }],
+  ["ramdisk", { virt: 1n }],
+  ["memoryMap", [null]],
+];
+
+for (const [option, value] of NOT_RESULTS) {
+  Deno.test(`something else than a result as ${option} is refused, and nothing is changed`, async () => {
+    const kernel = await loadKernel(FILE);
+    const before = snapshotOf(kernel);
+    assertThrows(() => writeBootInfo(kernel, { [option]: value }), TypeError, option);
+    if (option === "stack") assertThrows(() => addContextSwitch(kernel, { stack: value as never }), TypeError, option);
+    assertEquals(snapshotOf(kernel), before);
+  });
+}
