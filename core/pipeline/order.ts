@@ -26,14 +26,19 @@ export type Missing<T, Have> = T extends { readonly segment: unknown }
   ? Have extends Pick<Context, "segments"> ? OneLacking<Have & Loading, NeedsOf<T>> : "segments"
   : OneLacking<Have, NeedsOf<T>>;
 
-/** The context at the end of a list of stages, or a sentence that explains what is wrong if they are not in order. */
-export type Grown<S extends readonly unknown[], Have = Base> = S extends
+/**
+ * The context at the end of a list of stages, or a sentence that explains what is wrong if they are not in order or two
+ * of them have the same name. `Have` and `Names` are what the stages before the list add and how they are named.
+ */
+export type Grown<S extends readonly unknown[], Have = Base, Names = never> = S extends
   readonly [infer First extends Stage, ...infer Rest extends readonly unknown[]]
-  ? [Missing<First, Have>] extends [never] ? Grown<
+  ? [First["name"]] extends [Names] ? `the pipeline has two stages named "${First["name"]}"`
+  : [Missing<First, Have>] extends [never] ? Grown<
       Rest,
       & Have
       & ([AddsOf<First>] extends [never] ? unknown : AddsOf<First>)
-      & (First extends { readonly segment: unknown } ? Loading : unknown)
+      & (First extends { readonly segment: unknown } ? Loading : unknown),
+      Names | (string extends First["name"] ? never : First["name"])
     >
   : `stage "${First["name"]}" needs "${Missing<First, Have>}", which no stage before it adds`
   : Have;

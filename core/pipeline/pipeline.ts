@@ -24,8 +24,8 @@ export type Put<
 
 /**
  * An immutable list of stages in order. Its functions return a new pipeline. A change that leaves a stage without what
- * it needs, and a name that is not in the list, are refused: by the compiler if it knows the stages, and always with a
- * `TypeError`.
+ * it needs, a name that is already in the list, and one to be found there that is not, are refused: by the compiler if
+ * it knows the stages, and always with a `TypeError`.
  */
 export interface Pipeline<out S extends readonly Stage[] = readonly Stage[]> {
   /** The stages, in order. */
@@ -70,7 +70,8 @@ export interface Pipeline<out S extends readonly Stage[] = readonly Stage[]> {
  */
 export function pipeline<const S extends readonly Stage[]>(
   ...stages: number extends S["length"] ? S : {
-    readonly [I in keyof S]: Grown<S> extends `stage "${S[I]["name"]}" needs ${string}` ? Grown<S> : S[I];
+    readonly [I in keyof S]: Grown<S> extends
+      `stage "${S[I]["name"]}" needs ${string}` | `${string} two stages named "${S[I]["name"]}"` ? Grown<S> : S[I];
   }
 ): Pipeline<S> {
   return compose(stages as unknown as S) as unknown as Pipeline<S>;

@@ -72,6 +72,18 @@ export type Reads<N extends Need> =
 /** The intersection of the members of a union; `unknown` if it has none. */
 export type AllOf<U> = (U extends unknown ? (member: U) => void : never) extends (all: infer I) => void ? I : never;
 
+/**
+ * What a stage may return as `R`: each key that its `adds` do not name has a sentence as its type, which no value
+ * matches. Keys that the compiler does not know are checked at run time. `then` keeps a promise from being `R` itself.
+ */
+export type OnlyAdds<Name extends string, A extends string, R> =
+  & {
+    readonly [K in keyof R]?: K extends A ? unknown
+      : string extends K ? unknown
+      : `stage "${Name}" returns "${K & string}", which its adds do not include`;
+  }
+  & { readonly then?: never };
+
 /** What a stage reads, adds and takes. */
 export interface StageShape<N extends Need, A extends string> {
   /** What it reads from the context. */
@@ -108,7 +120,7 @@ export interface StageShape<N extends Need, A extends string> {
 export function imageStage<
   const Name extends string,
   const N extends Need,
-  R extends { readonly [K in A]: K extends keyof Context ? Context[K] : unknown },
+  R extends { readonly [K in A]: K extends keyof Context ? Context[K] : unknown } & OnlyAdds<Name, A, R>,
   const A extends string = never,
 >(
   name: Name,
@@ -147,7 +159,7 @@ export function imageStage<
 export function segmentStage<
   const Name extends string,
   const N extends Need,
-  R extends { readonly [K in A]?: K extends keyof Context ? Context[K] : unknown },
+  R extends { readonly [K in A]?: K extends keyof Context ? Context[K] : unknown } & OnlyAdds<Name, A, R>,
   const A extends string = never,
 >(
   name: Name,

@@ -35,6 +35,7 @@ export {
   imageStage,
   type Need,
   type NeedsOf,
+  type OnlyAdds,
   type Reads,
   type SegmentStage,
   segmentStage,

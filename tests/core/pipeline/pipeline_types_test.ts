@@ -60,6 +60,34 @@ Deno.test("a stage that returns another type than the context has does not compi
   imageStage("wrong", { needs: ["segmens"] }, () => ({}));
 });
 
+Deno.test("a key that is not in adds does not compile, and is refused at a load if the compiler does not know it", async () => {
+  // @ts-expect-error: y is not in adds
+  imageStage("wrong", { needs: [] }, () => ({ y: 1 }));
+  // @ts-expect-error: y is not in adds
+  imageStage("wrong", { needs: [], adds: ["z"] }, async () => (await Promise.resolve(), { y: 1, z: 1 }));
+  // @ts-expect-error: y is not in adds
+  segmentStage("wrong", { needs: [], adds: ["z"] }, ({ index }) => index > 0 ? { y: 1 } : { z: 1 });
+  const unknownKeys = (): Record<string, unknown> => ({ y: 1 });
+  const own = segmentStage("own", { needs: [], adds: ["z"] }, unknownKeys);
+  await assertRejects(() => loadKernel(FILE, { pipeline: defaultPipeline.after("map-load", own) }), TypeError, '"y"');
+});
+
+Deno.test("what a stage returns in several ways, now or later, has one type", () => {
+  const now = segmentStage("now", { needs: [], adds: ["z"] }, ({ index }) => index > 0 ? {} : { z: index });
+  const later = segmentStage("later", { needs: [], adds: ["z"] }, async ({ index }) => {
+    await Promise.resolve();
+    if (index > 0) return {};
+    return { z: index };
+  });
+  isType<typeof now.segment>()(later.segment);
+  const either = (): { readonly z: number } | Promise<{ readonly z: number }> => ({ z: 1 });
+  const twice = imageStage("twice", { needs: [imageStage("either", { needs: [], adds: ["z"] }, either)] }, ({ z }) => {
+    isType<number>()(z);
+    return {};
+  });
+  assertEquals(twice.needs, ["z"]);
+});
+
 Deno.test("a name that is not in the pipeline does not compile, and is refused", () => {
   // @ts-expect-error: no such stage
   assertThrows(() => defaultPipeline.without("map-lode"), TypeError, '"map-lode"');

@@ -69,6 +69,66 @@ const WRONG: readonly Wrong[] = [
     thrown: "", // the types are the compiler's alone
   },
   {
+    name: "before() with a segment stage that names no needs",
+    source: ['defaultPipeline.before("sanity-check", segmentStage("s", { needs: [] }, () => ({})))'],
+    sentence: 'stage "s" needs "segments", which no stage before it adds',
+    thrown: 'Cannot run stage "s": it needs "segments", which no stage before it adds',
+  },
+  {
+    name: "pipeline() with a segment stage that names no needs",
+    source: ['pipeline(parse, segmentStage("s", { needs: [] }, () => ({})), sanityCheck, mapLoad)'],
+    sentence: 'stage "s" needs "segments", which no stage before it adds',
+    thrown: 'Cannot run stage "s": it needs "segments", which no stage before it adds',
+  },
+  {
+    name: "before() with a segment stage that needs what only the loop over the headers provides",
+    source: ['defaultPipeline.before("sanity-check", segmentStage("s", { needs: ["addressSpace"] }, () => ({})))'],
+    sentence: 'stage "s" needs "segments", which no stage before it adds',
+    thrown: 'Cannot run stage "s": it needs "segments", which no stage before it adds',
+  },
+  {
+    name: "replace() with a segment stage written without segmentStage()",
+    source: ['defaultPipeline.replace("parse", { name: "s", needs: [], adds: [], segment: () => ({}) })'],
+    sentence: 'stage "s" needs "segments", which no stage before it adds',
+    thrown: 'Cannot run stage "s": it needs "segments", which no stage before it adds',
+  },
+  {
+    name: "before() with a stage that lacks several names",
+    source: ['defaultPipeline.before("parse", lacksThree)'],
+    sentence: 'stage "lacks-three" needs "addressSpace", which no stage before it adds', // one of the three
+    thrown: 'Cannot run stage "lacks-three": it needs "segments", which no stage before it adds',
+  },
+  {
+    name: "after() with a stage that is in the pipeline",
+    source: ['defaultPipeline.after("parse", parse)'],
+    sentence: 'the pipeline has two stages named "parse"',
+    thrown: 'Cannot run the pipeline: it has two stages named "parse"',
+  },
+  {
+    name: "replace() with a stage that is in the pipeline",
+    source: ['defaultPipeline.replace("l4-usage", sanityCheck)'],
+    sentence: 'the pipeline has two stages named "sanity-check"',
+    thrown: 'Cannot run the pipeline: it has two stages named "sanity-check"',
+  },
+  {
+    name: "pipeline() with a stage twice",
+    source: ["pipeline(parse, sanityCheck, mapLoad, sanityCheck)"],
+    sentence: 'the pipeline has two stages named "sanity-check"',
+    thrown: 'Cannot run the pipeline: it has two stages named "sanity-check"',
+  },
+  {
+    name: "imageStage() that returns what is not in its adds",
+    source: ['imageStage("x", { needs: ["rules"] }, () => ({ y: 1 }))'],
+    sentence: 'stage "x" returns "y", which its adds do not include',
+    thrown: "", // a load throws, see run_stage.ts
+  },
+  {
+    name: "segmentStage() that returns what is not in its adds",
+    source: ['segmentStage("x", { needs: [], adds: ["z"] }, async () => ({ y: 1, z: 1 }))'],
+    sentence: 'stage "x" returns "y", which its adds do not include',
+    thrown: "", // as above
+  },
+  {
     name: "loadKernel() with a pipeline in the wrong order",
     source: ["loadKernel(new Uint8Array(), { pipeline: pipeline(sanityCheck, mapLoad) })"],
     sentence: 'stage "sanity-check" needs "programHeaders", which no stage before it adds', // one of the two
@@ -92,6 +152,7 @@ function moduleText(): string {
     'const countLoads = imageStage("count-loads", { needs: ["segments"], adds: ["loads"] }, () => ({ loads: 1 }));',
     'const wordLoads = imageStage("word-loads", { needs: [], adds: ["loads"] }, () => ({ loads: "one" }));',
     'const readLoads = segmentStage("read-loads", { needs: [countLoads] }, () => ({}));',
+    'const lacksThree = imageStage("lacks-three", { needs: ["segments", "entryPoint", "addressSpace"] }, () => ({}));',
     'const justSegments = imageStage("just-segments", { needs: [], adds: ["segments", "sharedPages", "unsharedPages"] },',
     "  () => ({ segments: [], sharedPages: new Set<number>(), unsharedPages: new Map() }));",
     'const countingPipeline = defaultPipeline.after("sanity-check", countLoads).after("map-load", readLoads);',
