@@ -33,8 +33,19 @@ const DOORS: Readonly<Record<string, { readonly values: readonly string[]; reado
     ],
     types: [
       ...["AddsOf", "AllOf", "Base", "Context", "DefaultStages", "DiagnosticKind", "Grown", "IfInOrder", "ImageStage"],
-      ...["Intake", "LoadSettings", "Loading", "Missing", "Need", "NeedsOf", "OneLacking", "Pipeline", "Put", "Reads"],
-      ...["Rules", "SegmentStage", "Stage", "StageShape", "TakesFor"],
+      ...[
+        "Intake",
+        "LoadSettings",
+        "Loading",
+        "Missing",
+        "Need",
+        "NeedsOf",
+        "OneLacking",
+        "OnlyAdds",
+        "Pipeline",
+        "Put",
+      ],
+      ...["Reads", "Rules", "SegmentStage", "Stage", "StageShape", "TakesFor"],
     ],
   },
   "core/paging/mod.ts": {
