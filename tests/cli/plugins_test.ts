@@ -230,7 +230,7 @@ Deno.test("a throw in a plugin is reported with its name and message, and with -
 
 Deno.test("--no-plugin is a hint on a failing built-in plugin alone", () => {
   const hint = (value: string) => {
-    return flagHint(new LoadError("plugin-failed", { field: "plugin", value, index: 1 }), ["no-plugin"]);
+    return flagHint("plugin-failed", { field: "plugin", value, index: 1 }, ["no-plugin"]);
   };
   assertEquals(hint("relro"), "--no-plugin relro leaves this built-in plugin out.");
   assertEquals([hint("mine"), hint("sections")], [undefined, undefined]);
