@@ -6,7 +6,6 @@ import { clashHint } from "../../cli/arguments/plugin_choice.ts";
 import { unresolvedImport } from "../../cli/arguments/unresolved_import.ts";
 import { CliError } from "../../cli/output/cli_error.ts";
 import { flagHint } from "../../cli/report/flag_hints.ts";
-import { LoadError } from "../../mod.ts";
 import { pluginDiagnostics, presets } from "../../plugins/presets.ts";
 import { buildElf } from "../elf_builder.ts";
 import { HELLO, kload, kloadJson, pathOf, withFolder } from "./kload.ts";
