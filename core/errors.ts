@@ -93,7 +93,7 @@ export class LoadError<C extends ErrorCode = ErrorCode> extends Error {
  *
  * @param error The error.
  * @param change What to add to its detail, and the diagnostics so far.
- * @returns A new error; the same one if its code is of another version of this module.
+ * @returns A new error; the same one if its code is of another version of this module, or its detail is incomplete.
  */
 export function amended(
   error: LoadError,
@@ -105,8 +105,18 @@ export function amended(
   const { code, cause } = error;
   if (!Object.hasOwn(ERROR_TEXTS, code)) return error; // of another version of this module
   const merged = { ...error.detail, ...detail } as LoadErrorDetails[ErrorCode];
-  const amended = new LoadError(code, merged, { cause, diagnostics });
+  const amended = copied(code, merged, { cause, diagnostics });
+  if (amended === undefined) return error;
   const frames = error.stack?.slice(error.stack.indexOf("\n    at "));
   if (frames) amended.stack = `${amended.name}: ${amended.message}${frames}`;
   return amended;
+}
+
+/** Creates an error; `undefined` if its message cannot be composed, as the detail of another copy's error lacks fields. */
+function copied(...args: ConstructorParameters<typeof LoadError>): LoadError | undefined {
+  try {
+    return new LoadError(...args);
+  } catch {
+    return undefined;
+  }
 }

@@ -58,6 +58,7 @@ export const INSPECT: Command = {
   about: `Reads the ELF file header and the program headers, and nothing after them. The file may be for any
 little-endian machine, of 32 or 64 bits. If the headers show that the default rules refuse the file, the report says why.`,
   flags: [
+    { ...STRICT, text: "Exit with status 1 if there is a warning or an objection" },
     JSON_FLAG,
     { ...QUIET, text: "Print no report; the exit status says whether the headers were read" },
     { ...VERBOSE, text: "Also print remarks of severity info" },

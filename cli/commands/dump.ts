@@ -13,7 +13,7 @@ import { usageError } from "../output/cli_error.ts";
 import { commandLines } from "../output/command_lines.ts";
 import type { Output } from "../output/output.ts";
 import { writeOutputFile } from "../output/output_file.ts";
-import { quoted } from "../output/shell_quote.ts";
+import { quoted, quotedPath } from "../output/shell_quote.ts";
 import { count, exactSize, hex } from "../output/text.ts";
 import type { Bootable } from "../report/bootable.ts";
 import { diagnosticsSection } from "../report/diagnostics.ts";
@@ -63,8 +63,8 @@ export function dumpCore(args: Arguments, output: Output, signal: AbortSignal): 
 
 /** The command that opens the core file; symbols of a kernel that was moved need the same offset. */
 function gdbCommand({ kernel: { virtualAddressOffset } }: Bootable, source: Source, path: string): string {
-  if (!source.file) return `gdb -c ${quoted(path)}`;
-  const file = quoted(source.name);
-  if (virtualAddressOffset === 0n) return `gdb ${file} ${quoted(path)}`;
-  return `gdb -c ${quoted(path)} -ex ${quoted(`add-symbol-file ${file} -o ${hex(virtualAddressOffset)}`)}`;
+  if (!source.file) return `gdb -c ${quotedPath(path)}`;
+  const file = quotedPath(source.name);
+  if (virtualAddressOffset === 0n) return `gdb ${file} ${quotedPath(path)}`;
+  return `gdb -c ${quotedPath(path)} -ex ${quoted(`add-symbol-file ${file} -o ${hex(virtualAddressOffset)}`)}`;
 }

@@ -10,7 +10,7 @@ import type { Arguments } from "../arguments/parse_arguments.ts";
 import { commandLines } from "../output/command_lines.ts";
 import type { Output } from "../output/output.ts";
 import { placedPieces, writeOutputFile } from "../output/output_file.ts";
-import { quoted } from "../output/shell_quote.ts";
+import { quoted, quotedPath } from "../output/shell_quote.ts";
 import { exactSize, hex } from "../output/text.ts";
 import { EXIT_DEVICE, PROGRAM, RAMFB } from "../qemu/machine.ts";
 import type { Bootable } from "../report/bootable.ts";
@@ -71,12 +71,12 @@ function imageReport(
     facts.push(["framebuffer", `${pixels.width}x${pixels.height}, ${shown}`]);
   }
   const machine = ["-M", "q35", "-m", `${memory / MIB}`, "-display", "none", "-serial", "stdio", "-no-reboot"];
-  const command = [PROGRAM, ...machine, ...EXIT_DEVICE, ...(pixels ? RAMFB : []), "-kernel", path];
+  const command = [PROGRAM, ...machine, ...EXIT_DEVICE, ...(pixels ? RAMFB : []), "-kernel"];
   return sections([
     [
       ...headline(path, [`a boot image of ${exactSize(size)}`], paint),
       ...labelled(facts, paint),
-      ...commandLines("boot it with", command.map(quoted).join(" "), paint),
+      ...commandLines("boot it with", [...command.map(quoted), quotedPath(path)].join(" "), paint),
     ],
     diagnosticsSection(kernel.diagnostics, paint, verbose),
   ]);

@@ -11,7 +11,7 @@ import { readValue } from "../arguments/read_value.ts";
 import type { Source } from "../input/source.ts";
 import type { Output } from "../output/output.ts";
 import { placedPieces, writeOutputFile } from "../output/output_file.ts";
-import { quoted } from "../output/shell_quote.ts";
+import { quoted, quotedPath } from "../output/shell_quote.ts";
 import { hex } from "../output/text.ts";
 import { exceptionLog } from "../qemu/exception_log.ts";
 import { GDB_SOCKET, type Qemu, startFailed, startQemu } from "../qemu/qemu_process.ts";
@@ -160,8 +160,8 @@ function serialPort(): { readonly write: (bytes: Uint8Array) => Promise<void>; r
 
 function gdbHint({ bootable: { kernel: { entryPoint, virtualAddressOffset } }, name }: Guest, folder: string): string {
   const symbols = virtualAddressOffset === 0n
-    ? `file ${quoted(name)}`
-    : `add-symbol-file ${quoted(name)} -o ${hex(virtualAddressOffset)}`;
+    ? `file ${quotedPath(name)}`
+    : `add-symbol-file ${quotedPath(name)} -o ${hex(virtualAddressOffset)}`;
   const isFile = name !== "standard input" && !/^https?:/i.test(name);
   const connect = [`target remote ${folder}/${GDB_SOCKET}`, `hbreak *${hex(entryPoint)}`, "continue"];
   const commands = [...(isFile ? [symbols] : []), ...connect].map((command) => ` -ex ${quoted(command)}`).join("");

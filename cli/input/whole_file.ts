@@ -4,6 +4,7 @@
  * @module
  */
 
+import { concat } from "@std/bytes/concat";
 import { CliError, messageOf, usageError } from "../output/cli_error.ts";
 import { permissionFlag } from "../output/permission_flag.ts";
 import { exactSize, printable } from "../output/text.ts";
@@ -24,7 +25,7 @@ export async function readWholeFile(flag: string, path: string, most: number): P
   const read = async (): Promise<Uint8Array> => {
     const { size } = await Deno.stat(path);
     if (size > most) throw tooLarge(size);
-    return await Deno.readFile(path);
+    return await readUpTo(path, most + 1);
   };
   const bytes = await read().catch((cause) => {
     if (cause instanceof CliError) throw cause;
@@ -36,6 +37,23 @@ export async function readWholeFile(flag: string, path: string, most: number): P
     throw new CliError("source-failed", message, { hint, command, detail, cause });
   });
   if (bytes.length === 0) throw refuse("the file is empty");
-  if (bytes.length > most) throw tooLarge(bytes.length); // a pipe has no size
+  // A pipe or a device has no size.
+  if (bytes.length > most) throw refuse(`the file is larger than the limit, which is ${exactSize(most)}`);
   return bytes;
+}
+
+/** The most bytes to read at a time. */
+const CHUNK = 2 ** 20;
+
+async function readUpTo(path: string, most: number): Promise<Uint8Array> {
+  using file = await Deno.open(path);
+  const chunks: Uint8Array[] = [];
+  for (let left = most; left > 0;) {
+    const chunk = new Uint8Array(Math.min(left, CHUNK));
+    const count = await file.read(chunk);
+    if (count === null) break;
+    chunks.push(chunk.slice(0, count));
+    left -= count;
+  }
+  return concat(chunks);
 }

@@ -7,6 +7,7 @@
 import { encodeHex } from "@std/encoding/hex";
 import { count, grouped, hex, printable } from "../output/text.ts";
 import { describeBuiltIn } from "./built_in_results.ts";
+import { readable } from "./readable.ts";
 
 /** The most items of a list, bytes and characters to show; `--json` has the rest. */
 const MOST_ITEMS = 8;
@@ -20,10 +21,18 @@ const MOST_CHARACTERS = 500;
  * @returns Names and descriptions, such as ["stack", "not executable, asks for 64 KiB"]; empty results are omitted.
  */
 export function describeResults(results: Readonly<Record<string, unknown>>): readonly (readonly [string, string])[] {
-  return Object.entries(results).filter(([, found]) => holdsSomething(found)).map(([name, found]) => {
-    const text = describeBuiltIn(name, found) ?? inWords(found);
+  return Object.entries(results).filter(([, found]) => readable(() => holdsSomething(found))).map(([name, found]) => {
+    const text = builtInWords(name, found) ?? inWords(found);
     return [name, text.length > MOST_CHARACTERS ? cut(printable(text)) : printable(text)] as const;
   });
+}
+
+function builtInWords(name: string, found: unknown): string | undefined {
+  try {
+    return describeBuiltIn(name, found);
+  } catch {
+    return undefined; // a plugin of the same name, whose fields are of other types
+  }
 }
 
 function cut(text: string): string {
@@ -42,9 +51,12 @@ function inWords(value: unknown, outer: readonly object[] = []): string {
   if (typeof value === "number") return Number.isInteger(value) ? grouped(value) : `${value}`;
   if (value === undefined || value === null) return "none";
   if (typeof value !== "object") return String(value);
-  if (value instanceof Uint8Array) return describeBytes(value);
   if (outer.includes(value)) return "[circular]";
-  const within = [...outer, value];
+  return readable(() => objectInWords(value, [...outer, value]));
+}
+
+function objectInWords(value: object, within: readonly object[]): string {
+  if (value instanceof Uint8Array) return describeBytes(value);
   if ("toJSON" in value && typeof value.toJSON === "function") return inWords(value.toJSON(), within);
   if (Symbol.iterator in value && !(value instanceof Map)) {
     return items([...value as Iterable<unknown>], (item) => part(item, within));
@@ -57,7 +69,8 @@ function inWords(value: unknown, outer: readonly object[] = []): string {
 
 /** Describes a nested value: lists are put in parentheses, and records are only counted. */
 function part(value: unknown, outer: readonly object[]): string {
-  if (Array.isArray(value) && value.some(isRecord)) return count(value.length, "item");
+  const records = readable(() => Array.isArray(value) && value.some(isRecord) ? value.length : 0);
+  if (typeof records === "number" && records > 0) return count(records, "item");
   const text = inWords(value, outer);
   return text.includes(" ") && typeof value === "object" ? `(${text})` : text;
 }

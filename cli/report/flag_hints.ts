@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ErrorCode, LimitPlace, LoadError } from "../../mod.ts";
+import type { ErrorCode } from "../../mod.ts";
 import type { OptionCause } from "../../core/pipeline/settings.ts";
 import { isBuiltIn } from "../arguments/plugin_choice.ts";
 import { hex } from "../output/text.ts";
@@ -14,7 +14,7 @@ interface FlagHint {
   /** The flag's name, without the dashes. */
   readonly flag: string;
   /** The hint, which replaces the loader's own; `undefined` if the flag does not help in this case. */
-  readonly hint: (error: LoadError) => string | undefined;
+  readonly hint: (detail: Readonly<Record<string, unknown>>) => string | undefined;
 }
 
 const MEMORY_SIZE: FlagHint = {
@@ -40,25 +40,29 @@ const FLAG_HINTS: { readonly [C in ErrorCode]?: FlagHint } = {
 /**
  * Finds the hint of a flag that helps with an error.
  *
- * @param error The error.
+ * @param code The error's code.
+ * @param detail The error's detail, which may be incomplete.
  * @param flags Names of the flags that the command has.
  * @returns The hint; `undefined` if no flag helps.
  */
-export function flagHint(error: LoadError, flags: readonly string[]): string | undefined {
-  const found = FLAG_HINTS[error.code];
-  return found && flags.includes(found.flag) ? found.hint(error) : undefined;
+export function flagHint(
+  code: ErrorCode,
+  detail: Readonly<Record<string, unknown>>,
+  flags: readonly string[],
+): string | undefined {
+  const found = FLAG_HINTS[code];
+  return found && flags.includes(found.flag) ? found.hint(detail) : undefined;
 }
 
 /** Only built-in plugins can be left out by their name. */
-function withoutPlugin({ detail: { field, value } }: LoadError): string | undefined {
+function withoutPlugin({ field, value }: Readonly<Record<string, unknown>>): string | undefined {
   if (field !== "plugin" || !isBuiltIn(value)) return undefined;
   return `--no-plugin ${value} leaves this built-in plugin out.`;
 }
 
-function alignedBase({ detail }: LoadError): string | undefined {
-  const { value, limit } = detail as LimitPlace;
-  if (typeof value !== "bigint" || !(limit > 0)) return undefined;
-  return `--kernel-base ${hex(value - value % BigInt(limit))} keeps every segment aligned.`;
+function alignedBase({ value, limit }: Readonly<Record<string, unknown>>): string | undefined {
+  if (typeof value !== "bigint" || !Number.isSafeInteger(limit) || !(Number(limit) > 0)) return undefined;
+  return `--kernel-base ${hex(value - value % BigInt(limit as number))} keeps every segment aligned.`;
 }
 
 /** The flags of the loader's options. */

@@ -52,8 +52,9 @@ function problemText(problem: Problem, { paintError: paint, verbose }: Output): 
   const width = problem.diagnostics || paint.folds ? paint.width : Infinity;
   const whole = Object.values(detail).filter((value) => typeof value === "string").map(printable);
   const lines = (label: string, text: string, color: (text: string) => string): readonly string[] => {
-    const [first, ...more] = wrap(`${label} ${printable(text)}`, width - 2, whole);
-    return [color(label) + first.slice(label.length), ...more.map((line) => `  ${line}`)];
+    const shown = printable(label);
+    const [first, ...more] = wrap(`${shown} ${printable(text)}`, width - 2, [shown, ...whole]);
+    return [color(shown) + first.slice(shown.length), ...more.map((line) => `  ${line}`)];
   };
   return [
     ...(name === undefined ? [] : [`${paint.title(printable(name))}: ${verdict}`]),

@@ -71,18 +71,22 @@ export function problemOf(error: unknown, circumstances?: Circumstances): Proble
 }
 
 /** The message of "source-failed" ends in that of its cause, which is printed on a line of its own. */
-function withoutCause({ code, message, cause }: LoadError): string {
+function withoutCause({ code, message: own, cause }: LoadError): string {
+  const message = typeof own === "string" ? own : "no message";
   const end = cause instanceof Error ? `: ${cause.message}` : "";
   return code === "source-failed" && message.endsWith(end) ? message.slice(0, message.length - end.length) : message;
 }
 
 function loadProblem(error: LoadError, circumstances?: Circumstances): Problem {
   const { name, verdict = "not loaded", flags = [] } = circumstances ?? {};
-  const { code, diagnostics = [] } = error;
+  const { code } = error;
+  // The error may be another copy's, with fields of other types or without some of them.
+  const detail: Problem["detail"] = { ...error.detail };
+  const diagnostics = Array.isArray(error.diagnostics) ? error.diagnostics : [];
   const cause = error.cause === undefined ? undefined : messageOf(error.cause);
   const message = withoutCause(error);
-  const hint = flagHint(error, flags) ?? (cause === undefined ? errorHint(code, error.detail) : undefined);
-  const detail = { ...error.detail };
+  const hint = flagHint(code, detail, flags) ??
+    (cause === undefined ? errorHint(code, error.detail) || undefined : undefined);
   const stack = code === "plugin-failed" ? stackOf(error) : undefined;
   return { name, verdict, code, message, detail, cause, hint, stack, diagnostics, status: 1 };
 }

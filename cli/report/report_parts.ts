@@ -57,7 +57,7 @@ export function labelled(
  *
  * @param label Such as "warning[stack-executable]:".
  * @param text The remark.
- * @param hint What to do about it, if anything.
+ * @param hint What to do about it, if anything; an empty one is left out.
  * @param paint The colors and the width.
  * @param color Colors the label.
  * @returns The lines.
@@ -69,10 +69,11 @@ export function remarkLines(
   paint: Paint,
   color: (text: string) => string,
 ): readonly string[] {
-  const [first, ...more] = wrap(`${label} ${printable(text)}`, paint.width - 4);
-  const hints = hint === undefined ? [] : wrap(`hint: ${printable(hint)}`, paint.width - 4);
+  const shown = printable(label);
+  const [first, ...more] = wrap(`${shown} ${printable(text)}`, paint.width - 4, [shown]);
+  const hints = hint ? wrap(`hint: ${printable(hint)}`, paint.width - 4) : [];
   return [
-    `  ${color(label)}${first.slice(label.length)}`,
+    `  ${color(shown)}${first.slice(shown.length)}`,
     ...more.map((line) => `    ${line}`),
     ...hints.map((line) => `    ${paint.faint(line)}`),
   ];

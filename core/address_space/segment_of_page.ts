@@ -47,8 +47,9 @@ export function atHeader(
   { index }: ProgramHeader,
   { segments, rules: { bssEnd } }: { readonly segments: readonly Segment[]; readonly rules: Rules },
 ): LoadError {
-  if (error.detail.index !== undefined || error.code === "source-failed") return error;
-  const mapped = error.code === "page-already-mapped";
-  const owner = mapped ? segmentOfPage(error.detail.value as bigint, { segments, bssEnd }, index) : {};
+  const { index: named, value } = error.detail ?? {}; // another copy's error may lack fields
+  if (named !== undefined || error.code === "source-failed") return error;
+  const mapped = error.code === "page-already-mapped" && typeof value === "bigint";
+  const owner = mapped ? segmentOfPage(value, { segments, bssEnd }, index) : {};
   return amended(error, { detail: { index, ...owner } });
 }

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { terminalPage } from "../../cli/output/page.ts";
 import { paintFor } from "../../cli/output/paint.ts";
 import { diagnosticLines, diagnosticsSection, warningCount } from "../../cli/report/diagnostics.ts";
 import type { Diagnostic } from "../../mod.ts";
@@ -42,6 +43,18 @@ Deno.test("remarks that differ in more than their header stay apart", () => {
     "  warning[data-writable]: Program header 3: It is writable.",
   ]);
   assertEquals(warningCount(diagnostics), ["4 warnings"]);
+});
+
+Deno.test("control characters in a code, a severity or a hint are escaped, and a long code stays whole", () => {
+  const severity = "fatal\x1b[1m" as "warning";
+  assertEquals(diagnosticLines([diagnostic(0, "a", { code: "Weird Code\x1b[31m", severity })], PAINT), [
+    "  fatal\\u001b[1m[Weird Code\\u001b[31m]: Program header 0: a",
+  ]);
+  const code = "word ".repeat(40);
+  assertEquals(diagnosticLines([diagnostic(0, "a", { code, hint: "" })], paintFor(false, terminalPage(60))), [
+    `  warning[${code}]:`,
+    "    Program header 0: a",
+  ]);
 });
 
 Deno.test("remarks of severity info are counted where they are not shown", () => {

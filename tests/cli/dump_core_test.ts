@@ -86,3 +86,14 @@ Deno.test("dump without --core is wrong usage", async () => {
   assertStringIncludes(stderr, "Cannot dump the kernel: no dump format given");
   assertStringIncludes(stderr, "kload load --dump FILE");
 });
+
+Deno.test("the commands of the reports of dump and image take a path that starts with a dash for a path", async () => {
+  await withFolder(async (folder) => {
+    await Deno.copyFile(HELLO, `${folder}/-k.elf`);
+    const { status, stdout } = await kload(["dump", "--core", "--output=-k.core", "--", "-k.elf"], { cwd: folder });
+    assertEquals(status, 0);
+    assertStringIncludes(stdout, "gdb ./-k.elf ./-k.core\n");
+    const image = await kload(["image", "--output=-k.boot", "--", "-k.elf"], { cwd: folder });
+    assertStringIncludes(image.stdout, "-kernel ./-k.boot\n");
+  });
+});

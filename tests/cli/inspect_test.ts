@@ -55,6 +55,15 @@ Deno.test("inspect tells what the default rules remark on", async () => {
   assertEquals(json.diagnostics.map(({ code }: any) => code), ["entry-not-executable"]);
 });
 
+Deno.test("inspect --strict exits with 1 for an objection or a warning, and the report stays the same", async () => {
+  const warned = buildElf({ header: { e_entry: 0x1234n }, segments: [{ filesz: 0x100 }] });
+  for (const [stdin, expected] of [[hello, 0], [AARCH64, 1], [warned, 1]] as const) {
+    const lax = await kload(["inspect", "-"], { stdin });
+    const strict = await kload(["inspect", "-", "--strict"], { stdin });
+    assertEquals([lax.status, strict], [0, { ...lax, status: expected }]);
+  }
+});
+
 Deno.test("inspect refuses what has no headers", async () => {
   const { status, stdout, stderr } = await kload(["inspect", pathOf("deno.json")]);
   assertEquals([status, stdout], [1, ""]);

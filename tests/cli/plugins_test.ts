@@ -6,7 +6,6 @@ import { clashHint } from "../../cli/arguments/plugin_choice.ts";
 import { unresolvedImport } from "../../cli/arguments/unresolved_import.ts";
 import { CliError } from "../../cli/output/cli_error.ts";
 import { flagHint } from "../../cli/report/flag_hints.ts";
-import { LoadError } from "../../mod.ts";
 import { pluginDiagnostics, presets } from "../../plugins/presets.ts";
 import { buildElf } from "../elf_builder.ts";
 import { HELLO, kload, kloadJson, pathOf, withFolder } from "./kload.ts";
@@ -230,7 +229,7 @@ Deno.test("a throw in a plugin is reported with its name and message, and with -
 
 Deno.test("--no-plugin is a hint on a failing built-in plugin alone", () => {
   const hint = (value: string) => {
-    return flagHint(new LoadError("plugin-failed", { field: "plugin", value, index: 1 }), ["no-plugin"]);
+    return flagHint("plugin-failed", { field: "plugin", value, index: 1 }, ["no-plugin"]);
   };
   assertEquals(hint("relro"), "--no-plugin relro leaves this built-in plugin out.");
   assertEquals([hint("mine"), hint("sections")], [undefined, undefined]);

@@ -147,6 +147,38 @@ for (const [options, message, flag] of OPTIONS) {
   });
 }
 
+/** Errors of another copy or version of the module, which may lack fields or have codes of its own. */
+const FOREIGN: readonly (readonly [object, readonly string[]])[] = [
+  [{ code: "moon-phase\x1b", message: "Not today", detail: { value: 1n } }, ["error[moon-phase\\u001b]: Not today"]],
+  [{ code: "moon-phase", message: "Not today", detail: null, diagnostics: null }, ["error[moon-phase]: Not today"]],
+  [{ code: "moon-phase", detail: {} }, ["error[moon-phase]: no message"]],
+  [{ code: "constructor", message: "Not today", detail: {} }, ["error[constructor]: Not today"]],
+  [
+    { code: "kernel-base-misaligned", message: "Not today", detail: null },
+    ["error[kernel-base-misaligned]: Not today", `hint: ${errorHint("kernel-base-misaligned")}`],
+  ],
+  [
+    { code: "kernel-base-misaligned", message: "Not today", detail: { value: 3n, limit: 0.5 } },
+    ["error[kernel-base-misaligned]: Not today", `hint: ${errorHint("kernel-base-misaligned")}`],
+  ],
+  [
+    { code: "plugin-failed", message: "Not today", detail: null },
+    ["error[plugin-failed]: Not today", `hint: ${errorHint("plugin-failed")}`],
+  ],
+];
+
+for (const [error, lines] of FOREIGN) {
+  Deno.test(`an error of another copy is printed as far as it goes: ${lines[0]}`, async () => {
+    const foreign = { name: "LoadError", ...error };
+    assertEquals(
+      (await printed(foreign, { page: terminalPage(200) })).stderr,
+      ["a kernel.elf: not loaded", ...lines, ""].join("\n"),
+    );
+    const { error: { code, hint } } = JSON.parse((await printed(foreign, { json: true })).stdout);
+    assertEquals([code, hint], [(error as LoadError).code, lines[1]?.slice("hint: ".length)]);
+  });
+}
+
 Deno.test("an unexpected error is reported as a bug, without its stack, whatever it says", () => {
   for (const error of [new TypeError("x is not a function"), new RangeError("Cannot use 0x1: it is odd")]) {
     const problem = problemOf(error);

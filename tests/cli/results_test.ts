@@ -144,6 +144,7 @@ Deno.test("a result of another shape is described by its shape, also under the n
     long: "word ".repeat(1000),
     nothing: { placement: undefined },
     bytes: new Uint8Array(),
+    interp: { path: Symbol("x") },
   };
   const found = Object.fromEntries(describeResults(results));
   assertEquals(found.stack, "size 65,536, grows down");
@@ -152,7 +153,7 @@ Deno.test("a result of another shape is described by its shape, also under the n
   assertStringIncludes(found.notes, "... (40 bytes)");
   assertEquals(found.many, "pages (0, 1, 2, 3, 4, 5, 6, 7 and 92 more)");
   assert(found.long.length < 600 && found.long.endsWith("word ... and more (--json has all of it)"));
-  assertEquals([found.nothing, found.bytes], [undefined, "no bytes"]);
+  assertEquals([found.nothing, found.bytes, found.interp], [undefined, "no bytes", "path Symbol(x)"]);
 });
 
 Deno.test("a result that holds itself, a date and a number that is not finite are in the report and in JSON", () => {
@@ -174,3 +175,52 @@ Deno.test("a result that holds itself, a date and a number that is not finite ar
     twice: [{ d: "0x1" }, { d: "0x1" }],
   });
 });
+
+const boo = (): never => {
+  throw new Error("boo\x1b");
+};
+
+/** Results whose code throws, and what stands in for them. */
+const THROWING: readonly (readonly [string, unknown, string, unknown])[] = [
+  [
+    "a getter",
+    {
+      get at() {
+        return boo();
+      },
+    },
+    "[throws: boo\\u001b]",
+    "[throws: boo\x1b]",
+  ],
+  ["toJSON", { when: { toJSON: boo }, size: 3 }, "when ([throws: boo\\u001b]), size 3", {
+    when: "[throws: boo\x1b]",
+    size: 3,
+  }],
+  [
+    "a proxy",
+    { it: new Proxy({}, { get: boo, has: boo, ownKeys: boo, getPrototypeOf: boo }) },
+    "it ([throws: boo\\u001b])",
+    {
+      it: "[throws: boo\x1b]",
+    },
+  ],
+  ["an iterator", [{ [Symbol.iterator]: boo }], "([throws: boo\\u001b])", [{}]],
+  ["a function", { find: new Proxy(() => 1, { get: boo }), size: 3 }, "size 3", { size: 3 }],
+  [
+    "what is thrown",
+    {
+      toJSON: () => {
+        throw { toString: boo };
+      },
+    },
+    "[throws: an unreadable error]",
+    "[throws: an unreadable error]",
+  ],
+];
+
+for (const [what, result, text, json] of THROWING) {
+  Deno.test(`a result in which ${what} throws is in the report and in JSON, with the message`, () => {
+    assertEquals(describeResults({ mine: result }), [["mine", text]]);
+    assertEquals(JSON.parse(versionedJson({ mine: result, other: 1 })), { version: 1, mine: json, other: 1 });
+  });
+}

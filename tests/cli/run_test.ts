@@ -232,6 +232,7 @@ const WRONG: readonly (readonly [readonly string[], string])[] = [
   ],
   [["--ramdisk", "/dev/null"], "Cannot use --ramdisk /dev/null: the file is empty"],
   [["--ramdisk", HELLO, "--max-memory", "4K"], "the file is 14,296 bytes, and the limit is 4 KiB"],
+  [["--ramdisk", "/dev/zero", "--max-memory", "10M"], "the file is larger than the limit, which is 10 MiB"],
 ];
 
 for (const [args, message] of WRONG) {

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { commandLines } from "../../cli/output/command_lines.ts";
 import { pageOf, terminalPage, UNBOUNDED } from "../../cli/output/page.ts";
 import { paintFor } from "../../cli/output/paint.ts";
-import { quoted } from "../../cli/output/shell_quote.ts";
+import { quoted, quotedPath } from "../../cli/output/shell_quote.ts";
 import { table } from "../../cli/output/table.ts";
 import {
   count,
@@ -164,6 +164,11 @@ const WORDS = ["plain/path-1.elf", "a b", "it's", "", "$HOME", "new\nline", "\x1
 testWithTools(["bash"], "quoted() writes words that a shell reads back", async () => {
   const text = await runTool("bash", ["-c", `printf '%s\\0' ${WORDS.map(quoted).join(" ")}`]);
   assertEquals(text.split("\0").slice(0, -1), WORDS);
+});
+
+Deno.test("quotedPath() keeps a leading dash from being read as an option", () => {
+  const paths = ["-k.elf", "-a b", "k-1.elf", "/-k", "./-k"];
+  assertEquals(paths.map(quotedPath), ["./-k.elf", "'./-a b'", "k-1.elf", "/-k", "./-k"]);
 });
 
 Deno.test("a table shows no more rows than a person reads", () => {

@@ -216,6 +216,25 @@ Deno.test("a plugin's load error of another copy of the module passes through a 
   assertEquals([error.code, error.detail], ["dynamic-malformed", { field: "DT_MINE", value: 7n, index: 0 }]);
 });
 
+const INCOMPLETE: readonly object[] = [
+  { code: "alignment-invalid", detail: null },
+  { code: "segment-out-of-file", detail: {} },
+  { code: "page-already-mapped", detail: {} },
+  { code: "of-another-version", detail: null },
+];
+
+for (const incomplete of INCOMPLETE) {
+  Deno.test(`a plugin's load error with an incomplete detail stays as it is: ${JSON.stringify(incomplete)}`, async () => {
+    const thrown = { name: "LoadError", message: "no", ...incomplete };
+    const handle = () => {
+      throw thrown;
+    };
+    const plugin: AnyPlugin = { name: "mine", handlers: [{ type: 1, handle }] };
+    const error = await loadSegment(TEXT, { plugins: [plugin] }).catch((error) => error);
+    assert(error === thrown, String(error));
+  });
+}
+
 Deno.test("hints go by the case at hand", async () => {
   const hintOf = async (work: Promise<unknown>) => {
     const error = await assertRejects(() => work, LoadError);
