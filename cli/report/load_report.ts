@@ -6,7 +6,7 @@
 
 import type { AnyPlugin, FrameRun, RuleSetName } from "../../mod.ts";
 import type { Mapping } from "../../core/paging/mod.ts";
-import { ET_DYN } from "../../core/elf/constants.ts";
+import { ET_DYN, PT_LOAD } from "../../core/elf/constants.ts";
 import { PAGE_SIZE } from "../../core/memory/addresses.ts";
 import type { Paint } from "../output/paint.ts";
 import { type Row, table } from "../output/table.ts";
@@ -86,7 +86,7 @@ function factLines(kernel: Kernel, { rules, kernelBase, dump }: About, paint: Pa
     ["file", `${fileKind(fileHeader)}, ${count(bytesRead, "byte")} read`],
     ["rules", rules],
     ["entry point", `${hex(entryPoint)}, ${entry.mapped ? `physical ${hex(entry.phys)}` : "not mapped"}`],
-    ["kernel base", baseFact(kernel, kernelBase)],
+    ["kernel base", baseFact(kernel, rules, kernelBase)],
   ];
   if (tlsTemplate) {
     const { startAddr, fileSize, memSize, align } = tlsTemplate;
@@ -102,10 +102,24 @@ function factLines(kernel: Kernel, { rules, kernelBase, dump }: About, paint: Pa
   return labelled(facts, paint, dump ? [printable(dump.path)] : []);
 }
 
-function baseFact({ fileHeader, virtualAddressOffset }: Kernel, kernelBase: bigint | undefined): string {
+function baseFact(kernel: Kernel, rules: RuleSetName, kernelBase: bigint | undefined): string {
+  const { fileHeader, virtualAddressOffset } = kernel;
   if (kernelBase === undefined && fileHeader.e_type !== ET_DYN) return "none: the file's addresses are fixed";
-  const source = kernelBase === undefined ? "automatic; --kernel-base overrides it" : "set by --kernel-base";
-  return `${hex(virtualAddressOffset)}, added to every p_vaddr (${source})`;
+  const automatic = canBeGiven(kernel, rules)
+    ? "automatic; --kernel-base overrides it"
+    : "automatic, and none that --kernel-base takes";
+  return `${hex(virtualAddressOffset)}, added to every p_vaddr (${
+    kernelBase === undefined ? automatic : "set by --kernel-base"
+  })`;
+}
+
+/** The rules of bootloader 0.11 choose unaligned bases, and bases below 0, but do not take them. */
+function canBeGiven({ programHeaders, virtualAddressOffset }: Kernel, rules: RuleSetName): boolean {
+  if (rules !== "bootloader-0.11") return true;
+  const loads = programHeaders.filter(({ p_type }) => p_type === PT_LOAD);
+  const align = loads.reduce((largest, { p_align }) => p_align > largest ? p_align : largest, 1n);
+  return virtualAddressOffset % align === 0n &&
+    loads.every(({ p_vaddr }) => p_vaddr + virtualAddressOffset < 1n << 64n);
 }
 
 function mappingLines(kernel: Kernel, paint: Paint): readonly string[] {

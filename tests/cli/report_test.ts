@@ -7,6 +7,7 @@ import { quoted } from "../../cli/output/shell_quote.ts";
 import { headersReport } from "../../cli/report/inspect_report.ts";
 import type { Kernel } from "../../cli/report/kernel.ts";
 import { type About, loadReport } from "../../cli/report/load_report.ts";
+import { ET_DYN } from "../../core/elf/constants.ts";
 import { segmentOutcomes } from "../../cli/report/segment_outcomes.ts";
 import { type ByteReader, loadKernel, readHeaders, type RuleSetName } from "../../mod.ts";
 import { buildElf, type SegmentSpec } from "../elf_builder.ts";
@@ -243,6 +244,24 @@ Deno.test("the report says that a kernel base is added, and names one that --ker
     /kernel base +0x[0-9a-f]+, added to every p_vaddr \(set by --kernel-base\)\n/,
   );
 });
+
+for (const rules of ["default", "bootloader-0.11"] as const) {
+  Deno.test(`every base that a report offers to --kernel-base is taken by it (${rules})`, async () => {
+    const corpus = new URL("../fixtures/original/corpus/", import.meta.url);
+    let offered = 0;
+    for await (const { name } of Deno.readDir(corpus)) {
+      const file = await Deno.readFile(new URL(name, corpus));
+      const kernel = await loadByPreset(readerOf(file), { rules }).catch(() => undefined);
+      if (kernel?.fileHeader.e_type !== ET_DYN) continue;
+      const isOffered = /--kernel-base overrides\s+it/.test(loadReport(kernel, { ...ABOUT, rules }, PLAIN));
+      const kernelBase = kernel.virtualAddressOffset;
+      const again = await loadByPreset(readerOf(file), { rules, kernelBase }).catch(() => undefined);
+      assertEquals(again?.entryPoint, isOffered ? kernel.entryPoint : undefined, name);
+      if (isOffered) offered++;
+    }
+    assert(offered > 10);
+  });
+}
 
 Deno.test("ranges end at most at the last byte of the address space, and addresses have 64 bits", async () => {
   const top = 0xffff_ffff_ffff_f000n;
