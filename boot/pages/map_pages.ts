@@ -69,11 +69,15 @@ export function findRoom(space: AddressSpace, what: string, size: number, addres
 export function checkFree(space: AddressSpace, what: string, virt: bigint, ranges: readonly PageRange[]): number {
   let tables = 0;
   let at = virt;
-  for (const { size, pageSize } of ranges) {
-    tables += space.missingTables(at, { size, pageSize, what: `${what}'s page` });
-    at += BigInt(size);
+  for (const range of ranges) {
+    tables += missingTables(space, what, at, range);
+    at += BigInt(range.size);
   }
   return tables;
+}
+
+function missingTables(space: AddressSpace, what: string, virt: bigint, { size, pageSize }: PageRange): number {
+  return space.missingTables(virt, { size, pageSize, what: `${what}'s page` });
 }
 
 /**
@@ -86,8 +90,8 @@ export function checkFree(space: AddressSpace, what: string, virt: bigint, range
  */
 export function checkTables(space: AddressSpace, what: string, ranges: readonly MappedRange[]): void {
   const left = space.frames.framesLeft ?? Infinity;
-  for (const { virt, size, pageSize } of ranges) {
-    const tables = space.missingTables(virt, { size, pageSize, what: `${what}'s page` });
+  for (const range of ranges) {
+    const tables = missingTables(space, what, range.virt, range);
     if (tables <= left) continue;
     throw new LoadError("frames-exhausted", { field: `the page tables of ${what}`, value: tables * PAGE_SIZE });
   }

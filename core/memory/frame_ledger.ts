@@ -61,8 +61,7 @@ export function frameLedger(
 ): FrameLedger {
   const runs: { -readonly [K in keyof FrameRun]: FrameRun[K] }[] = [];
   const isFirstUse = firstUses(runs);
-  const enter = (phys: number, count: number, owner: FrameOwner): FrameRun => {
-    const size = count * PAGE_SIZE;
+  const checked = (phys: number, size: number): number => {
     if (typeof phys !== "number") {
       throw new TypeError(
         `Cannot use ${String(phys)} as a frame: the frame allocator must return a number or undefined`,
@@ -77,6 +76,9 @@ export function frameLedger(
       if (phys < end && phys + size > start) throw unusable(`it overlaps ${what}`);
     }
     if (!isFirstUse(phys, size)) throw unusable("it is already in use");
+    return phys;
+  };
+  const enter = (phys: number, size: number, owner: FrameOwner): FrameRun => {
     if (!zeroed) memory.bytes(phys, size).fill(0);
     const last = runs.at(-1);
     if (last?.owner === owner && last.phys + last.size === phys) last.size += size;
@@ -86,16 +88,16 @@ export function frameLedger(
   return Object.freeze({
     allocateRun: (count: number, owner: FrameOwner) => {
       const first = count > 1 ? frames.allocateFrames?.(count, owner) : undefined;
-      if (first !== undefined) return enter(first, count, owner);
-      const frame = frames.allocateFrame(owner);
-      return frame === undefined ? undefined : enter(frame, 1, owner);
+      const size = first === undefined ? PAGE_SIZE : count * PAGE_SIZE;
+      const phys = first === undefined ? frames.allocateFrame(owner) : first;
+      return phys === undefined ? undefined : enter(checked(phys, size), size, owner);
     },
     claimBelow: (end: number, owner: FrameOwner, fits: (phys: number) => boolean) => {
       const inUse = (phys: number) =>
         taken.some(({ start, end }) => phys >= start && phys < end) ||
         runs.some((run) => phys >= run.phys && phys < run.phys + run.size);
       for (let phys = memory.base; phys < Math.min(end, reserved); phys += PAGE_SIZE) {
-        if (!inUse(phys) && fits(phys)) return enter(phys, 1, owner).phys;
+        if (!inUse(phys) && fits(phys)) return enter(phys, PAGE_SIZE, owner).phys;
       }
       return undefined;
     },

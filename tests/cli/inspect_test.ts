@@ -5,7 +5,7 @@ import { gzip, HELLO, kload, kloadJson, ONLY_HELLO, pathOf, withFile } from "./k
 const hello = await Deno.readFile(HELLO);
 const AARCH64 = buildElf({ header: { e_machine: 183 }, segments: [{ filesz: 0x100 }] });
 
-Deno.test("inspect shows the headers, and reads nothing behind them", async () => {
+Deno.test("inspect shows the headers and reads nothing after them", async () => {
   const cut = hello.slice(0, 64 + 5 * 56);
   const { status, stdout, stderr } = await kload(["inspect", "-"], { stdin: cut, permissions: [] });
   assertEquals([status, stderr], [0, ""]);

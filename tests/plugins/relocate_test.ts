@@ -200,7 +200,7 @@ Deno.test("RELR entries are addresses and bitmaps of words that the offset is ad
   assertEquals(kernel.results.relocate?.counts, { RELR: 5 });
 });
 
-Deno.test("tables behind DT_JMPREL are applied too, and nothing behind DT_NULL is read", async () => {
+Deno.test("tables at DT_JMPREL are applied too, and nothing after DT_NULL is read", async () => {
   const tags: Tags = [[23n, BigInt(RELA)], [2n, 24n], [20n, 7n], [0n, 0n], [7n, 1n], [99n, 99n]];
   const kernel = await loadKernel(kernelFile({ tags, rela: [[WORDS, 8, 0, 2n]] }), { plugins: [relocate()] });
   assertEquals(word(kernel.read(kernel.virtualAddressOffset + BigInt(WORDS), 8)), kernel.virtualAddressOffset + 2n);

@@ -280,7 +280,7 @@ Deno.test("an open file of Node's is read into shared memory, and its end is the
   });
 });
 
-Deno.test("an open file of Node's gives its headers, and nothing behind them is read", async () => {
+Deno.test("the headers of a file that Node opened are read, and nothing after them", async () => {
   await withPath(FILE, async (path) => {
     await using file = await open(path);
     assertStrictEquals((await readHeaders(file)).bytesRead, 64 + 2 * 56);
