@@ -7,6 +7,7 @@
 import type { AddressSpace } from "./address_space/address_space.ts";
 import { checkDiagnostic, type Diagnostic } from "./diagnostics.ts";
 import { amended, LoadError } from "./errors.ts";
+import { pauses } from "./intake/pause.ts";
 import { openIntake, type Progress } from "./intake/intake.ts";
 import { type KernelSource, openSource } from "./intake/source.ts";
 import { typedValue } from "./intake/value_kind.ts";
@@ -129,9 +130,10 @@ export async function loadKernel<
 
   const diagnostics: Diagnostic[] = [];
   const report = (diagnostic: Diagnostic): void => void diagnostics.push(checkDiagnostic(diagnostic));
-  const intake = openIntake(openSource(source), { maxMemory: settings.maxMemory, signal, onProgress });
+  const pause = pauses(signal);
+  const intake = openIntake(openSource(source), { maxMemory: settings.maxMemory, signal, pause, onProgress });
   const takes = (file: TakesFor): number => sumOf([...list.plugins, ...stages], file);
-  const base: Base = { rules, settings, intake, report, claimOn: list.claimOn, takes };
+  const base: Base = { rules, settings, intake, pause, report, claimOn: list.claimOn, takes };
   try {
     const outcome = await runPipeline(stages, base, signal);
     await intake.close();

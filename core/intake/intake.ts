@@ -11,7 +11,7 @@ import { concat } from "@std/bytes/concat";
 import { LoadError } from "../errors.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
 import type { ByteSource } from "./byte_source.ts";
-import { eventLoopTurn } from "./event_loop_turn.ts";
+import { type Pause, pauses } from "./pause.ts";
 import { unlessAborted } from "./unless_aborted.ts";
 
 /** The progress of a load. */
@@ -28,6 +28,8 @@ export interface IntakeOptions {
   readonly maxMemory: number;
   /** Aborts every wait; it rejects with the signal's reason. */
   readonly signal?: AbortSignal;
+  /** The pause of the load. Default: one of its own. */
+  readonly pause?: Pause;
   /** Called after every read. */
   readonly onProgress?: (progress: Progress) => void;
 }
@@ -57,8 +59,6 @@ export interface Intake {
 }
 
 const READ_SIZE = 2 ** 20;
-/** How long to read without yielding to the event loop, in milliseconds. */
-const TURN_AFTER = 20;
 const BLOCK_MIN = 2 ** 16;
 const BLOCK_MAX = 2 ** 24;
 
@@ -76,11 +76,13 @@ interface Block {
  * the source fails, with "memory-limit-exceeded" if more would have to be staged than allowed, and with the signal's
  * reason after an abort.
  */
-export function openIntake(source: ByteSource, { maxMemory, signal, onProgress }: IntakeOptions): Intake {
+export function openIntake(
+  source: ByteSource,
+  { maxMemory, signal, pause = pauses(signal), onProgress }: IntakeOptions,
+): Intake {
   const blocks: Block[] = [];
   let received = 0;
   let ended = false;
-  let lastTurn = performance.now();
   let placed: { readonly memory: PhysicalMemory; readonly address: number; readonly total: number } | undefined;
 
   /** Where the next read goes: straight into memory, or to the end of the last block. */
@@ -96,11 +98,8 @@ export function openIntake(source: ByteSource, { maxMemory, signal, onProgress }
   };
 
   const readSome = async (wanted: number): Promise<void> => {
-    if (performance.now() - lastTurn > TURN_AFTER) {
-      // Without this, reads that never really wait would starve aborts.
-      await eventLoopTurn();
-      lastTurn = performance.now();
-    }
+    const pausing = pause(); // reads that never really wait would starve aborts
+    if (pausing) await pausing;
     signal?.throwIfAborted();
     if (!placed && received >= maxMemory) {
       throw new LoadError("memory-limit-exceeded", {

@@ -46,6 +46,8 @@ export function forEachProgramHeader(
         grown = { ...grown, ...added };
         Object.assign(additions.get(stage.name)!, added);
       }
+      const pausing = context.pause();
+      if (pausing) await pausing;
     }
     await everythingArrived(context, loading);
     return { grown, additions };

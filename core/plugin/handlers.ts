@@ -14,6 +14,7 @@ import { pluginContext } from "./plugin_context.ts";
 
 const NEEDS = [
   "rules",
+  "pause",
   "report",
   "fileHeader",
   "programHeaders",
@@ -63,6 +64,8 @@ export function handlerStages({ plugins, claimsOn }: PluginList): HandlerStages 
       for (const claim of claimsOn(segment.p_type, context.fileHeader.e_machine)) {
         if (phaseOf(claim) === phase && among.includes(claim.plugin)) await handle(segment, claim, context);
       }
+      const pausing = context.pause();
+      if (pausing) await pausing;
     }
   };
   const waiting = plugins.filter(({ dependsOn = [] }) => dependsOn.length > 0);
