@@ -42,14 +42,15 @@ export interface Intake {
   readonly bytesRead: number;
   /**
    * Waits until the first `end` bytes, or all bytes to be kept, have arrived, or the source has ended. Resolves to
-   * `end` or the number of bytes that have arrived, whichever is smaller.
+   * `end` or the number of bytes that have arrived, whichever is smaller; returns it without a promise if there is
+   * nothing to wait for.
    */
-  readonly require: (end: number) => Promise<number>;
+  readonly require: (end: number) => number | Promise<number>;
   /**
    * Finds the file's length; reads the whole source if there is no other way. Throws a `RangeError` if the length is
    * unknown and the bytes have already been placed.
    */
-  readonly length: () => Promise<number>;
+  readonly length: () => number | Promise<number>;
   /** Returns a view of bytes that have arrived, or a copy if they span several blocks. */
   readonly bytes: (offset: number, length: number) => Uint8Array;
   /** Moves the bytes that have arrived into memory; the rest, up to `total` bytes, is read straight there. */
@@ -97,10 +98,31 @@ export function openIntake(
     return block.bytes;
   };
 
-  const readSome = async (wanted: number): Promise<void> => {
-    const pausing = pause(); // reads that never really wait would starve aborts
-    if (pausing) await pausing;
+  const arrive = (count: number): void => {
+    if (count === 0) ended = true;
+    received += count;
+    const loaded = source.taken;
+    // The last chunk of a stream may hold more than was asked for.
+    onProgress?.({ loaded, ...(placed ? { total: Math.max(placed.total, loaded) } : {}) });
+  };
+  const failure = (cause: unknown): LoadError => {
     signal?.throwIfAborted();
+    return new LoadError("source-failed", { field: "the number of bytes read", value: source.taken }, { cause });
+  };
+  const wait = async (reading: Promise<number>): Promise<void> => {
+    let count: number;
+    try {
+      count = await unlessAborted(reading, signal);
+    } catch (cause) {
+      throw failure(cause);
+    }
+    arrive(count);
+  };
+
+  /** Reads once towards an end, which may be unknown; returns a promise if the source does. */
+  const read = (end: number): Promise<void> | undefined => {
+    signal?.throwIfAborted();
+    const wanted = end === Infinity ? BLOCK_MAX : end - received;
     if (!placed && received >= maxMemory) {
       throw new LoadError("memory-limit-exceeded", {
         field: "the number of file bytes to keep",
@@ -108,18 +130,32 @@ export function openIntake(
         limit: maxMemory,
       });
     }
-    let count: number;
+    const into = destination(wanted);
+    let reading: number | Promise<number>;
     try {
-      count = await unlessAborted(source.read(destination(wanted)), signal);
+      reading = source.read(into);
     } catch (cause) {
-      signal?.throwIfAborted();
-      throw new LoadError("source-failed", { field: "the number of bytes read", value: source.taken }, { cause });
+      throw failure(cause);
     }
-    if (count === 0) ended = true;
-    received += count;
-    const loaded = source.taken;
-    // The last chunk of a stream may hold more than was asked for.
-    onProgress?.({ loaded, ...(placed ? { total: Math.max(placed.total, loaded) } : {}) });
+    if (typeof reading !== "number") return wait(reading);
+    arrive(reading);
+  };
+
+  /** Reads until so many bytes have arrived; reads that never really wait must not starve aborts. */
+  const readOn = async (end: number, first: Promise<void> | undefined): Promise<void> => {
+    await first;
+    while (received < end && !ended) {
+      const waiting = pause() ?? read(end);
+      if (waiting) await waiting;
+    }
+  };
+
+  /** The same, without a promise if there is nothing to wait for. */
+  const readUntil = (end: number): Promise<void> | undefined => {
+    while (received < end && !ended) {
+      const waiting = pause() ?? read(end);
+      if (waiting) return readOn(end, waiting);
+    }
   };
 
   return {
@@ -129,16 +165,15 @@ export function openIntake(
     get bytesRead() {
       return source.taken;
     },
-    require: async (end) => {
-      const last = Math.min(end, placed?.total ?? end);
-      while (received < last && !ended) await readSome(last - received);
-      return Math.min(end, received);
+    require: (end) => {
+      const reading = readUntil(Math.min(end, placed?.total ?? end));
+      return reading ? reading.then(() => Math.min(end, received)) : Math.min(end, received);
     },
-    length: async () => {
+    length: () => {
       if (source.length !== undefined) return source.length;
       if (placed) throw new RangeError("Cannot find the file's length: bytes past those that are kept are never read");
-      while (!ended) await readSome(BLOCK_MAX);
-      return received;
+      const reading = readUntil(Infinity);
+      return reading ? reading.then(() => received) : received;
     },
     bytes: (offset, length) => {
       if (offset < 0 || offset + length > received) throw new RangeError("Cannot view bytes that have not arrived");

@@ -6,7 +6,6 @@
  */
 
 import { atHeader } from "../address_space/segment_of_page.ts";
-import type { Segment } from "../elf/program_header.ts";
 import { LoadError } from "../errors.ts";
 import type { Loading } from "./context.ts";
 import { type Prepared, prepareMemory } from "./prepare_memory.ts";
@@ -37,15 +36,25 @@ export function forEachProgramHeader(
   return async (context) => {
     const isPrepared = context.addressSpace !== undefined; // by an earlier group of segment stages
     const loading = isPrepared ? (context as Inside) : await prepareMemory(context);
-    const additions = new Map(stages.map((stage) => [stage.name, {} as Record<string, unknown>]));
-    let grown: Inside = { ...context, ...loading };
+    const additions = new Map<string, Record<string, unknown>>();
+    for (const stage of stages) additions.set(stage.name, {});
+    const grown: Inside = { ...context, ...loading };
+    let handled = 0;
     for (const segment of context.segments) {
-      for (const stage of stages) {
-        const added = await runStage(stage, segment, grown);
-        if (added === undefined) continue;
-        grown = { ...grown, ...added };
-        Object.assign(additions.get(stage.name)!, added);
+      try {
+        for (const stage of stages) {
+          // checkOrder guarantees that the context has what the stage needs.
+          const returned = stage.segment(segment, grown as never);
+          // Without a promise, nothing is awaited: a turn per stage and header would cost more than most stages.
+          const added = checkAdded(stage, returned instanceof Promise ? await returned : returned);
+          if (added === undefined) continue;
+          Object.assign(grown, added);
+          Object.assign(additions.get(stage.name)!, added);
+        }
+      } catch (error) {
+        throw error instanceof LoadError ? atHeader(error, segment, grown) : error;
       }
+      if (++handled % HEADERS_PER_PAUSE !== 0) continue;
       const pausing = context.pause();
       if (pausing) await pausing;
     }
@@ -54,21 +63,15 @@ export function forEachProgramHeader(
   };
 }
 
-async function runStage(
-  stage: SegmentStage,
-  segment: Segment,
-  context: Inside,
-): Promise<Readonly<Record<string, unknown>> | undefined> {
-  try {
-    // checkOrder guarantees that the context has what the stage needs.
-    const added = stage.segment(segment, context as never);
-    return checkAdded(stage, added instanceof Promise ? await added : added);
-  } catch (error) {
-    throw error instanceof LoadError ? atHeader(error, segment, context) : error;
-  }
-}
+/** How many headers to handle before asking whether a pause is due. */
+const HEADERS_PER_PAUSE = 16;
 
+/** Waits for the bytes that no stage has waited for. */
 async function everythingArrived({ segments, intake }: Prepared, loading: Loading): Promise<void> {
-  for (const segment of segments) if (segment.load && segment.load.fileSize > 0) await loading.fileBytes(segment);
-  await intake.require(loading.keptBytes);
+  for (const segment of segments) {
+    const { load } = segment;
+    if (!load || load.fileSize === 0 || load.fileOffset + load.fileSize <= intake.received) continue;
+    await loading.fileBytes(segment);
+  }
+  if (intake.received < loading.keptBytes) await intake.require(loading.keptBytes);
 }
