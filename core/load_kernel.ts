@@ -219,7 +219,7 @@ function resultsOf(
   }
   const results: Record<string, unknown> = {};
   for (const { name } of stages) {
-    if (!BUILT_IN.has(name) && !plumbing.has(name)) results[name] = additions.get(name);
+    if (!BUILT_IN.has(name) && !plumbing.has(name)) results[name] = additions.get(name) ?? {};
   }
   for (const [name, found] of handlers.results) {
     const added = Object.hasOwn(results, name) ? results[name] : undefined; // a plugin may be called "constructor"

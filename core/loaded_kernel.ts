@@ -87,7 +87,8 @@ export function loadedKernel(
   results: Readonly<Record<string, unknown>>,
 ): LoadedKernel {
   // checkOrder and checkLoads guarantee that the context has these.
-  const { tlsTemplate, usedLevel4Entries, addressSpace, intake, ...found } = context as unknown as Context;
+  const found = context as unknown as Context;
+  const { tlsTemplate, usedLevel4Entries, addressSpace } = found;
   const { memory, pageTable, frames } = addressSpace;
   return Object.freeze({
     entryPoint: found.entryPoint,
@@ -109,7 +110,7 @@ export function loadedKernel(
     frameRuns: addressSpace.frameRuns,
     fileHeader: found.fileHeader,
     programHeaders: found.programHeaders,
-    bytesRead: intake.bytesRead,
+    bytesRead: found.intake.bytesRead,
     diagnostics: Object.freeze(diagnostics),
     results: Object.freeze(results) as LoadedKernel["results"],
   });

@@ -14,9 +14,9 @@ import type { SegmentStage } from "./stage.ts";
 
 /** What the loop leaves behind. */
 export interface Looped {
-  /** The context, grown by every stage. */
+  /** The context that was passed, grown by every stage. */
   readonly grown: Readonly<Inside>;
-  /** What each stage added, by its name. */
+  /** What each stage added, by its name; without those that added nothing. */
   readonly additions: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
 }
 
@@ -37,8 +37,7 @@ export function forEachProgramHeader(
     const isPrepared = context.addressSpace !== undefined; // by an earlier group of segment stages
     const loading = isPrepared ? (context as Inside) : await prepareMemory(context);
     const additions = new Map<string, Record<string, unknown>>();
-    for (const stage of stages) additions.set(stage.name, {});
-    const grown: Inside = { ...context, ...loading };
+    const grown: Inside = Object.assign(context, loading);
     let handled = 0;
     for (const segment of context.segments) {
       try {
@@ -49,7 +48,7 @@ export function forEachProgramHeader(
           const added = checkAdded(stage, returned instanceof Promise ? await returned : returned);
           if (added === undefined) continue;
           Object.assign(grown, added);
-          Object.assign(additions.get(stage.name)!, added);
+          additions.set(stage.name, { ...additions.get(stage.name), ...added });
         }
       } catch (error) {
         throw error instanceof LoadError ? atHeader(error, segment, grown) : error;
@@ -68,10 +67,6 @@ const HEADERS_PER_PAUSE = 16;
 
 /** Waits for the bytes that no stage has waited for. */
 async function everythingArrived({ segments, intake }: Prepared, loading: Loading): Promise<void> {
-  for (const segment of segments) {
-    const { load } = segment;
-    if (!load || load.fileSize === 0 || load.fileOffset + load.fileSize <= intake.received) continue;
-    await loading.fileBytes(segment);
-  }
-  if (intake.received < loading.keptBytes) await intake.require(loading.keptBytes);
+  if (await intake.require(loading.keptBytes) === loading.keptBytes) return;
+  for (const segment of segments) if (segment.load) await loading.fileBytes(segment); // names the first that is cut off
 }

@@ -14,7 +14,7 @@ import type { SegmentStage, Stage } from "./stage.ts";
 export interface Outcome {
   /** The context, grown by every stage. */
   readonly context: Readonly<Record<string, unknown>>;
-  /** What each stage added, by its name. */
+  /** What each stage added, by its name; without those that added nothing. */
   readonly additions: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
 }
 
@@ -35,15 +35,14 @@ export async function runPipeline(stages: readonly Stage[], base: Base, signal?:
     if ("segment" in stage) {
       const group = segmentStagesFrom(stages, at);
       const looped = await unlessAborted(forEachProgramHeader(group)(context as never), signal);
-      Object.assign(context, looped.grown);
       looped.additions.forEach((added, name) => additions.set(name, added));
       at += group.length;
     } else {
       const returned = stage.run(context as never);
       const awaited = returned instanceof Promise ? await unlessAborted(returned, signal) : returned;
       const added = checkAdded(stage, awaited);
-      if (added) Object.assign(context, added);
-      additions.set(stage.name, added ?? {});
+      if (added) additions.set(stage.name, added);
+      Object.assign(context, added);
       at++;
     }
   }

@@ -83,6 +83,14 @@ export function handlerStages({ plugins, claimsOn }: PluginList): HandlerStages 
       if (claims.length > 0) await handleOne(phase, segment, claims, context, among);
     }
   };
+  const handleLater = async (context: Needs & Reads<"endMarks">): Promise<Record<never, never>> => {
+    for (const phase of ["load", "relocate", "seal"] as const) {
+      if (phase !== "load") await handleAll(phase, context, ready);
+      for (const plugin of waiting) await handleAll(phase, context, [plugin]);
+    }
+    context.endMarks();
+    return NOTHING;
+  };
   const waiting = plugins.filter(({ dependsOn = [] }) => dependsOn.length > 0);
   const ready = plugins.filter((plugin) => !waiting.includes(plugin));
 
@@ -92,11 +100,8 @@ export function handlerStages({ plugins, claimsOn }: PluginList): HandlerStages 
       const claims = claimsOn(segment.p_type, context.fileHeader.e_machine);
       return claims.length > 0 ? handleOne("load", segment, claims, context, ready) : NOTHING;
     }),
-    later: imageStage("later-handlers", { needs: [...NEEDS, "endMarks"] }, async (context) => {
-      for (const phase of ["load", "relocate", "seal"] as const) {
-        if (phase !== "load") await handleAll(phase, context, ready);
-        for (const plugin of waiting) await handleAll(phase, context, [plugin]);
-      }
+    later: imageStage("later-handlers", { needs: [...NEEDS, "endMarks"] }, (context) => {
+      if (plugins.length > 0) return handleLater(context);
       context.endMarks();
       return NOTHING;
     }),

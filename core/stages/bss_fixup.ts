@@ -80,21 +80,21 @@ function awaitedBytes(
 /** The pages of a bss that are zeroed as a whole. */
 interface ZeroedPages {
   /** Low 48 bits of the first page, if it is merged with one of another segment. */
-  readonly before?: number;
+  readonly before: number | undefined;
   /** The pages that get fresh frames. */
   readonly fresh: { readonly low: number; readonly size: number };
   /** Low 48 bits of the last page, if it is merged with one of another segment. */
-  readonly after?: number;
+  readonly after: number | undefined;
 }
 
 /** Only the first and the last page can be shared with another segment. */
 function zeroedPages({ first, end }: BssPages, { sharedPages }: Needs): ZeroedPages {
-  if (first >= end) return { fresh: { low: first, size: 0 } };
+  if (first >= end) return { before: undefined, fresh: { low: first, size: 0 }, after: undefined };
   const last = end - PAGE_SIZE;
   const low = sharedPages.has(first) ? first + PAGE_SIZE : first;
   const isLastShared = last >= low && sharedPages.has(last);
   const size = (isLastShared ? last : end) - low;
-  return { ...(low > first ? { before: first } : {}), fresh: { low, size }, ...(isLastShared ? { after: last } : {}) };
+  return { before: low > first ? first : undefined, fresh: { low, size }, after: isLastShared ? last : undefined };
 }
 
 /** Gives the page where the file part ends, if it ends inside one, its own frame, and zeroes the rest of it. */

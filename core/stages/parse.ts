@@ -7,7 +7,7 @@
 import { EI_CLASS, EI_NIDENT, ELF_MAGIC, ELFCLASS32, ELFCLASS64, ELFDATA2LSB, EM_X86_64 } from "../elf/constants.ts";
 import { ET_DYN, ET_EXEC, PN_XNUM, RECORD_SIZES, type RecordSizes } from "../elf/constants.ts";
 import { type FileHeader, readFileHeader } from "../elf/file_header.ts";
-import { readProgramHeader } from "../elf/program_header.ts";
+import { type ProgramHeader, readProgramHeader } from "../elf/program_header.ts";
 import { elfReader } from "../elf/reader.ts";
 import { LoadError } from "../errors.ts";
 import type { Intake } from "../intake/intake.ts";
@@ -39,9 +39,10 @@ export const parse: ImageStage<
       subject: "the program header table",
       fileOffset: start,
     });
-    const programHeaders = Array.from({ length: e_phnum }, (_, index) => {
-      return readProgramHeader(table, index * sizes.programHeader, index, fileHeader.EI_CLASS);
-    });
+    const programHeaders: ProgramHeader[] = [];
+    for (let index = 0; index < e_phnum; index++) {
+      programHeaders.push(readProgramHeader(table, index * sizes.programHeader, index, fileHeader.EI_CLASS));
+    }
     return { fileHeader, programHeaders };
   },
 );

@@ -109,8 +109,12 @@ function checkHeader(
   const start = ADDRESS_RULES[rules.addresses](phdr, offset);
   if (rules.alignment === "power-of-two") checkAlignment(phdr, offset, context);
   if (!loads) return segment;
-  const sizes = { fileOffset: Number(p_offset), fileSize: Number(p_filesz), memSize: Number(p_memsz) };
-  const load: LoadRange = { start, ...sizes };
+  const load: LoadRange = {
+    start,
+    memSize: Number(p_memsz),
+    fileOffset: Number(p_offset),
+    fileSize: Number(p_filesz),
+  };
   if (isMisaligned(load)) reportMisaligned(phdr, offset, context);
   return { ...segment, load };
 }
@@ -188,7 +192,8 @@ function bothAddresses({ p_vaddr, p_offset }: ProgramHeader): string {
 /** Refuses overlapping ranges, and finds the pages in which one range ends and the next begins. */
 function findSharedPages(loads: readonly Loaded[], { report }: Needs): ReadonlySet<number> {
   const shared = new Set<number>();
-  const ascending = loads.toSorted((a, b) => a.load.start - b.load.start);
+  const isAscending = loads.every(({ load }, at) => at === 0 || loads[at - 1].load.start <= load.start);
+  const ascending = isAscending ? loads : loads.toSorted((a, b) => a.load.start - b.load.start);
   for (let at = 1; at < ascending.length; at++) {
     const [one, other] = [ascending[at - 1], ascending[at]];
     const end = one.load.start + one.load.memSize;

@@ -157,7 +157,7 @@ Deno.test("forEachProgramHeader() prepares memory unless it is there, and gives 
   const sum = 0x20n + 0x2800n + 0x1000n + 0x38n;
   const first = await forEachProgramHeader([sums, silent])(context);
   assertObjectMatch(first.grown, { ...context, sum, last: 4 });
-  assertEquals([...first.additions], [["sums", { sum, last: 4 }], ["silent", {}]]);
+  assertEquals([...first.additions], [["sums", { sum, last: 4 }]]);
 
   const second = await forEachProgramHeader([sums])(first.grown);
   assertObjectMatch(second.grown, { ...first.grown, sum: 2n * sum });
