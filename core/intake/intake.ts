@@ -54,12 +54,12 @@ export interface Intake {
   /** Returns a view of bytes that have arrived, or a copy if they span several blocks. */
   readonly bytes: (offset: number, length: number) => Uint8Array;
   /** Moves the bytes that have arrived into memory; the rest, up to `total` bytes, is read straight there. */
-  readonly place: (memory: PhysicalMemory, address: number, total: number) => void;
+  readonly place: (memory: PhysicalMemory, address: number, total: number) => Promise<void>;
   /** Releases the source. */
   readonly close: (reason?: unknown) => Promise<void>;
 }
 
-const READ_SIZE = 2 ** 20;
+const READ_SIZE = 2 ** 22;
 const BLOCK_MIN = 2 ** 16;
 const BLOCK_MAX = 2 ** 24;
 
@@ -82,32 +82,40 @@ export function openIntake(
   { maxMemory, signal, pause = pauses(signal), onProgress }: IntakeOptions,
 ): Intake {
   const blocks: Block[] = [];
-  let received = 0;
   let ended = false;
   let placed: { readonly memory: PhysicalMemory; readonly address: number; readonly total: number } | undefined;
 
   /** Where the next read goes: straight into memory, or to the end of the last block. */
   const destination = (wanted: number): Uint8Array => {
-    if (placed) return placed.memory.bytes(placed.address + received, Math.min(wanted, READ_SIZE));
+    if (placed) return placed.memory.bytes(placed.address + intake.received, Math.min(wanted, READ_SIZE));
     const last = blocks.at(-1);
     const end = last ? last.start + last.bytes.length : 0;
-    if (last && received < end) return last.bytes.subarray(received - last.start).subarray(0, wanted);
-    const size = Math.min(wanted, Math.max(BLOCK_MIN, Math.min(received, BLOCK_MAX)));
-    const block = { start: received, bytes: new Uint8Array(size) };
-    blocks.push(block);
-    return block.bytes;
+    if (last && intake.received < end) return last.bytes.subarray(intake.received - last.start).subarray(0, wanted);
+    const start = intake.received;
+    const size = Math.min(wanted, Math.max(BLOCK_MIN, Math.min(start, BLOCK_MAX)));
+    const bytes = source.view?.(start, size) ?? new Uint8Array(size);
+    blocks.push({ start, bytes });
+    return bytes;
   };
 
   const arrive = (count: number): void => {
     if (count === 0) ended = true;
-    received += count;
-    const loaded = source.taken;
+    intake.received += count;
+    const loaded = intake.bytesRead = source.taken;
+    if (!onProgress) return;
     // The last chunk of a stream may hold more than was asked for.
-    onProgress?.({ loaded, ...(placed ? { total: Math.max(placed.total, loaded) } : {}) });
+    onProgress(placed ? { loaded, total: Math.max(placed.total, loaded) } : { loaded });
   };
   const failure = (cause: unknown): LoadError => {
     signal?.throwIfAborted();
     return new LoadError("source-failed", { field: "the number of bytes read", value: source.taken }, { cause });
+  };
+  const guarded = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (cause) {
+      throw failure(cause);
+    }
   };
   const wait = async (reading: Promise<number>): Promise<void> => {
     let count: number;
@@ -122,21 +130,15 @@ export function openIntake(
   /** Reads once towards an end, which may be unknown; returns a promise if the source does. */
   const read = (end: number): Promise<void> | undefined => {
     signal?.throwIfAborted();
-    const wanted = end === Infinity ? BLOCK_MAX : end - received;
-    if (!placed && received >= maxMemory) {
+    const wanted = end === Infinity ? BLOCK_MAX : end - intake.received;
+    if (!placed && intake.received >= maxMemory) {
       throw new LoadError("memory-limit-exceeded", {
         field: "the number of file bytes to keep",
-        value: received + wanted,
+        value: intake.received + wanted,
         limit: maxMemory,
       });
     }
-    const into = destination(wanted);
-    let reading: number | Promise<number>;
-    try {
-      reading = source.read(into);
-    } catch (cause) {
-      throw failure(cause);
-    }
+    const reading = guarded(() => source.read(destination(wanted)));
     if (typeof reading !== "number") return wait(reading);
     arrive(reading);
   };
@@ -144,7 +146,7 @@ export function openIntake(
   /** Reads until so many bytes have arrived; reads that never really wait must not starve aborts. */
   const readOn = async (end: number, first: Promise<void> | undefined): Promise<void> => {
     await first;
-    while (received < end && !ended) {
+    while (intake.received < end && !ended) {
       const waiting = pause() ?? read(end);
       if (waiting) await waiting;
     }
@@ -152,44 +154,51 @@ export function openIntake(
 
   /** The same, without a promise if there is nothing to wait for. */
   const readUntil = (end: number): Promise<void> | undefined => {
-    while (received < end && !ended) {
+    while (intake.received < end && !ended) {
       const waiting = pause() ?? read(end);
       if (waiting) return readOn(end, waiting);
     }
   };
 
-  return {
-    get received() {
-      return received;
-    },
-    get bytesRead() {
-      return source.taken;
-    },
+  const intake: Mutable<Intake> = {
+    received: 0,
+    bytesRead: 0,
     require: (end) => {
       const reading = readUntil(Math.min(end, placed?.total ?? end));
-      return reading ? reading.then(() => Math.min(end, received)) : Math.min(end, received);
+      return reading ? reading.then(() => Math.min(end, intake.received)) : Math.min(end, intake.received);
     },
     length: () => {
       if (source.length !== undefined) return source.length;
       if (placed) throw new RangeError("Cannot find the file's length: bytes past those that are kept are never read");
       const reading = readUntil(Infinity);
-      return reading ? reading.then(() => received) : received;
+      return reading ? reading.then(() => intake.received) : intake.received;
     },
     bytes: (offset, length) => {
-      if (offset < 0 || offset + length > received) throw new RangeError("Cannot view bytes that have not arrived");
+      if (offset < 0 || offset + length > intake.received) {
+        throw new RangeError("Cannot view bytes that have not arrived");
+      }
       if (placed) return placed.memory.bytes(placed.address + offset, length);
-      const pieces = blocks
-        .filter((block) => block.start < offset + length && block.start + block.bytes.length > offset)
-        .map(({ start, bytes }) => bytes.subarray(Math.max(0, offset - start), offset + length - start));
+      guarded(() => source.view?.(0, 0)); // staged bytes may be views of the source's
+      const pieces: Uint8Array[] = [];
+      for (const { start, bytes } of blocks) {
+        if (start >= offset + length || start + bytes.length <= offset) continue;
+        pieces.push(bytes.subarray(Math.max(0, offset - start), offset + length - start));
+      }
       return pieces.length === 1 ? pieces[0] : concat(pieces);
     },
-    place: (memory, address, total) => {
-      for (const { start, bytes } of blocks.splice(0)) {
-        const arrived = bytes.subarray(0, received - start);
-        memory.bytes(address + start, arrived.length).set(arrived);
+    place: async (memory, address, total) => {
+      guarded(() => source.view?.(0, 0));
+      for (let block = blocks.shift(); block; block = blocks.shift()) {
+        const arrived = block.bytes.subarray(0, intake.received - block.start);
+        memory.bytes(address + block.start, arrived.length).set(arrived);
+        const pausing = pause();
+        if (pausing) await pausing;
       }
       placed = { memory, address, total };
     },
     close: (reason) => unlessAborted(source.close(reason), signal),
   };
+  return intake;
 }
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };

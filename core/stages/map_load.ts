@@ -116,6 +116,9 @@ function piecesOf(index: number, load: LoadRange, { rules, sharedPages, unshared
   const filePages = alignUp(load.fileOffset + load.fileSize) - pageStart(load.fileOffset);
   const end = misaligned ? alignUp(load.start + load.fileSize) : first + filePages;
   const toLow = first - pageStart(load.fileOffset);
+  if (!misaligned && sharedPages.size === 0 && !unsharedPages.has(index)) {
+    return [{ low: first, size: filePages, isCopy: false }];
+  }
   const copies = misaligned ? [{ start: first - toLow, end: end - toLow }] : unsharedPages.get(index) ?? [];
   const pieces: Piece[] = [];
   const add = (from: number, to: number, isCopy: boolean): void => {

@@ -69,7 +69,7 @@ for (const [kind, source] of KINDS) {
       );
     };
     holds();
-    intake.place(memoryOf(0x8_0000), BASE + 0x1000, LENGTH);
+    await intake.place(memoryOf(0x8_0000), BASE + 0x1000, LENGTH);
     holds();
     await intake.close();
   });
@@ -79,7 +79,7 @@ for (const [kind, source] of KINDS) {
       const intake = open(source());
       const memory = memoryOf(0x8_0000);
       await intake.require(before);
-      intake.place(memory, BASE + 0x1000, LENGTH);
+      await intake.place(memory, BASE + 0x1000, LENGTH);
       assert(equals(memory.bytes(BASE + 0x1000, before), BYTES.subarray(0, before)));
       await intake.require(LENGTH);
       assert(equals(memory.bytes(BASE + 0x1000, LENGTH), BYTES));
@@ -95,7 +95,7 @@ for (const [kind, source] of KINDS) {
       const intake = open(source());
       const memory = memoryOf(0x8_0000);
       await intake.require(64);
-      intake.place(memory, BASE, 100_000);
+      await intake.place(memory, BASE, 100_000);
       await quietly(() => ask(intake));
       const behind = memory.bytes(BASE + 100_000, 100_000);
       assert(behind.every((byte) => byte === 0), "memory behind the place was overwritten");
