@@ -7,11 +7,11 @@
  * @module
  */
 
-import { concat } from "@std/bytes/concat";
 import { LoadError } from "../errors.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
 import type { ByteSource } from "./byte_source.ts";
 import { type Pause, pauses } from "./pause.ts";
+import { stagingOf } from "./staging.ts";
 import { unlessAborted } from "./unless_aborted.ts";
 
 /** The progress of a load. */
@@ -59,14 +59,8 @@ export interface Intake {
   readonly close: (reason?: unknown) => Promise<void>;
 }
 
+/** The most bytes to read at once. */
 const READ_SIZE = 2 ** 22;
-const BLOCK_MIN = 2 ** 16;
-const BLOCK_MAX = 2 ** 24;
-
-interface Block {
-  readonly start: number;
-  readonly bytes: Uint8Array;
-}
 
 /**
  * Opens an intake on a source.
@@ -81,22 +75,9 @@ export function openIntake(
   source: ByteSource,
   { maxMemory, signal, pause = pauses(signal), onProgress }: IntakeOptions,
 ): Intake {
-  const blocks: Block[] = [];
+  const staging = stagingOf(source);
   let ended = false;
   let placed: { readonly memory: PhysicalMemory; readonly address: number; readonly total: number } | undefined;
-
-  /** Where the next read goes: straight into memory, or to the end of the last block. */
-  const destination = (wanted: number): Uint8Array => {
-    if (placed) return placed.memory.bytes(placed.address + intake.received, Math.min(wanted, READ_SIZE));
-    const last = blocks.at(-1);
-    const end = last ? last.start + last.bytes.length : 0;
-    if (last && intake.received < end) return last.bytes.subarray(intake.received - last.start).subarray(0, wanted);
-    const start = intake.received;
-    const size = Math.min(wanted, Math.max(BLOCK_MIN, Math.min(start, BLOCK_MAX)));
-    const bytes = source.view?.(start, size) ?? new Uint8Array(size);
-    blocks.push({ start, bytes });
-    return bytes;
-  };
 
   const arrive = (count: number): void => {
     if (count === 0) ended = true;
@@ -130,15 +111,19 @@ export function openIntake(
   /** Reads once towards an end, which may be unknown; returns a promise if the source does. */
   const read = (end: number): Promise<void> | undefined => {
     signal?.throwIfAborted();
-    const wanted = end === Infinity ? BLOCK_MAX : end - intake.received;
-    if (!placed && intake.received >= maxMemory) {
+    const { received } = intake;
+    const wanted = end === Infinity ? READ_SIZE : end - received;
+    if (!placed && received >= maxMemory) {
       throw new LoadError("memory-limit-exceeded", {
         field: "the number of file bytes to keep",
-        value: intake.received + wanted,
+        value: received + wanted,
         limit: maxMemory,
       });
     }
-    const reading = guarded(() => source.read(destination(wanted)));
+    const reading = guarded(() => {
+      const place = placed?.memory.bytes(placed.address + received, Math.min(wanted, READ_SIZE));
+      return source.read(place ?? staging.room(received, wanted));
+    });
     if (typeof reading !== "number") return wait(reading);
     arrive(reading);
   };
@@ -178,21 +163,16 @@ export function openIntake(
         throw new RangeError("Cannot view bytes that have not arrived");
       }
       if (placed) return placed.memory.bytes(placed.address + offset, length);
-      guarded(() => source.view?.(0, 0)); // staged bytes may be views of the source's
-      const pieces: Uint8Array[] = [];
-      for (const { start, bytes } of blocks) {
-        if (start >= offset + length || start + bytes.length <= offset) continue;
-        pieces.push(bytes.subarray(Math.max(0, offset - start), offset + length - start));
-      }
-      return pieces.length === 1 ? pieces[0] : concat(pieces);
+      return guarded(() => staging.bytes(offset, length));
     },
     place: async (memory, address, total) => {
-      guarded(() => source.view?.(0, 0));
-      for (let block = blocks.shift(); block; block = blocks.shift()) {
-        const arrived = block.bytes.subarray(0, intake.received - block.start);
-        memory.bytes(address + block.start, arrived.length).set(arrived);
-        const pausing = pause();
-        if (pausing) await pausing;
+      for (const { start, bytes } of guarded(() => staging.drain(intake.received))) {
+        for (let at = 0; at < bytes.length; at += READ_SIZE) {
+          const piece = bytes.subarray(at, at + READ_SIZE);
+          memory.bytes(address + start + at, piece.length).set(piece);
+          const pausing = pause();
+          if (pausing) await pausing;
+        }
       }
       placed = { memory, address, total };
     },
