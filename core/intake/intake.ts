@@ -47,6 +47,11 @@ export interface Intake {
    */
   readonly require: (end: number) => number | Promise<number>;
   /**
+   * Returns `end`, or the file's length if that is smaller. Reads only what it takes to find out, so that a file that is
+   * refused is not read to its end.
+   */
+  readonly lengthUpTo: (end: number) => number | Promise<number>;
+  /**
    * Finds the file's length; reads the whole source if there is no other way. Throws a `RangeError` if the length is
    * unknown and the bytes have already been placed.
    */
@@ -152,6 +157,7 @@ export function openIntake(
       const reading = readUntil(Math.min(end, placed?.total ?? end));
       return reading ? reading.then(() => Math.min(end, intake.received)) : Math.min(end, intake.received);
     },
+    lengthUpTo: (end) => source.length === undefined ? intake.require(end) : Math.min(end, source.length),
     length: () => {
       if (source.length !== undefined) return source.length;
       if (placed) throw new RangeError("Cannot find the file's length: bytes past those that are kept are never read");

@@ -28,10 +28,11 @@ export const parse: ImageStage<
     const { e_phoff, e_phnum, e_shoff, e_shentsize, e_shnum } = fileHeader;
     const tableEnd = e_phoff + BigInt(fileHeader.e_phentsize * e_phnum);
     if (rules.checksTableRanges) {
-      const length = await intake.length();
-      checkInFile("program-headers-out-of-file", "e_phoff + e_phentsize * e_phnum", tableEnd, length);
+      const headersLength = await intake.lengthUpTo(Number(tableEnd));
+      checkInFile("program-headers-out-of-file", "e_phoff + e_phentsize * e_phnum", tableEnd, headersLength);
       const sectionsEnd = e_shoff + BigInt(e_shentsize * e_shnum);
-      checkInFile("section-headers-out-of-file", "e_shoff + e_shentsize * e_shnum", sectionsEnd, length);
+      const sectionsLength = await intake.lengthUpTo(Number(sectionsEnd));
+      checkInFile("section-headers-out-of-file", "e_shoff + e_shentsize * e_shnum", sectionsEnd, sectionsLength);
     }
     if (e_phnum === 0) return { fileHeader, programHeaders: [] };
     const start = await tableOffset(intake, e_phoff, tableEnd, settings.maxMemory);

@@ -36,7 +36,7 @@ export const sanityCheck: ImageStage<
   },
   async (context) => {
     const { rules, intake, programHeaders, report } = context;
-    const fileLength = rules.checksFileRanges ? await intake.length() : undefined;
+    const fileLength = rules.checksFileRanges ? await intake.lengthUpTo(lastByteEnd(programHeaders) + 1) : undefined;
     const offset = chooseOffset(context);
     checkExtent(programHeaders, offset, context.settings.kernelBase, rules);
     const segments = programHeaders.map((phdr) => checkHeader(phdr, offset, fileLength, context));
@@ -141,6 +141,11 @@ function checkTemplate({ index, p_vaddr, p_memsz }: ProgramHeader, offset: bigin
   if (rules.tlsAddresses !== "whole-range") return;
   const end = BigInt.asUintN(64, start) + p_memsz;
   if (end > ADDRESS_END) refuse("p_vaddr + p_memsz", end);
+}
+
+/** The end of the file bytes of the header that reaches farthest into the file. */
+function lastByteEnd(programHeaders: readonly ProgramHeader[]): number {
+  return programHeaders.reduce((end, { p_offset, p_filesz }) => Math.max(end, Number(p_offset + p_filesz)), 0);
 }
 
 /** The check of the originals, for every header: its file bytes must end before the end of the file, not at it. */
