@@ -17,12 +17,12 @@ import { type ImageStage, imageStage, type Reads } from "../pipeline/stage.ts";
 /** Reads the headers (gABI, "ELF Header" and "Program Header") and refuses a file that is not a kernel for x86-64. */
 export const parse: ImageStage<
   "parse",
-  Reads<"rules" | "settings" | "intake">,
+  Reads<"rules" | "settings" | "intake" | "pause">,
   Reads<"fileHeader" | "programHeaders">
 > = imageStage(
   "parse",
-  { needs: ["rules", "settings", "intake"], adds: ["fileHeader", "programHeaders"] },
-  async ({ rules, settings, intake }) => {
+  { needs: ["rules", "settings", "intake", "pause"], adds: ["fileHeader", "programHeaders"] },
+  async ({ rules, settings, intake, pause }) => {
     const fileHeader = await readHeader(intake);
     const sizes = checkHeader(fileHeader, rules);
     const { e_phoff, e_phnum, e_shoff, e_shentsize, e_shnum } = fileHeader;
@@ -43,10 +43,15 @@ export const parse: ImageStage<
     const programHeaders: ProgramHeader[] = [];
     for (let index = 0; index < e_phnum; index++) {
       programHeaders.push(readProgramHeader(table, index * sizes.programHeader, index, fileHeader.EI_CLASS));
+      const pausing = index % HEADERS_PER_PAUSE === 0 ? pause() : undefined;
+      if (pausing) await pausing;
     }
     return { fileHeader, programHeaders };
   },
 );
+
+/** How many headers to read before asking whether a pause is due. */
+const HEADERS_PER_PAUSE = 256;
 
 const FILE_HEADER = "the ELF file header";
 

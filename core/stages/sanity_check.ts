@@ -25,36 +25,48 @@ import { findUnsharedPages } from "./sanity_check/unshared_pages.ts";
 export const sanityCheck: ImageStage<
   "sanity-check",
   Reads<
-    "rules" | "settings" | "intake" | "report" | "claimOn" | "fileHeader" | "programHeaders" | "placement?"
+    "rules" | "settings" | "intake" | "pause" | "report" | "claimOn" | "fileHeader" | "programHeaders" | "placement?"
   >,
   Reads<"segments" | "virtualAddressOffset" | "signedOffset" | "entryPoint" | "sharedPages" | "unsharedPages">
 > = imageStage(
   "sanity-check",
   {
-    needs: ["rules", "settings", "intake", "report", "claimOn", "fileHeader", "programHeaders", "placement?"],
+    needs: ["rules", "settings", "intake", "pause", "report", "claimOn", "fileHeader", "programHeaders", "placement?"],
     adds: ["segments", "virtualAddressOffset", "signedOffset", "entryPoint", "sharedPages", "unsharedPages"],
   },
   async (context) => {
-    const { rules, intake, programHeaders, report } = context;
+    const { rules, intake, pause, programHeaders, report } = context;
     const fileLength = rules.checksFileRanges ? await intake.lengthUpTo(lastByteEnd(programHeaders) + 1) : undefined;
     const offset = chooseOffset(context);
     checkExtent(programHeaders, offset, context.settings.kernelBase, rules);
-    const segments = programHeaders.map((phdr) => checkHeader(phdr, offset, fileLength, context));
+    const segments: Segment[] = [];
+    for (const phdr of programHeaders) {
+      segments.push(checkHeader(phdr, offset, fileLength, context));
+      const pausing = phdr.index % HEADERS_PER_PAUSE === 0 ? pause() : undefined;
+      if (pausing) await pausing;
+    }
     const loads = segments.filter((phdr): phdr is Loaded => phdr.load !== undefined);
     if (rules.refusesEmptyKernel && !loads.some(({ load }) => load.memSize > 0)) {
       throw new LoadError("no-load-segment", { field: "e_phnum", value: programHeaders.length });
     }
-    const sharedPages = rules.mergesSharedPages ? findSharedPages(loads, context) : new Set<number>();
+    const sharedPages = rules.mergesSharedPages ? await findSharedPages(loads, context) : new Set<number>();
     const unsharedPages = rules.unsharesWritable
       ? findUnsharedPages(loads, rules, sharedPages)
       : new Map<number, never>();
-    for (const [index, pages] of unsharedPages) reportUnshared(segments[index] as Loaded, pages, report);
+    for (const [index, pages] of unsharedPages) {
+      reportUnshared(segments[index] as Loaded, pages, report);
+      const pausing = pause();
+      if (pausing) await pausing;
+    }
     const entryPoint = checkEntry(offset, context);
     if (rules.reportsAddresses) reportAddresses(segments, loads, offset, entryPoint, report);
     const virtualAddressOffset = BigInt.asUintN(64, offset);
     return { segments, virtualAddressOffset, signedOffset: offset, entryPoint, sharedPages, unsharedPages };
   },
 );
+
+/** How many headers to check before asking whether a pause is due. */
+const HEADERS_PER_PAUSE = 64;
 
 type Needs = NeedsOf<typeof sanityCheck>;
 
@@ -195,7 +207,7 @@ function bothAddresses({ p_vaddr, p_offset }: ProgramHeader): string {
 }
 
 /** Refuses overlapping ranges, and finds the pages in which one range ends and the next begins. */
-function findSharedPages(loads: readonly Loaded[], { report }: Needs): ReadonlySet<number> {
+async function findSharedPages(loads: readonly Loaded[], { pause, report }: Needs): Promise<ReadonlySet<number>> {
   const shared = new Set<number>();
   const isAscending = loads.every(({ load }, at) => at === 0 || loads[at - 1].load.start <= load.start);
   const ascending = isAscending ? loads : loads.toSorted((a, b) => a.load.start - b.load.start);
@@ -212,6 +224,8 @@ function findSharedPages(loads: readonly Loaded[], { report }: Needs): ReadonlyS
       message: `The page at ${hexAddr(canonical(page))} is also part of program header ${one.index}, which covers ` +
         `${rangeOf(one)}; merged, with the permissions of both.`,
     }));
+    const pausing = pause();
+    if (pausing) await pausing;
   }
   return shared;
 }
