@@ -30,8 +30,10 @@ export {
   WRITABLE,
   WRITE_THROUGH,
 } from "./entry.ts";
-export type { Leaf, Mapping, Table } from "./listing.ts";
+export type { Leaf } from "./leaves.ts";
+export type { Mapping, Table } from "./listing.ts";
 export type { FreshRun } from "./map_run.ts";
-export type { MapOptions, Mapper, Translation, WalkStep } from "./mapper.ts";
+export type { MapOptions, Mapper } from "./mapper.ts";
 export { openPageTables } from "./open_page_tables.ts";
+export type { Translation, WalkStep } from "./translate.ts";
 export { type UsedLevel4Entries, usedLevel4Entries } from "./used_level4_entries.ts";

@@ -4,8 +4,9 @@ import { LoadError } from "../../../core/errors.ts";
 import { ascendingFrames } from "../../../core/memory/frame_allocator.ts";
 import { frameLedger } from "../../../core/memory/frame_ledger.ts";
 import { freshMemory, type PhysicalMemory } from "../../../core/memory/physical_memory.ts";
-import type { Leaf } from "../../../core/paging/listing.ts";
-import { createMapper, type MapOptions, type Mapper, type WalkStep } from "../../../core/paging/mapper.ts";
+import type { Leaf } from "../../../core/paging/leaves.ts";
+import { createMapper, type MapOptions, type Mapper } from "../../../core/paging/mapper.ts";
+import type { WalkStep } from "../../../core/paging/translate.ts";
 import { GIB, MIB2, NX, P, PAGE, PS, U, W } from "./bits.ts";
 
 type PageSize = Leaf["pageSize"];
