@@ -61,8 +61,8 @@ function iterateLeaves(tables: Tables): IterableIterator<Leaf> {
   let flags = 0n;
   let pageSize = PAGE_SIZES[0];
   let step = BigInt(pageSize);
-  let virt = 0n;
-  let virtSlot = -1; // the entry after the one that `virt` is the address of
+  const cell = new BigUint64Array(1); // the last address: unlike a variable, it holds no object
+  let virtSlot = -1; // the entry after the one at that address
 
   /** Goes on to the next span that can have leaves. */
   const enterSpan = (): boolean => {
@@ -88,7 +88,10 @@ function iterateLeaves(tables: Tables): IterableIterator<Leaf> {
       const lo = words[at];
       if ((lo & LO_PRESENT) === 0) continue;
       const hi = words[at + 1];
-      virt = at === virtSlot ? BigInt.asUintN(64, virt + step) : canonical(span.low + (at - span.slot) / 2 * pageSize);
+      const virt = at === virtSlot
+        ? BigInt.asUintN(64, cell[0] + step)
+        : canonical(span.low + (at - span.slot) / 2 * pageSize);
+      cell[0] = virt;
       virtSlot = slot;
       const lowFlags = lo & ~frameBits(level);
       const highFlags = hi & ~HI_FRAME;

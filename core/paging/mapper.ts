@@ -19,11 +19,13 @@ import {
   type PageSize,
   TABLE_ENTRIES,
 } from "./entry.ts";
-import { writeRun } from "./entry_runs.ts";
+import { type UnmappedRun, unmapRun, updateRun } from "./change_run.ts";
+import { changeEntries } from "./entry_runs.ts";
+import { entryMasks, type FlagChange } from "./flag_change.ts";
 import { type Leaf, leaves, readLeaf } from "./leaves.ts";
 import { listTables, type Mapping, mappings, type Table } from "./listing.ts";
 import { countMissingTables, type FreshRun, mapFresh, mapRun } from "./map_run.ts";
-import { rangeToMap } from "./page_range.ts";
+import { type LeafLevel, type Range, rangeToChange, rangeToMap } from "./page_range.ts";
 import { isRecursive, openTables, refuseRecursive, type Tables, type WalkEnd, walkToEnd } from "./tables.ts";
 import { physAt, translate, type Translation, walk, type WalkStep } from "./translate.ts";
 
@@ -61,12 +63,32 @@ export interface Mapper {
    */
   readonly mapTo: (virt: bigint, phys: number, flags: bigint, options?: MapOptions) => void;
   /**
-   * Clears the leaf entry of a page and returns what it was; tables are kept. Throws a `LoadError` "page-not-mapped" or
+   * Unmaps one page, or with `size` every page of a range; tables are kept. Throws a `LoadError` "page-not-mapped" or
    * "range-recursive".
+   *
+   * A range takes pages of any size. Everything is checked first: a call that fails leaves the tables as they were. The
+   * error "page-not-mapped" names the first address that is not mapped. Throws a `RangeError` if the address or the
+   * size is not a multiple of 4096, a larger page lies only partly in the range, or the range leaves its half of the
+   * address space.
    */
-  readonly unmap: (virt: bigint) => Leaf;
-  /** Replaces the flags of a page's leaf entry. Throws a `LoadError` "page-not-mapped" or "range-recursive". */
-  readonly updateFlags: (virt: bigint, flags: bigint) => void;
+  readonly unmap: {
+    /** Clears the leaf entry of the page at an address, and returns what it was. */
+    (virt: bigint): Leaf;
+    /** Clears the leaf entries of `size` bytes of pages, and returns what they were as merged runs, ascending. */
+    (virt: bigint, range: { readonly size: number }): readonly UnmappedRun[];
+  };
+  /**
+   * Changes the flags in the leaf entry of the page at an address, or with `size` of every page of a range, and returns
+   * the number of entries that are different now. A `bigint` replaces all flags; an object clears and sets some and
+   * leaves the others of each page as they are. A page larger than 4 KiB stays one, with `HUGE_PAGE` or without. Throws
+   * as `unmap` does, a `TypeError` if flags are not a `bigint`, and a `RangeError` if a bit of the physical address is
+   * set; a call that fails leaves the tables as they were.
+   */
+  readonly updateFlags: (
+    virt: bigint,
+    flags: bigint | FlagChange,
+    range?: { readonly size: number },
+  ) => number;
   /** Lists every page, ascending. */
   readonly leaves: () => Iterable<Leaf>;
   /** Lists every page as merged runs, ascending, with the permissions that all levels combined grant. */
@@ -114,6 +136,20 @@ export function createMapper({ memory, level4Frame, frames, parentFlags }: Mappe
   const tables = openTables(memory, level4Frame);
   const parentsOf = ({ lo }: FlagHalves): number =>
     LO_PRESENT | (lo & (LO_WRITABLE | LO_USER)) | (parentFlags === "writable" ? LO_WRITABLE : 0);
+  const changeable = (verb: "unmap" | "update", virt: bigint, { size }: { readonly size: number }): Range => {
+    const range = rangeToChange(verb, virt, size);
+    refuseRecursive(tables, range.low, range.size);
+    return range;
+  };
+  function unmap(virt: bigint): Leaf;
+  function unmap(virt: bigint, range: { readonly size: number }): readonly UnmappedRun[];
+  function unmap(virt: bigint, range?: { readonly size: number }): Leaf | readonly UnmappedRun[] {
+    if (range !== undefined) return unmapRun(tables, changeable("unmap", virt, range));
+    const end = findLeaf(tables, virt);
+    const leaf = readLeaf(tables, end, virt);
+    tables.words.fill(0, end.slot, end.slot + 2);
+    return leaf;
+  }
   const mapper: PageTables = {
     level4Frame,
     translate: (virt) => translate(tables, checkedLow48(virt)),
@@ -139,16 +175,11 @@ export function createMapper({ memory, level4Frame, frames, parentFlags }: Mappe
     physAt: (low) => physAt(tables, low),
     recursiveEntries: () => ENTRY_INDICES.filter((index) => isRecursive(tables, index)),
     refuseRecursive: (virt, size) => refuseRecursive(tables, checkedLow48(virt), size),
-    unmap: (virt) => {
-      const end = findLeaf(tables, virt);
-      const leaf = readLeaf(tables, end, virt);
-      tables.words.fill(0, end.slot, end.slot + 2);
-      return leaf;
-    },
-    updateFlags: (virt, flags) => {
-      const end = findLeaf(tables, virt);
-      const { phys, pageSize } = readLeaf(tables, end, virt);
-      writeRun(tables.words, end.slot, 1, phys, pageSize, flagHalves(flags, pageSize));
+    unmap,
+    updateFlags: (virt, flags, range) => {
+      if (range !== undefined) return updateRun(tables, changeable("update", virt, range), flags);
+      const { level, slot } = findLeaf(tables, virt);
+      return changeEntries(tables.words, slot, 1, entryMasks(flags, level as LeafLevel));
     },
     leaves: () => leaves(tables),
     mappings: () => ({ [Symbol.iterator]: () => mappings(tables) }),

@@ -30,6 +30,8 @@ export {
   WRITABLE,
   WRITE_THROUGH,
 } from "./entry.ts";
+export type { UnmappedRun } from "./change_run.ts";
+export type { FlagChange } from "./flag_change.ts";
 export type { Leaf } from "./leaves.ts";
 export type { Mapping, Table } from "./listing.ts";
 export type { FreshRun } from "./map_run.ts";
