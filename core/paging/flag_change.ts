@@ -42,9 +42,10 @@ export function entryMasks(flags: bigint | FlagChange, level: LeafLevel): EntryM
     const { lo, hi } = flagHalves(flags, pageSize);
     return { keepLo: frameBits(level), keepHi: HI_FRAME, setLo: lo, setHi: hi };
   }
-  const clear = flagHalves(flags.clear ?? 0n, pageSize);
-  const set = flagHalves(flags.set ?? 0n, pageSize);
-  return { keepLo: ~clear.lo, keepHi: ~clear.hi, setLo: set.lo, setHi: set.hi };
+  const { clear = 0n, set = 0n } = flags;
+  const cleared = flagHalves(clear, pageSize);
+  const { lo, hi } = flagHalves(set, pageSize);
+  return { keepLo: ~cleared.lo, keepHi: ~cleared.hi, setLo: lo, setHi: hi };
 }
 
 /** Anything else is flags that replace the old ones, and is refused unless it is a `bigint`. */
