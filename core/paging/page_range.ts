@@ -51,7 +51,9 @@ export function rangeToMap(
   }
   const low = checkedLow48(virt);
   const bytes = size ?? pageSize;
-  checkMultiples("map", pageSize, { virt: low, phys, size: bytes });
+  checkMultiple("map", "virt", low, pageSize);
+  checkMultiple("map", "phys", phys, pageSize);
+  checkMultiple("map", "size", bytes, pageSize);
   checkHalf("map", virt, low, bytes);
   if (phys + bytes > PHYSICAL_END) throw new RangeError(`Cannot map: phys ${hexAddr(phys)} + size is above 2^52`);
   return { low, phys, size: bytes, pageSize, level };
@@ -70,17 +72,15 @@ export function rangeToMap(
  */
 export function rangeToChange(verb: "unmap" | "update", virt: bigint, size: number): Range {
   const low = checkedLow48(virt);
-  checkMultiples(verb, PAGE_SIZE, { virt: low, size });
+  checkMultiple(verb, "virt", low, PAGE_SIZE);
+  checkMultiple(verb, "size", size, PAGE_SIZE);
   checkHalf(verb, virt, low, size);
   return { low, size };
 }
 
-function checkMultiples(verb: string, pageSize: number, values: Readonly<Record<string, number>>): void {
-  for (const [name, value] of Object.entries(values)) {
-    if (!Number.isSafeInteger(value) || value < 0 || value % pageSize !== 0) {
-      throw new RangeError(`Cannot ${verb}: ${name} is ${value}, not a multiple of the page size ${pageSize}`);
-    }
-  }
+function checkMultiple(verb: string, name: string, value: number, pageSize: number): void {
+  if (Number.isSafeInteger(value) && value >= 0 && value % pageSize === 0) return;
+  throw new RangeError(`Cannot ${verb}: ${name} is ${value}, not a multiple of the page size ${pageSize}`);
 }
 
 function checkHalf(verb: string, virt: bigint, low: number, size: number): void {
