@@ -1,5 +1,5 @@
 /**
- * Work on x86-64 page tables that lie in physical memory: opening, walking, mapping and listing them.
+ * Work on x86-64 page tables that lie in physical memory: opening, walking, mapping, changing and listing them.
  *
  * @example
  * ```ts
@@ -12,6 +12,22 @@
  * tables.updateFlags(entryPoint, PRESENT | WRITABLE);
  * const page = tables.translate(entryPoint);
  * assertEquals(page.mapped && page.flags, PRESENT | WRITABLE);
+ * ```
+ *
+ * Ranges of pages are changed at once, and either all of their pages are or none:
+ *
+ * ```ts
+ * import { loadKernel } from "@kload/kload";
+ * import { NO_EXECUTE, WRITABLE } from "@kload/kload/paging";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { pageTable, mappings } = await loadKernel(await Deno.readFile("examples/hello/hello.elf"));
+ * const [{ virt, phys, size, pageSize }] = mappings();
+ * const changed = pageTable.updateFlags(virt, { clear: WRITABLE, set: NO_EXECUTE }, { size });
+ * assertEquals(changed, size / pageSize); // the other flags of each page are as they were
+ * const [run] = pageTable.unmap(virt, { size });
+ * assertEquals([run.phys, run.size], [phys, size]);
+ * pageTable.mapTo(virt, phys, run.flags, run); // maps it again
  * ```
  *
  * @module
