@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type FlagHalves, HI_FRAME, LO_HUGE, LO_PRESENT } from "./entry.ts";
+import { type FlagHalves, LO_HUGE, LO_PRESENT } from "./entry.ts";
 import type { EntryMasks } from "./flag_change.ts";
 
 // Engines keep an index in an integer register if it fits in a signed 32-bit integer. A table past 4 GiB of memory gets
@@ -87,7 +87,7 @@ export function leafEntries(words: Uint32Array, slot: number, count: number, lev
 }
 
 /**
- * Counts the leaves, starting with the first, whose frames are consecutive and whose flags are equal.
+ * Counts the leaves, starting with the first, whose frames are consecutive, within 4 GiB, and whose flags are equal.
  *
  * @param words Physical memory as 32-bit words.
  * @param slot Index of the first entry's low half; the entry is a leaf.
@@ -101,13 +101,10 @@ export function consecutiveEntries(words: Uint32Array, slot: number, count: numb
   const end = (start + count * 2) | 0;
   const stride = step | 0;
   let lo = words[start] | 0;
-  let hi = words[start + 1] | 0;
+  const hi = words[start + 1] | 0;
   for (let at = (start + 2) | 0; at < end; at = (at + 2) | 0) {
     lo = (lo + stride) | 0;
-    if ((lo & -stride) === 0) {
-      hi = (hi + 1) | 0;
-      if ((hi & HI_FRAME) === 0) return (at - start) >> 1; // no frame follows the last one below 2^52
-    }
+    if ((lo & -stride) === 0) return (at - start) >> 1; // 4 GiB further, the high half would be another
     if ((words[at] | 0) !== lo || (words[at + 1] | 0) !== hi) return (at - start) >> 1;
   }
   return count;

@@ -79,7 +79,8 @@ Deno.test("readVirtual() gives a copy, and nothing for no bytes", () => {
   const copy = read(0n, 3);
   copy.fill(0);
   assertEquals([...memory.bytes(0x50_0000, 3)], bytesAt(0x50_0000, 3));
-  assertEquals(read(0n, 0), new Uint8Array());
+  pageTable.mapTo(0x1000n, 0, P); // outside memory
+  for (const virt of [0n, 0x1000n, 0x2000n, 0xffff_ffff_ffff_ffffn]) assertEquals(read(virt, 0), new Uint8Array());
 });
 
 Deno.test("readVirtual() returns bytes of a buffer of their own, even from shared memory", () => {

@@ -111,7 +111,9 @@ Deno.test("leaves() can be left early, and every iteration begins anew", () => {
   putEntry(memory, PAGE, 3, P | PS);
   putEntry(memory, PAGE, 7, (1n << 30n) | P | PS);
   const tables = openPageTables(memory, 0);
-  const pages = [3n << 30n, 7n << 30n];
+  putEntry(memory, 0, 9, BigInt(2 * PAGE) | P);
+  putEntry(memory, 2 * PAGE, 0, P | PS);
+  const pages = [3n << 30n, 7n << 30n, 9n << 39n];
   const list = tables.leaves();
   for (const { virt } of list) {
     assertEquals(virt, pages[0]);
@@ -119,9 +121,23 @@ Deno.test("leaves() can be left early, and every iteration begins anew", () => {
   }
   assertEquals(Array.from(list, ({ virt }) => virt), pages);
   const [one, other] = [list[Symbol.iterator](), list[Symbol.iterator]()];
-  assertEquals([one.next().value.virt, other.next().value.virt, one.next().value.virt], [pages[0], ...pages]);
+  assertEquals([one.next().value.virt, other.next().value.virt, one.next().value.virt], [
+    pages[0],
+    ...pages.slice(0, 2),
+  ]);
+  assertEquals(one.next().value.virt, pages[2]);
   assertEquals(one.next(), { done: true, value: undefined });
   assertEquals(one.next(), { done: true, value: undefined });
   other.return?.();
   assertEquals(other.next(), { done: true, value: undefined });
+});
+
+Deno.test("leaves() knows the address of a page whose entry follows another table's last in memory", () => {
+  const memory = build({ base: 0, shared: false, puts: [] });
+  putEntry(memory, 0, 1, BigInt(PAGE) | P);
+  putEntry(memory, PAGE, 511, P | PS);
+  putEntry(memory, 0, 5, BigInt(2 * PAGE) | P);
+  putEntry(memory, 2 * PAGE, 0, P | PS);
+  const found = [...openPageTables(memory, 0).leaves()].map(({ virt }) => virt);
+  assertEquals(found, [(1n << 39n) | (511n << 30n), 5n << 39n]);
 });
