@@ -240,6 +240,20 @@ export function clearEntries(words: Uint32Array, tables: readonly number[], coun
   }
 }
 
+/** Replaces the flags, all in the lower half, of entries in the tables at these addresses. */
+export function replaceFlags(words: Uint32Array, tables: readonly number[], count: number, flags: number): void {
+  let left = count;
+  for (const table of tables) {
+    const at = table / 4;
+    const end = at + Math.min(left * 2, TABLE_WORDS);
+    for (let slot = at; slot < end; slot += 2) {
+      words[slot] = (words[slot] & FRAME) | flags;
+      words[slot + 1] &= 0xfffff;
+    }
+    left -= (end - at) / 2;
+  }
+}
+
 function frameOf(low: number, high: number): number {
   return (high & 0xfffff) * 2 ** 32 + ((low & FRAME) >>> 0);
 }

@@ -14,7 +14,7 @@ export interface Effort {
 
 /** The efforts of a whole run and of `--quick`. */
 export const EFFORTS: { readonly full: Effort; readonly quick: Effort } = {
-  full: { seconds: 2, minRounds: 5, maxRounds: 400 },
+  full: { seconds: 3, minRounds: 5, maxRounds: 400 },
   quick: { seconds: 0.4, minRounds: 3, maxRounds: 60 },
 };
 
@@ -97,6 +97,7 @@ async function takeRounds(sides: Sides, { seconds, minRounds, maxRounds }: Effor
   const rounds: Round[] = [];
   const end = performance.now() + seconds * 1000;
   while (rounds.length < minRounds || (rounds.length < maxRounds && performance.now() < end)) {
+    await sides.prepare?.();
     rounds.push(await takeRound(sides, rounds.length % 2 === 0));
     // Without this, timers and the collection of buffers would wait until the end.
     await new Promise((resolve) => setTimeout(resolve));

@@ -5,7 +5,7 @@ import { drain, readWhole, writeEntries64 } from "../floors.ts";
 import { distributionKernel, MIB, PAGE, threeSegments } from "../kernels.ts";
 import { once } from "../runner/once.ts";
 import { temporaryFile } from "../runner/temporary_file.ts";
-import { type Group, timed, type Workload } from "../runner/workload.ts";
+import { clocked, type Group, type Sampler, timed, type Workload } from "../runner/workload.ts";
 
 const kernel = once(distributionKernel);
 const memorySize = once(async () => (await loadKernel(kernel())).memory.size);
@@ -50,8 +50,8 @@ const openFile: Workload = {
     const { file } = temporary;
     const prepare = () => file.seek(0, Deno.SeekMode.Start);
     return {
-      floor: timed({ prepare, run: () => readWhole(file, new Uint8Array(size)) }),
-      kload: timed({ prepare, run: () => loadKernel(file) }),
+      floor: clocked({ prepare, run: () => readWhole(file, new Uint8Array(size)) }),
+      kload: clocked({ prepare, run: () => loadKernel(file) }),
       [Symbol.asyncDispose]: () => temporary[Symbol.asyncDispose](),
     };
   },
@@ -106,9 +106,9 @@ function streamOf(content: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array<A
 function streamed(
   opened: () => ReadableStream<Uint8Array> | Promise<ReadableStream<Uint8Array>>,
   use: (source: ReadableStream<Uint8Array>) => Promise<unknown>,
-): ReturnType<typeof timed> {
+): Sampler {
   let source: ReadableStream<Uint8Array>;
-  return timed({ prepare: async () => void (source = await opened()), run: () => use(source) });
+  return clocked({ prepare: async () => void (source = await opened()), run: () => use(source) });
 }
 
 /** The group. */

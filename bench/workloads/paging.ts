@@ -2,7 +2,7 @@
 
 import { ascendingFrames, loadKernel, type PhysicalMemory, physicalMemory } from "../../mod.ts";
 import { type Mapper, openPageTables, PRESENT, WRITABLE } from "../../core/paging/mod.ts";
-import { read, translate, visitPages, walk, writeEntries } from "../floors.ts";
+import { clearEntries, read, replaceFlags, translate, visitPages, walk, writeEntries } from "../floors.ts";
 import { bssKernel, GIB, HIGHER_HALF, MIB, PAGE } from "../kernels.ts";
 import { once } from "../runner/once.ts";
 import { type Group, type Sampler, type Sides, timed, timedEach, type Workload } from "../runner/workload.ts";
@@ -14,6 +14,8 @@ const FLAGS = PRESENT | WRITABLE;
 /** Where pages are mapped to; nothing reads there. */
 const FRAMES = 2 * MIB;
 const CALLS = 10_000;
+/** What is mapped, unmapped and changed at once. */
+const RANGE = 256 * MIB;
 
 /** Page tables in a memory of their own, empty, with the level-4 table at its start. */
 interface Tables {
@@ -58,21 +60,76 @@ const mapTo: Workload = {
   aim: 3,
   open: () => {
     const memory = physicalMemory({ base: 0, buffer: new ArrayBuffer(MIB) });
-    const words = new Uint32Array(256 * MIB / PAGE * 2);
+    const words = new Uint32Array(RANGE / PAGE * 2);
     const tables = Array.from({ length: words.length / 1024 }, (_, index) => index * PAGE);
     let { mapper } = emptyTables(memory);
     return {
       floor: timed({ run: () => writeEntries(words, tables, words.length / 2, FRAMES | 3) }),
       kload: timed({
         prepare: () => void ({ mapper } = emptyTables(memory)),
-        run: () => mapper.mapTo(HIGHER_HALF, FRAMES, FLAGS, { size: 256 * MIB }),
+        run: () => mapper.mapTo(HIGHER_HALF, FRAMES, FLAGS, { size: RANGE }),
       }),
     };
   },
 };
 
+/** `unmap` and `updateFlags` as they take ranges. */
+interface RangeForms {
+  readonly unmap: (virt: bigint, range: { readonly size: number }) => unknown;
+  readonly updateFlags: (virt: bigint, flags: bigint, range: { readonly size: number }) => unknown;
+}
+
+/** A change of 256 MiB of pages at once, against a loop over as many entries. */
+function changeRange(
+  name: string,
+  floor: (words: Uint32Array, tables: readonly number[], count: number) => void,
+  change: (mapper: RangeForms) => unknown,
+  isChanged: (entry: number) => boolean,
+): Workload {
+  return {
+    name,
+    aim: 3,
+    open: () => {
+      const full = () => {
+        const tables = emptyTables(physicalMemory({ base: 0, buffer: new ArrayBuffer(MIB) }));
+        tables.mapper.mapTo(HIGHER_HALF, FRAMES, FLAGS, { size: RANGE });
+        return tables;
+      };
+      const [ours, byHand] = [full(), full()];
+      const tables = level1(ours.mapper);
+      const saved = ours.words.slice();
+      const mapper = ours.mapper as unknown as RangeForms;
+      change(mapper);
+      const last = ours.words[tables[tables.length - 1] / 4 + 511 * 2];
+      if (!isChanged(last)) throw new Error("the last page of the range is as it was");
+      return {
+        floor: timed({
+          prepare: () => byHand.words.set(saved),
+          run: () => floor(byHand.words, tables, RANGE / PAGE),
+        }),
+        kload: timed({ prepare: () => ours.words.set(saved), run: () => change(mapper) }),
+      };
+    },
+  };
+}
+
+const unmapping = changeRange(
+  "unmap() of 256 MiB / as many entries cleared",
+  clearEntries,
+  (mapper) => mapper.unmap(HIGHER_HALF, { size: RANGE }),
+  (entry) => entry === 0,
+);
+
+const updating = changeRange(
+  "updateFlags() of 256 MiB / the flags of as many entries replaced",
+  (words, tables, count) => replaceFlags(words, tables, count, Number(PRESENT)),
+  (mapper) => mapper.updateFlags(HIGHER_HALF, PRESENT, { size: RANGE }),
+  (entry) => (entry & 0xfff) === Number(PRESENT),
+);
+
 const translation: Workload = {
   name: "translate() / four reads by hand",
+  aim: 2.2,
   open: () => {
     const { mapper, words } = million();
     return calls(4 * GIB, (virt) => translate(words, 0, virt), mapper.translate);
@@ -81,6 +138,7 @@ const translation: Workload = {
 
 const walking: Workload = {
   name: "walk() / four steps by hand",
+  aim: 2.1,
   open: () => {
     const { mapper, memory, words } = million();
     const entries = new BigUint64Array(memory.buffer);
@@ -90,6 +148,7 @@ const walking: Workload = {
 
 const reading: Workload = {
   name: "read() of 8 bytes / translated and copied by hand",
+  aim: 1.5,
   open: async () => {
     const kernel = await loadKernel(bssKernel(64 * MIB));
     const memory = kernel.memory.bytes(0, kernel.memory.size);
@@ -100,6 +159,7 @@ const reading: Workload = {
 
 const listing: Workload = {
   name: "leaves() of 1,048,576 pages / made as objects by hand",
+  aim: 1.1,
   open: () => {
     const { mapper, words } = million();
     const tables = level1(mapper);
@@ -116,4 +176,7 @@ const listing: Workload = {
 };
 
 /** The group. */
-export const paging: Group = { name: "page tables", workloads: [mapTo, translation, walking, reading, listing] };
+export const paging: Group = {
+  name: "page tables",
+  workloads: [mapTo, unmapping, updating, translation, walking, reading, listing],
+};

@@ -15,6 +15,7 @@ const GARBAGE = 16;
 
 const warm: Workload = {
   name: "three segments, memory given and warm / copied and mapped by hand",
+  aim: 25,
   open: () => {
     const file = threeSegments(PAGE);
     const memory = physicalMemory({ base: 0, buffer: new ArrayBuffer(4 * MIB) });
@@ -29,6 +30,7 @@ const warm: Workload = {
 
 const own: Workload = {
   name: "three segments, own memory / the same into fresh memory of that many pages",
+  aim: 20,
   open: () => {
     const file = threeSegments(PAGE);
     const size = file.length + TABLES * PAGE;

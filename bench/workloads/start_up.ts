@@ -3,7 +3,7 @@
 import { distributionKernel } from "../kernels.ts";
 import { processTime, scriptPath } from "../runner/child.ts";
 import { temporaryFile } from "../runner/temporary_file.ts";
-import type { Group, Sampler, Workload } from "../runner/workload.ts";
+import { clocked, type Group, type Sampler, type Workload } from "../runner/workload.ts";
 
 const HELLO = pathOf("../../examples/hello/hello.elf");
 
@@ -36,21 +36,13 @@ const firstLoad: Workload = {
 const firstLoadWall: Workload = {
   name: "the same, by the clock",
   open: () => ({
-    floor: byClock(() => processTime([scriptPath("empty.ts")])),
-    kload: byClock(() => processTime([scriptPath("first_load.ts")])),
+    floor: clocked({ run: () => processTime([scriptPath("empty.ts")]) }),
+    kload: clocked({ run: () => processTime([scriptPath("first_load.ts")]) }),
   }),
 };
 
 function kload(args: readonly string[]): Promise<number> {
   return processTime([pathOf("../../cli.ts"), ...args]);
-}
-
-function byClock(run: () => Promise<unknown>): Sampler {
-  return async () => {
-    const start = performance.now();
-    await run();
-    return (performance.now() - start) * 1000;
-  };
 }
 
 function pathOf(name: string): string {
