@@ -69,7 +69,7 @@ export function loadPages(file: Uint8Array, memory: Uint8Array, words: Uint32Arr
 }
 
 /** Writes page tables for such a kernel, whose bytes are in place. */
-export function mapPages(
+function mapPages(
   file: DataView,
   memory: Uint8Array,
   words: Uint32Array,
@@ -267,9 +267,9 @@ function alignUp(address: number): number {
   return Math.ceil(address / PAGE) * PAGE;
 }
 
-/** Reads a file into a buffer in pieces of 1 MiB. */
+/** Reads a file into a buffer in pieces of 1 MiB, until either ends. */
 export async function readWhole(file: Deno.FsFile, buffer: Uint8Array): Promise<void> {
-  for (let at = 0;;) {
+  for (let at = 0; at < buffer.length;) {
     const count = await file.read(buffer.subarray(at, at + 2 ** 20));
     if (count === null) return;
     at += count;

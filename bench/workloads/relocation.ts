@@ -9,7 +9,7 @@ import { type Group, type Sides, timed, type Workload } from "../runner/workload
 const COUNT = 1_000_000;
 
 /** Where the kernel is placed: the base that is added, and its halves. */
-export const BASE = 0xffff_ffff_9000_0000n;
+const BASE = 0xffff_ffff_9000_0000n;
 const HALVES = [0x9000_0000, 0xffff_ffff] as const;
 
 /** The relocations as `Elf64_Rela`, under a rule set that applies them. */
