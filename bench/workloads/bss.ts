@@ -4,7 +4,7 @@ import { loadKernel } from "../../mod.ts";
 import { writeEntries } from "../floors.ts";
 import { bssKernel, GIB, MIB, PAGE } from "../kernels.ts";
 import { runScript } from "../runner/child.ts";
-import { type Group, timed, type Workload } from "../runner/workload.ts";
+import { clocked, type Group, type Workload } from "../runner/workload.ts";
 
 const OPTIONS = { maxMemory: 12 * GIB } as const;
 
@@ -19,8 +19,8 @@ function entries(label: string, bss: number, aim: number): Workload {
       const tables = [...pageTable.tables()].filter(({ level }) => level === 1).map(({ frame }) => frame);
       const { size } = memory;
       return {
-        floor: timed({ run: () => writeEntries(new Uint32Array(size / 4), tables, bss / PAGE, 3) }),
-        kload: timed({ run: () => loadKernel(file, OPTIONS) }),
+        floor: clocked({ run: () => writeEntries(new Uint32Array(size / 4), tables, bss / PAGE, 3) }),
+        kload: clocked({ run: () => loadKernel(file, OPTIONS) }),
       };
     },
   };
@@ -34,7 +34,7 @@ const linear: Workload = {
     const load = async () => {
       for (let time = 0; time < 8; time++) await loadKernel(small, OPTIONS);
     };
-    return { floor: timed({ run: load }), kload: timed({ run: () => loadKernel(large, OPTIONS) }) };
+    return { floor: clocked({ run: load }), kload: clocked({ run: () => loadKernel(large, OPTIONS) }) };
   },
 };
 
