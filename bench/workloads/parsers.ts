@@ -31,7 +31,7 @@ const elfinfo: Parser = {
   },
 };
 
-/** It turns around the bytes of the fields that it reads, in place, and so needs a copy. */
+/** It reverses the bytes of the fields that it reads, in place, and so needs a copy. */
 const tools: Parser = {
   name: "elf-tools and a copy",
   load: async () => {
@@ -40,7 +40,7 @@ const tools: Parser = {
   },
 };
 
-/** Its types would bring those of an old Node to all of this project: so it is imported where no type is looked up. */
+/** Not a literal in import(), so that the types that come with these packages, those of an old Node among them, stay out. */
 function packageUrl(name: string): string {
   return `npm:${name}`;
 }

@@ -10,7 +10,7 @@ const KERNEL_OFFSET = 2 * MIB;
 /** One table of each level. */
 const TABLES = 4;
 const CALLS = 20;
-/** Bytes of garbage that a load may leave. */
+/** KiB of garbage that a load may leave. */
 const GARBAGE = 16;
 
 const warm: Workload = {
