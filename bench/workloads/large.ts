@@ -108,7 +108,7 @@ function streamed(
   use: (source: ReadableStream<Uint8Array>) => Promise<unknown>,
 ): Sampler {
   let source: ReadableStream<Uint8Array>;
-  return clocked({ prepare: async () => void (source = await opened()), run: () => use(source) });
+  return timed({ prepare: async () => void (source = await opened()), run: () => use(source) });
 }
 
 /** The group. */
