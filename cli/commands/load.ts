@@ -50,7 +50,8 @@ export async function load(args: Arguments, output: Output, signal: AbortSignal)
   try {
     source = await openSource(args.source, signal);
     const kernel = await loadFrom(source, request, line, signal);
-    if (request.dump !== undefined) await writeDump(kernel, request.dump, source.file, signal);
+    const kept = [{ what: "the kernel file", identity: source.identity }];
+    if (request.dump !== undefined) await writeDump(kernel, request.dump, kept, signal);
     await printKernel(kernel, source.name, request, output, signal);
     return strictStatus(kernel.diagnostics, request.strict);
   } catch (error) {
