@@ -6,7 +6,7 @@
 
 import { type ByteReader, LoadError } from "../../mod.ts";
 import { CliError, messageOf } from "../output/cli_error.ts";
-import { permissionFlag } from "../output/permission_flag.ts";
+import { permissionAdvice, permissionFlag } from "../output/permission_flag.ts";
 import { type FileIdentity, identityOf, identityOfOpen } from "../output/same_file.ts";
 import { streamReader } from "./chunk_reader.ts";
 import { type Content, contentOf } from "./content.ts";
@@ -162,8 +162,9 @@ async function attempt<T>(
     return await work();
   } catch (cause) {
     if (!(cause instanceof Deno.errors.NotCapable)) throw failed(name, messageOf(cause), undefined, cause);
-    const hint = permission && "Give Deno the permission:";
-    throw failed(name, "Deno lacks the permission", hint, cause, await permission?.());
+    const flag = await permission?.();
+    const { why, hint, command } = permissionAdvice(flag === undefined ? [] : [flag]);
+    throw failed(name, why, hint, cause, command);
   }
 }
 

@@ -6,7 +6,7 @@
 
 import { concat } from "@std/bytes/concat";
 import { CliError, messageOf, usageError } from "../output/cli_error.ts";
-import { permissionFlag } from "../output/permission_flag.ts";
+import { permissionAdvice, permissionFlag } from "../output/permission_flag.ts";
 import { type FileIdentity, identityOf } from "../output/same_file.ts";
 import { exactSize, printable } from "../output/text.ts";
 
@@ -39,11 +39,9 @@ export async function readWholeFile(flag: string, path: string, most: number): P
   const file = await read().catch((cause) => {
     if (cause instanceof CliError) throw cause;
     const lacking = cause instanceof Deno.errors.NotCapable;
-    const why = lacking ? "Deno lacks the permission" : messageOf(cause);
-    const hint = lacking ? "Give Deno the permission:" : undefined;
-    const command = lacking ? permissionFlag("read", path) : undefined;
+    const { why, ...advice } = lacking ? permissionAdvice([permissionFlag("read", path)]) : { why: messageOf(cause) };
     const message = `Cannot read the file of --${flag} ${printable(path)}: ${why}`;
-    throw new CliError("source-failed", message, { hint, command, detail, cause });
+    throw new CliError("source-failed", message, { ...advice, detail, cause });
   });
   if (file.bytes.length === 0) throw refuse("the file is empty");
   // A pipe or a device has no size.

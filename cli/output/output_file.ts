@@ -8,7 +8,7 @@ import { CliError, type CliErrorOptions, messageOf } from "./cli_error.ts";
 import { type FilePieces, writePieces } from "./file_pieces.ts";
 import { withFileSizeErrors } from "./on_exit.ts";
 import { type OutputPlace, outputPlace } from "./output_place.ts";
-import { permissionFlag } from "./permission_flag.ts";
+import { permissionAdvice, permissionFlag } from "./permission_flag.ts";
 import { FolderError, replaceFile } from "./replace_file.ts";
 import { identityOf, identityOfOpen, type KeptFile, sameFile } from "./same_file.ts";
 import { printable } from "./text.ts";
@@ -118,11 +118,8 @@ function lacksPermission(target: OutputFile, needed: readonly string[], cause: E
     });
     return names.map((name) => permissionFlag(name, path));
   });
-  // For some descriptors, Deno wants all of them.
-  const command = missing.length === 0 ? "--allow-all" : [...new Set(missing)].join(" ");
-  const hint = missing.length > 1 ? "Give Deno the permissions:" : "Give Deno the permission:";
-  const why = missing.length > 1 ? "Deno lacks the permissions" : "Deno lacks the permission";
-  return refused(target, why, { hint, command, cause });
+  const { why, ...advice } = permissionAdvice(missing);
+  return refused(target, why, { ...advice, cause });
 }
 
 function refused({ path, flag, what, code }: OutputFile, why: string, options: CliErrorOptions): CliError {
