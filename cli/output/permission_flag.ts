@@ -47,8 +47,7 @@ export function permissionAdvice(flags: readonly string[]): PermissionAdvice {
   const all = [...new Set(flags)];
   const what = all.length === 1 ? "permission" : "permissions";
   // Next to a flag with values, Deno ignores the same flag without one.
-  const comma = all.every((flag) => flag.includes("="))
-    ? ""
-    : ", which a list of paths cannot give for one with a comma";
+  const isWhole = all.includes("--allow-read") || all.includes("--allow-write");
+  const comma = isWhole ? ", which a list of paths cannot give for one with a comma" : "";
   return { why: `Deno lacks the ${what}${comma}`, hint: `Give Deno the ${what}:`, command: all.join(" ") };
 }

@@ -4,10 +4,11 @@
  * @module
  */
 
-import { CliError, messageOf } from "../output/cli_error.ts";
+import { CliError } from "../output/cli_error.ts";
 import { PROGRAM } from "./machine.ts";
 import { hasSandbox, type MachineOptions, qemuArguments, SANDBOX } from "./qemu_arguments.ts";
 import { openQmp, type Qmp, type QmpEvent } from "./qmp.ts";
+import { startFailed } from "./start_failed.ts";
 
 /** How to start it. */
 export interface QemuOptions extends MachineOptions {
@@ -145,20 +146,6 @@ function attempt<T>(work: () => T): T {
   } catch (cause) {
     throw startFailed(cause);
   }
-}
-
-/**
- * The error of a QEMU that cannot be started.
- *
- * @param cause Why.
- * @returns The error, with a hint if Deno lacks a permission.
- */
-export function startFailed(cause: unknown): CliError {
-  const lacking = cause instanceof Deno.errors.NotCapable;
-  const why = lacking ? "Deno lacks a permission" : messageOf(cause);
-  const hint = lacking ? "Give Deno the permissions:" : undefined;
-  const command = lacking ? "--allow-run=sh --allow-read --allow-write" : undefined;
-  return new CliError("qemu-failed", `Cannot start QEMU: ${why}`, { hint, command, cause });
 }
 
 async function printRegisters(qmp: Qmp): Promise<string> {

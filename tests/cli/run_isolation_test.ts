@@ -211,6 +211,40 @@ Deno.test({
   },
 });
 
+/** What Deno may lack for a run, besides what it has for the kernel; the flags in the error give it. */
+const LACKING: readonly (readonly [readonly string[], (folder: string) => string])[] = [
+  [[], () => "--allow-run=sh --allow-net --allow-read=/tmp --allow-write=/tmp"],
+  [["--allow-env=TMPDIR"], (tmp) => `--allow-run=sh --allow-net --allow-read=${tmp} --allow-write=${tmp}`],
+  [["--allow-env", "--allow-write", "--allow-run=sh"], (tmp) => `--allow-net --allow-read=${tmp}`],
+  [["--allow-run=sh", "--allow-net", "--allow-read=/tmp", "--allow-write=/tmp/other"], () => "--allow-write=/tmp"],
+];
+
+for (const [permissions, flags] of linux ? LACKING : []) {
+  testWithTools(
+    [QEMU],
+    `run with ${permissions.join(" ") || "the kernel's permission alone"} says what lacks`,
+    async () => {
+      await withFile("kernel.elf", await Deno.readFile(HELLO), async (_, cwd) => {
+        const given = ["--allow-read=kernel.elf", ...permissions];
+        // Without the permission to ask, the folder is the system's own.
+        const env = permissions.some((flag) => flag.startsWith("--allow-env")) ? { TMPDIR: cwd } : { TMPDIR: "/tmp" };
+        const run = (more: readonly string[]) =>
+          kload(["run", "kernel.elf"], { cwd, permissions: [...given, ...more], env: { NO_COLOR: "1", ...env } });
+        const lacking = await run([]);
+        const wanted = flags(cwd);
+        assertEquals(lacking.stderr.split("\n").slice(1), [
+          wanted.includes(" ") ? "hint: Give Deno the permissions:" : "hint: Give Deno the permission:",
+          `  ${wanted}`,
+          "",
+        ]);
+        assertEquals([lacking.status, lacking.stdout], [1, ""]);
+        const { status, stderr } = await run(wanted.split(" "));
+        assertEquals([status, stderr], [0, ""]);
+      });
+    },
+  );
+}
+
 /** A plugin that has much to remark. */
 const REMARKS = `
 const report = (context) => {
