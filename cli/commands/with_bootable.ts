@@ -20,6 +20,7 @@ import { printError } from "../report/print_error.ts";
 import { problemOf } from "../report/problem.ts";
 import { addBootParts, memoryForParts } from "./boot_parts.ts";
 import { type BootPlan, bootPlan, MEMORY_BASE } from "./boot_plan.ts";
+import { keptFiles } from "./kept_files.ts";
 import { loadByPreset } from "./load_by_preset.ts";
 import { isRefusal, otherRulesFor } from "./other_rules.ts";
 
@@ -60,7 +61,7 @@ export async function withBootable(
     const loaded = await loadByPreset(source.reader, { ...options, signal }, withMemory(choice, plan));
     await source.check();
     kernel = loaded;
-    const kept = [{ what: "the kernel file", identity: source.identity }, ...plan.files];
+    const kept = [...keptFiles(source, args), ...plan.files];
     const status = await work(addBootParts(kernel, plan), source, kept);
     return status === 0 ? strictStatus(kernel.diagnostics, switches.has("strict")) : status;
   } catch (error) {

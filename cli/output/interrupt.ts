@@ -17,7 +17,7 @@ type SignalName = keyof typeof SIGNALS;
 const SIGNALLED = 128;
 
 /** How long aborted work may take to stop, in milliseconds; a read from a terminal never ends by itself. */
-const GRACE = 50;
+const GRACE = 25;
 
 /**
  * Does work until it is done or a signal asks for its end. A second signal ends the process at once.

@@ -5,6 +5,7 @@
  */
 
 import { CliError } from "../output/cli_error.ts";
+import { printable } from "../output/text.ts";
 import { PROGRAM } from "./machine.ts";
 import { hasSandbox, type MachineOptions, qemuArguments, SANDBOX } from "./qemu_arguments.ts";
 import { openQmp, type Qmp, type QmpEvent } from "./qmp.ts";
@@ -42,6 +43,9 @@ export interface Qemu {
 export const GDB_SOCKET = "gdb.sock";
 const QMP_SOCKET = "qmp.sock";
 
+/** The longest path of a socket in bytes that all systems take: sun_path has 104 or 108, with a zero at its end. */
+const LONGEST_SOCKET = 103;
+
 /** How long to wait for an answer from QEMU, in milliseconds. */
 const PATIENCE = 2000;
 
@@ -77,6 +81,7 @@ const NOT_FOUND = 127;
 export async function startQemu(options: QemuOptions): Promise<Qemu> {
   const { folder, gdb } = options;
   const sockets = { qmp: `${folder}/${QMP_SOCKET}`, gdb: gdb ? `${folder}/${GDB_SOCKET}` : undefined };
+  if (new TextEncoder().encode(sockets.qmp).length > LONGEST_SOCKET) throw pathTooLong(sockets.qmp);
   using listener = attempt(() => Deno.listen({ transport: "unix", path: sockets.qmp }));
   const accepted = listener.accept().catch(() => undefined);
   const args = qemuArguments(options, sockets);
@@ -157,6 +162,12 @@ function withPatience<T>(work: Promise<T>): Promise<T | undefined> {
   const limit = Promise.withResolvers<undefined>();
   const timer = setTimeout(() => limit.resolve(undefined), PATIENCE);
   return Promise.race([work.catch(() => undefined), limit.promise]).finally(() => clearTimeout(timer));
+}
+
+function pathTooLong(path: string): CliError {
+  const why = `the path of its socket, ${printable(path)}, is longer than ${LONGEST_SOCKET} bytes`;
+  const hint = "The environment variable TMPDIR can name a folder with a shorter path.";
+  return new CliError("qemu-failed", `Cannot start QEMU: ${why}`, { hint });
 }
 
 function notFound(): CliError {

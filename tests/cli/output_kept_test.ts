@@ -5,6 +5,7 @@ import { runTool } from "../tools.ts";
 import { HELLO, kload, pathOf, withFile, withFolder } from "./kload.ts";
 
 const posix = Deno.build.os !== "windows";
+const MINE = 'export const plugin = { name: "mine" };';
 const KERNEL = await Deno.readFile(HELLO);
 
 /** Runs a command line in a shell, where `kload` is the command. */
@@ -34,6 +35,7 @@ const LINES: readonly (readonly [string, string])[] = [
   ["kload dump --core k.elf -o hard", "Cannot write the core file hard: it is the kernel file itself"],
   ["kload image k.elf --ramdisk disk -o disk", "Cannot write the image disk: it is the ramdisk's file itself"],
   ["kload image k.elf --ramdisk /dev/stdin -o disk < disk", "it is the ramdisk's file itself"],
+  ["kload load k.elf --plugin ./mine.js --dump mine.js", "it is the plugin's module itself"],
   ["kload load k.elf --dump disk >> disk", "it is the file that standard output goes to itself"],
 ];
 
@@ -43,12 +45,14 @@ for (const [line, message] of posix ? LINES : []) {
       await Deno.link(path, `${folder}/hard`);
       await Deno.symlink("k.elf", `${folder}/soft`);
       await Deno.writeTextFile(`${folder}/disk`, "a disk");
+      await Deno.writeTextFile(`${folder}/mine.js`, MINE);
       const [code, stdout, stderr] = await shell(line, folder);
       assertEquals([code, stdout], [1, ""]);
       assertStringIncludes(stderr, message);
       assertEquals(await Deno.readFile(path), KERNEL);
       assertEquals(await Deno.readTextFile(`${folder}/disk`), "a disk");
-      assertEquals([...Deno.readDirSync(folder)].length, 4);
+      assertEquals(await Deno.readTextFile(`${folder}/mine.js`), MINE);
+      assertEquals([...Deno.readDirSync(folder)].length, 5);
     });
   });
 }

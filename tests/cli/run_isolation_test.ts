@@ -96,6 +96,7 @@ async function qemuOf(folder: string): Promise<string> {
 }
 
 const linux = Deno.build.os === "linux";
+const posix = Deno.build.os !== "windows";
 
 /** A program in front of QEMU that has no sandbox, and says what QEMU says where it was built without one. */
 const WITHOUT_SECCOMP = `#!/bin/sh
@@ -189,6 +190,25 @@ testWithTools(
     });
   },
 );
+
+Deno.test({
+  name: "a temporary folder whose path is too long for a socket is an error that says so, and leaves nothing",
+  ignore: !posix,
+  fn: async () => {
+    await withFolder(async (folder) => {
+      const long = `${folder}/${"x".repeat(100)}`;
+      await Deno.mkdir(long);
+      const { status, stdout, stderr } = await kload(["run", HELLO], { env: { NO_COLOR: "1", TMPDIR: long } });
+      assertEquals([status, stdout], [1, ""]);
+      assertMatch(
+        stderr,
+        /^error\[qemu-failed\]: Cannot start QEMU: the path of its socket, .*, is longer than 103 bytes\n/,
+      );
+      assertStringIncludes(stderr, "hint: The environment variable TMPDIR can name a folder with a shorter path.\n");
+      assertEquals([...Deno.readDirSync(long)], []);
+    });
+  },
+});
 
 const canMount = linux && Deno.uid() === 0;
 
