@@ -23,21 +23,3 @@ export function onExit(work: () => void): () => void {
     if (Deno.build.os !== "windows") Deno.removeSignalListener("SIGQUIT", quit);
   };
 }
-
-/**
- * Does work during which a limit on the size of files makes a write fail, as a full disk does, instead of ending the
- * process at once.
- *
- * @param work The work.
- * @returns What the work returns.
- */
-export async function withFileSizeErrors<T>(work: () => Promise<T>): Promise<T> {
-  if (Deno.build.os === "windows") return await work();
-  const ignore = (): void => {}; // with a listener, the write fails with EFBIG
-  Deno.addSignalListener("SIGXFSZ", ignore);
-  try {
-    return await work();
-  } finally {
-    Deno.removeSignalListener("SIGXFSZ", ignore);
-  }
-}

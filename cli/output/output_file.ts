@@ -6,7 +6,7 @@
 
 import { CliError, type CliErrorOptions, messageOf } from "./cli_error.ts";
 import { type FilePieces, writePieces } from "./file_pieces.ts";
-import { withFileSizeErrors } from "./on_exit.ts";
+import { withFileSizeErrors } from "./file_size_limit.ts";
 import { type OutputPlace, outputPlace } from "./output_place.ts";
 import { permissionAdvice, permissionFlag } from "./permission_flag.ts";
 import { FolderError, replaceFile } from "./replace_file.ts";

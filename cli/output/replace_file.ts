@@ -5,7 +5,8 @@
  */
 
 import { type FilePieces, holedFile, writePieces } from "./file_pieces.ts";
-import { onExit, withFileSizeErrors } from "./on_exit.ts";
+import { withFileSizeErrors } from "./file_size_limit.ts";
+import { onExit } from "./on_exit.ts";
 
 /** A file to replace, or to create. */
 export interface ReplacedFile {
