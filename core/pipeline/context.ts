@@ -24,6 +24,11 @@ export interface Context {
   readonly settings: LoadSettings;
   /** The file's bytes, as they arrive. */
   readonly intake: Intake;
+  /**
+   * For long work: call it between steps of at most a few milliseconds, and await what it returns. Every 20 ms that is a
+   * promise of the next turn of the event loop, which rejects after an abort; otherwise it is `undefined`.
+   */
+  readonly pause: () => Promise<void> | undefined;
   /** Reports a diagnostic. */
   readonly report: (diagnostic: Diagnostic) => void;
   /** What plugins ask for headers of this type, in files for this machine; `undefined` if no plugin claims them. */
@@ -82,7 +87,7 @@ export interface Context {
 }
 
 /** What every stage can read. */
-export type Base = Pick<Context, "rules" | "settings" | "intake" | "report" | "claimOn" | "takes">;
+export type Base = Pick<Context, "rules" | "settings" | "intake" | "pause" | "report" | "claimOn" | "takes">;
 
 /** What parse adds. */
 export type Parsed = Pick<Context, "fileHeader" | "programHeaders">;

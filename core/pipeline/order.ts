@@ -51,7 +51,7 @@ export type IfInOrder<T, S extends readonly unknown[]> = number extends S["lengt
   : Grown<S> extends infer Fault extends string ? Fault
   : T;
 
-const BASE: readonly (keyof Base)[] = ["rules", "settings", "intake", "report", "claimOn", "takes"];
+const BASE: readonly (keyof Base)[] = ["rules", "settings", "intake", "pause", "report", "claimOn", "takes"];
 const LOADING: readonly (keyof Loading)[] = ["addressSpace", "keptBytes", "fileBytes", "endMarks"];
 
 /**

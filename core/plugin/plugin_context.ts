@@ -34,6 +34,11 @@ export interface PluginContext {
    * the bytes are not kept.
    */
   readonly fileBytes: (segment: ProgramHeader) => Promise<Uint8Array>;
+  /**
+   * For long work: call it between steps of at most a few milliseconds, and await what it returns. Every 20 ms that is a
+   * promise of the next turn of the event loop, which rejects after an abort; otherwise it is `undefined`.
+   */
+  readonly pause: () => Promise<void> | undefined;
   /** Reports a diagnostic. */
   readonly report: (diagnostic: Diagnostic) => void;
   /** What the plugins named in `dependsOn` have found, by name. */
@@ -54,7 +59,7 @@ export function pluginContext(
   results: ReadonlyMap<string, unknown>,
 ): PluginContext {
   const { rules, fileHeader, programHeaders, segments, virtualAddressOffset, signedOffset, entryPoint } = context;
-  const { addressSpace, fileBytes, report } = context;
+  const { addressSpace, fileBytes, pause, report } = context;
   return Object.freeze({
     rules,
     fileHeader,
@@ -65,6 +70,7 @@ export function pluginContext(
     entryPoint,
     addressSpace,
     fileBytes,
+    pause,
     report,
     results: Object.freeze(Object.fromEntries(dependsOn.map((name) => [name, results.get(name)]))),
   });

@@ -20,6 +20,7 @@ export async function checkHeaders(
   const base: Base = {
     rules: RULES[options.rules ?? "default"],
     settings,
+    pause: () => undefined,
     intake: openIntake(openSource(source), { maxMemory: settings.maxMemory }),
     report: (diagnostic) => void diagnostics.push(diagnostic),
     claimOn: () => undefined,

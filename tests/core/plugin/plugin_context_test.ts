@@ -53,6 +53,7 @@ const KEYS = [
   "entryPoint",
   "addressSpace",
   "fileBytes",
+  "pause",
   "report",
   "results",
 ];
