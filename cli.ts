@@ -7,7 +7,7 @@
  * deno install --global --allow-read --allow-write --allow-net --allow-run=sh --name kload jsr:@kload/kload/cli
  * ```
  *
- * Only `kload run` needs `--allow-run=sh`. To use plugins of your own that import kload by its name, install it with the
+ * Only `kload run` needs `--allow-run=sh`, and it needs `--allow-net` for its sockets. To use plugins of your own that import kload by its name, install it with the
  * command in the README.
  *
  * @module

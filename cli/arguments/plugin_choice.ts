@@ -20,6 +20,9 @@ export const PRESET_PLUGINS: PluginChoice = (rules) => presets[rules].plugins;
 /** The names that `--no-plugin` accepts. */
 const BUILT_IN: readonly string[] = presets.default.plugins.map(({ name }) => name);
 
+/** The names of built-in plugins that no preset has. */
+const NOT_BY_DEFAULT: readonly string[] = ["sections"];
+
 /**
  * Whether a name is that of a built-in plugin that `--no-plugin` takes.
  *
@@ -42,6 +45,7 @@ export function isBuiltIn(name: unknown): boolean {
 export async function choosePlugins(modules: readonly string[], leftOut: readonly string[]): Promise<PluginChoice> {
   for (const name of leftOut) {
     if (BUILT_IN.includes(name)) continue;
+    if (NOT_BY_DEFAULT.includes(name)) throw notByDefault(name);
     const guess = closest(name, BUILT_IN);
     const hint = `${guess === undefined ? "" : `Did you mean ${guess}? `}kload plugins lists the built-in plugins.`;
     throw usageError(`Cannot leave out ${printable(name)}: no built-in plugin has that name`, hint, {
@@ -65,6 +69,11 @@ export async function choosePlugins(modules: readonly string[], leftOut: readonl
     if (taken) throw nameTaken(taken);
     return [...builtIn, ...own.map(({ plugin }) => plugin)];
   };
+}
+
+function notByDefault(name: string): Error {
+  const hint = `A load has it only if the module of a --plugin adds it: leave out --no-plugin ${name}.`;
+  return usageError(`Cannot leave out ${name}: it is not on by default`, hint, { flag: "no-plugin", value: name });
 }
 
 async function importAll(modules: readonly string[]): Promise<readonly ImportedPlugin[]> {

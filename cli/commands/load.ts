@@ -21,6 +21,7 @@ import type { Kernel } from "../report/kernel.ts";
 import { loadReport } from "../report/load_report.ts";
 import { printError } from "../report/print_error.ts";
 import { problemOf } from "../report/problem.ts";
+import { keptFiles } from "./kept_files.ts";
 import { loadByPreset } from "./load_by_preset.ts";
 import { isRefusal, otherRulesFor } from "./other_rules.ts";
 
@@ -50,7 +51,7 @@ export async function load(args: Arguments, output: Output, signal: AbortSignal)
   try {
     source = await openSource(args.source, signal);
     const kernel = await loadFrom(source, request, line, signal);
-    if (request.dump !== undefined) await writeDump(kernel, request.dump, source.file, signal);
+    if (request.dump !== undefined) await writeDump(kernel, request.dump, keptFiles(source, args), signal);
     await printKernel(kernel, source.name, request, output, signal);
     return strictStatus(kernel.diagnostics, request.strict);
   } catch (error) {
