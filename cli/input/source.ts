@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type ByteReader, LoadError } from "../../mod.ts";
+import { LoadError } from "../../core/errors.ts";
+import type { ByteReader } from "../../mod.ts";
 import { CliError, messageOf } from "../output/cli_error.ts";
 import { permissionFlag } from "../output/permission_flag.ts";
 import { streamReader } from "./chunk_reader.ts";
