@@ -7,7 +7,7 @@
 import { LoadError } from "../../core/errors.ts";
 import type { ByteReader } from "../../mod.ts";
 import { CliError, messageOf } from "../output/cli_error.ts";
-import { permissionFlag } from "../output/permission_flag.ts";
+import { neededFlag } from "../output/permission_flag.ts";
 import { streamReader } from "./chunk_reader.ts";
 import { type Content, contentOf } from "./content.ts";
 import { rewindable } from "./rewindable_reader.ts";
@@ -60,7 +60,7 @@ async function openStdin(): Promise<Source> {
 
 async function openFile(name: string): Promise<Source> {
   const path = /^file:\/\//i.test(name) ? parseUrl(name) : name;
-  const file = await attempt(name, () => Deno.open(path), async () => permissionFlag("read", await filePath(path)));
+  const file = await attempt(name, () => Deno.open(path), () => filePath(path));
   const dispose = (): void => file[Symbol.dispose]();
   try {
     const info = await attempt(name, () => file.stat().catch(unlessNotCapable));
@@ -94,7 +94,7 @@ function unlessNotCapable(error: unknown): undefined {
 
 async function openUrl(name: string, signal: AbortSignal): Promise<Source> {
   const url = parseUrl(name);
-  const response = await attempt(name, () => fetch(url, { signal }), () => permissionFlag("net", url.host));
+  const response = await attempt(name, () => fetch(url, { signal }));
   const { ok, status, statusText, headers } = response;
   if (!ok) {
     response.body?.cancel().catch(() => {});
@@ -149,14 +149,14 @@ function parseUrl(name: string): URL {
 async function attempt<T>(
   name: string,
   work: () => Promise<T>,
-  permission?: () => string | Promise<string>,
+  path?: () => string | Promise<string>,
 ): Promise<T> {
   try {
     return await work();
   } catch (cause) {
-    if (!(cause instanceof Deno.errors.NotCapable)) throw failed(name, messageOf(cause), undefined, cause);
-    const hint = permission && "Give Deno the permission:";
-    throw failed(name, "Deno lacks the permission", hint, cause, await permission?.());
+    const flag = neededFlag(cause, await path?.());
+    if (flag === undefined) throw failed(name, messageOf(cause), undefined, cause);
+    throw failed(name, "Deno lacks the permission", "Give Deno the permission:", cause, flag);
   }
 }
 

@@ -6,7 +6,7 @@
 
 import { concat } from "@std/bytes/concat";
 import { CliError, messageOf, usageError } from "../output/cli_error.ts";
-import { permissionFlag } from "../output/permission_flag.ts";
+import { neededFlag } from "../output/permission_flag.ts";
 import { exactSize, printable } from "../output/text.ts";
 
 /**
@@ -29,10 +29,9 @@ export async function readWholeFile(flag: string, path: string, most: number): P
   };
   const bytes = await read().catch((cause) => {
     if (cause instanceof CliError) throw cause;
-    const lacking = cause instanceof Deno.errors.NotCapable;
-    const why = lacking ? "Deno lacks the permission" : messageOf(cause);
-    const hint = lacking ? "Give Deno the permission:" : undefined;
-    const command = lacking ? permissionFlag("read", path) : undefined;
+    const command = neededFlag(cause, path);
+    const why = command === undefined ? messageOf(cause) : "Deno lacks the permission";
+    const hint = command === undefined ? undefined : "Give Deno the permission:";
     const message = `Cannot read the file of --${flag} ${printable(path)}: ${why}`;
     throw new CliError("source-failed", message, { hint, command, detail, cause });
   });
