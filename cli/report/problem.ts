@@ -63,19 +63,19 @@ export function problemOf(error: unknown, circumstances?: Circumstances): Proble
   if (error instanceof LoadError) return loadProblem(error, circumstances);
   if (error instanceof CliError) {
     const { code, message, detail } = error;
-    const { hint, command } = code === "qemu-failed" ? permissionAdvice(error.cause) ?? error : error;
+    const { hint, command } = code === "qemu-failed" ? lackingAdvice(error.cause) ?? error : error;
     const stack = code === "plugin-failed" ? stackOf(error) : undefined;
     return { code, message, detail, hint, command, stack, status: STATUS[code] ?? 1 };
   }
   const refused = refusedOption(error);
   if (refused) return { code: "usage", ...refused, status: 2 };
-  const advice = permissionAdvice(error);
+  const advice = lackingAdvice(error);
   if (advice) return { code: "internal", message: messageOf(error), detail: {}, ...advice, status: 1 };
   return { code: "internal", message: messageOf(error), detail: {}, hint: REPORT_IT, stack: stackOf(error), status: 1 };
 }
 
 /** What to do about an error of Deno that lacks a permission; `undefined` for any other. */
-function permissionAdvice(error: unknown): Required<Pick<Problem, "hint" | "command">> | undefined {
+function lackingAdvice(error: unknown): Required<Pick<Problem, "hint" | "command">> | undefined {
   const command = neededFlag(error);
   return command === undefined ? undefined : { hint: "Give Deno the permission:", command };
 }
@@ -95,7 +95,7 @@ function loadProblem(error: LoadError, circumstances?: Circumstances): Problem {
   const diagnostics = Array.isArray(error.diagnostics) ? error.diagnostics : [];
   const cause = error.cause === undefined ? undefined : messageOf(error.cause);
   const message = withoutCause(error);
-  const advice = permissionAdvice(error.cause);
+  const advice = lackingAdvice(error.cause);
   const hint = advice?.hint ?? flagHint(code, detail, flags) ??
     (cause === undefined ? errorHint(code, error.detail) || undefined : undefined);
   const stack = code === "plugin-failed" ? stackOf(error) : undefined;
