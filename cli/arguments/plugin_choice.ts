@@ -28,6 +28,9 @@ export const PRESET_PLUGINS: PluginChoice = {
   own: [],
 };
 
+/** The names of built-in plugins that no preset has. */
+const NOT_BY_DEFAULT: readonly string[] = ["sections"];
+
 /**
  * Reads the flags that choose plugins.
  *
@@ -41,6 +44,7 @@ export async function choosePlugins(modules: readonly string[], leftOut: readonl
   if (modules.length === 0 && leftOut.length === 0) return PRESET_PLUGINS;
   for (const name of leftOut) {
     if (isBuiltIn(name)) continue;
+    if (NOT_BY_DEFAULT.includes(name)) throw notByDefault(name);
     const guess = closest(name, BUILT_IN.map((known) => known.name));
     const hint = `${guess === undefined ? "" : `Did you mean ${guess}? `}kload plugins lists the built-in plugins.`;
     throw usageError(`Cannot leave out ${printable(name)}: no built-in plugin has that name`, hint, {
@@ -66,6 +70,11 @@ export async function choosePlugins(modules: readonly string[], leftOut: readonl
     return [...builtIn, ...own.map(({ plugin }) => plugin)];
   };
   return { pluginsFor, own: own.map(({ plugin }) => plugin) };
+}
+
+function notByDefault(name: string): Error {
+  const hint = `A load has it only if the module of a --plugin adds it: leave out --no-plugin ${name}.`;
+  return usageError(`Cannot leave out ${name}: it is not on by default`, hint, { flag: "no-plugin", value: name });
 }
 
 async function importAll(modules: readonly string[]): Promise<readonly ImportedPlugin[]> {

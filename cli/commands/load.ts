@@ -47,7 +47,8 @@ export async function load(args: Arguments, output: Output, signal: AbortSignal)
     const { kernel } = loaded;
     if (request.dump !== undefined) {
       const { writeDump } = await import("../output/memory_dump.ts");
-      await writeDump(kernel, request.dump, source.file, signal);
+      const kept = [{ what: "the kernel file", identity: source.identity }];
+      await writeDump(kernel, request.dump, kept, signal);
     }
     await printKernel(loaded, source.name, request, output, signal);
     return strictStatus(kernel.diagnostics, request.strict);

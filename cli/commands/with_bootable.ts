@@ -12,8 +12,9 @@ import { choosePlugins, type PluginChoice } from "../arguments/plugin_choice.ts"
 import { openSource, type Source } from "../input/source.ts";
 import { CliError } from "../output/cli_error.ts";
 import type { Output } from "../output/output.ts";
+import type { KeptFile } from "../output/same_file.ts";
 import type { Bootable } from "../report/bootable.ts";
-import { strictStatus } from "../report/diagnostics.ts";
+import { LOAD_LISTING, strictStatus } from "../report/diagnostics.ts";
 import type { Kernel } from "../report/kernel.ts";
 import { printError } from "../report/print_error.ts";
 import { problemOf } from "../report/problem.ts";
@@ -25,8 +26,11 @@ import { isRefusal, otherRulesFor } from "./other_rules.ts";
 /** Codes that mean memory was too small for the kernel or one of its parts. */
 const TOO_LITTLE: readonly ErrorCode[] = ["memory-too-small", "frames-exhausted"];
 
-/** What a command does with a kernel that is ready to boot; resolves to the exit status. */
-export type Work = (bootable: Bootable, source: Source) => Promise<number>;
+/**
+ * What a command does with a kernel that is ready to boot, and the files that it must not replace; resolves to the exit
+ * status.
+ */
+export type Work = (bootable: Bootable, source: Source, kept: readonly KeptFile[]) => Promise<number>;
 
 /**
  * Loads the kernel that the arguments name, adds what the flags ask for, and passes it on. If the file is refused,
@@ -56,7 +60,8 @@ export async function withBootable(
     const loaded = await loadByPreset(source.reader, { ...options, signal }, withMemory(choice, plan));
     await source.check();
     kernel = loaded;
-    const status = await work(addBootParts(kernel, plan), source);
+    const kept = [{ what: "the kernel file", identity: source.identity }, ...plan.files];
+    const status = await work(addBootParts(kernel, plan), source, kept);
     return status === 0 ? strictStatus(kernel.diagnostics, switches.has("strict")) : status;
   } catch (error) {
     if (!(error instanceof LoadError)) throw error;
@@ -67,7 +72,11 @@ export async function withBootable(
     const findOtherRules = () => otherRulesFor(error, source, options, choice, signal);
     const isAboutFile = kernel === undefined && isRefusal(error);
     const hint = memoryHint(error) ?? problem.hint;
-    return await printError({ ...problem, hint }, output, isAboutFile ? findOtherRules : undefined);
+    return await printError(
+      { ...problem, hint, listing: LOAD_LISTING },
+      output,
+      isAboutFile ? findOtherRules : undefined,
+    );
   } finally {
     source.close();
   }

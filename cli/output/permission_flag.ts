@@ -46,3 +46,35 @@ export function neededFlag(error: unknown, path?: string): string | undefined {
   const isWhole = permission === "all" || value === undefined || value.startsWith("unix:");
   return isWhole ? `--allow-${permission}` : permissionFlag(permission, value);
 }
+
+/** What an error says about permissions that Deno lacks. */
+export interface PermissionAdvice {
+  /** The end of the message. */
+  readonly why: string;
+  /** The hint. */
+  readonly hint: string;
+  /** The flags, printed after the hint. */
+  readonly command: string;
+}
+
+/**
+ * The advice to give Deno permissions.
+ *
+ * @param flags The flags that are missing; none if Deno wants all permissions, as it does for some descriptors.
+ * @returns The advice.
+ */
+export function permissionAdvice(flags: readonly string[]): PermissionAdvice {
+  if (flags.length === 0) {
+    return {
+      why: "Deno lacks a permission",
+      hint: "Give Deno all permissions, and no other flag:",
+      command: "--allow-all",
+    };
+  }
+  const all = [...new Set(flags)];
+  const what = all.length === 1 ? "permission" : "permissions";
+  // Next to a flag with values, Deno ignores the same flag without one.
+  const isWhole = all.includes("--allow-read") || all.includes("--allow-write");
+  const comma = isWhole ? ", which a list of paths cannot give for one with a comma" : "";
+  return { why: `Deno lacks the ${what}${comma}`, hint: `Give Deno the ${what}:`, command: all.join(" ") };
+}

@@ -33,6 +33,8 @@ export interface Problem {
   readonly stack?: string;
   /** The diagnostics up to that point. */
   readonly diagnostics?: readonly Diagnostic[];
+  /** The command that lists all diagnostics, if --json of the command at hand may not. */
+  readonly listing?: string;
   /** The exit status. */
   readonly status: number;
 }
@@ -48,7 +50,7 @@ export interface Circumstances {
 }
 
 /** Exit statuses other than 1. */
-const STATUS: { readonly [C in CliErrorCode]?: number } = { usage: 2, interrupted: 130 };
+const STATUS: { readonly [C in CliErrorCode]?: number } = { usage: 2 };
 
 const REPORT_IT = "This is a bug in kload: please report it, with the file or the output of kload inspect.";
 
@@ -62,10 +64,9 @@ const REPORT_IT = "This is a bug in kload: please report it, with the file or th
 export function problemOf(error: unknown, circumstances?: Circumstances): Problem {
   if (error instanceof LoadError) return loadProblem(error, circumstances);
   if (error instanceof CliError) {
-    const { code, message, detail } = error;
-    const { hint, command } = code === "qemu-failed" ? lackingAdvice(error.cause) ?? error : error;
+    const { code, message, detail, hint, command, status = STATUS[code] ?? 1 } = error;
     const stack = code === "plugin-failed" ? stackOf(error) : undefined;
-    return { code, message, detail, hint, command, stack, status: STATUS[code] ?? 1 };
+    return { code, message, detail, hint, command, stack, status };
   }
   const refused = refusedOption(error);
   if (refused) return { code: "usage", ...refused, status: 2 };

@@ -62,6 +62,7 @@ const READING = [
   "cli/input/rewindable_reader.ts",
   "cli/input/source.ts",
   "cli/output/permission_flag.ts",
+  "cli/output/same_file.ts",
   "cli/output/shell_quote.ts",
   "cli/output/table.ts",
   "cli/report/diagnostics.ts",
