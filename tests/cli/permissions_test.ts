@@ -74,7 +74,15 @@ function flagsOf(rows: ReturnType<typeof rowsFor>): readonly string[] {
       flag.replace("=FILE", `=${value}`).replace("=DIR", `=${folder}`).replace("=HOST", `=${host}`)
     );
   });
-  return [...new Set(flags)];
+  return [...new Set(flags)].filter((flag) => !flags.some((other) => isCovered(flag, other)));
+}
+
+/** Whether the permission for a file comes with that for its folder. */
+function isCovered(flag: string, other: string): boolean {
+  const [name, path = ""] = flag.split("=");
+  const [otherName, folder = ""] = other.split("=");
+  if (name !== otherName || path === folder || path.startsWith('"')) return false;
+  return folder === "." ? !path.startsWith("/") : path.startsWith(`${folder}/`);
 }
 
 /** Command lines of the documentation and of the help, and some for the rows of the table that these leave out. */
