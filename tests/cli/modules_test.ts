@@ -48,7 +48,6 @@ const ALWAYS = [
   "cli/output/page.ts",
   "cli/output/paint.ts",
   "cli/output/text.ts",
-  "core/rules.ts",
 ];
 
 /** What reading a file by the default rules needs, besides the loader in core/. */
@@ -101,8 +100,7 @@ const RELOCATING = [
 ];
 
 /** The loader's own modules, and the package that core/ may import, are for core/ to choose. */
-const isLoader = (module: string): boolean =>
-  /^core\/(?!rules\.ts)|^(links\/std|npm:|file:.*)\/.*\bbytes\//.test(module);
+const isLoader = (module: string): boolean => /^core\/|^(links\/std|npm:|file:.*)\/.*\bbytes\//.test(module);
 
 /** The most modules of the loader that a load may import. */
 const MOST_OF_LOADER = 80;

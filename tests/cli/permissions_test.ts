@@ -99,7 +99,7 @@ const SHOWN: readonly string[] = [
 const SHELL = `
 zstdcat() { cat kernel.elf; }
 curl() { cat kernel.elf; }
-kload() { eval '"$DENO" run --no-prompt --quiet --config "$CONFIG" '"$PERMISSIONS"' "$CLI" "$@"'; }
+kload() { eval '"$DENO" run --no-prompt --quiet --no-lock --config "$CONFIG" '"$PERMISSIONS"' "$CLI" "$@"'; }
 `;
 
 /** What a command line is run in: a folder with every file that is named, and a server with the same files. */
