@@ -4,7 +4,6 @@
  * @module
  */
 
-import { concat } from "@std/bytes/concat";
 import type { ByteSource } from "./byte_source.ts";
 
 /** The bytes that have arrived, but have no place yet. */
@@ -58,7 +57,7 @@ function inBlocks(): Staging {
       const pieces = blocks
         .filter((block) => block.start < offset + length && block.start + block.bytes.length > offset)
         .map(({ start, bytes }) => bytes.subarray(Math.max(0, offset - start), offset + length - start));
-      return pieces.length === 1 ? pieces[0] : concat(pieces);
+      return pieces.length === 1 ? pieces[0] : joined(pieces, length);
     },
     drain: function* (received) {
       for (let block = blocks.shift(); block; block = blocks.shift()) {
@@ -66,4 +65,15 @@ function inBlocks(): Staging {
       }
     },
   };
+}
+
+/** Copies pieces into one. */
+function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
 }
