@@ -287,18 +287,36 @@ Deno.test("a dynamic table that contradicts itself is refused", async () => {
   for (const [tags, detail] of cases) await assertRefused({ tags }, "dynamic-malformed", { ...detail });
 });
 
-Deno.test("a table that lies in no page is refused without a walk over all of it", async () => {
+Deno.test("a table outside every segment is refused without a walk over it", async () => {
+  const field = "the address of a relocation table, outside every segment,";
+  const cases: readonly (readonly [Tags, bigint])[] = [
+    [[[7n, 0x10_0000n], [8n, 1n << 60n], [9n, 24n]], 0x10_0000n],
+    [[[36n, 0x10_0000n], [35n, 1n << 60n]], 0x10_0000n],
+    [[[23n, 0x0ff8n], [2n, 24n], [20n, 7n]], 0x0ff8n],
+    [[[7n, 1n << 60n], [8n, 24n], [9n, 24n]], 1n << 60n],
+  ];
+  for (const [tags, value] of cases) await assertRefused({ tags }, "dynamic-malformed", { field, value });
+  const error = await assertRejects(() => loadKernel(kernelFile({ tags: cases[0][0] }), { plugins: [relocate()] }));
+  assertEquals(
+    (error as Error).message,
+    "Cannot relocate using program header 2: the address of a relocation table, outside every segment, is 0x100000",
+  );
+});
+
+Deno.test("under v0.11, a table that lies in no page is refused by its first entry", async () => {
   const tags: Tags = [[7n, 0x10_0000n], [8n, 1n << 60n], [9n, 24n]];
-  await assertRefused({ tags }, "page-not-mapped", { index: 2, field: "the relocation of DT_RELA at" });
-  const relr: Tags = [[36n, 0x10_0000n], [35n, 1n << 60n]];
-  await assertRefused({ tags: relr }, "page-not-mapped", { field: "the relocation of DT_RELR at" });
-  const error = await assertRejects(() => loadKernel(kernelFile({ tags }), { plugins: [relocate()] }), LoadError);
+  const error = await assertRejects(() => loadKernel(kernelFile({ tags }), presets["bootloader-0.11"]), LoadError);
+  assertObjectMatch(error, { code: "page-not-mapped", detail: { index: 2, field: "the relocation of DT_RELA at" } });
   assertEquals(
     error.message,
     "Cannot use the relocation of DT_RELA at 0x80000ff000 of program header 2: it is not mapped",
   );
   const hole: Tags = [[7n, 1n << 60n], [8n, 24n], [9n, 24n]];
-  await assertRefused({ tags: hole }, "address-not-canonical", {});
+  const refused = await assertRejects(
+    () => loadKernel(kernelFile({ tags: hole }), presets["bootloader-0.11"]),
+    LoadError,
+  );
+  assertObjectMatch(refused, { code: "address-not-canonical", detail: { index: 2 } });
 });
 
 Deno.test("shared libraries and text relocations are reported", async () => {
