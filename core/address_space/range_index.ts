@@ -16,7 +16,7 @@ export interface AddressRange {
 }
 
 /** An index over ranges. */
-export interface RangeIndex<R extends AddressRange> {
+export interface RangeIndex<R extends AddressRange = AddressRange> {
   /**
    * Of the ranges that start at or before an address, the one that ends last; `undefined` if none does.
    *
