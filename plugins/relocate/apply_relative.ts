@@ -51,7 +51,7 @@ export function applyRelative(first: number, count: number, target: RelocationTa
   for (let done = 0; done < count; done++, within += RELA_SIZE) {
     if (!isKnown || within >= PAGE_SIZE) {
       const at = first + done * RELA_SIZE;
-      if (at + PAGE_SIZE > half) return done; // the page after it may lie in the hole
+      if (at + PAGE_SIZE >= half) return done; // the page after it may be in the hole
       within = at & PAGE_MASK;
       table = readable(at - within);
       if (table === NO_PAGE) return done;
