@@ -93,6 +93,7 @@ export function applyRelative(first: number, count: number, target: RelocationTa
       partLow = (placeLow - inPart) | 0;
       partHigh = placeLow >>> 0 < inPart ? (placeHigh - 1) | 0 : placeHigh;
       partLast = Math.min(PAGE_SIZE - WORD - inPage, lastInSegment - inSegment) + inPart;
+      partLast = Math.min(partLast, TWO_32 - 1 - (partLow >>> 0)); // what lies past 2^32 is found anew each time
       part = page + inPage - inPart;
       partWords = wordsAt(part);
     }
