@@ -23,7 +23,7 @@ import type { Stage } from "./pipeline/stage.ts";
 import { checkPlugins, type PluginList } from "./plugin/check_plugins.ts";
 import { type HandlerStages, handlerStages } from "./plugin/handlers.ts";
 import type { PluginEntry } from "./plugin/plugin.ts";
-import { withPlugins } from "./plugin/with_plugins.ts";
+import { HANDLER_STAGES, withPlugins } from "./plugin/with_plugins.ts";
 import { RULES, type RuleSetName } from "./rules.ts";
 import { defaultPipeline, type DefaultStages } from "./stages/default_pipeline.ts";
 
@@ -120,10 +120,8 @@ export async function loadKernel<
   const settings = checkSettings(options);
   const rules = RULES[checkRules(options.rules)];
   const list = checkPlugins(options.plugins ?? []);
-  const handlers = handlerStages(list);
-  const stages = withPlugins(stagesOf(options.pipeline ?? defaultPipeline), list, handlers);
-  checkOrder(stages);
-  checkLoads(stages);
+  const handlers = list.plugins.length === 0 ? NO_HANDLERS : handlerStages(list);
+  const stages = stagesInOrder(stagesOf(options.pipeline ?? defaultPipeline), list, handlers);
   const { signal } = options;
   const onProgress = checkCallbacks(options);
   signal?.throwIfAborted();
@@ -165,6 +163,25 @@ function checkCallbacks({ signal, onProgress }: Pick<LoadOptions, "signal" | "on
   throw wrongKind("onProgress", onProgress, "pass a function");
 }
 
+const NO_HANDLERS = handlerStages(checkPlugins([]));
+
+/** Stages with those that run handlers, by the stages of a pipeline that was loaded with before, without plugins. */
+const IN_ORDER = new WeakMap<readonly Stage[], readonly Stage[]>();
+
+/**
+ * Adds what plugins bring to the stages of a pipeline, and checks the result. Pipelines do not change, so one without
+ * plugins is checked once.
+ */
+function stagesInOrder(stages: readonly Stage[], list: PluginList, handlers: HandlerStages): readonly Stage[] {
+  const known = handlers === NO_HANDLERS ? IN_ORDER.get(stages) : undefined;
+  if (known) return known;
+  const all = withPlugins(stages, list, handlers);
+  checkOrder(all);
+  checkLoads(all);
+  if (handlers === NO_HANDLERS && Object.isFrozen(stages)) IN_ORDER.set(stages, all);
+  return all;
+}
+
 /** A plugin or a stage. */
 type Taker = Pick<Stage, "name" | "takes">;
 
@@ -184,6 +201,9 @@ function bytesFor({ name, takes }: Taker, file: TakesFor): number {
   }
 }
 
+/** The names of stages whose additions are no results. */
+const BUILT_IN = new Set<string>([...defaultPipeline.stages.map(({ name }) => name), ...HANDLER_STAGES]);
+
 /**
  * What plugins and the caller's stages found, without the additions of built-in stages and a plugin's internal stages.
  */
@@ -193,13 +213,13 @@ function resultsOf(
   { plugins }: PluginList,
   handlers: HandlerStages,
 ): Readonly<Record<string, unknown>> {
-  const builtIn = new Set<string>([...defaultPipeline.stages, handlers.load, handlers.later].map(({ name }) => name));
-  const plumbing = new Set(
-    plugins.flatMap(({ name, stages = [] }) => stages.map(({ stage }) => stage.name).filter((own) => own !== name)),
-  );
+  const plumbing = new Set<string>();
+  for (const { name, stages: own = [] } of plugins) {
+    for (const { stage } of own) if (stage.name !== name) plumbing.add(stage.name);
+  }
   const results: Record<string, unknown> = {};
   for (const { name } of stages) {
-    if (!builtIn.has(name) && !plumbing.has(name)) results[name] = additions.get(name);
+    if (!BUILT_IN.has(name) && !plumbing.has(name)) results[name] = additions.get(name) ?? {};
   }
   for (const [name, found] of handlers.results) {
     const added = Object.hasOwn(results, name) ? results[name] : undefined; // a plugin may be called "constructor"

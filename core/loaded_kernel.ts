@@ -87,30 +87,65 @@ export function loadedKernel(
   results: Readonly<Record<string, unknown>>,
 ): LoadedKernel {
   // checkOrder and checkLoads guarantee that the context has these.
-  const { tlsTemplate, usedLevel4Entries, addressSpace, intake, ...found } = context as unknown as Context;
-  const { memory, pageTable, frames } = addressSpace;
-  return Object.freeze({
-    entryPoint: found.entryPoint,
-    virtualAddressOffset: found.virtualAddressOffset,
-    ...(tlsTemplate ? { tlsTemplate } : {}),
-    usedLevel4Entries: usedLevel4Entries as UsedLevel4Entries,
-    level4Frame: pageTable.level4Frame,
-    get framesAllocated() {
-      return frames.framesAllocated;
+  return Object.freeze(new Kernel(context as unknown as Context, diagnostics, results));
+}
+
+/** The counts of a kernel, which grow with what is added to it. */
+const COUNTS: PropertyDescriptorMap & ThisType<Kernel> = {
+  framesAllocated: {
+    enumerable: true,
+    get() {
+      return this.addressSpace.frames.framesAllocated;
     },
-    get nextFrame() {
-      return frames.nextFrame;
+  },
+  nextFrame: {
+    enumerable: true,
+    get() {
+      return this.addressSpace.frames.nextFrame;
     },
-    memory,
-    pageTable,
-    addressSpace,
-    read: addressSpace.read,
-    mappings: () => pageTable.mappings(),
-    frameRuns: addressSpace.frameRuns,
-    fileHeader: found.fileHeader,
-    programHeaders: found.programHeaders,
-    bytesRead: intake.bytesRead,
-    diagnostics: Object.freeze(diagnostics),
-    results: Object.freeze(results) as LoadedKernel["results"],
-  });
+  },
+};
+
+/** A class, because an object literal with getters takes longer to create. */
+class Kernel implements LoadedKernel {
+  readonly entryPoint: bigint;
+  readonly virtualAddressOffset: bigint;
+  declare readonly tlsTemplate?: TlsTemplate; // absent if there is none
+  readonly usedLevel4Entries: UsedLevel4Entries;
+  readonly level4Frame: number;
+  declare readonly framesAllocated: number;
+  declare readonly nextFrame: number;
+  readonly memory: PhysicalMemory;
+  readonly pageTable: Mapper;
+  readonly addressSpace: AddressSpace;
+  readonly read: LoadedKernel["read"];
+  readonly mappings: LoadedKernel["mappings"];
+  readonly frameRuns: LoadedKernel["frameRuns"];
+  readonly fileHeader: FileHeader;
+  readonly programHeaders: readonly ProgramHeader[];
+  readonly bytesRead: number;
+  readonly diagnostics: readonly Diagnostic[];
+  readonly results: LoadedKernel["results"];
+
+  constructor(found: Context, diagnostics: readonly Diagnostic[], results: Readonly<Record<string, unknown>>) {
+    const { addressSpace, tlsTemplate } = found;
+    const { pageTable } = addressSpace;
+    this.entryPoint = found.entryPoint;
+    this.virtualAddressOffset = found.virtualAddressOffset;
+    if (tlsTemplate) this.tlsTemplate = tlsTemplate;
+    this.usedLevel4Entries = found.usedLevel4Entries as UsedLevel4Entries;
+    this.level4Frame = pageTable.level4Frame;
+    this.memory = addressSpace.memory;
+    this.pageTable = pageTable;
+    this.addressSpace = addressSpace;
+    this.read = addressSpace.read;
+    this.mappings = () => pageTable.mappings();
+    this.frameRuns = addressSpace.frameRuns;
+    this.fileHeader = found.fileHeader;
+    this.programHeaders = found.programHeaders;
+    this.bytesRead = found.intake.bytesRead;
+    this.diagnostics = Object.freeze(diagnostics);
+    this.results = Object.freeze(results) as LoadedKernel["results"];
+    Object.defineProperties(this, COUNTS);
+  }
 }

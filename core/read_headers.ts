@@ -7,6 +7,7 @@
 import type { FileHeader } from "./elf/file_header.ts";
 import type { ProgramHeader } from "./elf/program_header.ts";
 import { openIntake } from "./intake/intake.ts";
+import { pauses } from "./intake/pause.ts";
 import { type KernelSource, openSource } from "./intake/source.ts";
 import { checkKeys, checkSettings } from "./pipeline/settings.ts";
 import { RULES } from "./rules.ts";
@@ -51,10 +52,11 @@ export async function readHeaders(
   const settings = checkSettings(options);
   const { signal } = options;
   signal?.throwIfAborted();
-  const intake = openIntake(openSource(source), { maxMemory: settings.maxMemory, signal });
+  const pause = pauses(signal);
+  const intake = openIntake(openSource(source), { maxMemory: settings.maxMemory, signal, pause });
   const rules = { ...RULES.default, onlyX86: false, onlyExecutables: false };
   try {
-    const headers = await parse.run({ rules, settings, intake });
+    const headers = await parse.run({ rules, settings, intake, pause });
     await intake.close();
     return { ...headers, bytesRead: intake.bytesRead };
   } catch (error) {

@@ -54,8 +54,8 @@ const DOORS: Readonly<Record<string, { readonly values: readonly string[]; reado
       ...["WRITABLE", "WRITE_THROUGH", "openPageTables", "usedLevel4Entries"],
     ],
     types: [
-      ...["FreshRun", "Leaf", "MapOptions", "Mapper", "Mapping", "PageSize", "Table", "Translation"],
-      ...["UsedLevel4Entries", "WalkStep"],
+      ...["FlagChange", "FreshRun", "Leaf", "MapOptions", "Mapper", "Mapping", "PageSize", "Table", "Translation"],
+      ...["UnmappedRun", "UsedLevel4Entries", "WalkStep"],
     ],
   },
 };

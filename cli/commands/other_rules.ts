@@ -17,6 +17,12 @@ import { isLoadedAsAsked, VERIFIED_MAX } from "./verify_load.ts";
 /** How long to wait for a live source, in milliseconds. */
 const PATIENCE = 3000;
 
+/**
+ * The most bytes to read of a source that is inflated or arrives by a pipe or network: a file that is refused by its
+ * first bytes must not be read to an end that may be far.
+ */
+const SLOW_MAX = 32 * 2 ** 20;
+
 /** Codes of errors that are not about the file. */
 const NOT_THE_FILE: readonly ErrorCode[] = ["source-failed", "response-not-ok", "plugin-failed"];
 
@@ -92,7 +98,7 @@ async function tryRules(
 ): Promise<Outcome | undefined> {
   const again = await source.again().catch(() => undefined);
   if (!again) return undefined;
-  const { reader, bytes } = recordReader(again.reader, VERIFIED_MAX);
+  const { reader, bytes } = recordReader(again.reader, source.size === undefined ? SLOW_MAX : VERIFIED_MAX);
   try {
     const kernel = await loadByPreset(reader, { ...options, signal }, choice);
     // The default rules refuse or warn about whatever they cannot load as the file asks.

@@ -10,15 +10,15 @@ import type { ByteReader } from "../../mod.ts";
 export interface Recording {
   /** Reads the source. */
   readonly reader: ByteReader;
-  /** The bytes read so far, up to the limit: a view that the next read may invalidate. */
+  /** The bytes read so far: a view that the next read may invalidate. */
   readonly bytes: () => Uint8Array;
 }
 
 /**
- * Wraps a reader to keep the first bytes read from it.
+ * Wraps a reader to keep what is read from it.
  *
  * @param source The reader.
- * @param limit The most bytes to keep.
+ * @param limit The most bytes to read: the read that asks for more fails.
  * @returns The wrapped reader, and the bytes.
  */
 export function recordReader(source: ByteReader, limit: number): Recording {
@@ -36,8 +36,9 @@ export function recordReader(source: ByteReader, limit: number): Recording {
   return {
     reader: {
       read: async (buffer) => {
-        const count = await source.read(buffer);
-        if (count !== null) keep(buffer.subarray(0, Math.min(count, limit - length)));
+        if (length === limit) throw new RangeError(`Cannot read more than ${limit} bytes`);
+        const count = await source.read(buffer.subarray(0, limit - length));
+        if (count !== null) keep(buffer.subarray(0, count));
         return count;
       },
     },

@@ -13,7 +13,7 @@ import type { FrameLedger } from "../memory/frame_ledger.ts";
 import type { Segment } from "../elf/program_header.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
 import type { FreshRun } from "../paging/map_run.ts";
-import type { MapOptions, Mapper } from "../paging/mapper.ts";
+import type { MapOptions, Mapper, PageTables } from "../paging/mapper.ts";
 import type { UsedLevel4Entries } from "../paging/used_level4_entries.ts";
 import type { Rules } from "../rules.ts";
 import { segmentOfPage } from "./segment_of_page.ts";
@@ -119,56 +119,83 @@ export interface AddressSpaceParts extends Sharing {
  * @returns The address space.
  */
 export function openAddressSpace(parts: AddressSpaceParts): AddressSpace {
-  const { memory, frames, pageTable, file, given, findUsedEntries } = parts;
-  let used: UsedLevel4Entries | undefined;
-  const named = <T>(what: string, map: () => T): T => {
+  return Object.freeze(new Space(parts));
+}
+
+/** A class for the same reason as the ascending frame allocator: its getter. */
+class Space implements AddressSpace {
+  readonly memory: PhysicalMemory;
+  readonly frames: FrameLedger;
+  readonly pageTable: PageTables;
+  readonly file: AddressSpace["file"];
+  readonly #parts: AddressSpaceParts;
+  #used: UsedLevel4Entries | undefined;
+
+  constructor(parts: AddressSpaceParts) {
+    this.memory = parts.memory;
+    this.frames = parts.frames;
+    this.pageTable = parts.pageTable;
+    this.file = parts.file;
+    this.#parts = parts;
+  }
+
+  get usedLevel4Entries(): UsedLevel4Entries {
+    return this.#used ??= this.#parts.findUsedEntries();
+  }
+
+  readonly frameRuns: AddressSpace["frameRuns"] = () => {
+    const { file, given, frames } = this.#parts;
+    return [{ phys: file.phys, size: alignUp(file.size), owner: "file" }, ...given, ...frames.runs()];
+  };
+
+  readonly allocateFrames: AddressSpace["allocateFrames"] = (count, owner) => {
+    if (!Number.isSafeInteger(count) || count < 1) throw new RangeError(`Cannot allocate ${count} frames`);
+    const run = this.frames.allocateRun(count, owner);
+    if (run?.size === count * PAGE_SIZE) return run.phys;
+    throw new LoadError("frames-exhausted", { field: owner, value: count * PAGE_SIZE });
+  };
+
+  readonly reserve: AddressSpace["reserve"] = (size, address) => {
+    if (!Number.isSafeInteger(size) || size < 1) throw new RangeError(`Cannot reserve ${size} bytes`);
+    const { pageTable, usedLevel4Entries } = this;
+    for (const index of pageTable.recursiveEntries()) usedLevel4Entries.mark(index, index);
+    if (address === undefined) return usedLevel4Entries.getFreeAddress(BigInt(size));
+    checkReserved(address, size);
+    pageTable.refuseRecursive(address, size);
+    const low = low48(address);
+    usedLevel4Entries.mark(level4Index(low), level4Index(low + size - 1));
+    return address;
+  };
+
+  readonly map: AddressSpace["map"] = (virt, phys, flags, { what = "page", ...options } = {}) => {
+    this.#named(what, () => this.pageTable.mapTo(virt, phys, flags, options));
+  };
+
+  readonly missingTables: AddressSpace["missingTables"] = (virt, { what = "page", ...options } = {}) => {
+    return this.#named(what, () => this.pageTable.missingTables(virt, options));
+  };
+
+  readonly mapFresh: AddressSpace["mapFresh"] = (virt, size, flags, owner, { what = "page" } = {}) => {
+    return this.#named(what, () => this.pageTable.mapFresh(virt, size, flags, owner));
+  };
+
+  readonly unshare: AddressSpace["unshare"] = (virt) => unshare(virt, this.#parts);
+
+  readonly read: AddressSpace["read"] = (virt, length) => readVirtual(this.memory, this.pageTable, virt, length);
+
+  readonly write: AddressSpace["write"] = (virt, bytes) => {
+    writeVirtual(this.memory, this.pageTable, virt, bytes, this.unshare);
+  };
+
+  /** Names what was to be mapped in the error about a page that is already mapped, and the header that owns the page. */
+  #named<T>(what: string, map: () => T): T {
     try {
       return map();
     } catch (error) {
       if (!(error instanceof LoadError) || error.code !== "page-already-mapped") throw error;
-      throw amended(error, { detail: { field: what, ...segmentOfPage(error.detail.value as bigint, parts) } });
+      throw amended(error, { detail: { field: what, ...segmentOfPage(error.detail.value as bigint, this.#parts) } });
     }
-  };
-  const space: AddressSpace = {
-    memory,
-    frames,
-    pageTable,
-    get usedLevel4Entries() {
-      return used ??= findUsedEntries();
-    },
-    file,
-    frameRuns: () => [{ phys: file.phys, size: alignUp(file.size), owner: "file" }, ...given, ...frames.runs()],
-    allocateFrames: (count, owner) => {
-      if (!Number.isSafeInteger(count) || count < 1) throw new RangeError(`Cannot allocate ${count} frames`);
-      const run = frames.allocateRun(count, owner);
-      if (run?.size === count * PAGE_SIZE) return run.phys;
-      throw new LoadError("frames-exhausted", { field: owner, value: count * PAGE_SIZE });
-    },
-    reserve: (size, address) => {
-      if (!Number.isSafeInteger(size) || size < 1) throw new RangeError(`Cannot reserve ${size} bytes`);
-      const { usedLevel4Entries } = space;
-      for (const index of pageTable.recursiveEntries()) usedLevel4Entries.mark(index, index);
-      if (address === undefined) return usedLevel4Entries.getFreeAddress(BigInt(size));
-      checkReserved(address, size);
-      pageTable.refuseRecursive(address, size);
-      const low = low48(address);
-      usedLevel4Entries.mark(level4Index(low), level4Index(low + size - 1));
-      return address;
-    },
-    map: (virt, phys, flags, { what = "page", ...options } = {}) => {
-      named(what, () => pageTable.mapTo(virt, phys, flags, options));
-    },
-    missingTables: (virt, { what = "page", ...options } = {}) => {
-      return named(what, () => pageTable.missingTables(virt, options));
-    },
-    mapFresh: (virt, size, flags, owner, { what = "page" } = {}) => {
-      return named(what, () => pageTable.mapFresh(virt, size, flags, owner));
-    },
-    unshare: (virt) => unshare(virt, parts),
-    read: (virt, length) => readVirtual(memory, pageTable, virt, length),
-    write: (virt, bytes) => writeVirtual(memory, pageTable, virt, bytes, (at) => unshare(at, parts)),
-  };
-  return Object.freeze(space);
+  }
 }
 
 /** Refuses an address, chosen by the caller, that cannot be the start of such a range. */

@@ -7,8 +7,8 @@
 import { PT_TLS } from "../elf/constants.ts";
 import { checkedAddress } from "../elf/checked_address.ts";
 import { extentOf } from "../elf/extent.ts";
-import type { Segment } from "../elf/program_header.ts";
-import { LOW48_HIGHER_HALF } from "../memory/addresses.ts";
+import type { LoadRange, Segment } from "../elf/program_header.ts";
+import { level4Index, LOW48_HIGHER_HALF } from "../memory/addresses.ts";
 import { LEVEL_SPAN, TABLE_ENTRIES } from "../paging/entry.ts";
 import { type UsedLevel4Entries, usedLevel4Entries } from "../paging/used_level4_entries.ts";
 import type { Rules } from "../rules.ts";
@@ -36,17 +36,22 @@ export function level4Usage(addresses: KernelAddresses): UsedLevel4Entries {
   const used = usedLevel4Entries([0]);
   if (rules.level4Usage === "every-header") markExtent(addresses, used);
   for (const phdr of segments) {
+    if (rules.level4Usage === "loaded" && phdr.load) {
+      markLoaded(phdr.load, used);
+      continue;
+    }
     const start = BigInt.asUintN(64, phdr.p_vaddr + virtualAddressOffset);
     if (rules.level4Usage === "every-header-inclusive") markInclusive(phdr, start, rules, used);
-    else if (phdr.p_memsz > 0n && (rules.level4Usage === "every-header" || isLoaded(phdr))) {
+    else if (phdr.p_memsz > 0n && (rules.level4Usage === "every-header" || phdr.p_type === PT_TLS)) {
       mark(start, phdr.p_memsz, used);
     }
   }
   return used;
 }
 
-function isLoaded({ load, p_type }: Segment): boolean {
-  return load !== undefined || p_type === PT_TLS;
+/** Marks the entries of a loaded segment, which lies in one half. */
+function markLoaded({ start, memSize }: LoadRange, used: UsedLevel4Entries): void {
+  if (memSize > 0) used.mark(level4Index(start), level4Index(start + memSize - 1));
 }
 
 const HOLE_START = BigInt(LOW48_HIGHER_HALF);

@@ -7,7 +7,8 @@
 import { PF_W, PF_X } from "../elf/constants.ts";
 import { canonical, LOW48_HIGHER_HALF, PAGE_SIZE } from "../memory/addresses.ts";
 import type { FrameOwner } from "../memory/frame_allocator.ts";
-import { NO_EXECUTE, PRESENT, WRITABLE } from "../paging/entry.ts";
+import { amended, LoadError } from "../errors.ts";
+import { LEVEL_SPAN, NO_EXECUTE, PRESENT, WRITABLE } from "../paging/entry.ts";
 import type { AddressSpace } from "./address_space.ts";
 
 /**
@@ -77,7 +78,54 @@ export function mapFreshLow48(
     return runs.map(({ offset, phys, size }) => ({ low: at + offset, phys, size }));
   };
   const lower = low < LOW48_HIGHER_HALF ? Math.min(size, LOW48_HIGHER_HALF - low) : size;
-  return [...map(low, lower), ...map(low + lower, size - lower)];
+  return lower === size ? map(low, size) : [...map(low, lower), ...map(low + lower, size - lower)];
+}
+
+/**
+ * How many bytes to map onto fresh frames at once: zeroing them is what takes time. A multiple of what one level-1 table
+ * covers, so that frames are taken in the same order as all at once.
+ */
+export const FRESH_STEP: number = 8 * LEVEL_SPAN[2];
+
+/** What {@linkcode mapFreshInSteps} maps. */
+export interface FreshPages {
+  /** Low 48 bits of the first page's address. */
+  readonly low: number;
+  /** Number of bytes, a multiple of 4096. */
+  readonly size: number;
+  /** Flags of the leaves. */
+  readonly flags: bigint;
+  /** What the frames are for. */
+  readonly owner: FrameOwner;
+}
+
+/**
+ * Maps pages onto fresh zeroed frames like {@linkcode mapFreshLow48}, with pauses.
+ *
+ * @param pages The pages.
+ * @param context The address space, and the pause of the load.
+ * @returns The runs that were mapped.
+ * @throws {LoadError} "page-already-mapped" or "frames-exhausted".
+ */
+export async function mapFreshInSteps(
+  { low, size, flags, owner }: FreshPages,
+  { addressSpace, pause }: { readonly addressSpace: AddressSpace; readonly pause: () => Promise<void> | undefined },
+): Promise<readonly LowRun[]> {
+  const runs: LowRun[] = [];
+  const end = low + size;
+  for (let at = low; at < end;) {
+    const to = Math.min(end, at - at % FRESH_STEP + FRESH_STEP);
+    try {
+      for (const run of mapFreshLow48(addressSpace, at, to - at, flags, owner)) runs.push(run);
+    } catch (error) {
+      const isShort = error instanceof LoadError && error.code === "frames-exhausted" && error.detail.field === owner;
+      throw isShort ? amended(error, { detail: { value: error.detail.value as number + (end - to) } }) : error;
+    }
+    at = to;
+    const pausing = pause();
+    if (pausing) await pausing;
+  }
+  return runs;
 }
 
 /**

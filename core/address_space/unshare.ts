@@ -5,8 +5,8 @@
  */
 
 import type { Segment } from "../elf/program_header.ts";
-import { LoadError } from "../errors.ts";
-import { alignUp, canonical, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
+import { amended, LoadError } from "../errors.ts";
+import { alignUp, canonical, LOW48_HIGHER_HALF, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
 import type { FrameLedger } from "../memory/frame_ledger.ts";
 import { BIT_9 } from "../paging/entry.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
@@ -85,11 +85,17 @@ function isFileFrame(phys: number, file: Sharing["file"]): boolean {
 export function clearMarks(pageTable: Mapper, segments: readonly Segment[]): void {
   for (const { index, load } of segments) {
     if (!load || load.memSize === 0) continue;
-    for (let low = pageStart(load.start); low < load.start + load.memSize; low += PAGE_SIZE) {
-      const virt = canonical(low);
-      const found = pageTable.translate(virt);
-      if (!found.mapped) throw new LoadError("page-not-mapped", { index, field: "address", value: virt });
-      if ((found.flags & COPIED) !== 0n) pageTable.updateFlags(virt, found.flags & ~COPIED);
+    const start = pageStart(load.start);
+    const end = alignUp(load.start + load.memSize);
+    const middle = Math.min(Math.max(start, LOW48_HIGHER_HALF), end); // the range may cross the non-canonical hole
+    try {
+      for (const [from, to] of [[start, middle], [middle, end]]) {
+        if (from < to) pageTable.updateFlags(canonical(from), { clear: COPIED }, { size: to - from });
+      }
+    } catch (error) {
+      throw error instanceof LoadError && error.code === "page-not-mapped"
+        ? amended(error, { detail: { index } })
+        : error;
     }
   }
 }

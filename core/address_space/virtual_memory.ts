@@ -5,22 +5,10 @@
  */
 
 import { LoadError } from "../errors.ts";
-import { isCanonical, PAGE_SIZE } from "../memory/addresses.ts";
+import { canonical, canonicalLow48, LOW48_END, LOW48_HIGHER_HALF, PAGE_SIZE } from "../memory/addresses.ts";
 import { typedValue } from "../intake/value_kind.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
-import type { Mapper } from "../paging/mapper.ts";
-
-/** The part of a range that lies in one page. */
-interface Piece {
-  /** Virtual address of its first byte. */
-  readonly at: bigint;
-  /** Its offset in the range, in bytes. */
-  readonly from: number;
-  /** Number of bytes. */
-  readonly size: number;
-  /** Physical address of its first byte. */
-  readonly phys: number;
-}
+import type { PageTables } from "../paging/mapper.ts";
 
 /**
  * Reads bytes at a virtual address, across pages.
@@ -34,9 +22,13 @@ interface Piece {
  * @throws {TypeError} If the address is not a `bigint`.
  * @throws {RangeError} If the length is not a non-negative integer.
  */
-export function readVirtual(memory: PhysicalMemory, pageTable: Mapper, virt: bigint, length: number): Uint8Array {
+export function readVirtual(memory: PhysicalMemory, pageTable: PageTables, virt: bigint, length: number): Uint8Array {
   if (!Number.isSafeInteger(length) || length < 0) throw new RangeError(`Cannot read ${length} bytes`);
-  const pieces = findPieces(memory, pageTable, virt, length);
+  const low = checkRange(virt, length);
+  if (length > 0 && sizeInPage(low, length) === length) {
+    return memory.bytes(findByte(memory, pageTable, low, length), length).slice(); // most reads: one page
+  }
+  const pieces = findPieces(memory, pageTable, low, length);
   const bytes = new Uint8Array(length);
   for (const { phys, from, size } of pieces) bytes.set(memory.bytes(phys, size), from);
   return bytes;
@@ -55,43 +47,65 @@ export function readVirtual(memory: PhysicalMemory, pageTable: Mapper, virt: big
  */
 export function writeVirtual(
   memory: PhysicalMemory,
-  pageTable: Mapper,
+  pageTable: PageTables,
   virt: bigint,
   bytes: Uint8Array,
   unshare: (virt: bigint) => number,
 ): void {
-  for (const { at, from, size } of findPieces(memory, pageTable, virt, bytes.length)) {
-    memory.bytes(unshare(at), size).set(bytes.subarray(from, from + size));
+  for (const { from, size } of findPieces(memory, pageTable, checkRange(virt, bytes.length), bytes.length)) {
+    memory.bytes(unshare(virt + BigInt(from)), size).set(bytes.subarray(from, from + size));
   }
 }
 
+/** The part of a range that lies in one page. */
+interface Piece {
+  /** Its offset in the range, in bytes. */
+  readonly from: number;
+  /** Number of bytes. */
+  readonly size: number;
+  /** Physical address of its first byte. */
+  readonly phys: number;
+}
+
 /** Splits a range at every 4 KiB boundary, even inside larger pages. */
-function findPieces(memory: PhysicalMemory, pageTable: Mapper, virt: bigint, length: number): readonly Piece[] {
-  checkRange(virt, length);
-  const end = memory.base + memory.size;
+function findPieces(memory: PhysicalMemory, pageTable: PageTables, low: number, length: number): readonly Piece[] {
   const pieces: Piece[] = [];
   for (let from = 0; from < length;) {
-    const at = virt + BigInt(from);
-    const size = Math.min(length - from, PAGE_SIZE - Number(at & BigInt(PAGE_SIZE - 1)));
-    const page = pageTable.translate(at);
-    if (!page.mapped) throw new LoadError("page-not-mapped", { field: "address", value: at });
-    if (page.phys < memory.base || page.phys + size > end) {
-      throw new LoadError("frame-out-of-memory", { field: "address", value: at });
-    }
-    pieces.push({ at, from, size, phys: page.phys });
+    const size = sizeInPage(low + from, length - from);
+    pieces.push({ from, size, phys: findByte(memory, pageTable, low + from, size) });
     from += size;
   }
   return pieces;
 }
 
-function checkRange(virt: bigint, length: number): void {
+/** The number of bytes, at most `length`, from an address to the end of its page of 4 KiB. */
+function sizeInPage(low: number, length: number): number {
+  return Math.min(length, PAGE_SIZE - (low & (PAGE_SIZE - 1)));
+}
+
+/** Finds the physical address of a byte; it and the next `size - 1` must lie in memory. */
+function findByte(
+  { base, size: memorySize }: PhysicalMemory,
+  pageTable: PageTables,
+  low: number,
+  size: number,
+): number {
+  const phys = pageTable.physAt(low);
+  if (phys >= base && phys + size <= base + memorySize) return phys;
+  const code = phys === -1 ? "page-not-mapped" : "frame-out-of-memory";
+  throw new LoadError(code, { field: "address", value: canonical(low) });
+}
+
+/** Checks a range, and returns the low 48 bits of its first address. */
+function checkRange(virt: bigint, length: number): number {
   if (typeof virt !== "bigint") {
     throw new TypeError(`Cannot use ${typedValue(virt)} as a virtual address: it must be a bigint`);
   }
-  if (!isCanonical(virt)) throw new LoadError("address-not-canonical", { field: "address", value: virt });
-  const last = virt + BigInt(Math.max(0, length - 1));
-  if (last >= 1n << 64n) throw new LoadError("address-overflow", { field: "the last byte's address", value: last });
-  if (!isCanonical(last)) { // no safe length reaches across the hole
-    throw new LoadError("address-not-canonical", { field: "the last byte's address", value: last });
-  }
+  const low = canonicalLow48(virt);
+  if (low === -1) throw new LoadError("address-not-canonical", { field: "address", value: virt });
+  const half = low < LOW48_HIGHER_HALF ? LOW48_HIGHER_HALF : LOW48_END;
+  if (low + length <= half) return low;
+  const last = virt + BigInt(length - 1);
+  const code = last >= 1n << 64n ? "address-overflow" : "address-not-canonical"; // no safe length reaches across the hole
+  throw new LoadError(code, { field: "the last byte's address", value: last });
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ErrorPlace } from "../error_details.ts";
 import { LoadError } from "../errors.ts";
 import { isCanonical, low48 } from "../memory/addresses.ts";
 import { signExtendBit47 } from "../memory/sign_extend.ts";
@@ -27,11 +28,14 @@ export type AddressRules = Pick<Rules, "addresses">;
  * @throws {LoadError} "address-overflow" outside 0 to 2^64 - 1, "address-not-canonical" in the hole.
  */
 export function checkedAddress(value: bigint, field: string, { addresses }: AddressRules, index?: number): bigint {
-  const place = { ...(index === undefined ? {} : { index }), field, value };
-  if (value < 0n || value >= ADDRESS_END) throw new LoadError("address-overflow", place);
+  if (value < 0n || value >= ADDRESS_END) throw new LoadError("address-overflow", placeOf(value, field, index));
   if (addresses === "sign-extended") return signExtendBit47(value, field, index);
-  if (!isCanonical(value)) throw new LoadError("address-not-canonical", place);
+  if (!isCanonical(value)) throw new LoadError("address-not-canonical", placeOf(value, field, index));
   return value;
+}
+
+function placeOf(value: bigint, field: string, index: number | undefined): ErrorPlace {
+  return index === undefined ? { field, value } : { index, field, value };
 }
 
 /** The range of a program header, as the low 48 bits of its addresses. Both ends are canonical. */
@@ -58,10 +62,10 @@ export function checkedRange(
   rules: AddressRules,
 ): CheckedRange {
   const field = addressField(offset);
+  const lastField = offset === 0n ? "p_vaddr + p_memsz - 1" : "p_vaddr + virtualAddressOffset + p_memsz - 1";
   const start = checkedAddress(p_vaddr + offset, field, rules, index);
   const end = p_vaddr + offset + p_memsz;
   if (end > ADDRESS_END) throw new LoadError("address-overflow", { index, field: `${field} + p_memsz`, value: end });
-  const lastField = `${field} + p_memsz - 1`;
   const last = checkedAddress(end - 1n, lastField, rules, index);
   if (rules.addresses === "one-half" && last >> 63n !== start >> 63n) {
     throw new LoadError("address-not-canonical", { index, field: lastField, value: last });

@@ -92,15 +92,14 @@ export function readFileHeader(reader: ElfReader): FileHeader {
   const ident = readIdent(reader);
   const wide = ident.EI_CLASS === ELFCLASS64;
   const at = fileHeaderOffsets(ident.EI_CLASS);
-  const word = wide ? reader.u64 : (offset: number) => BigInt(reader.u32(offset));
   return {
     ...ident,
     e_type: reader.u16(E_TYPE),
     e_machine: reader.u16(E_MACHINE),
     e_version: reader.u32(E_VERSION),
-    e_entry: word(E_ENTRY),
-    e_phoff: word(at.e_phoff),
-    e_shoff: word(at.e_shoff),
+    e_entry: reader.word(E_ENTRY, wide),
+    e_phoff: reader.word(at.e_phoff, wide),
+    e_shoff: reader.word(at.e_shoff, wide),
     e_flags: reader.u32(at.e_flags),
     e_ehsize: reader.u16(at.e_ehsize),
     e_phentsize: reader.u16(at.e_ehsize + 2),

@@ -90,16 +90,15 @@ export function programHeaderOffsets(fileClass: number): typeof ELF64 {
 export function readProgramHeader(reader: ElfReader, offset: number, index: number, fileClass: number): ProgramHeader {
   const wide = fileClass === ELFCLASS64;
   const at = programHeaderOffsets(fileClass);
-  const word = wide ? reader.u64 : (position: number) => BigInt(reader.u32(position));
   return {
     index,
     p_type: reader.u32(offset),
     p_flags: reader.u32(offset + at.p_flags),
-    p_offset: word(offset + at.p_offset),
-    p_vaddr: word(offset + at.p_vaddr),
-    p_paddr: word(offset + at.p_paddr),
-    p_filesz: word(offset + at.p_filesz),
-    p_memsz: word(offset + at.p_memsz),
-    p_align: word(offset + at.p_align),
+    p_offset: reader.word(offset + at.p_offset, wide),
+    p_vaddr: reader.word(offset + at.p_vaddr, wide),
+    p_paddr: reader.word(offset + at.p_paddr, wide),
+    p_filesz: reader.word(offset + at.p_filesz, wide),
+    p_memsz: reader.word(offset + at.p_memsz, wide),
+    p_align: reader.word(offset + at.p_align, wide),
   };
 }

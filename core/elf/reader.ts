@@ -6,18 +6,20 @@
 
 import { LoadError } from "../errors.ts";
 
-/** Reads little-endian fields at offsets within a piece of the file. */
+/** Reads little-endian fields at offsets within a piece of the file. Its functions are methods: call them on it. */
 export interface ElfReader {
   /** Number of bytes that can be read. */
   readonly length: number;
   /** One byte. */
-  readonly u8: (offset: number) => number;
+  u8(offset: number): number;
   /** Two bytes (`Elf64_Half`). */
-  readonly u16: (offset: number) => number;
+  u16(offset: number): number;
   /** Four bytes (`Elf64_Word`). */
-  readonly u32: (offset: number) => number;
+  u32(offset: number): number;
   /** Eight bytes (`Elf64_Xword`, `Elf64_Addr`, `Elf64_Off`). */
-  readonly u64: (offset: number) => bigint;
+  u64(offset: number): bigint;
+  /** Eight bytes in the layout of ELF64 (`wide`), otherwise four. */
+  word(offset: number, wide: boolean): bigint;
 }
 
 /** What a reader reads, for its errors. */
@@ -35,21 +37,47 @@ export interface ReadPlace {
  * @param place Its name, and its offset in the file.
  * @returns A reader whose functions throw {@linkcode LoadError} "file-too-short" outside the piece.
  */
-export function elfReader(bytes: Uint8Array, { subject, fileOffset }: ReadPlace): ElfReader {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const at = (offset: number, size: number): number => {
-    if (offset < 0 || offset + size > bytes.length) {
-      const where = fileOffset === undefined ? `byte ${offset}` : `file offset 0x${(fileOffset + offset).toString(16)}`;
-      const value = Math.max(0, bytes.length - offset);
-      throw new LoadError("file-too-short", { subject, field: `the length left at ${where}`, value, limit: size });
-    }
-    return offset;
-  };
-  return {
-    length: bytes.length,
-    u8: (offset) => view.getUint8(at(offset, 1)),
-    u16: (offset) => view.getUint16(at(offset, 2), true),
-    u32: (offset) => view.getUint32(at(offset, 4), true),
-    u64: (offset) => view.getBigUint64(at(offset, 8), true),
-  };
+export function elfReader(bytes: Uint8Array, place: ReadPlace): ElfReader {
+  return new BytesReader(bytes, place);
+}
+
+/** A class, so that a reader has no functions of its own: notes and symbols have a reader each. */
+class BytesReader implements ElfReader {
+  readonly length: number;
+  readonly #view: DataView;
+  readonly #place: ReadPlace;
+
+  constructor({ buffer, byteOffset, length }: Uint8Array, place: ReadPlace) {
+    this.length = length;
+    this.#view = new DataView(buffer, byteOffset, length);
+    this.#place = place;
+  }
+
+  u8(offset: number): number {
+    return this.#view.getUint8(this.#at(offset, 1));
+  }
+
+  u16(offset: number): number {
+    return this.#view.getUint16(this.#at(offset, 2), true);
+  }
+
+  u32(offset: number): number {
+    return this.#view.getUint32(this.#at(offset, 4), true);
+  }
+
+  u64(offset: number): bigint {
+    return this.#view.getBigUint64(this.#at(offset, 8), true);
+  }
+
+  word(offset: number, wide: boolean): bigint {
+    return wide ? this.u64(offset) : BigInt(this.u32(offset));
+  }
+
+  #at(offset: number, size: number): number {
+    if (offset >= 0 && offset + size <= this.length) return offset;
+    const { subject, fileOffset } = this.#place;
+    const where = fileOffset === undefined ? `byte ${offset}` : `file offset 0x${(fileOffset + offset).toString(16)}`;
+    const value = Math.max(0, this.length - offset);
+    throw new LoadError("file-too-short", { subject, field: `the length left at ${where}`, value, limit: size });
+  }
 }

@@ -71,19 +71,18 @@ const ELF32 = {
 export function readSectionHeader(reader: ElfReader, offset: number, index: number, fileClass: number): SectionHeader {
   const wide = fileClass === ELFCLASS64;
   const at = wide ? ELF64 : ELF32;
-  const word = wide ? reader.u64 : (position: number) => BigInt(reader.u32(position));
   return {
     index,
     name: "",
     sh_name: reader.u32(offset),
     sh_type: reader.u32(offset + 4),
-    sh_flags: word(offset + at.sh_flags),
-    sh_addr: word(offset + at.sh_addr),
-    sh_offset: word(offset + at.sh_offset),
-    sh_size: word(offset + at.sh_size),
+    sh_flags: reader.word(offset + at.sh_flags, wide),
+    sh_addr: reader.word(offset + at.sh_addr, wide),
+    sh_offset: reader.word(offset + at.sh_offset, wide),
+    sh_size: reader.word(offset + at.sh_size, wide),
     sh_link: reader.u32(offset + at.sh_link),
     sh_info: reader.u32(offset + at.sh_info),
-    sh_addralign: word(offset + at.sh_addralign),
-    sh_entsize: word(offset + at.sh_entsize),
+    sh_addralign: reader.word(offset + at.sh_addralign, wide),
+    sh_entsize: reader.word(offset + at.sh_entsize, wide),
   };
 }

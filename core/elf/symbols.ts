@@ -39,14 +39,13 @@ const ELF32 = { st_info: 12, st_other: 13, st_shndx: 14, st_value: 4, st_size: 8
 export function readSymbol(reader: ElfReader, offset: number, fileClass: number): ElfSymbol {
   const wide = fileClass === ELFCLASS64;
   const at = wide ? ELF64 : ELF32;
-  const word = wide ? reader.u64 : (position: number) => BigInt(reader.u32(position));
   return {
     st_name: reader.u32(offset),
     st_info: reader.u8(offset + at.st_info),
     st_other: reader.u8(offset + at.st_other),
     st_shndx: reader.u16(offset + at.st_shndx),
-    st_value: word(offset + at.st_value),
-    st_size: word(offset + at.st_size),
+    st_value: reader.word(offset + at.st_value, wide),
+    st_size: reader.word(offset + at.st_size, wide),
   };
 }
 

@@ -5,12 +5,21 @@
  */
 
 /**
- * Waits for the next turn of the event loop, in which timers run and aborts arrive. A message is much faster than
- * `setTimeout(0)`, which takes at least a millisecond.
+ * Waits until timers that are due have run, and signals have arrived. It takes a millisecond: a message would be much
+ * faster, but Deno goes on for hundreds of milliseconds of work and messages before it looks at its timers.
+ *
+ * @returns A promise that resolves then.
+ */
+export function timersTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+/**
+ * Waits for a turn of the event loop, in which input and output go on.
  *
  * @returns A promise that resolves in that turn.
  */
-export function eventLoopTurn(): Promise<void> {
+export function messageTurn(): Promise<void> {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => {

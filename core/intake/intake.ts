@@ -7,11 +7,11 @@
  * @module
  */
 
-import { concat } from "@std/bytes/concat";
 import { LoadError } from "../errors.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
 import type { ByteSource } from "./byte_source.ts";
 import { type Pause, pauses } from "./pause.ts";
+import { stagingOf } from "./staging.ts";
 import { unlessAborted } from "./unless_aborted.ts";
 
 /** The progress of a load. */
@@ -42,30 +42,30 @@ export interface Intake {
   readonly bytesRead: number;
   /**
    * Waits until the first `end` bytes, or all bytes to be kept, have arrived, or the source has ended. Resolves to
-   * `end` or the number of bytes that have arrived, whichever is smaller.
+   * `end` or the number of bytes that have arrived, whichever is smaller; returns it without a promise if there is
+   * nothing to wait for.
    */
-  readonly require: (end: number) => Promise<number>;
+  readonly require: (end: number) => number | Promise<number>;
+  /**
+   * Returns `end`, or the file's length if that is smaller. Reads only what it takes to find out, so that a file that is
+   * refused is not read to its end.
+   */
+  readonly lengthUpTo: (end: number) => number | Promise<number>;
   /**
    * Finds the file's length; reads the whole source if there is no other way. Throws a `RangeError` if the length is
    * unknown and the bytes have already been placed.
    */
-  readonly length: () => Promise<number>;
+  readonly length: () => number | Promise<number>;
   /** Returns a view of bytes that have arrived, or a copy if they span several blocks. */
   readonly bytes: (offset: number, length: number) => Uint8Array;
   /** Moves the bytes that have arrived into memory; the rest, up to `total` bytes, is read straight there. */
-  readonly place: (memory: PhysicalMemory, address: number, total: number) => void;
+  readonly place: (memory: PhysicalMemory, address: number, total: number) => Promise<void>;
   /** Releases the source. */
   readonly close: (reason?: unknown) => Promise<void>;
 }
 
-const READ_SIZE = 2 ** 20;
-const BLOCK_MIN = 2 ** 16;
-const BLOCK_MAX = 2 ** 24;
-
-interface Block {
-  readonly start: number;
-  readonly bytes: Uint8Array;
-}
+/** The most bytes to read at once. */
+const READ_SIZE = 2 ** 22;
 
 /**
  * Opens an intake on a source.
@@ -80,27 +80,44 @@ export function openIntake(
   source: ByteSource,
   { maxMemory, signal, pause = pauses(signal), onProgress }: IntakeOptions,
 ): Intake {
-  const blocks: Block[] = [];
-  let received = 0;
+  const staging = stagingOf(source);
   let ended = false;
   let placed: { readonly memory: PhysicalMemory; readonly address: number; readonly total: number } | undefined;
 
-  /** Where the next read goes: straight into memory, or to the end of the last block. */
-  const destination = (wanted: number): Uint8Array => {
-    if (placed) return placed.memory.bytes(placed.address + received, Math.min(wanted, READ_SIZE));
-    const last = blocks.at(-1);
-    const end = last ? last.start + last.bytes.length : 0;
-    if (last && received < end) return last.bytes.subarray(received - last.start).subarray(0, wanted);
-    const size = Math.min(wanted, Math.max(BLOCK_MIN, Math.min(received, BLOCK_MAX)));
-    const block = { start: received, bytes: new Uint8Array(size) };
-    blocks.push(block);
-    return block.bytes;
+  const arrive = (count: number): void => {
+    if (count === 0) ended = true;
+    intake.received += count;
+    const loaded = intake.bytesRead = source.taken;
+    if (!onProgress) return;
+    // The last chunk of a stream may hold more than was asked for.
+    onProgress(placed ? { loaded, total: Math.max(placed.total, loaded) } : { loaded });
+  };
+  const failure = (cause: unknown): LoadError => {
+    signal?.throwIfAborted();
+    return new LoadError("source-failed", { field: "the number of bytes read", value: source.taken }, { cause });
+  };
+  const guarded = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (cause) {
+      throw failure(cause);
+    }
+  };
+  const wait = async (reading: Promise<number>): Promise<void> => {
+    let count: number;
+    try {
+      count = await unlessAborted(reading, signal);
+    } catch (cause) {
+      throw failure(cause);
+    }
+    arrive(count);
   };
 
-  const readSome = async (wanted: number): Promise<void> => {
-    const pausing = pause(); // reads that never really wait would starve aborts
-    if (pausing) await pausing;
+  /** Reads once towards an end, which may be unknown; returns a promise if the source does. */
+  const read = (end: number): Promise<void> | undefined => {
     signal?.throwIfAborted();
+    const { received } = intake;
+    const wanted = end === Infinity ? READ_SIZE : end - received;
     if (!placed && received >= maxMemory) {
       throw new LoadError("memory-limit-exceeded", {
         field: "the number of file bytes to keep",
@@ -108,53 +125,66 @@ export function openIntake(
         limit: maxMemory,
       });
     }
-    let count: number;
-    try {
-      count = await unlessAborted(source.read(destination(wanted)), signal);
-    } catch (cause) {
-      signal?.throwIfAborted();
-      throw new LoadError("source-failed", { field: "the number of bytes read", value: source.taken }, { cause });
-    }
-    if (count === 0) ended = true;
-    received += count;
-    const loaded = source.taken;
-    // The last chunk of a stream may hold more than was asked for.
-    onProgress?.({ loaded, ...(placed ? { total: Math.max(placed.total, loaded) } : {}) });
+    const reading = guarded(() => {
+      const place = placed?.memory.bytes(placed.address + received, Math.min(wanted, READ_SIZE));
+      return source.read(place ?? staging.room(received, wanted));
+    });
+    if (typeof reading !== "number") return wait(reading);
+    arrive(reading);
   };
 
-  return {
-    get received() {
-      return received;
+  /** Reads until so many bytes have arrived; reads that never really wait must not starve aborts. */
+  const readOn = async (end: number, first: Promise<void> | undefined): Promise<void> => {
+    await first;
+    while (intake.received < end && !ended) {
+      const waiting = pause() ?? read(end);
+      if (waiting) await waiting;
+    }
+  };
+
+  /** The same, without a promise if there is nothing to wait for. */
+  const readUntil = (end: number): Promise<void> | undefined => {
+    while (intake.received < end && !ended) {
+      const waiting = pause() ?? read(end);
+      if (waiting) return readOn(end, waiting);
+    }
+  };
+
+  const intake: Mutable<Intake> = {
+    received: 0,
+    bytesRead: 0,
+    require: (end) => {
+      const reading = readUntil(Math.min(end, placed?.total ?? end));
+      return reading ? reading.then(() => Math.min(end, intake.received)) : Math.min(end, intake.received);
     },
-    get bytesRead() {
-      return source.taken;
-    },
-    require: async (end) => {
-      const last = Math.min(end, placed?.total ?? end);
-      while (received < last && !ended) await readSome(last - received);
-      return Math.min(end, received);
-    },
-    length: async () => {
+    lengthUpTo: (end) => source.length === undefined ? intake.require(end) : Math.min(end, source.length),
+    length: () => {
       if (source.length !== undefined) return source.length;
       if (placed) throw new RangeError("Cannot find the file's length: bytes past those that are kept are never read");
-      while (!ended) await readSome(BLOCK_MAX);
-      return received;
+      const reading = readUntil(Infinity);
+      return reading ? reading.then(() => intake.received) : intake.received;
     },
     bytes: (offset, length) => {
-      if (offset < 0 || offset + length > received) throw new RangeError("Cannot view bytes that have not arrived");
+      if (offset < 0 || offset + length > intake.received) {
+        throw new RangeError("Cannot view bytes that have not arrived");
+      }
       if (placed) return placed.memory.bytes(placed.address + offset, length);
-      const pieces = blocks
-        .filter((block) => block.start < offset + length && block.start + block.bytes.length > offset)
-        .map(({ start, bytes }) => bytes.subarray(Math.max(0, offset - start), offset + length - start));
-      return pieces.length === 1 ? pieces[0] : concat(pieces);
+      return guarded(() => staging.bytes(offset, length));
     },
-    place: (memory, address, total) => {
-      for (const { start, bytes } of blocks.splice(0)) {
-        const arrived = bytes.subarray(0, received - start);
-        memory.bytes(address + start, arrived.length).set(arrived);
+    place: async (memory, address, total) => {
+      for (const { start, bytes } of guarded(() => staging.drain(intake.received))) {
+        for (let at = 0; at < bytes.length; at += READ_SIZE) {
+          const piece = bytes.subarray(at, at + READ_SIZE);
+          memory.bytes(address + start + at, piece.length).set(piece);
+          const pausing = pause();
+          if (pausing) await pausing;
+        }
       }
       placed = { memory, address, total };
     },
     close: (reason) => unlessAborted(source.close(reason), signal),
   };
+  return intake;
 }
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };

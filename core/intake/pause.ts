@@ -4,7 +4,7 @@
  * @module
  */
 
-import { eventLoopTurn } from "./event_loop_turn.ts";
+import { messageTurn, timersTurn } from "./event_loop_turn.ts";
 
 /** How long to work without a turn of the event loop, in milliseconds. */
 const TURN_AFTER = 20;
@@ -19,13 +19,13 @@ export type Pause = () => Promise<void> | undefined;
 /**
  * Creates the pause of a load.
  *
- * @param signal What to look at after each turn.
+ * @param signal What to look at after each turn. Without one, turns are shorter: there is no abort to wait for.
  * @returns The pause.
  */
 export function pauses(signal?: AbortSignal): Pause {
   let lastTurn = performance.now();
   const turn = async (): Promise<void> => {
-    await eventLoopTurn(); // awaiting settled promises alone would let no abort in
+    await (signal ? timersTurn() : messageTurn()); // awaiting settled promises alone would let no abort in
     lastTurn = performance.now();
     signal?.throwIfAborted();
   };

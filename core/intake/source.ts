@@ -59,21 +59,24 @@ function bytesSource(source: Uint8Array | ArrayBufferLike): ByteSource {
   }
   const bytes = isBytes(source) ? source : new Uint8Array(source);
   const { length } = bytes;
-  let taken = 0;
-  return {
+  const view = (offset: number, size: number): Uint8Array => {
+    if (bytes.length < length) throw new TypeError("the source's buffer was transferred or resized during the load");
+    return bytes.subarray(offset, Math.min(length, offset + size));
+  };
+  const opened = {
     length,
-    get taken() {
-      return taken;
-    },
-    read: (into) => {
-      if (bytes.length < length) throw new TypeError("the source's buffer was transferred or resized during the load");
-      const piece = bytes.subarray(taken, Math.min(length, taken + into.length));
-      into.set(piece);
-      taken += piece.length;
+    view,
+    taken: 0,
+    read: (into: Uint8Array) => {
+      const piece = view(opened.taken, into.length);
+      const isInPlace = into.buffer === piece.buffer && into.byteOffset === piece.byteOffset;
+      if (!isInPlace) into.set(piece);
+      opened.taken += piece.length;
       return piece.length;
     },
     close: () => Promise.resolve(),
   };
+  return opened;
 }
 
 function responseSource(response: Response): ByteSource {

@@ -61,6 +61,37 @@ export function low48(virt: bigint): number {
   return Number(BigInt.asUintN(48, virt));
 }
 
+// The 64 bits of one address, and their halves: reading a half is cheaper than arithmetic on a bigint.
+const quad = new BigUint64Array(1);
+const halves = new Uint32Array(quad.buffer);
+
+/**
+ * Drops the sign extension of a virtual address if it is canonical.
+ *
+ * @param virt Any integer.
+ * @returns Its low 48 bits, or -1 if it is not a canonical address.
+ */
+export function canonicalLow48(virt: bigint): number {
+  quad[0] = virt;
+  const hi = halves[1];
+  const sign = hi >>> 15; // bits 47 to 63
+  if ((sign !== 0 && sign !== 0x1ffff) || BigInt.asUintN(64, virt) !== virt) return -1;
+  return (hi & 0xffff) * 2 ** 32 + halves[0];
+}
+
+/**
+ * Checks a virtual address from the caller and drops its sign extension.
+ *
+ * @param virt The address.
+ * @returns Its low 48 bits.
+ * @throws {TypeError} If it is not a `bigint`.
+ * @throws {RangeError} If it is not canonical.
+ */
+export function checkedLow48(virt: bigint): number {
+  const low = typeof virt === "bigint" ? canonicalLow48(virt) : -1;
+  return low === -1 ? low48(virtAddr(virt)) : low; // throws
+}
+
 /**
  * Sign-extends the low 48 bits of a virtual address.
  *

@@ -61,41 +61,51 @@ export function ascendingFrames(
 ): FrameAllocator {
   physicalPages(end, "the end of the frames");
   if (skip !== undefined) physicalPages(skip, "the frame to skip");
-  let next = physicalPages(start, "the start of the frames");
-  let allocated = 0;
-  const take = (count: number): number | undefined => {
-    const size = count * PAGE_SIZE;
-    const splits = skip !== undefined && skip >= next && skip < next + size;
-    if (splits || next + size > end) return undefined;
-    const first = next;
-    next += size;
-    allocated += count;
+  return Object.freeze(new AscendingFrames(physicalPages(start, "the start of the frames"), end, skip));
+}
+
+/** A class, because getters of an object literal take a microsecond to create, which is much of a small load. */
+class AscendingFrames implements FrameAllocator {
+  readonly #end: number;
+  readonly #skip: number | undefined;
+  #next: number;
+  #allocated = 0;
+
+  constructor(start: number, end: number, skip: number | undefined) {
+    this.#end = end;
+    this.#skip = skip;
+    this.#next = start;
+    this.#leap();
+  }
+
+  readonly allocateFrame = (): number | undefined => this.#take(1);
+  readonly allocateFrames = (count: number): number | undefined => this.#take(count);
+
+  get nextFrame(): number {
+    return this.#next;
+  }
+
+  get framesAllocated(): number {
+    return this.#allocated;
+  }
+
+  get framesLeft(): number {
+    const isAhead = this.#skip !== undefined && this.#skip >= this.#next && this.#skip < this.#end;
+    return Math.max(0, (this.#end - this.#next) / PAGE_SIZE - Number(isAhead));
+  }
+
+  #take(count: number): number | undefined {
+    const first = this.#next;
+    const next = first + count * PAGE_SIZE;
+    const splits = this.#skip !== undefined && this.#skip >= first && this.#skip < next;
+    if (splits || next > this.#end) return undefined;
+    this.#next = next;
+    this.#allocated += count;
+    this.#leap();
     return first;
-  };
-  const leap = (): void => {
-    if (next === skip) next += PAGE_SIZE;
-  };
-  leap();
-  return Object.freeze({
-    allocateFrame: () => {
-      const frame = take(1);
-      leap();
-      return frame;
-    },
-    allocateFrames: (count: number) => {
-      const first = take(count);
-      leap();
-      return first;
-    },
-    get nextFrame() {
-      return next;
-    },
-    get framesAllocated() {
-      return allocated;
-    },
-    get framesLeft() {
-      const isAhead = skip !== undefined && skip >= next && skip < end;
-      return Math.max(0, (end - next) / PAGE_SIZE - Number(isAhead));
-    },
-  });
+  }
+
+  #leap(): void {
+    if (this.#next === this.#skip) this.#next += PAGE_SIZE;
+  }
 }

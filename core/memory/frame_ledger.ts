@@ -59,59 +59,95 @@ export function frameLedger(
   zeroed: boolean,
   reserved: number = memory.base,
 ): FrameLedger {
-  const runs: { -readonly [K in keyof FrameRun]: FrameRun[K] }[] = [];
-  const isFirstUse = firstUses(runs);
-  const checked = (phys: number, size: number): number => {
+  return Object.freeze(new Ledger(frames, memory, taken, zeroed, reserved));
+}
+
+type OpenRun = { -readonly [K in keyof FrameRun]: FrameRun[K] };
+
+/** A class for the same reason as the ascending allocator: its getters. */
+class Ledger implements FrameLedger {
+  readonly #frames: FrameAllocator;
+  readonly #memory: PhysicalMemory;
+  readonly #taken: readonly TakenRange[];
+  readonly #zeroed: boolean;
+  readonly #reserved: number;
+  readonly #runs: OpenRun[] = [];
+  readonly #isFirstUse = firstUses(this.#runs);
+
+  constructor(
+    frames: FrameAllocator,
+    memory: PhysicalMemory,
+    taken: readonly TakenRange[],
+    zeroed: boolean,
+    reserved: number,
+  ) {
+    this.#frames = frames;
+    this.#memory = memory;
+    this.#taken = taken;
+    this.#zeroed = zeroed;
+    this.#reserved = reserved;
+  }
+
+  readonly allocateRun = (count: number, owner: FrameOwner): FrameRun | undefined => {
+    const first = count > 1 ? this.#frames.allocateFrames?.(count, owner) : undefined;
+    const size = first === undefined ? PAGE_SIZE : count * PAGE_SIZE;
+    const phys = first === undefined ? this.#frames.allocateFrame(owner) : first;
+    if (phys === undefined) return undefined;
+    this.#check(phys, size);
+    return this.#enter(phys, size, owner);
+  };
+
+  readonly claimBelow = (end: number, owner: FrameOwner, fits: (phys: number) => boolean): number | undefined => {
+    const inUse = (phys: number) =>
+      this.#taken.some(({ start, end }) => phys >= start && phys < end) ||
+      this.#runs.some((run) => phys >= run.phys && phys < run.phys + run.size);
+    for (let phys = this.#memory.base; phys < Math.min(end, this.#reserved); phys += PAGE_SIZE) {
+      if (!inUse(phys) && fits(phys)) return this.#enter(phys, PAGE_SIZE, owner).phys;
+    }
+    return undefined;
+  };
+
+  readonly runs = (): readonly FrameRun[] => this.#runs.map((run) => ({ ...run }));
+
+  get nextFrame(): number {
+    return this.#frames.nextFrame;
+  }
+
+  get framesAllocated(): number {
+    return this.#frames.framesAllocated;
+  }
+
+  get framesLeft(): number | undefined {
+    return this.#frames.framesLeft;
+  }
+
+  #check(phys: number, size: number): void {
     if (typeof phys !== "number") {
       throw new TypeError(
         `Cannot use ${String(phys)} as a frame: the frame allocator must return a number or undefined`,
       );
     }
-    const unusable = (why: string): LoadError => new LoadError("frame-unusable", { field: why, value: phys });
-    if (phys % PAGE_SIZE !== 0) throw unusable("it is not a multiple of 4096");
-    if (!containsFrame(memory, phys) || phys + size > memory.base + memory.size) {
-      throw unusable("it lies outside this memory");
+    if (phys % PAGE_SIZE !== 0) throw unusable(phys, "it is not a multiple of 4096");
+    if (!containsFrame(this.#memory, phys) || phys + size > this.#memory.base + this.#memory.size) {
+      throw unusable(phys, "it lies outside this memory");
     }
-    for (const { start, end, what } of taken) {
-      if (phys < end && phys + size > start) throw unusable(`it overlaps ${what}`);
+    for (const { start, end, what } of this.#taken) {
+      if (phys < end && phys + size > start) throw unusable(phys, `it overlaps ${what}`);
     }
-    if (!isFirstUse(phys, size)) throw unusable("it is already in use");
-    return phys;
-  };
-  const enter = (phys: number, size: number, owner: FrameOwner): FrameRun => {
-    if (!zeroed) memory.bytes(phys, size).fill(0);
-    const last = runs.at(-1);
+    if (!this.#isFirstUse(phys, size)) throw unusable(phys, "it is already in use");
+  }
+
+  #enter(phys: number, size: number, owner: FrameOwner): FrameRun {
+    if (!this.#zeroed) this.#memory.bytes(phys, size).fill(0);
+    const last = this.#runs.at(-1);
     if (last?.owner === owner && last.phys + last.size === phys) last.size += size;
-    else runs.push({ phys, size, owner });
+    else this.#runs.push({ phys, size, owner });
     return { phys, size, owner };
-  };
-  return Object.freeze({
-    allocateRun: (count: number, owner: FrameOwner) => {
-      const first = count > 1 ? frames.allocateFrames?.(count, owner) : undefined;
-      const size = first === undefined ? PAGE_SIZE : count * PAGE_SIZE;
-      const phys = first === undefined ? frames.allocateFrame(owner) : first;
-      return phys === undefined ? undefined : enter(checked(phys, size), size, owner);
-    },
-    claimBelow: (end: number, owner: FrameOwner, fits: (phys: number) => boolean) => {
-      const inUse = (phys: number) =>
-        taken.some(({ start, end }) => phys >= start && phys < end) ||
-        runs.some((run) => phys >= run.phys && phys < run.phys + run.size);
-      for (let phys = memory.base; phys < Math.min(end, reserved); phys += PAGE_SIZE) {
-        if (!inUse(phys) && fits(phys)) return enter(phys, PAGE_SIZE, owner).phys;
-      }
-      return undefined;
-    },
-    runs: () => runs.map((run) => ({ ...run })),
-    get nextFrame() {
-      return frames.nextFrame;
-    },
-    get framesAllocated() {
-      return frames.framesAllocated;
-    },
-    get framesLeft() {
-      return frames.framesLeft;
-    },
-  });
+  }
+}
+
+function unusable(phys: number, why: string): LoadError {
+  return new LoadError("frame-unusable", { field: why, value: phys });
 }
 
 /** Recognizes frames that an allocator returns again. Only one that does not ascend needs a set of its frames. */

@@ -57,7 +57,13 @@ export const LO_WRITABLE = 1 << 1;
 export const LO_USER = 1 << 2;
 export const LO_HUGE = 1 << 7;
 export const HI_NO_EXECUTE = 1 << 31;
-const HI_FRAME = 0xfffff;
+/** Bits 32 to 51 of the physical address. */
+export const HI_FRAME = 0xfffff;
+
+/** The bits of an entry's low half that belong to its physical address, by the level of a leaf. */
+export function frameBits(level: number): number {
+  return -1 << (level * 9 + 3);
+}
 
 /**
  * Returns the physical address in an entry.
@@ -68,22 +74,21 @@ const HI_FRAME = 0xfffff;
  * @returns The address: bits 12, 21 or 30 up to bit 51.
  */
 export function entryFrame(lo: number, hi: number, level: number): number {
-  const low = (lo & -LEVEL_SPAN[level as 1 | 2 | 3]) >>> 0;
-  return (hi & HI_FRAME) * 2 ** 32 + low;
+  return (hi & HI_FRAME) * 2 ** 32 + ((lo & frameBits(level)) >>> 0);
 }
+
+/** The bits of a leaf entry that are not its physical address, by level; index 0 is unused. */
+const FLAG_BITS: readonly bigint[] = [0n, 0xfff0_0000_0000_0fffn, 0xfff0_0000_001f_ffffn, 0xfff0_0000_3fff_ffffn];
 
 /**
  * Returns the flags in an entry: all bits except the physical address.
  *
- * @param lo Bits 0 to 31 of the entry.
- * @param hi Bits 32 to 63.
+ * @param entry The entry.
  * @param level The level of a leaf, as for {@linkcode entryFrame}.
  * @returns The flags, as bits of the entry.
  */
-export function entryFlags(lo: number, hi: number, level: number): bigint {
-  const low = BigInt(lo & (LEVEL_SPAN[level as 1 | 2 | 3] - 1));
-  const high = hi >>> 20;
-  return high === 0 ? low : low | (BigInt(high) << 52n);
+export function entryFlags(entry: bigint, level: number): bigint {
+  return BigInt.asUintN(64, entry & FLAG_BITS[level]); // asUintN keeps it in one machine word
 }
 
 /** Flags as the two halves that the inner loops write. */

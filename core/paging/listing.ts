@@ -1,33 +1,13 @@
 /**
- * Lists what page tables map: page by page, table by table, and as merged runs.
+ * Lists the page tables, and what they map as merged runs.
  *
  * @module
  */
 
 import { canonical, LOW48_HIGHER_HALF } from "../memory/addresses.ts";
-import {
-  entryFlags,
-  entryFrame,
-  LEVEL_SPAN,
-  LO_PRESENT,
-  LO_USER,
-  LO_WRITABLE,
-  PAGE_SIZES,
-  type PageSize,
-} from "./entry.ts";
-import { type Tables, visitTables, type WalkEnd } from "./tables.ts";
-
-/** One page: a leaf of the page tables. */
-export interface Leaf {
-  /** Virtual address of the page. */
-  readonly virt: bigint;
-  /** Physical address of its frame. */
-  readonly phys: number;
-  /** Its size in bytes. */
-  readonly pageSize: PageSize;
-  /** Flags of the leaf entry alone, as bits of the entry. */
-  readonly flags: bigint;
-}
+import { entryFrame, LEVEL_SPAN, LO_PRESENT, LO_USER, LO_WRITABLE, PAGE_SIZES, type PageSize } from "./entry.ts";
+import type { Tables } from "./tables.ts";
+import { visitTables } from "./visit_tables.ts";
 
 /** One page table. */
 export interface Table {
@@ -55,41 +35,6 @@ export interface Mapping {
   readonly executable: boolean;
   /** Whether every level allows user mode. */
   readonly user: boolean;
-}
-
-/**
- * Reads the leaf where a walk ended.
- *
- * @param tables The tables.
- * @param end Where the walk ended: a leaf.
- * @param virt A virtual address in the page.
- * @returns The page.
- */
-export function readLeaf(tables: Tables, { level, slot }: WalkEnd, virt: bigint): Leaf {
-  const lo = tables.words[slot];
-  const hi = tables.words[slot + 1];
-  const pageSize = PAGE_SIZES[level - 1];
-  const phys = entryFrame(lo, hi, level);
-  return { virt: virt - (virt % BigInt(pageSize)), phys, pageSize, flags: entryFlags(lo, hi, level) };
-}
-
-/**
- * Lists every page, ascending.
- *
- * @param tables The tables.
- * @returns The pages, one by one.
- */
-export function* leaves(tables: Tables): Generator<Leaf> {
-  const { words } = tables;
-  for (const span of visitTables(tables)) {
-    if ("frame" in span || span.level === 4) continue;
-    for (let index = 0; index < span.count; index++) {
-      const slot = span.slot + index * 2;
-      if ((words[slot] & LO_PRESENT) === 0) continue;
-      const virt = canonical(span.low + index * LEVEL_SPAN[span.level]);
-      yield readLeaf(tables, { level: span.level, slot, mapped: true }, virt);
-    }
-  }
 }
 
 /**

@@ -9,25 +9,10 @@ import { LoadError } from "../errors.ts";
 import { canonical, PAGE_SIZE } from "../memory/addresses.ts";
 import type { FrameOwner, FrameRun } from "../memory/frame_allocator.ts";
 import type { FrameLedger } from "../memory/frame_ledger.ts";
-import { type FlagHalves, LEVEL_SPAN, LO_PRESENT, type PageSize, TABLE_ENTRIES } from "./entry.ts";
-import type { Tables } from "./tables.ts";
-
-/** A level whose entries can map pages. */
-export type LeafLevel = 1 | 2 | 3;
-
-/** A range of pages that has been checked. */
-export interface Range {
-  /** Low 48 bits of the first address. */
-  readonly low: number;
-  /** Physical address of the first frame. */
-  readonly phys: number;
-  /** Number of bytes. */
-  readonly size: number;
-  /** Size in bytes of each page. */
-  readonly pageSize: PageSize;
-  /** Level of the tables whose entries map such pages. */
-  readonly level: LeafLevel;
-}
+import { type FlagHalves, LEVEL_SPAN, LO_PRESENT } from "./entry.ts";
+import { emptyEntries, writeRun } from "./entry_runs.ts";
+import { entriesLeft, type FrameRange, type LeafLevel, type Range } from "./page_range.ts";
+import { isLeaf, slotIn, tableBelow, type Tables } from "./tables.ts";
 
 /**
  * Maps a run. Everything is checked before anything is written.
@@ -39,13 +24,19 @@ export interface Range {
  * @param parents Flags, in bits 0 to 31, that every entry above the leaves must have at least.
  * @throws {LoadError} "page-already-mapped" or "frames-exhausted".
  */
-export function mapRun(tables: Tables, frames: FrameLedger, range: Range, leaf: FlagHalves, parents: number): void {
+export function mapRun(
+  tables: Tables,
+  frames: FrameLedger,
+  range: FrameRange,
+  leaf: FlagHalves,
+  parents: number,
+): void {
   const fresh = takeTableFrames(tables, frames, countMissingTables(tables, range));
   const { level, low, size, phys } = range;
   const step = LEVEL_SPAN[level];
   for (let done = 0; done < size;) {
     const table = ensureTable(tables, fresh, low + done, level, parents);
-    const slot = tables.slot(table, level, low + done);
+    const slot = slotIn(table, level, low + done);
     const count = entriesLeft(low + done, size - done, level);
     writeRun(tables.words, slot, count, phys + done, step, leaf);
     done += count * step;
@@ -78,7 +69,7 @@ export interface FreshRun {
 export function mapFresh(
   tables: Tables,
   frames: FrameLedger,
-  { low, size }: Pick<Range, "low" | "size">,
+  { low, size }: Range,
   leaf: FlagHalves,
   parents: number,
   owner: FrameOwner,
@@ -102,7 +93,7 @@ export function mapFresh(
     );
     const table = ensureTable(tables, fresh, at, 1, parents);
     for (;;) {
-      const slot = tables.slot(table, 1, low + done);
+      const slot = slotIn(table, 1, low + done);
       writeRun(tables.words, slot, run.size / PAGE_SIZE, run.phys, PAGE_SIZE, leaf);
       done += run.size;
       if (done === spanEnd) break;
@@ -110,13 +101,6 @@ export function mapFresh(
     }
   }
   return runs;
-}
-
-/** The number of entries, from that of `low` to the end of its table, that a range of `size` bytes covers. */
-function entriesLeft(low: number, size: number, level: LeafLevel): number {
-  const step = LEVEL_SPAN[level];
-  const index = Math.floor(low / step) % TABLE_ENTRIES;
-  return Math.min(size / step, TABLE_ENTRIES - index);
 }
 
 /**
@@ -129,7 +113,7 @@ function entriesLeft(low: number, size: number, level: LeafLevel): number {
  */
 export function countMissingTables(
   tables: Tables,
-  { low, size, level }: Pick<Range, "low" | "size" | "level">,
+  { low, size, level }: Pick<FrameRange, "low" | "size" | "level">,
 ): number {
   const step = LEVEL_SPAN[level];
   const counted = [-1, -1, -1, -1, -1];
@@ -155,14 +139,14 @@ export function countMissingTables(
 
 /** Finds the entry for an address in the table of `level`, or the empty entry at a higher level where the walk ends. */
 function walkDown(tables: Tables, low: number, level: LeafLevel): { readonly level: number; readonly slot: number } {
-  const { words, slot: slotOf, child, isLeaf } = tables;
-  let table = tables.root;
+  const { words } = tables;
+  let table = tables.rootTable;
   for (let upper = 4;; upper--) {
-    const slot = slotOf(table, upper, low);
+    const slot = slotIn(table, upper, low);
     const empty = (words[slot] | words[slot + 1]) === 0;
     if (upper === level || empty) return { level: upper, slot };
-    if ((words[slot] & LO_PRESENT) === 0 || isLeaf(slot, upper)) throw alreadyMapped(low);
-    table = child(slot);
+    if ((words[slot] & LO_PRESENT) === 0 || isLeaf(words[slot], upper)) throw alreadyMapped(low);
+    table = tableBelow(tables, slot);
   }
 }
 
@@ -193,10 +177,10 @@ function takeTableFrames(tables: Tables, frames: FrameLedger, count: number): nu
  * parent flags they lack.
  */
 function ensureTable(tables: Tables, fresh: number[], low: number, level: LeafLevel, parents: number): number {
-  const { words, slot: slotOf, child } = tables;
-  let table = tables.root;
+  const { words } = tables;
+  let table = tables.rootTable;
   for (let upper = 4; upper > level; upper--) {
-    const slot = slotOf(table, upper, low);
+    const slot = slotIn(table, upper, low);
     if ((words[slot] | words[slot + 1]) === 0) {
       const frame = fresh.pop()!;
       words[slot] = (frame % 2 ** 32) | parents;
@@ -204,54 +188,7 @@ function ensureTable(tables: Tables, fresh: number[], low: number, level: LeafLe
     } else {
       words[slot] |= parents;
     }
-    table = child(slot);
+    table = tableBelow(tables, slot);
   }
   return table;
-}
-
-// The inner loops. Engines keep an index in an integer register if it fits in a signed 32-bit integer. A table past 4
-// GiB of memory gets its own view, so that its indices are small again.
-const SMALL_INDEX = 2 ** 30;
-
-/** The number of empty entries before the first that is not, at most `count`. */
-function emptyEntries(words: Uint32Array, slot: number, count: number): number {
-  if (slot >= SMALL_INDEX) return emptyEntries(words.subarray(slot, slot + count * 2), 0, count);
-  const start = slot | 0;
-  const end = (start + count * 2) | 0;
-  for (let at = start; at < end; at = (at + 1) | 0) {
-    if (words[at] !== 0) return (at - start) >> 1;
-  }
-  return count;
-}
-
-/**
- * Fills entries of one table. Halves stay 32-bit integers; a carry out of the low half leaves it zero.
- *
- * @param words Physical memory as 32-bit words.
- * @param slot Index of the first entry's low half.
- * @param count Number of entries.
- * @param phys Physical address of the first frame.
- * @param step Number of bytes from one frame to the next.
- * @param leaf Flags of the entries.
- */
-export function writeRun(
-  words: Uint32Array,
-  slot: number,
-  count: number,
-  phys: number,
-  step: number,
-  leaf: FlagHalves,
-): void {
-  if (slot >= SMALL_INDEX) return writeRun(words.subarray(slot, slot + count * 2), 0, count, phys, step, leaf);
-  const end = (slot + count * 2) | 0;
-  const stride = step | 0;
-  const flags = leaf.lo | 0;
-  let address = phys | 0;
-  let hi = Math.floor(phys / 2 ** 32) | leaf.hi;
-  for (let at = slot | 0; at < end; at = (at + 2) | 0) {
-    words[at] = address | flags;
-    words[at + 1] = hi;
-    address = (address + stride) | 0;
-    if (address === 0) hi = (hi + 1) | 0;
-  }
 }

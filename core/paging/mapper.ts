@@ -5,69 +5,31 @@
  */
 
 import { LoadError } from "../errors.ts";
-import { hexAddr } from "../hex.ts";
-import { low48, LOW48_END, LOW48_HIGHER_HALF, PHYSICAL_END, virtAddr } from "../memory/addresses.ts";
+import { checkedLow48, low48 } from "../memory/addresses.ts";
 import type { FrameOwner } from "../memory/frame_allocator.ts";
 import type { FrameLedger } from "../memory/frame_ledger.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
 import {
-  entryFlags,
-  entryFrame,
   type FlagHalves,
   flagHalves,
-  LEVEL_SPAN,
   LO_HUGE,
   LO_PRESENT,
   LO_USER,
   LO_WRITABLE,
-  PAGE_SIZES,
   type PageSize,
   TABLE_ENTRIES,
 } from "./entry.ts";
-import { type Leaf, leaves, listTables, type Mapping, mappings, readLeaf, type Table } from "./listing.ts";
-import {
-  countMissingTables,
-  type FreshRun,
-  type LeafLevel,
-  mapFresh,
-  mapRun,
-  type Range,
-  writeRun,
-} from "./map_run.ts";
+import { type UnmappedRun, unmapRun, updateRun } from "./change_run.ts";
+import { changeEntries } from "./entry_runs.ts";
+import { entryMasks, type FlagChange } from "./flag_change.ts";
+import { type Leaf, leaves, readLeaf } from "./leaves.ts";
+import { listTables, type Mapping, mappings, type Table } from "./listing.ts";
+import { countMissingTables, type FreshRun, mapFresh, mapRun } from "./map_run.ts";
+import { type LeafLevel, type Range, rangeToChange, rangeToMap } from "./page_range.ts";
 import { isRecursive, openTables, refuseRecursive, type Tables, type WalkEnd, walkToEnd } from "./tables.ts";
+import { physAt, translate, type Translation, walk, type WalkStep } from "./translate.ts";
 
 const ENTRY_INDICES: readonly number[] = Array.from({ length: TABLE_ENTRIES }, (_, index) => index);
-
-/** What {@linkcode Mapper.translate} finds: the physical address, or the level where the walk ended. */
-export type Translation =
-  | {
-    /** The address is mapped. */
-    readonly mapped: true;
-    /** Physical address of the byte. */
-    readonly phys: number;
-    /** Size in bytes of the page that it is in. */
-    readonly pageSize: PageSize;
-    /** Flags of the leaf entry, as bits of the entry. */
-    readonly flags: bigint;
-  }
-  | {
-    /** The address is not mapped. */
-    readonly mapped: false;
-    /** Level of the table, 4 to 1, whose entry is not present. */
-    readonly level: number;
-  };
-
-/** One step of a walk: the entry that an address selects in one table. */
-export interface WalkStep {
-  /** Level of the table, 4 to 1. */
-  readonly level: number;
-  /** Physical address of the table. */
-  readonly table: number;
-  /** Index of the entry in it, 0 to 511. */
-  readonly index: number;
-  /** The entry's 64 bits. */
-  readonly entry: bigint;
-}
 
 /** How {@linkcode Mapper.mapTo} maps. */
 export interface MapOptions {
@@ -101,12 +63,32 @@ export interface Mapper {
    */
   readonly mapTo: (virt: bigint, phys: number, flags: bigint, options?: MapOptions) => void;
   /**
-   * Clears the leaf entry of a page and returns what it was; tables are kept. Throws a `LoadError` "page-not-mapped" or
+   * Unmaps one page, or with `size` every page of a range; tables are kept. Throws a `LoadError` "page-not-mapped" or
    * "range-recursive".
+   *
+   * A range takes pages of any size. Everything is checked first: a call that fails leaves the tables as they were. The
+   * error "page-not-mapped" names the first address that is not mapped. Throws a `RangeError` if the address or the
+   * size is not a multiple of 4096, a larger page lies only partly in the range, or the range leaves its half of the
+   * address space.
    */
-  readonly unmap: (virt: bigint) => Leaf;
-  /** Replaces the flags of a page's leaf entry. Throws a `LoadError` "page-not-mapped" or "range-recursive". */
-  readonly updateFlags: (virt: bigint, flags: bigint) => void;
+  readonly unmap: {
+    /** Clears the leaf entry of the page at an address, and returns what it was. */
+    (virt: bigint): Leaf;
+    /** Clears the leaf entries of `size` bytes of pages, and returns what they were as merged runs, ascending. */
+    (virt: bigint, range: { readonly size: number }): readonly UnmappedRun[];
+  };
+  /**
+   * Changes the flags in the leaf entry of the page at an address, or with `size` of every page of a range, and returns
+   * the number of entries that are different now. A `bigint` replaces all flags; an object clears and sets some and
+   * leaves the others of each page as they are. A page larger than 4 KiB stays one, with `HUGE_PAGE` or without. Throws
+   * as `unmap` does, a `TypeError` if flags are not a `bigint`, and a `RangeError` if a bit of the physical address is
+   * set; a call that fails leaves the tables as they were.
+   */
+  readonly updateFlags: (
+    virt: bigint,
+    flags: bigint | FlagChange,
+    range?: { readonly size: number },
+  ) => number;
   /** Lists every page, ascending. */
   readonly leaves: () => Iterable<Leaf>;
   /** Lists every page as merged runs, ascending, with the permissions that all levels combined grant. */
@@ -124,6 +106,8 @@ export interface PageTables extends Mapper {
   readonly mapFresh: (virt: bigint, size: number, flags: bigint, owner: FrameOwner) => readonly FreshRun[];
   /** Counts the frames that `mapTo` would take for page tables. Throws like `mapTo` but changes nothing. */
   readonly missingTables: (virt: bigint, options?: Pick<MapOptions, "size" | "pageSize">) => number;
+  /** Returns the physical address of the byte at an address, given by its low 48 bits, or -1 if it is not mapped. */
+  readonly physAt: (low: number) => number;
   /** Indices of the level-4 entries that point to the level-4 table itself, ascending. */
   readonly recursiveEntries: () => readonly number[];
   /** Throws a `LoadError` "range-recursive" if a level-4 entry of the range points to the level-4 table itself. */
@@ -152,12 +136,26 @@ export function createMapper({ memory, level4Frame, frames, parentFlags }: Mappe
   const tables = openTables(memory, level4Frame);
   const parentsOf = ({ lo }: FlagHalves): number =>
     LO_PRESENT | (lo & (LO_WRITABLE | LO_USER)) | (parentFlags === "writable" ? LO_WRITABLE : 0);
+  const changeable = (verb: "unmap" | "update", virt: bigint, { size }: { readonly size: number }): Range => {
+    const range = rangeToChange(verb, virt, size);
+    refuseRecursive(tables, range.low, range.size);
+    return range;
+  };
+  function unmap(virt: bigint): Leaf;
+  function unmap(virt: bigint, range: { readonly size: number }): readonly UnmappedRun[];
+  function unmap(virt: bigint, range?: { readonly size: number }): Leaf | readonly UnmappedRun[] {
+    if (range !== undefined) return unmapRun(tables, changeable("unmap", virt, range));
+    const end = findLeaf(tables, virt);
+    const leaf = readLeaf(tables, end, virt);
+    tables.words.fill(0, end.slot, end.slot + 2);
+    return leaf;
+  }
   const mapper: PageTables = {
     level4Frame,
-    translate: (virt) => translate(tables, low48(virtAddr(virt))),
-    walk: (virt) => walk(tables, low48(virtAddr(virt))),
+    translate: (virt) => translate(tables, checkedLow48(virt)),
+    walk: (virt) => walk(tables, checkedLow48(virt)),
     mapTo: (virt, phys, flags, options = {}) => {
-      const range = checkRange(virt, phys, options);
+      const range = rangeToMap(virt, phys, options);
       const leaf = flagHalves(flags, range.pageSize);
       const parents = options.parentFlags === undefined ? parentsOf(leaf) : parentHalf(options.parentFlags);
       refuseRecursive(tables, range.low, range.size);
@@ -165,84 +163,29 @@ export function createMapper({ memory, level4Frame, frames, parentFlags }: Mappe
     },
     mapFresh: (virt, size, flags, owner) => {
       const leaf = flagHalves(flags, 0x1000);
-      const range = checkRange(virt, 0, { size });
+      const range = rangeToMap(virt, 0, { size });
       refuseRecursive(tables, range.low, range.size);
       return mapFresh(tables, frames, range, leaf, parentsOf(leaf), owner);
     },
     missingTables: (virt, options = {}) => {
-      const range = checkRange(virt, 0, options);
+      const range = rangeToMap(virt, 0, options);
       refuseRecursive(tables, range.low, range.size);
       return Math.max(0, countMissingTables(tables, range) - tables.spareFrames.length);
     },
+    physAt: (low) => physAt(tables, low),
     recursiveEntries: () => ENTRY_INDICES.filter((index) => isRecursive(tables, index)),
-    refuseRecursive: (virt, size) => refuseRecursive(tables, low48(virtAddr(virt)), size),
-    unmap: (virt) => {
-      const end = findLeaf(tables, virt);
-      const leaf = readLeaf(tables, end, virt);
-      tables.words.fill(0, end.slot, end.slot + 2);
-      return leaf;
+    refuseRecursive: (virt, size) => refuseRecursive(tables, checkedLow48(virt), size),
+    unmap,
+    updateFlags: (virt, flags, range) => {
+      if (range !== undefined) return updateRun(tables, changeable("update", virt, range), flags);
+      const { level, slot } = findLeaf(tables, virt);
+      return changeEntries(tables.words, slot, 1, entryMasks(flags, level as LeafLevel));
     },
-    updateFlags: (virt, flags) => {
-      const end = findLeaf(tables, virt);
-      const { phys, pageSize } = readLeaf(tables, end, virt);
-      writeRun(tables.words, end.slot, 1, phys, pageSize, flagHalves(flags, pageSize));
-    },
-    leaves: () => ({ [Symbol.iterator]: () => leaves(tables) }),
+    leaves: () => leaves(tables),
     mappings: () => ({ [Symbol.iterator]: () => mappings(tables) }),
     tables: () => ({ [Symbol.iterator]: () => listTables(tables) }),
   };
   return Object.freeze(mapper);
-}
-
-function translate(tables: Tables, low: number): Translation {
-  const { level, slot, mapped } = walkToEnd(tables, low);
-  if (!mapped) return { mapped, level };
-  const lo = tables.words[slot];
-  const hi = tables.words[slot + 1];
-  const pageSize = PAGE_SIZES[level - 1];
-  return {
-    mapped,
-    phys: entryFrame(lo, hi, level) + (low & (pageSize - 1)),
-    pageSize,
-    flags: entryFlags(lo, hi, level),
-  };
-}
-
-function walk(tables: Tables, low: number): readonly WalkStep[] {
-  const { words, slot: slotOf, child } = tables;
-  const end = walkToEnd(tables, low);
-  const steps: WalkStep[] = [];
-  let table = tables.root;
-  for (let level = 4;; level--) {
-    const slot = slotOf(table, level, low);
-    const entry = (BigInt(words[slot + 1]) << 32n) | BigInt(words[slot]);
-    const index = Math.floor(low / LEVEL_SPAN[level as 1 | 2 | 3 | 4]) % TABLE_ENTRIES;
-    steps.push({ level, table, index, entry });
-    if (level === end.level) return steps;
-    table = child(slot);
-  }
-}
-
-function checkRange(virt: bigint, phys: number, { size, pageSize = 0x1000 }: MapOptions): Range {
-  const level = (PAGE_SIZES.indexOf(pageSize) + 1) as 0 | LeafLevel;
-  if (level === 0) {
-    throw new RangeError(`Cannot map pages of ${pageSize} bytes: x86-64 has pages of 4 KiB, 2 MiB and 1 GiB`);
-  }
-  const low = low48(virtAddr(virt));
-  const bytes = size ?? pageSize;
-  for (const [name, value] of [["virt", low], ["phys", phys], ["size", bytes]] as const) {
-    if (!Number.isSafeInteger(value) || value < 0 || value % pageSize !== 0) {
-      throw new RangeError(`Cannot map: ${name} is ${value}, not a multiple of the page size ${pageSize}`);
-    }
-  }
-  const half = low < LOW48_HIGHER_HALF ? LOW48_HIGHER_HALF : LOW48_END;
-  if (low + bytes > half) {
-    throw new RangeError(
-      `Cannot map ${hexAddr(bytes)} bytes at ${hexAddr(virt)}: the range leaves its half of the address space`,
-    );
-  }
-  if (phys + bytes > PHYSICAL_END) throw new RangeError(`Cannot map: phys ${hexAddr(phys)} + size is above 2^52`);
-  return { low, phys, size: bytes, pageSize, level };
 }
 
 /**
@@ -257,7 +200,7 @@ function parentHalf(flags: bigint): number {
 }
 
 function findLeaf(tables: Tables, virt: bigint): WalkEnd {
-  const end = walkToEnd(tables, low48(virtAddr(virt)));
+  const end = walkToEnd(tables, checkedLow48(virt));
   if (!end.mapped) throw new LoadError("page-not-mapped", { field: "address", value: virt });
   refuseRecursive(tables, low48(virt), 1);
   return end;

@@ -1,5 +1,5 @@
 /**
- * Work on x86-64 page tables that lie in physical memory: opening, walking, mapping and listing them.
+ * Work on x86-64 page tables that lie in physical memory: opening, walking, mapping, changing and listing them.
  *
  * @example
  * ```ts
@@ -12,6 +12,22 @@
  * tables.updateFlags(entryPoint, PRESENT | WRITABLE);
  * const page = tables.translate(entryPoint);
  * assertEquals(page.mapped && page.flags, PRESENT | WRITABLE);
+ * ```
+ *
+ * Ranges of pages are changed at once, and either all of their pages are or none:
+ *
+ * ```ts
+ * import { loadKernel } from "@kload/kload";
+ * import { NO_EXECUTE, WRITABLE } from "@kload/kload/paging";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { pageTable, mappings } = await loadKernel(await Deno.readFile("examples/hello/hello.elf"));
+ * const [{ virt, phys, size, pageSize }] = mappings();
+ * const changed = pageTable.updateFlags(virt, { clear: WRITABLE, set: NO_EXECUTE }, { size });
+ * assertEquals(changed, size / pageSize); // the other flags of each page are as they were
+ * const [run] = pageTable.unmap(virt, { size });
+ * assertEquals([run.phys, run.size], [phys, size]);
+ * pageTable.mapTo(virt, phys, run.flags, run); // maps it again
  * ```
  *
  * @module
@@ -30,8 +46,12 @@ export {
   WRITABLE,
   WRITE_THROUGH,
 } from "./entry.ts";
-export type { Leaf, Mapping, Table } from "./listing.ts";
+export type { UnmappedRun } from "./change_run.ts";
+export type { FlagChange } from "./flag_change.ts";
+export type { Leaf } from "./leaves.ts";
+export type { Mapping, Table } from "./listing.ts";
 export type { FreshRun } from "./map_run.ts";
-export type { MapOptions, Mapper, Translation, WalkStep } from "./mapper.ts";
+export type { MapOptions, Mapper } from "./mapper.ts";
 export { openPageTables } from "./open_page_tables.ts";
+export type { Translation, WalkStep } from "./translate.ts";
 export { type UsedLevel4Entries, usedLevel4Entries } from "./used_level4_entries.ts";

@@ -7,8 +7,7 @@
 import { LoadError } from "../errors.ts";
 import { canonical, level4Index, PAGE_SIZE } from "../memory/addresses.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
-import { entryFrame, HI_NO_EXECUTE, LEVEL_SPAN, LO_HUGE, LO_PRESENT, LO_USER, LO_WRITABLE } from "./entry.ts";
-import { TABLE_ENTRIES } from "./entry.ts";
+import { entryFrame, HI_FRAME, LEVEL_SPAN, LO_HUGE, LO_PRESENT, TABLE_ENTRIES } from "./entry.ts";
 
 /** A set of tables under one level-4 table. */
 export interface Tables {
@@ -18,12 +17,14 @@ export interface Tables {
   readonly spareFrames: number[];
   /** Physical memory as 32-bit words; an entry is two words, low half first. */
   readonly words: Uint32Array;
-  /** Returns the index into `words` of the entry that an address (its low 48 bits) selects in a table of a level. */
-  readonly slot: (table: number, level: number, low: number) => number;
-  /** Returns the physical address of the table that the entry at `slot` points to. Throws if that is outside memory. */
-  readonly child: (slot: number) => number;
-  /** Whether the entry at `slot`, of that level, maps a page instead of pointing to a table. */
-  readonly isLeaf: (slot: number, level: number) => boolean;
+  /** The same memory as whole entries. */
+  readonly entries: BigUint64Array;
+  /** Physical address of the first word, divided by 4. */
+  readonly firstWord: number;
+  /** Index into `words` of the level-4 table. Tables are known by the index of their first word. */
+  readonly rootTable: number;
+  /** Index into `words` of the last frame. */
+  readonly lastTable: number;
 }
 
 /**
@@ -33,25 +34,61 @@ export interface Tables {
  * @param root Physical address of the level-4 table.
  * @returns The tables.
  */
-export function openTables(memory: PhysicalMemory, root: number): Tables {
-  const { base } = memory;
-  const lastFrame = base + memory.size - PAGE_SIZE;
-  const words = new Uint32Array(memory.buffer);
+export function openTables({ base, size, buffer }: PhysicalMemory, root: number): Tables {
   return {
     root,
     spareFrames: [],
-    words,
-    slot: (table, level, low) =>
-      (table - base) / 4 + (Math.floor(low / LEVEL_SPAN[level as 1 | 2 | 3 | 4]) & (TABLE_ENTRIES - 1)) * 2,
-    child: (slot) => {
-      const table = entryFrame(words[slot], words[slot + 1], 1);
-      if (table < base || table > lastFrame) {
-        throw new LoadError("table-out-of-memory", { field: "a page-table entry's address", value: table });
-      }
-      return table;
-    },
-    isLeaf: (slot, level) => level === 1 || (level < 4 && (words[slot] & LO_HUGE) !== 0),
+    words: new Uint32Array(buffer),
+    entries: new BigUint64Array(buffer),
+    firstWord: base / 4,
+    rootTable: (root - base) / 4,
+    lastTable: (size - PAGE_SIZE) / 4,
   };
+}
+
+/**
+ * Finds the entry that an address selects in a table.
+ *
+ * @param table Index of the table's first word.
+ * @param level Level of the table, 4 to 1.
+ * @param low Low 48 bits of the address.
+ * @returns The index of the entry's low half in `words`.
+ */
+export function slotIn(table: number, level: number, low: number): number {
+  return table + (Math.floor(low / LEVEL_SPAN[level as 1 | 2 | 3 | 4]) & (TABLE_ENTRIES - 1)) * 2;
+}
+
+/**
+ * Whether a present entry maps a page instead of pointing to a table. Bit 7 of a level-4 entry is reserved.
+ *
+ * @param lo Bits 0 to 31 of the entry.
+ * @param level Its level, 4 to 1.
+ * @returns True if it maps a page.
+ */
+export function isLeaf(lo: number, level: number): boolean {
+  return level === 1 || (level < 4 && (lo & LO_HUGE) !== 0);
+}
+
+/**
+ * Finds the table that an entry points to.
+ *
+ * @param tables The tables.
+ * @param slot Index of the entry's low half in `words`.
+ * @returns The index of the table's first word in `words`.
+ * @throws {LoadError} "table-out-of-memory" if the table lies outside memory.
+ */
+export function tableBelow(tables: Tables, slot: number): number {
+  const { words, firstWord, lastTable } = tables;
+  const low = (words[slot] >>> 12) << 10; // bits 12 to 31 of the address, divided by 4
+  const high = words[slot + 1] & HI_FRAME;
+  const table = (high === 0 ? low : high * 2 ** 30 + low) - firstWord; // below 4 GiB: integers, which are faster
+  if (table < 0 || table > lastTable) throw outOfMemory((table + firstWord) * 4);
+  return table;
+}
+
+/** Apart from the code that runs for every entry, so that engines can inline that. */
+function outOfMemory(value: number): LoadError {
+  return new LoadError("table-out-of-memory", { field: "a page-table entry's address", value });
 }
 
 /** The entry where the walk for an address ended. */
@@ -73,84 +110,19 @@ export interface WalkEnd {
  * @throws {LoadError} "table-out-of-memory" if an entry points outside memory.
  */
 export function walkToEnd(tables: Tables, low: number): WalkEnd {
-  const { words, slot: slotOf, child, isLeaf } = tables;
-  let table = tables.root;
-  for (let level = 4;; level--) {
-    const slot = slotOf(table, level, low);
-    const mapped = (words[slot] & LO_PRESENT) !== 0;
-    if (!mapped || isLeaf(slot, level)) return { level, slot, mapped };
-    table = child(slot);
-  }
-}
-
-/**
- * What the levels above a table grant combined: the AND of `WRITABLE` and `USER_ACCESSIBLE`, the OR of `NO_EXECUTE`.
- */
-export interface Granted {
-  /** `LO_WRITABLE` and `LO_USER`, as far as every level grants them. */
-  readonly lo: number;
-  /** `HI_NO_EXECUTE`, or 0. */
-  readonly hi: number;
-}
-
-/** A part of a table: consecutive entries that are leaves or empty, between entries that point to tables. */
-export interface TableSpan {
-  /** Level of the table. */
-  readonly level: 1 | 2 | 3 | 4;
-  /** Low 48 bits of the first address that its first entry covers. */
-  readonly low: number;
-  /** Index of the first entry's low half in `words`. */
-  readonly slot: number;
-  /** Number of entries. */
-  readonly count: number;
-  /** What the levels above grant. */
-  readonly granted: Granted;
-}
-
-/** A table, visited before its content. */
-export interface TableVisit {
-  /** Level of the table, 4 to 1. */
-  readonly level: 1 | 2 | 3 | 4;
-  /** Physical address of its frame. */
-  readonly frame: number;
-  /** Low 48 bits of the first address that it covers. */
-  readonly low: number;
-}
-
-/**
- * Visits every table, and every span of leaves and empty entries between tables, in ascending order of addresses.
- *
- * @param tables The tables.
- * @param visit Where to start; the level-4 table by default. The other values are for recursion.
- * @param granted What the levels above grant.
- * @returns The tables and spans, one by one.
- */
-export function* visitTables(
-  tables: Tables,
-  visit: TableVisit = { level: 4, frame: tables.root, low: 0 },
-  granted: Granted = { lo: LO_WRITABLE | LO_USER, hi: 0 },
-): Generator<TableVisit | TableSpan> {
-  const { words, slot: slotOf, child, isLeaf } = tables;
-  const { level, frame, low } = visit;
-  const span = LEVEL_SPAN[level];
-  const start = slotOf(frame, level, low);
-  const piece = (from: number, to: number): TableSpan => {
-    return { level, low: low + from * span, slot: start + from * 2, count: to - from, granted };
-  };
-  yield visit;
-  let from = 0;
-  for (let index = 0; level > 1 && index < TABLE_ENTRIES; index++) {
-    const slot = start + index * 2;
-    if ((words[slot] & LO_PRESENT) === 0 || isLeaf(slot, level)) continue;
-    if (index > from) yield piece(from, index);
-    from = index + 1;
-    const below: TableVisit = { level: (level - 1) as 1 | 2 | 3, frame: child(slot), low: low + index * span };
-    yield* visitTables(tables, below, {
-      lo: granted.lo & words[slot],
-      hi: granted.hi | (words[slot + 1] & HI_NO_EXECUTE),
-    });
-  }
-  if (from < TABLE_ENTRIES) yield piece(from, TABLE_ENTRIES);
+  const { words } = tables;
+  const upper = (low / 2 ** 30) | 0; // bits 30 to 47
+  const lower = low | 0; // bits 0 to 31
+  let slot = tables.rootTable + (upper >>> 9) * 2;
+  if ((words[slot] & LO_PRESENT) === 0) return { level: 4, slot, mapped: false };
+  slot = tableBelow(tables, slot) + (upper & 511) * 2;
+  if ((words[slot] & LO_PRESENT) === 0) return { level: 3, slot, mapped: false };
+  if ((words[slot] & LO_HUGE) !== 0) return { level: 3, slot, mapped: true };
+  slot = tableBelow(tables, slot) + ((lower >>> 21) & 511) * 2;
+  if ((words[slot] & LO_PRESENT) === 0) return { level: 2, slot, mapped: false };
+  if ((words[slot] & LO_HUGE) !== 0) return { level: 2, slot, mapped: true };
+  slot = tableBelow(tables, slot) + ((lower >>> 12) & 511) * 2;
+  return { level: 1, slot, mapped: (words[slot] & LO_PRESENT) !== 0 };
 }
 
 /**
@@ -160,8 +132,8 @@ export function* visitTables(
  * @param index Index of the entry.
  * @returns True if it is present and does.
  */
-export function isRecursive({ root, words, slot: slotOf }: Tables, index: number): boolean {
-  const slot = slotOf(root, 4, index * LEVEL_SPAN[4]);
+export function isRecursive({ words, root, rootTable }: Tables, index: number): boolean {
+  const slot = rootTable + index * 2;
   return (words[slot] & LO_PRESENT) !== 0 && entryFrame(words[slot], words[slot + 1], 1) === root;
 }
 

@@ -57,24 +57,33 @@ const HALF = LOW48_HIGHER_HALF / LEVEL_SPAN[4];
  * @throws {RangeError} If an index is not 0 to 511; `mark` throws the same.
  */
 export function usedLevel4Entries(indices: Iterable<number>): UsedLevel4Entries {
-  const used = new Array<boolean>(TABLE_ENTRIES).fill(false);
+  const bits: number[] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]; // a typed array takes longer to create
+  const has = (index: number): boolean =>
+    index === (index & (TABLE_ENTRIES - 1)) && ((bits[index >> 5] >> (index & 31)) & 1) === 1;
+  const mark = (first: number, last: number): void => {
+    for (let index = first; index <= last; index++) bits[index >> 5] |= 1 << (index & 31);
+  };
+  const isFree = (first: number, count: number): boolean => {
+    for (let index = first; index < first + count; index++) if (has(index)) return false;
+    return true;
+  };
   const checked = (index: number): number => {
     if (Number.isInteger(index) && index >= 0 && index < TABLE_ENTRIES) return index;
     throw new RangeError(`Cannot mark level-4 entry ${index}: it must be 0 to 511`);
   };
-  for (const index of indices) used[checked(index)] = true;
+  for (const index of indices) mark(checked(index), index);
   const take = (count: number, stride: number): number => {
     for (let first = 0; first + count <= TABLE_ENTRIES; first += stride) {
       const crossesHole = first < HALF && first + count > HALF;
-      if (crossesHole || used.slice(first, first + count).includes(true)) continue;
-      used.fill(true, first, first + count);
+      if (crossesHole || !isFree(first, count)) continue;
+      mark(first, first + count - 1);
       return first;
     }
     throw exhausted(count);
   };
   return Object.freeze({
-    has: (index: number) => used[index] ?? false,
-    mark: (first: number, last: number) => void used.fill(true, checked(first), checked(last) + 1),
+    has,
+    mark: (first: number, last: number) => mark(checked(first), checked(last)),
     getFreeEntry: () => take(1, 1),
     getFreeAddress: (size = 1n, align = 1n) => {
       if (size < 1n || size > ENTRY_SIZE * BigInt(HALF)) {
@@ -88,7 +97,7 @@ export function usedLevel4Entries(indices: Iterable<number>): UsedLevel4Entries 
       return canonical(take(count, stride) * LEVEL_SPAN[4]);
     },
     *[Symbol.iterator]() {
-      for (let index = 0; index < TABLE_ENTRIES; index++) if (used[index]) yield index;
+      for (let index = 0; index < TABLE_ENTRIES; index++) if (has(index)) yield index;
     },
   });
 }

@@ -11,7 +11,7 @@ import type { Rules } from "../rules.ts";
 /** The pages of a bss, as the low 48 bits of their addresses. */
 export interface BssPages {
   /** The page where the file part ends and the bss begins, if it begins inside a page. */
-  readonly partial?: number;
+  readonly partial: number | undefined;
   /** Start of the first page that is entirely bss. */
   readonly first: number;
   /** End of the last such page; at most `first` if there is none. */
@@ -35,5 +35,5 @@ export function bssPages(
   const isPartial = zeroStart % PAGE_SIZE !== 0 && (fileSize > 0 || mapsEmptyFilePart);
   const first = isPartial ? alignUp(zeroStart) : pageStart(zeroStart);
   const end = bssEnd === "inclusive" ? pageStart(start + memSize) + PAGE_SIZE : alignUp(start + memSize);
-  return { ...(isPartial ? { partial: pageStart(zeroStart) } : {}), first, end };
+  return { partial: isPartial ? pageStart(zeroStart) : undefined, first, end };
 }

@@ -6,7 +6,6 @@
  */
 
 import { atHeader } from "../address_space/segment_of_page.ts";
-import type { Segment } from "../elf/program_header.ts";
 import { LoadError } from "../errors.ts";
 import type { Loading } from "./context.ts";
 import { type Prepared, prepareMemory } from "./prepare_memory.ts";
@@ -15,9 +14,9 @@ import type { SegmentStage } from "./stage.ts";
 
 /** What the loop leaves behind. */
 export interface Looped {
-  /** The context, grown by every stage. */
+  /** The context that was passed, grown by every stage. */
   readonly grown: Readonly<Inside>;
-  /** What each stage added, by its name. */
+  /** What each stage added, by its name; without those that added nothing. */
   readonly additions: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
 }
 
@@ -37,15 +36,24 @@ export function forEachProgramHeader(
   return async (context) => {
     const isPrepared = context.addressSpace !== undefined; // by an earlier group of segment stages
     const loading = isPrepared ? (context as Inside) : await prepareMemory(context);
-    const additions = new Map(stages.map((stage) => [stage.name, {} as Record<string, unknown>]));
-    let grown: Inside = { ...context, ...loading };
+    const additions = new Map<string, Record<string, unknown>>();
+    const grown: Inside = Object.assign(context, loading);
+    let handled = 0;
     for (const segment of context.segments) {
-      for (const stage of stages) {
-        const added = await runStage(stage, segment, grown);
-        if (added === undefined) continue;
-        grown = { ...grown, ...added };
-        Object.assign(additions.get(stage.name)!, added);
+      try {
+        for (const stage of stages) {
+          // checkOrder guarantees that the context has what the stage needs.
+          const returned = stage.segment(segment, grown as never);
+          // Without a promise, nothing is awaited: a turn per stage and header would cost more than most stages.
+          const added = checkAdded(stage, returned instanceof Promise ? await returned : returned);
+          if (added === undefined) continue;
+          Object.assign(grown, added);
+          additions.set(stage.name, { ...additions.get(stage.name), ...added });
+        }
+      } catch (error) {
+        throw error instanceof LoadError ? atHeader(error, segment, grown) : error;
       }
+      if (++handled % HEADERS_PER_PAUSE !== 0) continue;
       const pausing = context.pause();
       if (pausing) await pausing;
     }
@@ -54,21 +62,11 @@ export function forEachProgramHeader(
   };
 }
 
-async function runStage(
-  stage: SegmentStage,
-  segment: Segment,
-  context: Inside,
-): Promise<Readonly<Record<string, unknown>> | undefined> {
-  try {
-    // checkOrder guarantees that the context has what the stage needs.
-    const added = stage.segment(segment, context as never);
-    return checkAdded(stage, added instanceof Promise ? await added : added);
-  } catch (error) {
-    throw error instanceof LoadError ? atHeader(error, segment, context) : error;
-  }
-}
+/** How many headers to handle before asking whether a pause is due. */
+const HEADERS_PER_PAUSE = 16;
 
+/** Waits for the bytes that no stage has waited for. */
 async function everythingArrived({ segments, intake }: Prepared, loading: Loading): Promise<void> {
-  for (const segment of segments) if (segment.load && segment.load.fileSize > 0) await loading.fileBytes(segment);
-  await intake.require(loading.keptBytes);
+  if (await intake.require(loading.keptBytes) === loading.keptBytes) return;
+  for (const segment of segments) if (segment.load) await loading.fileBytes(segment); // names the first that is cut off
 }

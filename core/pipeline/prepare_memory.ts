@@ -38,7 +38,7 @@ export async function prepareMemory(context: Prepared): Promise<Loading> {
   const memory = makeMemory(context, keptBytes);
   // Fresh memory of an earlier load may be passed in as the caller's memory, and is then no longer all zero.
   const fresh = memory.fresh && !settings.memory;
-  intake.place(memory, kernelOffset, keptBytes);
+  await intake.place(memory, kernelOffset, keptBytes);
   if (rules.readsWholeFile) await intake.require(keptBytes);
   if (!fresh) memory.bytes(kernelOffset + keptBytes, fileEnd - kernelOffset - keptBytes).fill(0);
   const space = makeAddressSpace(context, memory, keptBytes, fresh);

@@ -8,13 +8,13 @@ import { unlessAborted } from "../intake/unless_aborted.ts";
 import type { Base } from "./context.ts";
 import { forEachProgramHeader } from "./for_each_program_header.ts";
 import { checkAdded } from "./run_stage.ts";
-import type { ImageStage, SegmentStage, Stage } from "./stage.ts";
+import type { SegmentStage, Stage } from "./stage.ts";
 
 /** What a pipeline leaves behind. */
 export interface Outcome {
   /** The context, grown by every stage. */
   readonly context: Readonly<Record<string, unknown>>;
-  /** What each stage added, by its name. */
+  /** What each stage added, by its name; without those that added nothing. */
   readonly additions: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
 }
 
@@ -27,31 +27,35 @@ export interface Outcome {
  * @returns The grown context and each stage's additions.
  */
 export async function runPipeline(stages: readonly Stage[], base: Base, signal?: AbortSignal): Promise<Outcome> {
-  let context: Record<string, unknown> = { ...base };
+  const context: Record<string, unknown> = { ...base };
   const additions = new Map<string, Readonly<Record<string, unknown>>>();
-  for (const group of grouped(stages)) {
+  for (let at = 0; at < stages.length;) {
     signal?.throwIfAborted();
-    if (Array.isArray(group)) {
+    const stage = stages[at];
+    if ("segment" in stage) {
+      const group = segmentStagesFrom(stages, at);
       const looped = await unlessAborted(forEachProgramHeader(group)(context as never), signal);
-      context = { ...context, ...looped.grown };
       looped.additions.forEach((added, name) => additions.set(name, added));
+      at += group.length;
     } else {
-      const added = checkAdded(group, await unlessAborted(group.run(context as never), signal)) ?? {};
-      context = { ...context, ...added };
-      additions.set(group.name, added);
+      const returned = stage.run(context as never);
+      const awaited = returned instanceof Promise ? await unlessAborted(returned, signal) : returned;
+      const added = checkAdded(stage, awaited);
+      if (added) additions.set(stage.name, added);
+      Object.assign(context, added);
+      at++;
     }
   }
   return { context, additions };
 }
 
-/** Groups stages: each image stage alone, adjacent segment stages as one list. */
-function grouped(stages: readonly Stage[]): readonly (ImageStage | SegmentStage[])[] {
-  const groups: (ImageStage | SegmentStage[])[] = [];
-  for (const stage of stages) {
-    const last = groups.at(-1);
-    if (!("segment" in stage)) groups.push(stage);
-    else if (Array.isArray(last)) last.push(stage);
-    else groups.push([stage]);
+/** The adjacent segment stages that start at an index. */
+function segmentStagesFrom(stages: readonly Stage[], start: number): readonly SegmentStage[] {
+  const group: SegmentStage[] = [];
+  for (let at = start; at < stages.length; at++) {
+    const stage = stages[at];
+    if (!("segment" in stage)) break;
+    group.push(stage);
   }
-  return groups;
+  return group;
 }

@@ -17,10 +17,11 @@ import type { Stage } from "./stage.ts";
 export function checkAdded({ name, adds }: Stage, added: unknown): Readonly<Record<string, unknown>> | undefined {
   if (added === undefined || added === null) return undefined;
   if (typeof added !== "object") throw new TypeError(`Cannot use what stage "${name}" returned: it is not an object`);
-  const keys = Object.keys(added);
-  const unknown = keys.find((key) => !adds.includes(key));
-  if (unknown !== undefined) {
-    throw new TypeError(`Cannot use what stage "${name}" returned: its adds do not include "${unknown}"`);
+  let isEmpty = true;
+  for (const key of Object.keys(added)) {
+    isEmpty = false;
+    if (adds.includes(key)) continue;
+    throw new TypeError(`Cannot use what stage "${name}" returned: its adds do not include "${key}"`);
   }
-  return keys.length === 0 ? undefined : added as Readonly<Record<string, unknown>>;
+  return isEmpty ? undefined : added as Readonly<Record<string, unknown>>;
 }

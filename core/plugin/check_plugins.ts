@@ -23,6 +23,8 @@ export interface Claim {
   readonly handler: AnyHandler;
 }
 
+const NO_CLAIMS: readonly Claim[] = [];
+
 /** A list of plugins that has been checked. */
 export interface PluginList {
   /**
@@ -56,8 +58,11 @@ export function checkPlugins(entries: readonly PluginEntry[]): PluginList {
   const plugins = Object.freeze(inOrderOfNeed(given));
   const claims = plugins.flatMap((plugin) => (plugin.handlers ?? []).map((handler): Claim => ({ plugin, handler })));
   checkClaims(claims);
+  const types = new Set(claims.map(({ handler }) => handler.type));
   const claimsOn = (p_type: number, e_machine: number) =>
-    claims.filter(({ handler }) => handler.type === p_type && (handler.machine ?? e_machine) === e_machine);
+    types.has(p_type)
+      ? claims.filter(({ handler }) => handler.type === p_type && (handler.machine ?? e_machine) === e_machine)
+      : NO_CLAIMS;
   const claimOn = (p_type: number, e_machine: number) => {
     const found = claimsOn(p_type, e_machine);
     return found.length === 0 ? undefined : { readsFile: found.some(({ handler }) => handler.readsFile) };

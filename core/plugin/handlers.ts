@@ -28,6 +28,8 @@ const NEEDS = [
 
 type Needs = Reads<(typeof NEEDS)[number]>;
 
+const NOTHING = Object.freeze({});
+
 /** The stages that run the handlers of a list of plugins, and what those found. */
 export interface HandlerStages {
   /** Runs the "load" handlers of the plugins that depend on no others. */
@@ -59,33 +61,49 @@ export function handlerStages({ plugins, claimsOn }: PluginList): HandlerStages 
       throw new LoadError("plugin-failed", place, { cause });
     }
   };
-  const handleAll = async (phase: Phase, context: Needs, among: readonly AnyPlugin[]): Promise<void> => {
-    for (const segment of context.segments) {
-      for (const claim of claimsOn(segment.p_type, context.fileHeader.e_machine)) {
-        if (phaseOf(claim) === phase && among.includes(claim.plugin)) await handle(segment, claim, context);
-      }
+  const handleOne = async (
+    phase: Phase,
+    segment: Segment,
+    claims: readonly Claim[],
+    context: Needs,
+    among: readonly AnyPlugin[],
+  ): Promise<Record<never, never>> => {
+    for (const claim of claims) {
+      if (phaseOf(claim) !== phase || !among.includes(claim.plugin)) continue;
+      await handle(segment, claim, context);
       const pausing = context.pause();
       if (pausing) await pausing;
     }
+    return NOTHING;
+  };
+  const handleAll = async (phase: Phase, context: Needs, among: readonly AnyPlugin[]): Promise<void> => {
+    if (among.length === 0) return;
+    for (const segment of context.segments) {
+      const claims = claimsOn(segment.p_type, context.fileHeader.e_machine);
+      if (claims.length > 0) await handleOne(phase, segment, claims, context, among);
+    }
+  };
+  const handleLater = async (context: Needs & Reads<"endMarks">): Promise<Record<never, never>> => {
+    for (const phase of ["load", "relocate", "seal"] as const) {
+      if (phase !== "load") await handleAll(phase, context, ready);
+      for (const plugin of waiting) await handleAll(phase, context, [plugin]);
+    }
+    context.endMarks();
+    return NOTHING;
   };
   const waiting = plugins.filter(({ dependsOn = [] }) => dependsOn.length > 0);
   const ready = plugins.filter((plugin) => !waiting.includes(plugin));
 
   return {
     results,
-    load: segmentStage("load-handlers", { needs: NEEDS }, async (segment, context) => {
-      for (const claim of claimsOn(segment.p_type, context.fileHeader.e_machine)) {
-        if (phaseOf(claim) === "load" && ready.includes(claim.plugin)) await handle(segment, claim, context);
-      }
-      return {};
+    load: segmentStage("load-handlers", { needs: NEEDS }, (segment, context) => {
+      const claims = claimsOn(segment.p_type, context.fileHeader.e_machine);
+      return claims.length > 0 ? handleOne("load", segment, claims, context, ready) : NOTHING;
     }),
-    later: imageStage("later-handlers", { needs: [...NEEDS, "endMarks"] }, async (context) => {
-      for (const phase of ["load", "relocate", "seal"] as const) {
-        if (phase !== "load") await handleAll(phase, context, ready);
-        for (const plugin of waiting) await handleAll(phase, context, [plugin]);
-      }
+    later: imageStage("later-handlers", { needs: [...NEEDS, "endMarks"] }, (context) => {
+      if (plugins.length > 0) return handleLater(context);
       context.endMarks();
-      return {};
+      return NOTHING;
     }),
   };
 }

@@ -26,7 +26,7 @@ export function withPlugins(stages: readonly Stage[], list: PluginList, handlers
   const lastSegment = stages.findLastIndex((stage) => "segment" in stage);
   const grown: Stage[] = [...stages];
   if (lastSegment >= 0) {
-    grown.splice(lastSegment + 1, 0, handlers.load, handlers.later);
+    grown.splice(lastSegment + 1, 0, ...(list.plugins.length > 0 ? [handlers.load] : []), handlers.later);
   } else {
     const claiming = list.plugins.find((plugin) => (plugin.handlers ?? []).length > 0);
     if (claiming) throw new TypeError(`Cannot use plugin "${claiming.name}": the pipeline loads no segments`);

@@ -4,12 +4,19 @@
  * @module
  */
 
-import { flagsOf, mapFreshLow48, mapLow48, sharedFrame } from "../address_space/map_low48.ts";
+import {
+  flagsOf,
+  FRESH_STEP,
+  mapFreshInSteps,
+  mapFreshLow48,
+  mapLow48,
+  sharedFrame,
+} from "../address_space/map_low48.ts";
 import { takeCopyFrame } from "../address_space/unshare.ts";
 import type { LoadRange } from "../elf/program_header.ts";
 import { LoadError } from "../errors.ts";
 import { alignUp, canonical, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
-import { bssPages } from "../pipeline/bss_pages.ts";
+import { type BssPages, bssPages } from "../pipeline/bss_pages.ts";
 import { type NeedsOf, type Reads, type SegmentStage, segmentStage } from "../pipeline/stage.ts";
 
 /**
@@ -18,48 +25,92 @@ import { type NeedsOf, type Reads, type SegmentStage, segmentStage } from "../pi
  */
 export const bssFixup: SegmentStage<
   "bss-fixup",
-  Reads<"rules" | "settings" | "intake" | "sharedPages" | "addressSpace" | "keptBytes">,
+  Reads<"rules" | "settings" | "intake" | "pause" | "sharedPages" | "addressSpace" | "keptBytes">,
   Record<never, never>
 > = segmentStage(
   "bss-fixup",
-  { needs: ["rules", "settings", "intake", "sharedPages", "addressSpace", "keptBytes"] },
-  async ({ load, p_flags }, context) => {
+  { needs: ["rules", "settings", "intake", "pause", "sharedPages", "addressSpace", "keptBytes"] },
+  ({ load, p_flags }, context) => {
     const bss = load && bssPages(load, context.rules);
-    if (!load || !bss) return {};
+    if (!load || !bss) return NOTHING;
     const flags = flagsOf(p_flags);
-    if (bss.partial !== undefined) {
-      if (context.rules.bssAlwaysCopies) copyLastPage(load, flags, context);
-      else await ownLastPage(load, flags, context);
-    }
-    if (bss.first < bss.end) mapZeroed(bss.first, bss.end, flags, context);
-    return {};
+    const isLong = bss.end - bss.first > FRESH_STEP;
+    if (isLong || awaitedBytes(load, bss, context) > 0) return fixInSteps(load, bss, flags, context);
+    fixLastPage(load, bss, flags, context);
+    const { before, fresh, after } = zeroedPages(bss, context);
+    if (before !== undefined) sharedFrame(context.addressSpace, before, flags);
+    if (fresh.size > 0) mapFreshLow48(context.addressSpace, fresh.low, fresh.size, flags, "bss");
+    if (after !== undefined) sharedFrame(context.addressSpace, after, flags);
+    return NOTHING;
   },
 );
 
+const NOTHING = Object.freeze({});
+
 type Needs = NeedsOf<typeof bssFixup>;
 
-/** Maps zeroed pages; only the first and the last can be shared with another segment. */
-function mapZeroed(first: number, end: number, flags: bigint, { sharedPages, addressSpace }: Needs): void {
-  const last = end - PAGE_SIZE;
-  const from = sharedPages.has(first) ? first + PAGE_SIZE : first;
-  const to = sharedPages.has(last) ? last : end;
-  if (from > first) sharedFrame(addressSpace, first, flags);
-  if (from < to) mapFreshLow48(addressSpace, from, to - from, flags, "bss");
-  if (to < end && last >= from) sharedFrame(addressSpace, last, flags);
+/** The same as the stage does for a short bss, but waits for bytes of the file, and pauses. */
+async function fixInSteps(
+  load: LoadRange,
+  bss: BssPages,
+  flags: bigint,
+  context: Needs,
+): Promise<Record<never, never>> {
+  const awaited = awaitedBytes(load, bss, context);
+  if (awaited > 0) await context.intake.require(awaited);
+  fixLastPage(load, bss, flags, context);
+  const { before, fresh, after } = zeroedPages(bss, context);
+  if (before !== undefined) sharedFrame(context.addressSpace, before, flags);
+  await mapFreshInSteps({ ...fresh, flags, owner: "bss" }, context);
+  if (after !== undefined) sharedFrame(context.addressSpace, after, flags);
+  return NOTHING;
 }
 
-/** Gives the page where the file part ends its own frame, and zeroes the rest of it. */
-async function ownLastPage(load: LoadRange, flags: bigint, context: Needs): Promise<void> {
-  const { rules, intake, addressSpace, sharedPages, keptBytes } = context;
-  const zeroStart = load.start + load.fileSize;
-  const low = pageStart(zeroStart);
+/** How many bytes from the start of the file must arrive before the last page of the file part; 0 if they have. */
+function awaitedBytes(
+  load: LoadRange,
+  { partial }: BssPages,
+  { rules, intake, sharedPages, keptBytes }: Needs,
+): number {
+  if (partial === undefined || rules.bssAlwaysCopies || sharedPages.has(partial)) return 0;
+  const end = Math.min(keptBytes, alignUp(load.fileOffset + load.fileSize));
+  return end > intake.received ? end : 0;
+}
+
+/** The pages of a bss that are zeroed as a whole. */
+interface ZeroedPages {
+  /** Low 48 bits of the first page, if it is merged with one of another segment. */
+  readonly before: number | undefined;
+  /** The pages that get fresh frames. */
+  readonly fresh: { readonly low: number; readonly size: number };
+  /** Low 48 bits of the last page, if it is merged with one of another segment. */
+  readonly after: number | undefined;
+}
+
+/** Only the first and the last page can be shared with another segment. */
+function zeroedPages({ first, end }: BssPages, { sharedPages }: Needs): ZeroedPages {
+  if (first >= end) return { before: undefined, fresh: { low: first, size: 0 }, after: undefined };
+  const last = end - PAGE_SIZE;
+  const low = sharedPages.has(first) ? first + PAGE_SIZE : first;
+  const isLastShared = last >= low && sharedPages.has(last);
+  const size = (isLastShared ? last : end) - low;
+  return { before: low > first ? first : undefined, fresh: { low, size }, after: isLastShared ? last : undefined };
+}
+
+/** Gives the page where the file part ends, if it ends inside one, its own frame, and zeroes the rest of it. */
+function fixLastPage(load: LoadRange, { partial: low }: BssPages, flags: bigint, context: Needs): void {
+  const { rules, addressSpace, sharedPages } = context;
+  if (low === undefined) return;
+  if (rules.bssAlwaysCopies) {
+    copyLastPage(load, flags, context);
+    return;
+  }
   if (sharedPages.has(low)) return; // merged pages are fresh, so already zero after the bytes
   if (rules.ownership === "frame" && !addressSpace.pageTable.translate(canonical(low)).mapped) {
     mapFreshLow48(addressSpace, low, PAGE_SIZE, flags, "bss"); // a pipeline without map-load
     return;
   }
-  await intake.require(Math.min(keptBytes, alignUp(load.fileOffset + load.fileSize)));
-  const phys = addressSpace.unshare(canonical(zeroStart - 1)) + 1;
+  const phys = addressSpace.unshare(canonical(load.start + load.fileSize - 1)) + 1;
   addressSpace.memory.bytes(phys, alignUp(phys) - phys).fill(0);
 }
 

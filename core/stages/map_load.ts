@@ -4,9 +4,9 @@
  * @module
  */
 
-import { flagsOf, type LowRun, mapFreshLow48, mapLow48, sharedFrame } from "../address_space/map_low48.ts";
+import { flagsOf, type LowRun, mapFreshInSteps, mapLow48, sharedFrame } from "../address_space/map_low48.ts";
 import { PT_DYNAMIC } from "../elf/constants.ts";
-import { isMisaligned, type LoadRange } from "../elf/program_header.ts";
+import { isMisaligned, type LoadRange, type Segment } from "../elf/program_header.ts";
 import { LoadError } from "../errors.ts";
 import { alignUp, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
 import { type NeedsOf, type Reads, type SegmentStage, segmentStage } from "../pipeline/stage.ts";
@@ -21,8 +21,10 @@ export const mapLoad: SegmentStage<
   Reads<
     | "rules"
     | "settings"
+    | "pause"
     | "report"
     | "fileHeader"
+    | "segments"
     | "virtualAddressOffset"
     | "sharedPages"
     | "unsharedPages"
@@ -37,8 +39,10 @@ export const mapLoad: SegmentStage<
     needs: [
       "rules",
       "settings",
+      "pause",
       "report",
       "fileHeader",
+      "segments",
       "virtualAddressOffset",
       "sharedPages",
       "unsharedPages",
@@ -47,30 +51,22 @@ export const mapLoad: SegmentStage<
       "fileBytes",
     ],
   },
-  async (segment, context) => {
-    const { load } = segment;
-    if (segment.p_type === PT_DYNAMIC) await reportRelocations(segment, context);
-    if (!load || (load.fileSize === 0 && !context.rules.mapsEmptyFilePart)) return {};
-    const { settings: { kernelOffset }, addressSpace, sharedPages } = context;
-    if (kernelOffset + load.fileOffset + load.fileSize === 0) {
+  (segment, context) => {
+    const { load, p_type, index } = segment;
+    if (p_type === PT_DYNAMIC) return reportRelocations(segment, context);
+    if (!load || (load.fileSize === 0 && !context.rules.mapsEmptyFilePart)) return NOTHING;
+    if (context.settings.kernelOffset + load.fileOffset + load.fileSize === 0) {
       // The originals compute the address of the last byte before they check that there is one.
       throw new LoadError("address-overflow", { field: "the physical address of the last byte", value: -1n });
     }
-    const flags = flagsOf(segment.p_flags);
-    const phys = kernelOffset + pageStart(load.fileOffset) - pageStart(load.start);
-    for (const { low, size, isCopy } of piecesOf(segment.index, load, context)) {
-      if (!isCopy) mapLow48(addressSpace, low, phys + low, size, flags);
-      else if (sharedPages.has(low)) {
-        const run = { low, phys: sharedFrame(addressSpace, low, flags), size: PAGE_SIZE };
-        copyBytes(load, await context.fileBytes(segment), run, context);
-      } else {
-        const bytes = await context.fileBytes(segment);
-        for (const run of mapFreshLow48(addressSpace, low, size, flags, "copy")) copyBytes(load, bytes, run, context);
-      }
-    }
-    return {};
+    const pieces = piecesOf(index, load, context);
+    if (pieces.some(({ isCopy }) => isCopy)) return mapAndCopy(segment, load, pieces, context);
+    for (const piece of pieces) mapInPlace(piece, load, flagsOf(segment.p_flags), context);
+    return NOTHING;
   },
 );
+
+const NOTHING = Object.freeze({});
 
 type Needs = NeedsOf<typeof mapLoad>;
 
@@ -84,6 +80,35 @@ interface Piece {
   readonly isCopy: boolean;
 }
 
+function mapInPlace({ low, size }: Piece, load: LoadRange, flags: bigint, { settings, addressSpace }: Needs): void {
+  const phys = settings.kernelOffset + pageStart(load.fileOffset) - pageStart(load.start);
+  mapLow48(addressSpace, low, phys + low, size, flags);
+}
+
+/** Maps the pieces of a segment some of which are copied, once its bytes have arrived. */
+async function mapAndCopy(
+  segment: Segment,
+  load: LoadRange,
+  pieces: readonly Piece[],
+  context: Needs,
+): Promise<Record<never, never>> {
+  const { addressSpace, sharedPages } = context;
+  const flags = flagsOf(segment.p_flags);
+  for (const piece of pieces) {
+    if (!piece.isCopy) {
+      mapInPlace(piece, load, flags, context);
+      continue;
+    }
+    const { low, size } = piece;
+    const bytes = await context.fileBytes(segment);
+    const runs = sharedPages.has(low)
+      ? [{ low, phys: sharedFrame(addressSpace, low, flags), size: PAGE_SIZE }]
+      : await mapFreshInSteps({ low, size, flags, owner: "copy" }, context);
+    for (const run of runs) await copyBytes(load, bytes, run, context);
+  }
+  return NOTHING;
+}
+
 /** Splits a file part into pages that are mapped in place and pages that are copied. */
 function piecesOf(index: number, load: LoadRange, { rules, sharedPages, unsharedPages }: Needs): readonly Piece[] {
   const misaligned = rules.copiesMisaligned && isMisaligned(load);
@@ -91,6 +116,9 @@ function piecesOf(index: number, load: LoadRange, { rules, sharedPages, unshared
   const filePages = alignUp(load.fileOffset + load.fileSize) - pageStart(load.fileOffset);
   const end = misaligned ? alignUp(load.start + load.fileSize) : first + filePages;
   const toLow = first - pageStart(load.fileOffset);
+  if (!misaligned && sharedPages.size === 0 && !unsharedPages.has(index)) {
+    return [{ low: first, size: filePages, isCopy: false }];
+  }
   const copies = misaligned ? [{ start: first - toLow, end: end - toLow }] : unsharedPages.get(index) ?? [];
   const pieces: Piece[] = [];
   const add = (from: number, to: number, isCopy: boolean): void => {
@@ -112,11 +140,23 @@ function piecesOf(index: number, load: LoadRange, { rules, sharedPages, unshared
   return pieces;
 }
 
+/** How many bytes to copy before asking whether a pause is due. */
+const COPY_STEP = 2 ** 22;
+
 /** Copies the file bytes of a segment that belong in a run of pages. */
-function copyBytes(load: LoadRange, bytes: Uint8Array, run: LowRun, { addressSpace }: Needs): void {
+async function copyBytes(
+  load: LoadRange,
+  bytes: Uint8Array,
+  run: LowRun,
+  { addressSpace, pause }: Needs,
+): Promise<void> {
   const from = Math.max(load.start, run.low);
   const to = Math.min(load.start + load.fileSize, run.low + run.size);
-  if (from >= to) return;
-  const target = addressSpace.memory.bytes(run.phys + (from - run.low), to - from);
-  target.set(bytes.subarray(from - load.start, to - load.start));
+  for (let at = from; at < to; at += COPY_STEP) {
+    const end = Math.min(to, at + COPY_STEP);
+    const target = addressSpace.memory.bytes(run.phys + (at - run.low), end - at);
+    target.set(bytes.subarray(at - load.start, end - load.start));
+    const pausing = pause();
+    if (pausing) await pausing;
+  }
 }

@@ -7,7 +7,7 @@
 import { EI_CLASS, EI_NIDENT, ELF_MAGIC, ELFCLASS32, ELFCLASS64, ELFDATA2LSB, EM_X86_64 } from "../elf/constants.ts";
 import { ET_DYN, ET_EXEC, PN_XNUM, RECORD_SIZES, type RecordSizes } from "../elf/constants.ts";
 import { type FileHeader, readFileHeader } from "../elf/file_header.ts";
-import { readProgramHeader } from "../elf/program_header.ts";
+import { type ProgramHeader, readProgramHeader } from "../elf/program_header.ts";
 import { elfReader } from "../elf/reader.ts";
 import { LoadError } from "../errors.ts";
 import type { Intake } from "../intake/intake.ts";
@@ -17,21 +17,22 @@ import { type ImageStage, imageStage, type Reads } from "../pipeline/stage.ts";
 /** Reads the headers (gABI, "ELF Header" and "Program Header") and refuses a file that is not a kernel for x86-64. */
 export const parse: ImageStage<
   "parse",
-  Reads<"rules" | "settings" | "intake">,
+  Reads<"rules" | "settings" | "intake" | "pause">,
   Reads<"fileHeader" | "programHeaders">
 > = imageStage(
   "parse",
-  { needs: ["rules", "settings", "intake"], adds: ["fileHeader", "programHeaders"] },
-  async ({ rules, settings, intake }) => {
+  { needs: ["rules", "settings", "intake", "pause"], adds: ["fileHeader", "programHeaders"] },
+  async ({ rules, settings, intake, pause }) => {
     const fileHeader = await readHeader(intake);
     const sizes = checkHeader(fileHeader, rules);
     const { e_phoff, e_phnum, e_shoff, e_shentsize, e_shnum } = fileHeader;
     const tableEnd = e_phoff + BigInt(fileHeader.e_phentsize * e_phnum);
     if (rules.checksTableRanges) {
-      const length = await intake.length();
-      checkInFile("program-headers-out-of-file", "e_phoff + e_phentsize * e_phnum", tableEnd, length);
+      const headersLength = await intake.lengthUpTo(Number(tableEnd));
+      checkInFile("program-headers-out-of-file", "e_phoff + e_phentsize * e_phnum", tableEnd, headersLength);
       const sectionsEnd = e_shoff + BigInt(e_shentsize * e_shnum);
-      checkInFile("section-headers-out-of-file", "e_shoff + e_shentsize * e_shnum", sectionsEnd, length);
+      const sectionsLength = await intake.lengthUpTo(Number(sectionsEnd));
+      checkInFile("section-headers-out-of-file", "e_shoff + e_shentsize * e_shnum", sectionsEnd, sectionsLength);
     }
     if (e_phnum === 0) return { fileHeader, programHeaders: [] };
     const start = await tableOffset(intake, e_phoff, tableEnd, settings.maxMemory);
@@ -39,12 +40,18 @@ export const parse: ImageStage<
       subject: "the program header table",
       fileOffset: start,
     });
-    const programHeaders = Array.from({ length: e_phnum }, (_, index) => {
-      return readProgramHeader(table, index * sizes.programHeader, index, fileHeader.EI_CLASS);
-    });
+    const programHeaders: ProgramHeader[] = [];
+    for (let index = 0; index < e_phnum; index++) {
+      programHeaders.push(readProgramHeader(table, index * sizes.programHeader, index, fileHeader.EI_CLASS));
+      const pausing = index % HEADERS_PER_PAUSE === 0 ? pause() : undefined;
+      if (pausing) await pausing;
+    }
     return { fileHeader, programHeaders };
   },
 );
+
+/** How many headers to read before asking whether a pause is due. */
+const HEADERS_PER_PAUSE = 256;
 
 const FILE_HEADER = "the ELF file header";
 

@@ -25,36 +25,48 @@ import { findUnsharedPages } from "./sanity_check/unshared_pages.ts";
 export const sanityCheck: ImageStage<
   "sanity-check",
   Reads<
-    "rules" | "settings" | "intake" | "report" | "claimOn" | "fileHeader" | "programHeaders" | "placement?"
+    "rules" | "settings" | "intake" | "pause" | "report" | "claimOn" | "fileHeader" | "programHeaders" | "placement?"
   >,
   Reads<"segments" | "virtualAddressOffset" | "signedOffset" | "entryPoint" | "sharedPages" | "unsharedPages">
 > = imageStage(
   "sanity-check",
   {
-    needs: ["rules", "settings", "intake", "report", "claimOn", "fileHeader", "programHeaders", "placement?"],
+    needs: ["rules", "settings", "intake", "pause", "report", "claimOn", "fileHeader", "programHeaders", "placement?"],
     adds: ["segments", "virtualAddressOffset", "signedOffset", "entryPoint", "sharedPages", "unsharedPages"],
   },
   async (context) => {
-    const { rules, intake, programHeaders, report } = context;
-    const fileLength = rules.checksFileRanges ? await intake.length() : undefined;
+    const { rules, intake, pause, programHeaders, report } = context;
+    const fileLength = rules.checksFileRanges ? await intake.lengthUpTo(lastByteEnd(programHeaders) + 1) : undefined;
     const offset = chooseOffset(context);
     checkExtent(programHeaders, offset, context.settings.kernelBase, rules);
-    const segments = programHeaders.map((phdr) => checkHeader(phdr, offset, fileLength, context));
+    const segments: Segment[] = [];
+    for (const phdr of programHeaders) {
+      segments.push(checkHeader(phdr, offset, fileLength, context));
+      const pausing = phdr.index % HEADERS_PER_PAUSE === 0 ? pause() : undefined;
+      if (pausing) await pausing;
+    }
     const loads = segments.filter((phdr): phdr is Loaded => phdr.load !== undefined);
     if (rules.refusesEmptyKernel && !loads.some(({ load }) => load.memSize > 0)) {
       throw new LoadError("no-load-segment", { field: "e_phnum", value: programHeaders.length });
     }
-    const sharedPages = rules.mergesSharedPages ? findSharedPages(loads, context) : new Set<number>();
+    const sharedPages = rules.mergesSharedPages ? await findSharedPages(loads, context) : new Set<number>();
     const unsharedPages = rules.unsharesWritable
       ? findUnsharedPages(loads, rules, sharedPages)
       : new Map<number, never>();
-    for (const [index, pages] of unsharedPages) reportUnshared(segments[index] as Loaded, pages, report);
+    for (const [index, pages] of unsharedPages) {
+      reportUnshared(segments[index] as Loaded, pages, report);
+      const pausing = pause();
+      if (pausing) await pausing;
+    }
     const entryPoint = checkEntry(offset, context);
     if (rules.reportsAddresses) reportAddresses(segments, loads, offset, entryPoint, report);
     const virtualAddressOffset = BigInt.asUintN(64, offset);
     return { segments, virtualAddressOffset, signedOffset: offset, entryPoint, sharedPages, unsharedPages };
   },
 );
+
+/** How many headers to check before asking whether a pause is due. */
+const HEADERS_PER_PAUSE = 64;
 
 type Needs = NeedsOf<typeof sanityCheck>;
 
@@ -109,8 +121,12 @@ function checkHeader(
   const start = ADDRESS_RULES[rules.addresses](phdr, offset);
   if (rules.alignment === "power-of-two") checkAlignment(phdr, offset, context);
   if (!loads) return segment;
-  const sizes = { fileOffset: Number(p_offset), fileSize: Number(p_filesz), memSize: Number(p_memsz) };
-  const load: LoadRange = { start, ...sizes };
+  const load: LoadRange = {
+    start,
+    memSize: Number(p_memsz),
+    fileOffset: Number(p_offset),
+    fileSize: Number(p_filesz),
+  };
   if (isMisaligned(load)) reportMisaligned(phdr, offset, context);
   return { ...segment, load };
 }
@@ -137,6 +153,11 @@ function checkTemplate({ index, p_vaddr, p_memsz }: ProgramHeader, offset: bigin
   if (rules.tlsAddresses !== "whole-range") return;
   const end = BigInt.asUintN(64, start) + p_memsz;
   if (end > ADDRESS_END) refuse("p_vaddr + p_memsz", end);
+}
+
+/** The end of the file bytes of the header that reaches farthest into the file. */
+function lastByteEnd(programHeaders: readonly ProgramHeader[]): number {
+  return programHeaders.reduce((end, { p_offset, p_filesz }) => Math.max(end, Number(p_offset + p_filesz)), 0);
 }
 
 /** The check of the originals, for every header: its file bytes must end before the end of the file, not at it. */
@@ -186,9 +207,10 @@ function bothAddresses({ p_vaddr, p_offset }: ProgramHeader): string {
 }
 
 /** Refuses overlapping ranges, and finds the pages in which one range ends and the next begins. */
-function findSharedPages(loads: readonly Loaded[], { report }: Needs): ReadonlySet<number> {
+async function findSharedPages(loads: readonly Loaded[], { pause, report }: Needs): Promise<ReadonlySet<number>> {
   const shared = new Set<number>();
-  const ascending = loads.toSorted((a, b) => a.load.start - b.load.start);
+  const isAscending = loads.every(({ load }, at) => at === 0 || loads[at - 1].load.start <= load.start);
+  const ascending = isAscending ? loads : loads.toSorted((a, b) => a.load.start - b.load.start);
   for (let at = 1; at < ascending.length; at++) {
     const [one, other] = [ascending[at - 1], ascending[at]];
     const end = one.load.start + one.load.memSize;
@@ -202,6 +224,8 @@ function findSharedPages(loads: readonly Loaded[], { report }: Needs): ReadonlyS
       message: `The page at ${hexAddr(canonical(page))} is also part of program header ${one.index}, which covers ` +
         `${rangeOf(one)}; merged, with the permissions of both.`,
     }));
+    const pausing = pause();
+    if (pausing) await pausing;
   }
   return shared;
 }

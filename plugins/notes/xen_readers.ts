@@ -52,8 +52,8 @@ export const XEN_READERS: readonly NoteReader<string | bigint | number | Phys32R
 
 /** "Numeric types are either 4 or 8 bytes": the descriptor's size tells which. */
 function numeric(descriptor: Uint8Array): bigint | undefined {
-  const { u32, u64 } = elfReader(descriptor, { subject: "a Xen note" });
-  return descriptor.length === 8 ? u64(0) : descriptor.length === 4 ? BigInt(u32(0)) : undefined;
+  const reader = elfReader(descriptor, { subject: "a Xen note" });
+  return descriptor.length === 8 || descriptor.length === 4 ? reader.word(0, descriptor.length === 8) : undefined;
 }
 
 /** Text up to the first zero byte, or to the end of the descriptor. */
@@ -70,7 +70,7 @@ function phys32(descriptor: Uint8Array): number | undefined {
 /** Up to three 32-bit words; missing ones get the defaults from elfnote.h. */
 function phys32Reloc(descriptor: Uint8Array): Phys32Reloc | undefined {
   if (descriptor.length % 4 !== 0) return undefined;
-  const { u32, length } = elfReader(descriptor, { subject: "a Xen note" });
-  const word = (at: number, otherwise: number): number => at * 4 < length ? u32(at * 4) : otherwise;
+  const reader = elfReader(descriptor, { subject: "a Xen note" });
+  const word = (at: number, otherwise: number): number => at * 4 < reader.length ? reader.u32(at * 4) : otherwise;
   return { align: word(0, 0x20_0000), min: word(1, 0), max: word(2, 0xffff_ffff) };
 }

@@ -26,7 +26,7 @@ export interface Run {
 /** How to run. */
 export interface RunOptions {
   /** What standard input gives; nothing. */
-  readonly stdin?: Uint8Array<ArrayBuffer>;
+  readonly stdin?: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>>;
   /** The permissions; all. */
   readonly permissions?: readonly string[];
   /** The folder to run in. */
@@ -55,7 +55,9 @@ export function start(
 export async function kload(args: readonly string[], options: RunOptions = {}): Promise<Run> {
   const child = start(args, options);
   // It may end before it has read everything.
-  if (options.stdin) new Blob([options.stdin]).stream().pipeTo(child.stdin).catch(() => {});
+  const { stdin } = options;
+  const input = stdin instanceof Uint8Array ? new Blob([stdin]).stream() : stdin;
+  input?.pipeTo(child.stdin).catch(() => {});
   const { code, stdout, stderr } = await child.output();
   const decoder = new TextDecoder();
   return { status: code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };

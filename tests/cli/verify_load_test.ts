@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertLessOrEqual, assertRejects } from "@std/assert";
 import { loadByPreset } from "../../cli/commands/load_by_preset.ts";
 import { recordReader } from "../../cli/commands/record_reader.ts";
 import { isLoadedAsAsked } from "../../cli/commands/verify_load.ts";
@@ -138,18 +138,38 @@ Deno.test("what was not kept, or is too much, is not vouched for, and an abort e
   await assertRejects(() => isLoadedAsAsked(kernel, large, AbortSignal.abort()), DOMException);
 });
 
-Deno.test("a recorded reader keeps what was read, up to its limit", async () => {
+Deno.test("a recorded reader keeps what was read, and reads no more than its limit", async () => {
   const bytes = Uint8Array.from({ length: 200_000 }, (_, at) => at * 7);
   for (const limit of [0, 5, 100_000, 150_000, 10 ** 6]) {
     const recording = recordReader(readerOf(bytes, 999), limit);
     const buffer = new Uint8Array(5000);
     let total = 0;
-    for (let count = await recording.reader.read(buffer); count !== null;) {
-      total += count;
-      count = await recording.reader.read(buffer);
-    }
-    assertEquals([total, recording.bytes()], [bytes.length, bytes.subarray(0, limit)]);
+    const readAll = async () => {
+      for (let count = await recording.reader.read(buffer); count !== null;) {
+        total += count;
+        count = await recording.reader.read(buffer);
+      }
+    };
+    if (limit < bytes.length) await assertRejects(readAll, RangeError, `more than ${limit} bytes`);
+    else await readAll();
+    assertEquals([total, recording.bytes()], [Math.min(limit, bytes.length), bytes.subarray(0, limit)]);
   }
+});
+
+Deno.test("a file that is refused by its first bytes is not read to its end to try other rules", async () => {
+  const refused = buildElf({ segments: [{ filesz: 0x100, p_memsz: 0x80n }], length: 0x2000 });
+  const more = new Uint8Array(2 ** 20);
+  let given = 0;
+  const endless = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    pull: (controller) => {
+      controller.enqueue(given === 0 ? refused : more);
+      given += more.length;
+    },
+  });
+  const { status, stderr } = await kload(["-"], { stdin: endless });
+  assertEquals(status, 1);
+  assert(stderr.includes("error[filesz-exceeds-memsz]") && !stderr.includes("note:"), stderr);
+  assertLessOrEqual(given, 64 * more.length);
 });
 
 const REFUSED: readonly (readonly [string, readonly string[] | undefined, string])[] = [

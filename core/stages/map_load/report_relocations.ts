@@ -4,27 +4,30 @@
  * @module
  */
 
-import { DT_PLTRELSZ, DT_RELASZ, DT_RELRSZ, DT_RELSZ, ET_DYN } from "../../elf/constants.ts";
+import { DT_PLTRELSZ, DT_RELASZ, DT_RELRSZ, DT_RELSZ, ET_DYN, PT_DYNAMIC } from "../../elf/constants.ts";
 import type { Segment } from "../../elf/program_header.ts";
 import { dynamicEntries } from "../../elf/dynamic_table.ts";
 import { hexAddr } from "../../hex.ts";
 import type { Reads } from "../../pipeline/stage.ts";
 import { loadDiagnostic } from "../load_diagnostics.ts";
 
-type Needs = Reads<"rules" | "report" | "fileHeader" | "virtualAddressOffset" | "keptBytes" | "fileBytes">;
+type Needs = Reads<"rules" | "report" | "fileHeader" | "segments" | "virtualAddressOffset" | "keptBytes" | "fileBytes">;
 
 const RELOCATION_SIZES: readonly bigint[] = [DT_RELASZ, DT_RELSZ, DT_RELRSZ, DT_PLTRELSZ];
 
 /**
- * Reports a position-independent kernel that has relocations, if no plugin claims its dynamic table.
+ * Reports a position-independent kernel that has relocations, if no plugin claims its dynamic table. A file may have
+ * only one (gABI, "Program Header"): of several, the first counts.
  *
  * @param phdr The `PT_DYNAMIC` header.
  * @param context The load.
+ * @returns What map-load adds: nothing.
  */
-export async function reportRelocations(phdr: Segment, context: Needs): Promise<void> {
-  const { rules, fileHeader, keptBytes, virtualAddressOffset, report } = context;
-  if (!rules.reportsRelocations || fileHeader.e_type !== ET_DYN) return;
-  if (phdr.p_offset + phdr.p_filesz > keptBytes || phdr.claim) return;
+export async function reportRelocations(phdr: Segment, context: Needs): Promise<Record<never, never>> {
+  const { rules, fileHeader, segments, keptBytes, virtualAddressOffset, report } = context;
+  if (!rules.reportsRelocations || fileHeader.e_type !== ET_DYN) return {};
+  if (phdr.p_offset + phdr.p_filesz > keptBytes || phdr.claim) return {};
+  if (segments.find(({ p_type }) => p_type === PT_DYNAMIC)?.index !== phdr.index) return {};
   for (const { d_tag, d_un } of dynamicEntries(await context.fileBytes(phdr), Number(phdr.p_offset))) {
     if (!RELOCATION_SIZES.includes(d_tag) || d_un === 0n) continue;
     report(loadDiagnostic("relocations-unapplied", {
@@ -34,6 +37,7 @@ export async function reportRelocations(phdr: Segment, context: Needs): Promise<
         hexAddr(virtualAddressOffset)
       }).`,
     }));
-    return;
+    break;
   }
+  return {};
 }

@@ -31,19 +31,29 @@ export function reportAddresses(
   report: Report,
 ): void {
   reportEntry(loads, entry, report);
-  for (const { index, p_type, p_vaddr, p_filesz } of segments) {
-    if (p_type !== PT_TLS || p_filesz === 0n) continue;
-    const covered = loads.some((load) => p_vaddr >= load.p_vaddr && p_vaddr + p_filesz <= load.p_vaddr + load.p_memsz);
-    if (covered) continue;
-    const virt = BigInt.asUintN(64, p_vaddr + offset);
-    const message = `The TLS template at ${hexAddr(virt)} lies outside every PT_LOAD segment.`;
-    report(loadDiagnostic("tls-outside-load", { index, addresses: [virt], message }));
-  }
+  reportTemplate(segments, loads, offset, report);
   const elsewhere = loads.find(({ p_paddr, p_vaddr }) => p_paddr !== 0n && p_paddr !== p_vaddr);
   if (!elsewhere) return;
   const { index, p_paddr, p_vaddr } = elsewhere;
   const message = `p_paddr ${hexAddr(p_paddr)} differs from p_vaddr ${hexAddr(p_vaddr)}; p_paddr is ignored.`;
   report(loadDiagnostic("physical-address-ignored", { index, addresses: [p_vaddr + offset], message }));
+}
+
+/** Only the first template is looked at: tls-extract refuses a second one. */
+function reportTemplate(
+  segments: readonly Segment[],
+  loads: readonly Loaded[],
+  offset: bigint,
+  report: Report,
+): void {
+  const template = segments.find(({ p_type }) => p_type === PT_TLS);
+  if (!template || template.p_filesz === 0n) return;
+  const { index, p_vaddr, p_filesz } = template;
+  const covered = loads.some((load) => p_vaddr >= load.p_vaddr && p_vaddr + p_filesz <= load.p_vaddr + load.p_memsz);
+  if (covered) return;
+  const virt = BigInt.asUintN(64, p_vaddr + offset);
+  const message = `The TLS template at ${hexAddr(virt)} lies outside every PT_LOAD segment.`;
+  report(loadDiagnostic("tls-outside-load", { index, addresses: [virt], message }));
 }
 
 const PHYSICAL_ENTRY =

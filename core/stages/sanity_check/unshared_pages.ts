@@ -27,16 +27,15 @@ export function findUnsharedPages(
   rules: Rules,
   sharedPages: Checked["sharedPages"],
 ): ReadonlyMap<number, readonly FilePages[]> {
-  const mapped = loads.map((segment) => ({ segment, pages: mappedFilePages(segment, rules, sharedPages) }))
-    .filter(({ pages }) => pages.start < pages.end);
-  const common = commonRanges(mapped.map(({ pages }) => pages));
+  const pages = loads.map((segment) => mappedFilePages(segment, rules, sharedPages));
+  const common = commonRanges(pages.filter(({ start, end }) => start < end));
   const found = new Map<number, readonly FilePages[]>();
   if (common.length === 0) return found;
-  for (const { segment: { index, p_flags }, pages } of mapped) {
-    if ((p_flags & PF_W) === 0) continue;
-    const own = cut(common, pages);
+  loads.forEach(({ index, p_flags }, at) => {
+    if ((p_flags & PF_W) === 0 || pages[at].start >= pages[at].end) return;
+    const own = cut(common, pages[at]);
     if (own.length > 0) found.set(index, own);
-  }
+  });
   return found;
 }
 
@@ -53,19 +52,16 @@ function mappedFilePages({ load }: Loaded, rules: Rules, sharedPages: Checked["s
 
 /** The parts of the file that at least two of the ranges cover, ascending and merged. */
 function commonRanges(ranges: readonly FilePages[]): readonly FilePages[] {
-  const edges = ranges.flatMap(({ start, end }) => [{ at: start, step: 1 }, { at: end, step: -1 }]);
-  edges.sort((a, b) => a.at - b.at || a.step - b.step);
-  const common: FilePages[] = [];
-  let depth = 0;
-  let from = 0;
-  for (const { at, step } of edges) {
-    if (depth >= 2 && at > from) {
-      const last = common.at(-1);
-      if (last?.end === from) common[common.length - 1] = { start: last.start, end: at };
-      else common.push({ start: from, end: at });
-    }
-    depth += step;
-    from = at;
+  const isAscending = ranges.every(({ start }, at) => at === 0 || ranges[at - 1].start <= start);
+  const common: { start: number; end: number }[] = [];
+  let covered = 0; // the end of what earlier ranges cover
+  for (const { start, end } of isAscending ? ranges : ranges.toSorted((a, b) => a.start - b.start)) {
+    const commonEnd = Math.min(end, covered);
+    covered = Math.max(end, covered);
+    if (start >= commonEnd) continue;
+    const last = common.at(-1);
+    if (last && last.end >= start) last.end = Math.max(last.end, commonEnd);
+    else common.push({ start, end: commonEnd });
   }
   return common;
 }

@@ -17,9 +17,14 @@ const NOTE = 4;
 const TLS = 7;
 
 /** A header with this range; loaded if it is a `PT_LOAD`. */
-function header(p_type: number, p_vaddr: bigint, p_memsz: bigint): Segment {
+function header(p_type: number, p_vaddr: bigint, p_memsz: bigint, offset = 0n): Segment {
   const raw = { index: 0, p_flags: 4, p_offset: 0n, p_paddr: 0n, p_filesz: 0n, p_align: 1n, p_type, p_vaddr, p_memsz };
-  const load = { start: Number(BigInt.asUintN(48, p_vaddr)), memSize: Number(p_memsz), fileOffset: 0, fileSize: 0 };
+  const load = {
+    start: Number(BigInt.asUintN(48, p_vaddr + offset)),
+    memSize: Number(p_memsz),
+    fileOffset: 0,
+    fileSize: 0,
+  };
   return p_type === LOAD ? { ...raw, load } : raw;
 }
 
@@ -46,7 +51,7 @@ Deno.test("level4Usage() counts what its rule says, and entry 0", () => {
 });
 
 Deno.test("level4Usage() moves entries by the offset", () => {
-  const kernel = { segments: [header(LOAD, 0n, 0x1000n)], virtualAddressOffset: 5n * ENTRY };
+  const kernel = { segments: [header(LOAD, 0n, 0x1000n, 5n * ENTRY)], virtualAddressOffset: 5n * ENTRY };
   assertEquals([...level4Usage("loaded", kernel)], [0, 5]);
   assertEquals([...level4Usage("every-header", { ...kernel, kernelBase: 5n * ENTRY })], [0, 5]);
 });

@@ -10,6 +10,8 @@ import { NO_EXECUTE, PRESENT, WRITABLE } from "../../../core/paging/mod.ts";
 import { RULES, type RuleSetName } from "../../../core/rules.ts";
 import { type LoadedKernel, loadKernel } from "../../../mod.ts";
 import { buildElf } from "../../elf_builder.ts";
+import type { Segment } from "../../../core/elf/program_header.ts";
+import { clearMarks } from "../../../core/address_space/unshare.ts";
 import { openSpace } from "./open_space.ts";
 
 const PAGE = 0x1000;
@@ -73,6 +75,52 @@ Deno.test("unshare() refuses a page that is not mapped, and changes nothing if n
   const unmapped: LoadError = assertThrows(() => void space.unshare(0x10_1234n), LoadError);
   assertEquals([unmapped.code, unmapped.detail], ["page-not-mapped", { field: "address", value: 0x10_1234n }]);
   assert(equals(space.memory.bytes(BASE, 8 * PAGE), before));
+});
+
+// The marks of v0.11
+
+const COPIED = 1n << 9n; // as the original has it
+
+/** Segments of which only the pages count. */
+function segmentsOf(...ranges: readonly (readonly [start: number, memSize: number])[]): readonly Segment[] {
+  const none = { p_flags: 4, p_type: 1 };
+  return ranges.map(([start, memSize], index) => ({ ...none, index, load: { start, memSize } }) as unknown as Segment);
+}
+
+Deno.test("clearMarks() clears the marks in every page that a segment touches, across the hole too, and nothing else", () => {
+  const { pageTable } = open();
+  const marked = FLAGS | COPIED | (1n << 10n);
+  pageTable.mapTo(0x10_0000n, BASE, marked, { size: 4 * PAGE });
+  pageTable.mapTo(0x7fff_ffff_e000n, BASE, marked, { size: 2 * PAGE });
+  pageTable.mapTo(0xffff_8000_0000_0000n, BASE, FLAGS, { size: 2 * PAGE });
+  pageTable.updateFlags(0xffff_8000_0000_1000n, marked);
+  clearMarks(pageTable, segmentsOf([0x10_0fff, 0x1002], [0x7fff_ffff_f800, 0x2000], [0x5000, 0]));
+  assertEquals([...pageTable.leaves()].map(({ virt, flags }) => [virt, (flags & COPIED) !== 0n, flags & ~COPIED]), [
+    [0x10_0000n, false, FLAGS | (1n << 10n)],
+    [0x10_1000n, false, FLAGS | (1n << 10n)],
+    [0x10_2000n, false, FLAGS | (1n << 10n)],
+    [0x10_3000n, true, FLAGS | (1n << 10n)],
+    [0x7fff_ffff_e000n, true, FLAGS | (1n << 10n)],
+    [0x7fff_ffff_f000n, false, FLAGS | (1n << 10n)],
+    [0xffff_8000_0000_0000n, false, FLAGS],
+    [0xffff_8000_0000_1000n, false, FLAGS | (1n << 10n)],
+  ]);
+});
+
+Deno.test("clearMarks() names the header and the first page of it that is not mapped", () => {
+  const { pageTable } = open();
+  pageTable.mapTo(0x10_0000n, BASE, FLAGS, { size: 2 * PAGE });
+  pageTable.mapTo(0x7fff_ffff_f000n, BASE, FLAGS);
+  const cases = [
+    { range: [0x10_0800, 0x2000], value: 0x10_2000n },
+    { range: [0xf_ffff, 2], value: 0xf_f000n },
+    { range: [0x7fff_ffff_f000, 0x1001], value: 0xffff_8000_0000_0000n },
+  ] as const;
+  for (const { range, value } of cases) {
+    const segments = segmentsOf([0x10_0000, 1], range, [0x9000, 1]);
+    const error: LoadError = assertThrows(() => clearMarks(pageTable, segments), LoadError);
+    assertEquals([error.code, error.detail], ["page-not-mapped", { index: 1, field: "address", value }]);
+  }
 });
 
 // After a load

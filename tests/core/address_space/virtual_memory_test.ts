@@ -1,9 +1,9 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { LoadError } from "../../../core/errors.ts";
 import { ascendingFrames } from "../../../core/memory/frame_allocator.ts";
 import { frameLedger } from "../../../core/memory/frame_ledger.ts";
-import { freshMemory } from "../../../core/memory/physical_memory.ts";
+import { freshMemory, physicalMemory } from "../../../core/memory/physical_memory.ts";
 import { createMapper } from "../../../core/paging/mapper.ts";
 import { readVirtual, writeVirtual } from "../../../core/address_space/virtual_memory.ts";
 import { loadKernel } from "../../../mod.ts";
@@ -79,7 +79,21 @@ Deno.test("readVirtual() gives a copy, and nothing for no bytes", () => {
   const copy = read(0n, 3);
   copy.fill(0);
   assertEquals([...memory.bytes(0x50_0000, 3)], bytesAt(0x50_0000, 3));
-  assertEquals(read(0n, 0), new Uint8Array());
+  pageTable.mapTo(0x1000n, 0, P); // outside memory
+  for (const virt of [0n, 0x1000n, 0x2000n, 0xffff_ffff_ffff_ffffn]) assertEquals(read(virt, 0), new Uint8Array());
+});
+
+Deno.test("readVirtual() returns bytes of a buffer of their own, even from shared memory", () => {
+  const memory = physicalMemory({ base: BASE, buffer: new SharedArrayBuffer(8 * PAGE) });
+  const frames = frameLedger(ascendingFrames({ start: BASE + PAGE, end: BASE + 6 * PAGE }), memory, [], true);
+  const pageTable = createMapper({ memory, level4Frame: BASE, frames, parentFlags: "writable" });
+  pageTable.mapTo(0n, BASE + 6 * PAGE, P, { size: 2 * PAGE });
+  memory.bytes(BASE + 7 * PAGE - 2, 4).set([1, 2, 3, 4]);
+  for (const [virt, bytes] of [[0xffen, [1, 2]], [0x1000n, [3, 4]], [0xffen, [1, 2, 3, 4]]] as const) {
+    const { buffer } = readVirtual(memory, pageTable, virt, bytes.length);
+    assert(buffer instanceof ArrayBuffer);
+    assertEquals([...new Uint8Array(buffer)], [...bytes]);
+  }
 });
 
 Deno.test("readVirtual() refuses a range with a page that is not mapped, and names the first such byte", async (t) => {

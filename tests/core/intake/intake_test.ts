@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertLessOrEqual, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { equals } from "@std/bytes/equals";
 import fc from "fast-check";
+import { quietly } from "../../../core/intake/quietly.ts";
 import { LoadError } from "../../../core/errors.ts";
 import { type Intake, openIntake, type Progress } from "../../../core/intake/intake.ts";
 import { type KernelSource, openSource } from "../../../core/intake/source.ts";
@@ -68,7 +69,7 @@ for (const [kind, source] of KINDS) {
       );
     };
     holds();
-    intake.place(memoryOf(0x8_0000), BASE + 0x1000, LENGTH);
+    await intake.place(memoryOf(0x8_0000), BASE + 0x1000, LENGTH);
     holds();
     await intake.close();
   });
@@ -78,7 +79,7 @@ for (const [kind, source] of KINDS) {
       const intake = open(source());
       const memory = memoryOf(0x8_0000);
       await intake.require(before);
-      intake.place(memory, BASE + 0x1000, LENGTH);
+      await intake.place(memory, BASE + 0x1000, LENGTH);
       assert(equals(memory.bytes(BASE + 0x1000, before), BYTES.subarray(0, before)));
       await intake.require(LENGTH);
       assert(equals(memory.bytes(BASE + 0x1000, LENGTH), BYTES));
@@ -94,8 +95,8 @@ for (const [kind, source] of KINDS) {
       const intake = open(source());
       const memory = memoryOf(0x8_0000);
       await intake.require(64);
-      intake.place(memory, BASE, 100_000);
-      await ask(intake).catch(() => {});
+      await intake.place(memory, BASE, 100_000);
+      await quietly(() => ask(intake));
       const behind = memory.bytes(BASE + 100_000, 100_000);
       assert(behind.every((byte) => byte === 0), "memory behind the place was overwritten");
       await intake.close();
@@ -128,7 +129,7 @@ Deno.test("length() reads a stream to its end, and keeps its bytes", async () =>
 Deno.test("bytes that have no place yet are kept up to maxMemory and not beyond", async () => {
   for (const maxMemory of [64, 1000, 0x1_0000, 100_000]) {
     const intake = open(streamOf(BYTES, 100), maxMemory);
-    const error = await assertRejects(() => intake.require(LENGTH), LoadError);
+    const error = await assertRejects(async () => await intake.require(LENGTH), LoadError);
     assertStrictEquals(error.code, "memory-limit-exceeded");
     assertLessOrEqual(intake.bytesRead, Math.max(maxMemory + 100, 0x1_0000));
     await intake.close(error);

@@ -388,3 +388,18 @@ Deno.test("several segments that fit one by one and not together are refused wit
   const kernel: LoadedKernel = await loadKernel(buildElf({ segments }), { maxMemory: 24 * MIB });
   assertLessOrEqual(kernel.memory.size, 24 * MIB);
 });
+
+for (const rules of ["bootloader-0.10", "bootloader-0.11"] as const) {
+  Deno.test(`a header that ${rules} refuses is refused before an endless source is read further`, async () => {
+    const segments = [{ p_type: 5, filesz: 0x10 }, { filesz: 0x1000 }]; // PT_SHLIB
+    const file = buildElf({ segments, length: 0x3000 });
+    const endless = recorder((into, offset) => {
+      into.fill(0);
+      into.set(file.subarray(offset, offset + into.length));
+      return into.length;
+    });
+    const error = await assertRejects(() => loadKernel(endless, { rules }), LoadError);
+    assertStrictEquals(error.code, "segment-type-refused");
+    assertLessOrEqual(endless.asked(), 0x2001);
+  });
+}

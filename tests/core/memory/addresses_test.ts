@@ -4,6 +4,8 @@ import { hexAddr } from "../../../core/hex.ts";
 import {
   alignUp,
   canonical,
+  canonicalLow48,
+  checkedLow48,
   isCanonical,
   level4Index,
   low48,
@@ -55,6 +57,21 @@ Deno.test("isCanonical() knows the edges of both halves", () => {
     [0x1_ffff_ffff_ffff_ffffn, false],
   ];
   for (const [value, expected] of edges) assertStrictEquals(isCanonical(value), expected, hexAddr(value));
+});
+
+Deno.test("canonicalLow48() drops the sign extension of canonical addresses alone", () => {
+  fc.assert(
+    fc.property(anyAddress, (value) => {
+      const expected = canonicalByDefinition(value) ? Number(value % 2n ** 48n) : -1;
+      assertStrictEquals(canonicalLow48(value), expected);
+      if (expected !== -1) assertStrictEquals(checkedLow48(value), expected);
+      else assertThrows(() => checkedLow48(value), RangeError, "not canonical");
+    }),
+    { numRuns: 2000 },
+  );
+  for (const value of [4096, "4096", undefined, null]) {
+    assertThrows(() => checkedLow48(value as unknown as bigint), TypeError, "it must be a bigint");
+  }
 });
 
 Deno.test("canonical() undoes low48() for every canonical address", () => {

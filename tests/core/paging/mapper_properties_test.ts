@@ -4,52 +4,12 @@ import { LoadError } from "../../../core/errors.ts";
 import { ascendingFrames } from "../../../core/memory/frame_allocator.ts";
 import { frameLedger } from "../../../core/memory/frame_ledger.ts";
 import { freshMemory, type PhysicalMemory } from "../../../core/memory/physical_memory.ts";
-import type { Leaf } from "../../../core/paging/listing.ts";
-import { createMapper, type MapOptions, type Mapper, type WalkStep } from "../../../core/paging/mapper.ts";
+import type { Leaf } from "../../../core/paging/leaves.ts";
+import { createMapper, type MapOptions, type Mapper } from "../../../core/paging/mapper.ts";
 import { GIB, MIB2, NX, P, PAGE, PS, U, W } from "./bits.ts";
+import { type Found, sdmWalk } from "./sdm_walk.ts";
 
 type PageSize = Leaf["pageSize"];
-type Found = { readonly mapped: true; readonly phys: number; readonly pageSize: PageSize; readonly flags: bigint } | {
-  readonly mapped: false;
-  readonly level: number;
-};
-
-// The processor: reads entries of 8 bytes from memory and follows them by the SDM's rules alone.
-
-interface SdmWalk {
-  readonly steps: readonly WalkStep[];
-  readonly found: Found;
-  readonly may: { readonly writable: boolean; readonly executable: boolean; readonly user: boolean };
-}
-
-function sdmWalk(memory: PhysicalMemory, cr3: number, virt: bigint): SdmWalk {
-  const view = new DataView(memory.buffer);
-  const steps: WalkStep[] = [];
-  const may = { writable: true, executable: true, user: true };
-  let table = BigInt(cr3);
-  for (const [level, shift] of [[4, 39n], [3, 30n], [2, 21n], [1, 12n]] as const) {
-    const index = (virt >> shift) & 0x1ffn;
-    const entry = view.getBigUint64(Number(table - BigInt(memory.base) + index * 8n), true);
-    steps.push({ level, table: Number(table), index: Number(index), entry });
-    if ((entry & P) === 0n) return { steps, may, found: { mapped: false, level } };
-    may.writable &&= (entry & W) !== 0n;
-    may.user &&= (entry & U) !== 0n;
-    may.executable &&= entry >> 63n === 0n;
-    const address = entry & 0x000f_ffff_ffff_f000n;
-    if (level === 1 || (level < 4 && (entry & PS) !== 0n)) {
-      const offset = (1n << shift) - 1n;
-      const phys = Number((address & ~offset) | (virt & offset));
-      const pageSize = Number(1n << shift) as PageSize;
-      return {
-        steps,
-        may,
-        found: { mapped: true, phys, pageSize, flags: entry & ~(0x000f_ffff_ffff_ffffn & ~offset) },
-      };
-    }
-    table = address;
-  }
-  throw new Error("a level-1 entry is a leaf");
-}
 
 // The model: which pages there are, and which tables were ever made, with the flags of the entry above each.
 

@@ -37,12 +37,12 @@ const CASES: readonly Case[] = [
   {
     what: "a bss that starts on a page boundary",
     range: [0x1000, 0x1000, 0x2800],
-    pages: { first: 0x2000, end: 0x4000 },
+    pages: { partial: undefined, first: 0x2000, end: 0x4000 },
   },
   {
     what: "an empty file part inside a page",
     range: [0x1800, 0, 0x1000],
-    pages: { first: 0x1000, end: 0x3000 },
+    pages: { partial: undefined, first: 0x1000, end: 0x3000 },
     original: { partial: 0x1000, first: 0x2000, end: 0x3000 },
   },
 ];

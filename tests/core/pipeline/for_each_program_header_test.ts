@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertObjectMatch, assertRejects, assertStrictEquals } from "@std/assert";
 import { PF_R, PF_W, PF_X, PT_NOTE, PT_TLS } from "../../../core/elf/constants.ts";
+import { quietly } from "../../../core/intake/quietly.ts";
 import { LoadError } from "../../../core/errors.ts";
 import { loadKernel } from "../../../core/load_kernel.ts";
 import { defaultPipeline } from "../../../core/stages/default_pipeline.ts";
@@ -156,7 +157,7 @@ Deno.test("forEachProgramHeader() prepares memory unless it is there, and gives 
   const sum = 0x20n + 0x2800n + 0x1000n + 0x38n;
   const first = await forEachProgramHeader([sums, silent])(context);
   assertObjectMatch(first.grown, { ...context, sum, last: 4 });
-  assertEquals([...first.additions], [["sums", { sum, last: 4 }], ["silent", {}]]);
+  assertEquals([...first.additions], [["sums", { sum, last: 4 }]]);
 
   const second = await forEachProgramHeader([sums])(first.grown);
   assertObjectMatch(second.grown, { ...first.grown, sum: 2n * sum });
@@ -191,7 +192,7 @@ Deno.test("a stage that asks for more of the file once memory is laid out cannot
   const expected = await loadKernel(FILE, { kernelOffset: 0 });
   for (const ask of asks) {
     const stage = segmentStage("greedy", { needs: ["intake"] }, async ({ index }, context) => {
-      if (index === 5) await ask(context).catch(() => {});
+      if (index === 5) await quietly(() => ask(context));
       return {};
     });
     const long = new Uint8Array(FILE.length + 0x9000).fill(0xee);

@@ -104,7 +104,7 @@ Deno.test("a field of the kernel is undefined only if its stage is left out", as
 Deno.test("a stage that stands in for another may need less and add more", async () => {
   const eager = imageStage(
     "eager-parse",
-    { needs: ["rules", "settings", "intake"], adds: ["fileHeader", "programHeaders", "eager"] },
+    { needs: ["rules", "settings", "intake", "pause"], adds: ["fileHeader", "programHeaders", "eager"] },
     async (context) => ({ ...await parse.run(context), eager: true as const }),
   );
   const kernel = await loadKernel(FILE, { pipeline: defaultPipeline.replace("parse", eager) });
