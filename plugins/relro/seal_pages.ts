@@ -8,14 +8,14 @@ import { coverage } from "../../core/address_space/coverage.ts";
 import { lowerHalf, type RangeIndex, rangeIndex, upperHalf } from "../../core/address_space/range_index.ts";
 import { PF_W } from "../../core/elf/constants.ts";
 import type { Segment } from "../../core/elf/program_header.ts";
-import { LoadError } from "../../core/errors.ts";
-import { alignUp, canonical, PAGE_SIZE, pageStart } from "../../core/memory/addresses.ts";
+import { amended, LoadError } from "../../core/errors.ts";
+import { alignUp, canonical, low48, PAGE_SIZE, pageStart } from "../../core/memory/addresses.ts";
 import { WRITABLE } from "../../core/paging/entry.ts";
 import type { PluginContext } from "../../core/plugin/plugin_context.ts";
 import { bytesOf, type LowRange, pagesOf } from "./page_ranges.ts";
 
-/** How many pages to seal between pauses. */
-const BATCH = 512;
+/** How many bytes of pages to seal between pauses. It divides 2^47, where the non-canonical hole begins. */
+const BATCH = 2 ** 23;
 
 /** A page that also holds writable data. */
 export interface KeptPage {
@@ -42,18 +42,15 @@ export interface Sealed {
  * @throws {LoadError} "page-not-mapped", "address-overflow" or "address-not-canonical", with the header's index.
  */
 export async function sealEach(headers: readonly Segment[], context: PluginContext): Promise<Sealed> {
-  const pages = sealer(context);
   const sealed = coverage();
+  let sealedPages = 0;
   for (const header of headers) {
     const { start, end } = pagesOf(header, context);
     for (const part of sealed.add(BigInt(start), BigInt(end))) {
-      for (let page = Number(part.start); page < part.end; page += PAGE_SIZE) {
-        pages.seal(page, header.index);
-        if (pages.isBatch()) await context.pause();
-      }
+      sealedPages += await sealRange(Number(part.start), Number(part.end), () => header.index, context);
     }
   }
-  return { sealedPages: pages.count(), kept: [] };
+  return { sealedPages, kept: [] };
 }
 
 /**
@@ -65,7 +62,6 @@ export async function sealEach(headers: readonly Segment[], context: PluginConte
  * @throws {LoadError} "page-not-mapped", "address-overflow" or "address-not-canonical", with a header's index.
  */
 export async function sealUnion(headers: readonly Segment[], context: PluginContext): Promise<Sealed> {
-  const pages = sealer(context);
   const ranges = headers.filter(({ p_memsz }) => p_memsz > 0n).map((header) => {
     return { ...bytesOf(header, context), index: header.index };
   }).sort((a, b) => a.start - b.start);
@@ -74,19 +70,64 @@ export async function sealUnion(headers: readonly Segment[], context: PluginCont
   const runs = union.ranges().map(({ start, end }) => ({ start: Number(start), end: Number(end) }));
   const writable = writableSegments(context);
   const kept: KeptPage[] = [];
-  let next = 0; // the first page that no earlier run has bytes in
+  let sealedPages = 0;
+
+  const indexOf = (page: number): number => ranges.find(({ end }) => end > page)!.index;
+  const seal = async (start: number, end: number): Promise<void> => {
+    sealedPages += await sealRange(start, end, indexOf, context);
+  };
   let covering = 0;
-  for (const [at, run] of runs.entries()) {
-    for (let page = Math.max(next, pageStart(run.start)); page < run.end; page += PAGE_SIZE) {
-      while (ranges[covering].end <= page) covering++;
-      const { index } = ranges[covering];
-      if (holdsWritableData(page, runs, at, writable)) kept.push({ virt: pages.mapped(page, index), index });
-      else pages.seal(page, index);
-      if (pages.isBatch()) await context.pause();
+  /** Handles a page that a run covers in part; called with ascending pages. */
+  const sealPart = async (page: number, run: number): Promise<void> => {
+    if (!holdsWritableData(page, runs, run, writable)) return await seal(page, page + PAGE_SIZE);
+    while (ranges[covering].end <= page) covering++;
+    const { index } = ranges[covering];
+    const virt = canonical(page);
+    if (!context.addressSpace.pageTable.translate(virt).mapped) {
+      throw new LoadError("page-not-mapped", { index, field: "address", value: virt });
     }
+    kept.push({ virt, index });
+  };
+
+  let next = 0; // the first page that no earlier run has bytes in
+  for (const [at, run] of runs.entries()) {
+    const lastPart = pageStart(run.end);
+    let page = Math.max(next, pageStart(run.start));
+    if (page < run.start) {
+      await sealPart(page, at);
+      page += PAGE_SIZE;
+    }
+    if (page < lastPart) {
+      await seal(page, lastPart);
+      page = lastPart;
+    }
+    if (page < run.end) await sealPart(page, at);
     next = alignUp(run.end);
   }
-  return { sealedPages: pages.count(), kept };
+  return { sealedPages, kept };
+}
+
+/** Seals pages and returns how many lost write permission; `indexOf` finds a header that covers one. */
+async function sealRange(
+  start: number,
+  end: number,
+  indexOf: (page: number) => number,
+  { addressSpace: { pageTable }, pause }: PluginContext,
+): Promise<number> {
+  let sealed = 0;
+  for (let page = start; page < end;) {
+    const size = Math.min(end - page, BATCH - page % BATCH);
+    try {
+      sealed += pageTable.updateFlags(canonical(page), { clear: WRITABLE }, { size });
+    } catch (error) {
+      if (!(error instanceof LoadError) || error.code !== "page-not-mapped") throw error;
+      throw amended(error, { detail: { index: indexOf(low48(error.detail.value as bigint)) } });
+    }
+    page += size;
+    const pausing = pause();
+    if (pausing) await pausing;
+  }
+  return sealed;
 }
 
 /** Whether a writable segment has bytes in a page that lie outside the runs; the first that may reach it is given. */
@@ -119,42 +160,4 @@ function writableSegments({ segments }: PluginContext): RangeIndex {
       return { start: BigInt(start), end: BigInt(start + memSize) };
     }),
   );
-}
-
-/** Takes the write permission from pages, given the low 48 bits of their addresses. */
-interface Sealer {
-  /** Returns the address of a page. Throws "page-not-mapped" if it is not mapped, with the index of its header. */
-  readonly mapped: (page: number, index: number) => bigint;
-  /** Seals a page. Throws like `mapped`. */
-  readonly seal: (page: number, index: number) => void;
-  /** Whether it is time for a pause. */
-  readonly isBatch: () => boolean;
-  /** The number of pages that lost write permission. */
-  readonly count: () => number;
-}
-
-function sealer({ addressSpace: { pageTable } }: PluginContext): Sealer {
-  let [looked, sealed] = [0, 0];
-  const flagsOf = (virt: bigint, index: number): bigint => {
-    const leaf = pageTable.translate(virt);
-    if (!leaf.mapped) throw new LoadError("page-not-mapped", { index, field: "address", value: virt });
-    looked++;
-    return leaf.flags;
-  };
-  return {
-    mapped: (page, index) => {
-      const virt = canonical(page);
-      flagsOf(virt, index);
-      return virt;
-    },
-    seal: (page, index) => {
-      const virt = canonical(page);
-      const flags = flagsOf(virt, index);
-      if ((flags & WRITABLE) === 0n) return;
-      pageTable.updateFlags(virt, flags & ~WRITABLE);
-      sealed++;
-    },
-    isBatch: () => looked % BATCH === 0,
-    count: () => sealed,
-  };
 }

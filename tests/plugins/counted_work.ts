@@ -45,7 +45,10 @@ export function counted<P extends AnyPlugin>(plugin: P): { readonly plugin: P; r
         pageTable: {
           ...pageTable,
           translate: (virt) => (work.translated++, pageTable.translate(virt)),
-          updateFlags: (virt, flags) => (work.updated++, pageTable.updateFlags(virt, flags)),
+          updateFlags: (virt, flags, range) => {
+            work.updated += (range?.size ?? 4096) / 4096;
+            return pageTable.updateFlags(virt, flags, range);
+          },
         },
       },
     };
