@@ -6,7 +6,7 @@
  */
 
 import { coverage } from "../../core/address_space/coverage.ts";
-import { type AddressRange, lowerHalf, rangeIndex, upperHalf } from "../../core/address_space/range_index.ts";
+import { type AddressRange, rangeIndex } from "../../core/address_space/range_index.ts";
 import { LoadError } from "../../core/errors.ts";
 import type { PluginContext } from "../../core/plugin/plugin_context.ts";
 import type { RelocationTables, TableRange } from "./relocation_tables.ts";

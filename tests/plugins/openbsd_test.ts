@@ -1,6 +1,6 @@
 /** What the program header types of OpenBSD ask for: random bytes at their place, and ranges told of. */
 
-import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { PF_R, PF_W, PF_X } from "../../core/elf/constants.ts";
 import { loadKernel, type LoadOptions, type RuleSetName } from "../../mod.ts";
 import { RULES } from "../../core/rules.ts";
