@@ -112,12 +112,19 @@ export function applyRelative(first: number, count: number, target: RelocationTa
 /** Copies an entry that is not aligned, or that continues in another page; false if it cannot be read. */
 function copyEntry(entry: Int32Array, { view, readable }: WordWindow, at: number): boolean {
   const within = at & PAGE_MASK;
-  const [page, next] = [readable(at - within), readable(at - within + PAGE_SIZE)];
-  const inFirst = PAGE_SIZE - within;
-  if (page === NO_PAGE || (inFirst < RELA_SIZE && next === NO_PAGE)) return false;
-  const bytes = new Uint8Array(entry.buffer);
-  for (let byte = 0; byte < RELA_SIZE; byte++) {
-    bytes[byte] = view.getUint8(byte < inFirst ? page + within + byte : next + byte - inFirst);
+  const page = readable(at - within);
+  const next = within > PAGE_SIZE - RELA_SIZE ? readable(at - within + PAGE_SIZE) : page;
+  if (page === NO_PAGE || next === NO_PAGE) return false;
+  for (let word = 0, offset = within; word < RELA_WORDS; word++, offset += 4) {
+    if (offset <= PAGE_SIZE - 4) entry[word] = view.getInt32(page + offset, true);
+    else if (offset >= PAGE_SIZE) entry[word] = view.getInt32(next + offset - PAGE_SIZE, true);
+    else {
+      entry[word] = 0;
+      for (let byte = 0; byte < 4; byte++) {
+        const place = offset + byte < PAGE_SIZE ? page + offset + byte : next + offset + byte - PAGE_SIZE;
+        entry[word] |= view.getUint8(place) << (8 * byte);
+      }
+    }
   }
   return true;
 }

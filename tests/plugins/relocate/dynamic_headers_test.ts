@@ -1,9 +1,10 @@
 /** More than one PT_DYNAMIC header: what counts, what is refused, and how much work it is. */
 
 import { assert, assertEquals, assertObjectMatch, assertRejects } from "@std/assert";
-import { PT_DYNAMIC } from "../../../core/elf/constants.ts";
+import { ET_DYN, PT_DYNAMIC } from "../../../core/elf/constants.ts";
 import { LoadError, loadKernel } from "../../../mod.ts";
 import { relocate } from "../../../plugins/relocate.ts";
+import { buildElf } from "../../elf_builder.ts";
 import { counted } from "../counted_work.ts";
 import { DATA, kernelFile, RELA, type RelaEntry, STRINGS, type Tags, word, WORDS } from "./kernel_file.ts";
 
@@ -100,4 +101,36 @@ Deno.test("of many shared libraries, a message names the first eight", async () 
   const [{ message }] = kernel.diagnostics;
   const eight = Array(8).fill('"libc.so"').join(", ");
   assertEquals(message, `The file needs shared libraries, which are not loaded: ${eight} and 12 more.`);
+});
+
+Deno.test("large tables are applied with pauses in between", async () => {
+  const [rela, relr] = [10_000, 3_000];
+  const data = new BigUint64Array(8 + 6 + rela * 3 + relr);
+  data.set([
+    7n,
+    0x1070n,
+    8n,
+    BigInt(rela * 24),
+    9n,
+    24n,
+    36n,
+    BigInt(0x1070 + rela * 24),
+    35n,
+    BigInt(relr * 8),
+    0n,
+    0n,
+  ]);
+  for (let at = 0; at < rela; at++) data.set([0x10_0000n + BigInt(at * 8), 8n, 1n], 14 + at * 3);
+  data.fill(2n ** 64n - 1n, 14 + rela * 3);
+  data[14 + rela * 3] = 0x10_0000n;
+  const segments = [
+    { offset: 0x1000, p_vaddr: 0x1000n, data: new Uint8Array(data.buffer) },
+    { offset: 0, p_vaddr: 0x10_0000n, p_memsz: BigInt(relr * 63 * 8), p_flags: 6 },
+    { p_type: PT_DYNAMIC, offset: 0x1000, p_vaddr: 0x1000n, filesz: 0x70, p_align: 8n },
+  ];
+  const { plugin, work } = counted(relocate());
+  const file = buildElf({ header: { e_type: ET_DYN, e_entry: 0x1000n }, segments });
+  const kernel = await loadKernel(file, { plugins: [plugin] });
+  assertEquals(kernel.results.relocate?.counts, { RELR: 1 + (relr - 1) * 63, R_X86_64_RELATIVE: rela });
+  assert(work.pauses > 50, `${work.pauses} pauses`); // each before a few thousand more words
 });
