@@ -38,7 +38,7 @@ export function applyRelative(first: number, count: number, target: RelocationTa
   // The page that the next entry starts in, unless it must be found again.
   let isKnown = false;
   let within = 0;
-  let table = NO_PAGE;
+  let tableWord = 0;
   let tableWords: Int32Array = new Int32Array();
   const split = new Int32Array(RELA_WORDS);
   // The part of a page that lies in a segment: its first linked address, the last place of a word in it, and its offset.
@@ -47,19 +47,22 @@ export function applyRelative(first: number, count: number, target: RelocationTa
   let partLast = -1;
   let part = NO_PAGE;
   let partWords: Int32Array = tableWords;
+  let partWord = 0;
+  let misaligned = 0;
 
   for (let done = 0; done < count; done++, within += RELA_SIZE) {
     if (!isKnown || within >= PAGE_SIZE) {
       const at = first + done * RELA_SIZE;
       if (at + PAGE_SIZE >= half) return done; // the page after it may be in the hole
       within = at & PAGE_MASK;
-      table = readable(at - within);
+      const table = readable(at - within);
       if (table === NO_PAGE) return done;
       tableWords = wordsAt(table);
+      tableWord = table >>> 2;
       isKnown = true;
     }
     let source = tableWords;
-    let entry = (table + within) >>> 2;
+    let entry = tableWord + (within >>> 2);
     if (within > PAGE_SIZE - RELA_SIZE || (within & 3) !== 0) {
       if (!copyEntry(split, window, first + done * RELA_SIZE)) return done;
       source = split;
@@ -96,14 +99,15 @@ export function applyRelative(first: number, count: number, target: RelocationTa
       partLast = Math.min(partLast, TWO_32 - 1 - (partLow >>> 0)); // what lies past 2^32 is found anew each time
       part = page + inPage - inPart;
       partWords = wordsAt(part);
+      partWord = part >>> 2;
+      misaligned = part & 3;
     }
-    const offsetOfWord = part + inPart;
-    if ((offsetOfWord & 3) === 0) {
-      partWords[offsetOfWord >>> 2] = low;
-      partWords[(offsetOfWord >>> 2) + 1] = high;
+    if (((inPart | misaligned) & 3) === 0) {
+      partWords[partWord + (inPart >>> 2)] = low;
+      partWords[partWord + (inPart >>> 2) + 1] = high;
     } else {
-      view.setInt32(offsetOfWord, low, true);
-      view.setInt32(offsetOfWord + 4, high, true);
+      view.setInt32(part + inPart, low, true);
+      view.setInt32(part + inPart + 4, high, true);
     }
   }
   return count;
