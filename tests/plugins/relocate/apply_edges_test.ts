@@ -8,8 +8,14 @@ import { buildElf } from "../../elf_builder.ts";
 import { word } from "./kernel_file.ts";
 
 /** A kernel of one segment at `vaddr` whose data starts with a dynamic table, then `words` at 0x80. */
-function fileOf(vaddr: bigint, kind: "rela" | "relr", words: readonly bigint[], memsz: bigint): Uint8Array {
-  const data = new Uint8Array(0x1000);
+function fileOf(
+  vaddr: bigint,
+  kind: "rela" | "relr",
+  words: readonly bigint[],
+  memsz: bigint,
+  filesz = 0x1000,
+): Uint8Array {
+  const data = new Uint8Array(filesz);
   const values = new BigUint64Array(data.buffer);
   const size = BigInt(words.length * 8);
   const table = vaddr + 0x80n;
@@ -19,7 +25,7 @@ function fileOf(vaddr: bigint, kind: "rela" | "relr", words: readonly bigint[], 
     { offset: 0x1000, p_vaddr: vaddr, data, p_memsz: memsz, p_flags: PF_R | PF_W, p_align: 1n },
     { p_type: PT_DYNAMIC, offset: 0x1000, p_vaddr: vaddr, filesz: 0x40, p_align: 1n },
   ];
-  return buildElf({ header: { e_type: ET_DYN, e_entry: vaddr }, segments, length: 0x3000 });
+  return buildElf({ header: { e_type: ET_DYN, e_entry: vaddr }, segments, length: 0x4000 });
 }
 
 const load = (file: Uint8Array, rules: RuleSetName = "default") => loadKernel(file, { rules, plugins: [relocate()] });
@@ -54,15 +60,26 @@ Deno.test("words of DT_RELR that cross pages, on either side of one that does no
   assertEquals(kernel.results.relocate?.counts, { RELR: 9 * 63 + 1 });
 });
 
+Deno.test("a word of DT_RELR that starts in the file's last page ends in the bss", async () => {
+  const vaddr = 0x10_0000n;
+  const places = [vaddr + 0xff0n, vaddr + 0xffcn, vaddr + 0x1004n];
+  const kernel = await load(fileOf(vaddr, "relr", places, 0x2000n));
+  const base = kernel.virtualAddressOffset;
+  for (const place of places) assertEquals(word(kernel.read(base + place, 8)), base);
+  assertEquals(kernel.read(base + vaddr + 0x100cn, 0xff4), new Uint8Array(0xff4));
+});
+
 Deno.test("an entry of DT_RELR without a bit takes no frame for the words that it stands for", async () => {
   const vaddr = 0x10_0000n;
-  const plain = await load(fileOf(vaddr, "relr", [], 0x3000n));
-  const one = await load(fileOf(vaddr, "relr", [vaddr + 0x1000n - 0x200n, 1n], 0x1000n));
-  const none = await load(fileOf(vaddr, "relr", [1n, 1n, 1n], 0x3000n));
-  assertEquals(none.framesAllocated, plain.framesAllocated);
-  assertEquals(one.results.relocate?.counts, { RELR: 1 });
-  const unmapped = await load(fileOf(vaddr, "relr", [vaddr + 0xf00n, 1n, 1n, 1n], 0x1000n));
-  assertEquals(unmapped.results.relocate?.counts, { RELR: 1 });
+  const frames = async (words: readonly bigint[]) => {
+    const kernel = await load(fileOf(vaddr, "relr", words, 0x2000n, 0x2000));
+    assertEquals(kernel.results.relocate?.counts, { RELR: words.filter((entry) => entry !== 1n).length });
+    return kernel.framesAllocated;
+  };
+  const first = await frames([vaddr + 0xff8n]);
+  assertEquals(await frames([vaddr + 0xff8n, 1n]), first);
+  assertEquals(await frames([vaddr + 0xff8n, 3n]), first + 1);
+  assertEquals(await frames([vaddr + 0xff8n, 1n, 1n, 1n, 1n, 1n, 1n, 1n, 1n, 1n]), first); // past the segment's end
 });
 
 Deno.test("v0.11: a page of a kernel that is not linked at one may lie on both sides of 2^32", async () => {
