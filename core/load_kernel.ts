@@ -119,7 +119,7 @@ export async function loadKernel<
   checkKeys(options, OPTIONS);
   const settings = checkSettings(options);
   const rules = RULES[checkRules(options.rules)];
-  const list = checkPlugins(options.plugins ?? []);
+  const list = options.plugins === undefined ? NO_PLUGINS : checkPlugins(options.plugins);
   const handlers = list.plugins.length === 0 ? NO_HANDLERS : handlerStages(list);
   const stages = stagesInOrder(stagesOf(options.pipeline ?? defaultPipeline), list, handlers);
   const { signal } = options;
@@ -139,7 +139,7 @@ export async function loadKernel<
     return kernel as unknown as LoadedKernel<P, S>; // the types of the results exist only at compile time
   } catch (cause) {
     const error = cause instanceof LoadError ? amended(cause, { diagnostics: Object.freeze([...diagnostics]) }) : cause;
-    await intake.close(error).catch(() => {});
+    await intake.close(error)?.catch(() => {});
     signal?.throwIfAborted();
     throw error;
   }
@@ -163,7 +163,8 @@ function checkCallbacks({ signal, onProgress }: Pick<LoadOptions, "signal" | "on
   throw wrongKind("onProgress", onProgress, "pass a function");
 }
 
-const NO_HANDLERS = handlerStages(checkPlugins([]));
+const NO_PLUGINS = checkPlugins([]);
+const NO_HANDLERS = handlerStages(NO_PLUGINS);
 
 /** Stages with those that run handlers, by the stages of a pipeline that was loaded with before, without plugins. */
 const IN_ORDER = new WeakMap<readonly Stage[], readonly Stage[]>();
@@ -213,6 +214,7 @@ function resultsOf(
   { plugins }: PluginList,
   handlers: HandlerStages,
 ): Readonly<Record<string, unknown>> {
+  if (stages.every(({ name }) => BUILT_IN.has(name)) && handlers.results.size === 0) return {};
   const plumbing = new Set<string>();
   for (const { name, stages: own = [] } of plugins) {
     for (const { stage } of own) if (stage.name !== name) plumbing.add(stage.name);

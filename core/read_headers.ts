@@ -60,7 +60,7 @@ export async function readHeaders(
     await intake.close();
     return { ...headers, bytesRead: intake.bytesRead };
   } catch (error) {
-    await intake.close(error).catch(() => {});
+    await intake.close(error)?.catch(() => {});
     throw error;
   }
 }

@@ -5,10 +5,11 @@
  */
 
 import { PF_W, PF_X } from "../elf/constants.ts";
-import { canonical, LOW48_HIGHER_HALF, PAGE_SIZE } from "../memory/addresses.ts";
+import { canonical, PAGE_SIZE } from "../memory/addresses.ts";
 import type { FrameOwner } from "../memory/frame_allocator.ts";
 import { amended, LoadError } from "../errors.ts";
-import { LEVEL_SPAN, NO_EXECUTE, PRESENT, WRITABLE } from "../paging/entry.ts";
+import { type FlagHalves, flagHalves, LEVEL_SPAN, NO_EXECUTE, PRESENT, WRITABLE } from "../paging/entry.ts";
+import type { PageTables } from "../paging/mapper.ts";
 import type { AddressSpace } from "./address_space.ts";
 
 /**
@@ -22,6 +23,20 @@ export function flagsOf(p_flags: number): bigint {
   return PRESENT | (p_flags & PF_W ? WRITABLE : 0n) | (p_flags & PF_X ? 0n : NO_EXECUTE);
 }
 
+/** The flags of segments as the halves that page tables are written in. */
+const LEAVES: ReadonlyMap<bigint, FlagHalves> = new Map(
+  [0, PF_W, PF_X, PF_W | PF_X].map((p_flags) => [flagsOf(p_flags), flagHalves(flagsOf(p_flags), PAGE_SIZE)]),
+);
+
+function leafOf(flags: bigint): FlagHalves {
+  return LEAVES.get(flags) ?? flagHalves(flags, PAGE_SIZE);
+}
+
+/** The page tables of a load, which can map by the low 48 bits of addresses. */
+function loaderTables({ pageTable }: AddressSpace): PageTables {
+  return pageTable as PageTables;
+}
+
 /**
  * Maps pages onto consecutive frames; the range may cross the non-canonical hole.
  *
@@ -32,16 +47,8 @@ export function flagsOf(p_flags: number): bigint {
  * @param flags Flags of the leaves.
  * @throws {LoadError} "page-already-mapped" or "frames-exhausted".
  */
-export function mapLow48(
-  { pageTable }: AddressSpace,
-  low: number,
-  phys: number,
-  size: number,
-  flags: bigint,
-): void {
-  const lower = low < LOW48_HIGHER_HALF ? Math.min(size, LOW48_HIGHER_HALF - low) : size;
-  if (lower > 0) pageTable.mapTo(canonical(low), phys, flags, { size: lower });
-  if (lower < size) pageTable.mapTo(canonical(low + lower), phys + lower, flags, { size: size - lower });
+export function mapLow48(space: AddressSpace, low: number, phys: number, size: number, flags: bigint): void {
+  loaderTables(space).mapLow(low, phys, size, leafOf(flags));
 }
 
 /** A run of fresh pages that are contiguous in both address spaces. */
@@ -72,13 +79,8 @@ export function mapFreshLow48(
   flags: bigint,
   owner: FrameOwner,
 ): readonly LowRun[] {
-  const map = (at: number, bytes: number): readonly LowRun[] => {
-    if (bytes === 0) return [];
-    const runs = space.mapFresh(canonical(at), bytes, flags, owner);
-    return runs.map(({ offset, phys, size }) => ({ low: at + offset, phys, size }));
-  };
-  const lower = low < LOW48_HIGHER_HALF ? Math.min(size, LOW48_HIGHER_HALF - low) : size;
-  return lower === size ? map(low, size) : [...map(low, lower), ...map(low + lower, size - lower)];
+  const runs = loaderTables(space).mapFreshLow(low, size, leafOf(flags), owner);
+  return runs.map((run) => ({ low: low + run.offset, phys: run.phys, size: run.size }));
 }
 
 /**

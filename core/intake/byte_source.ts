@@ -18,7 +18,7 @@ export interface ByteSource {
   /** Reads at least one byte into the buffer and returns how many, or 0 at the end. */
   readonly read: (into: Uint8Array) => number | Promise<number>;
   /** Releases the source: a stream is cancelled, a reader is left open. Never rejects. */
-  readonly close: (reason?: unknown) => Promise<void>;
+  readonly close: (reason?: unknown) => Promise<void> | undefined;
 }
 
 /** How often in a row a source may return 0 bytes, which means neither more data nor the end. */

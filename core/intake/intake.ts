@@ -61,7 +61,7 @@ export interface Intake {
   /** Moves the bytes that have arrived into memory; the rest, up to `total` bytes, is read straight there. */
   readonly place: (memory: PhysicalMemory, address: number, total: number) => Promise<void>;
   /** Releases the source. */
-  readonly close: (reason?: unknown) => Promise<void>;
+  readonly close: (reason?: unknown) => Promise<void> | undefined;
 }
 
 /** The most bytes to read at once. */
@@ -182,7 +182,10 @@ export function openIntake(
       }
       placed = { memory, address, total };
     },
-    close: (reason) => unlessAborted(source.close(reason), signal),
+    close: (reason) => {
+      const closing = source.close(reason);
+      return closing && unlessAborted(closing, signal);
+    },
   };
   return intake;
 }

@@ -54,7 +54,7 @@ export function readerSource(reader: ByteReader | NodeFileHandle): ByteSource {
       }
       throw new TypeError(`read(buffer) returned 0 bytes ${MAX_EMPTY_READS} times in a row; return null at the end`);
     },
-    close: () => Promise.resolve(),
+    close: () => undefined,
   };
 }
 

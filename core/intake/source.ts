@@ -74,7 +74,7 @@ function bytesSource(source: Uint8Array | ArrayBufferLike): ByteSource {
       opened.taken += piece.length;
       return piece.length;
     },
-    close: () => Promise.resolve(),
+    close: () => undefined,
   };
   return opened;
 }

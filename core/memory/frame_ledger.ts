@@ -69,6 +69,7 @@ class Ledger implements FrameLedger {
   readonly #frames: FrameAllocator;
   readonly #memory: PhysicalMemory;
   readonly #taken: readonly TakenRange[];
+  readonly #bytes: Uint8Array;
   readonly #zeroed: boolean;
   readonly #reserved: number;
   readonly #runs: OpenRun[] = [];
@@ -83,6 +84,7 @@ class Ledger implements FrameLedger {
   ) {
     this.#frames = frames;
     this.#memory = memory;
+    this.#bytes = new Uint8Array(memory.buffer);
     this.#taken = taken;
     this.#zeroed = zeroed;
     this.#reserved = reserved;
@@ -138,7 +140,7 @@ class Ledger implements FrameLedger {
   }
 
   #enter(phys: number, size: number, owner: FrameOwner): FrameRun {
-    if (!this.#zeroed) this.#memory.bytes(phys, size).fill(0);
+    if (!this.#zeroed) this.#bytes.fill(0, phys - this.#memory.base, phys - this.#memory.base + size);
     const last = this.#runs.at(-1);
     if (last?.owner === owner && last.phys + last.size === phys) last.size += size;
     else this.#runs.push({ phys, size, owner });

@@ -104,6 +104,13 @@ export interface PageTables extends Mapper {
    * before the tables that its page needs. Throws like `mapTo`, but pages before the failing one stay mapped.
    */
   readonly mapFresh: (virt: bigint, size: number, flags: bigint, owner: FrameOwner) => readonly FreshRun[];
+  /**
+   * Maps 4 KiB pages by the low 48 bits of their addresses, which the caller has checked; the range may cross the
+   * non-canonical hole. Throws like `mapTo`.
+   */
+  readonly mapLow: (low: number, phys: number, size: number, leaf: FlagHalves) => void;
+  /** Maps pages like `mapLow`, onto frames like `mapFresh`. */
+  readonly mapFreshLow: (low: number, size: number, leaf: FlagHalves, owner: FrameOwner) => readonly FreshRun[];
   /** Counts the frames that `mapTo` would take for page tables. Throws like `mapTo` but changes nothing. */
   readonly missingTables: (virt: bigint, options?: Pick<MapOptions, "size" | "pageSize">) => number;
   /** Returns the physical address of the byte at an address, given by its low 48 bits, or -1 if it is not mapped. */
@@ -141,6 +148,10 @@ export function createMapper({ memory, level4Frame, frames, parentFlags }: Mappe
     refuseRecursive(tables, range.low, range.size);
     return range;
   };
+  const mapFreshLow: PageTables["mapFreshLow"] = (low, size, leaf, owner) => {
+    refuseRecursive(tables, low, size);
+    return mapFresh(tables, frames, { low, size }, leaf, parentsOf(leaf), owner);
+  };
   function unmap(virt: bigint): Leaf;
   function unmap(virt: bigint, range: { readonly size: number }): readonly UnmappedRun[];
   function unmap(virt: bigint, range?: { readonly size: number }): Leaf | readonly UnmappedRun[] {
@@ -161,12 +172,16 @@ export function createMapper({ memory, level4Frame, frames, parentFlags }: Mappe
       refuseRecursive(tables, range.low, range.size);
       mapRun(tables, frames, range, leaf, parents);
     },
+    mapLow: (low, phys, size, leaf) => {
+      refuseRecursive(tables, low, size);
+      mapRun(tables, frames, { low, phys, size, pageSize: 0x1000, level: 1 }, leaf, parentsOf(leaf));
+    },
     mapFresh: (virt, size, flags, owner) => {
       const leaf = flagHalves(flags, 0x1000);
-      const range = rangeToMap(virt, 0, { size });
-      refuseRecursive(tables, range.low, range.size);
-      return mapFresh(tables, frames, range, leaf, parentsOf(leaf), owner);
+      const { low } = rangeToMap(virt, 0, { size });
+      return mapFreshLow(low, size, leaf, owner);
     },
+    mapFreshLow,
     missingTables: (virt, options = {}) => {
       const range = rangeToMap(virt, 0, options);
       refuseRecursive(tables, range.low, range.size);

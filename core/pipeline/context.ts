@@ -86,6 +86,36 @@ export interface Context {
   readonly usedLevel4Entries: UsedLevel4Entries;
 }
 
+/**
+ * A context without anything in it. It has every name from the start: an object to which names are added one by one
+ * takes several times the memory.
+ */
+export const EMPTY_CONTEXT: { readonly [K in keyof Context]: undefined } = {
+  rules: undefined,
+  settings: undefined,
+  intake: undefined,
+  pause: undefined,
+  report: undefined,
+  claimOn: undefined,
+  takes: undefined,
+  fileHeader: undefined,
+  programHeaders: undefined,
+  placement: undefined,
+  keepUntil: undefined,
+  segments: undefined,
+  virtualAddressOffset: undefined,
+  signedOffset: undefined,
+  entryPoint: undefined,
+  sharedPages: undefined,
+  unsharedPages: undefined,
+  addressSpace: undefined,
+  keptBytes: undefined,
+  fileBytes: undefined,
+  endMarks: undefined,
+  tlsTemplate: undefined,
+  usedLevel4Entries: undefined,
+};
+
 /** What every stage can read. */
 export type Base = Pick<Context, "rules" | "settings" | "intake" | "pause" | "report" | "claimOn" | "takes">;
 

@@ -57,7 +57,9 @@ export function forEachProgramHeader(
       const pausing = context.pause();
       if (pausing) await pausing;
     }
-    await everythingArrived(context, loading);
+    const arriving = context.intake.require(loading.keptBytes);
+    const arrived = typeof arriving === "number" ? arriving : await arriving;
+    if (arrived < loading.keptBytes) await nameCutOff(context, loading);
     return { grown, additions };
   };
 }
@@ -65,8 +67,7 @@ export function forEachProgramHeader(
 /** How many headers to handle before asking whether a pause is due. */
 const HEADERS_PER_PAUSE = 16;
 
-/** Waits for the bytes that no stage has waited for. */
-async function everythingArrived({ segments, intake }: Prepared, loading: Loading): Promise<void> {
-  if (await intake.require(loading.keptBytes) === loading.keptBytes) return;
-  for (const segment of segments) if (segment.load) await loading.fileBytes(segment); // names the first that is cut off
+/** Refuses a file that ended before all was there, by the first segment that is cut off, if any is. */
+async function nameCutOff({ segments }: Prepared, loading: Loading): Promise<void> {
+  for (const segment of segments) if (segment.load) await loading.fileBytes(segment);
 }

@@ -5,7 +5,7 @@
  */
 
 import { unlessAborted } from "../intake/unless_aborted.ts";
-import type { Base } from "./context.ts";
+import { type Base, EMPTY_CONTEXT } from "./context.ts";
 import { forEachProgramHeader } from "./for_each_program_header.ts";
 import { checkAdded } from "./run_stage.ts";
 import type { SegmentStage, Stage } from "./stage.ts";
@@ -27,7 +27,7 @@ export interface Outcome {
  * @returns The grown context and each stage's additions.
  */
 export async function runPipeline(stages: readonly Stage[], base: Base, signal?: AbortSignal): Promise<Outcome> {
-  const context: Record<string, unknown> = { ...base };
+  const context: Record<string, unknown> = { ...EMPTY_CONTEXT, ...base };
   const additions = new Map<string, Readonly<Record<string, unknown>>>();
   for (let at = 0; at < stages.length;) {
     signal?.throwIfAborted();

@@ -18,7 +18,8 @@ export function checkAdded({ name, adds }: Stage, added: unknown): Readonly<Reco
   if (added === undefined || added === null) return undefined;
   if (typeof added !== "object") throw new TypeError(`Cannot use what stage "${name}" returned: it is not an object`);
   let isEmpty = true;
-  for (const key of Object.keys(added)) {
+  for (const key in added) {
+    if (!Object.hasOwn(added, key)) continue;
     isEmpty = false;
     if (adds.includes(key)) continue;
     throw new TypeError(`Cannot use what stage "${name}" returned: its adds do not include "${key}"`);

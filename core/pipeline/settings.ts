@@ -91,9 +91,10 @@ export function checkKeys(options: unknown, known: readonly string[]): void {
     );
   }
   if (options instanceof Promise) throw new TypeError("Cannot use a promise as options: await it first");
-  const unknown = Object.keys(options).find((key) => !known.includes(key));
-  if (unknown === undefined) return;
-  throw new TypeError(`Cannot use the option "${unknown}": it does not exist; the options are ${known.join(", ")}`);
+  for (const key in options) {
+    if (known.includes(key) || !Object.hasOwn(options, key)) continue;
+    throw new TypeError(`Cannot use the option "${key}": it does not exist; the options are ${known.join(", ")}`);
+  }
 }
 
 /**

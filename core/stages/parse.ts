@@ -23,7 +23,7 @@ export const parse: ImageStage<
   "parse",
   { needs: ["rules", "settings", "intake", "pause"], adds: ["fileHeader", "programHeaders"] },
   async ({ rules, settings, intake, pause }) => {
-    const fileHeader = await readHeader(intake);
+    const fileHeader = readHeader(intake, await intake.require(RECORD_SIZES[ELFCLASS64].fileHeader));
     const sizes = checkHeader(fileHeader, rules);
     const { e_phoff, e_phnum, e_shoff, e_shentsize, e_shnum } = fileHeader;
     const tableEnd = e_phoff + BigInt(fileHeader.e_phentsize * e_phnum);
@@ -35,7 +35,12 @@ export const parse: ImageStage<
       checkInFile("section-headers-out-of-file", "e_shoff + e_shentsize * e_shnum", sectionsEnd, sectionsLength);
     }
     if (e_phnum === 0) return { fileHeader, programHeaders: [] };
-    const start = await tableOffset(intake, e_phoff, tableEnd, settings.maxMemory);
+    const field = "e_phoff + e_phentsize * e_phnum";
+    if (tableEnd > BigInt(settings.maxMemory)) {
+      throw new LoadError("memory-limit-exceeded", { field, value: tableEnd, limit: settings.maxMemory });
+    }
+    checkInFile("program-headers-out-of-file", field, tableEnd, await intake.require(Number(tableEnd)));
+    const start = Number(e_phoff);
     const table = elfReader(intake.bytes(start, sizes.programHeader * e_phnum), {
       subject: "the program header table",
       fileOffset: start,
@@ -55,9 +60,8 @@ const HEADERS_PER_PAUSE = 256;
 
 const FILE_HEADER = "the ELF file header";
 
-async function readHeader(intake: Intake): Promise<FileHeader> {
+function readHeader(intake: Intake, length: number): FileHeader {
   const longest = RECORD_SIZES[ELFCLASS64].fileHeader;
-  const length = await intake.require(longest);
   const bytes = intake.bytes(0, length);
   const tooShort = (limit: number) =>
     new LoadError("file-too-short", { subject: FILE_HEADER, field: "the file's length", value: length, limit });
@@ -125,13 +129,4 @@ function checkInFile(
   length: number,
 ): void {
   if (value > BigInt(length)) throw new LoadError(code, { field, value, limit: length });
-}
-
-/** Waits for the program header table. Once its end is within `maxMemory`, its offset fits in a number. */
-async function tableOffset(intake: Intake, e_phoff: bigint, end: bigint, maxMemory: number): Promise<number> {
-  const field = "e_phoff + e_phentsize * e_phnum";
-  if (end > BigInt(maxMemory)) throw new LoadError("memory-limit-exceeded", { field, value: end, limit: maxMemory });
-  const arrived = await intake.require(Number(end));
-  checkInFile("program-headers-out-of-file", field, end, arrived);
-  return Number(e_phoff);
 }

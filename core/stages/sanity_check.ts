@@ -49,10 +49,11 @@ export const sanityCheck: ImageStage<
     if (rules.refusesEmptyKernel && !loads.some(({ load }) => load.memSize > 0)) {
       throw new LoadError("no-load-segment", { field: "e_phnum", value: programHeaders.length });
     }
-    const sharedPages = rules.mergesSharedPages ? await findSharedPages(loads, context) : new Set<number>();
-    const unsharedPages = rules.unsharesWritable
-      ? findUnsharedPages(loads, rules, sharedPages)
-      : new Map<number, never>();
+    const ascending = byAddress(loads);
+    const isApart = !rules.mergesSharedPages ||
+      ascending.every((load, at) => at === 0 || arePagesApart(ascending[at - 1], load));
+    const sharedPages = isApart ? NO_PAGES : await findSharedPages(ascending, context);
+    const unsharedPages = rules.unsharesWritable ? findUnsharedPages(loads, rules, sharedPages) : NO_FILE_PAGES;
     for (const [index, pages] of unsharedPages) {
       reportUnshared(segments[index] as Loaded, pages, report);
       const pausing = pause();
@@ -206,11 +207,22 @@ function bothAddresses({ p_vaddr, p_offset }: ProgramHeader): string {
   return `p_vaddr ${hexAddr(p_vaddr)} and p_offset ${hexAddr(p_offset)}`;
 }
 
-/** Refuses overlapping ranges, and finds the pages in which one range ends and the next begins. */
-async function findSharedPages(loads: readonly Loaded[], { pause, report }: Needs): Promise<ReadonlySet<number>> {
-  const shared = new Set<number>();
+const NO_PAGES: ReadonlySet<number> = new Set();
+const NO_FILE_PAGES: Reads<"unsharedPages">["unsharedPages"] = new Map();
+
+function byAddress(loads: readonly Loaded[]): readonly Loaded[] {
   const isAscending = loads.every(({ load }, at) => at === 0 || loads[at - 1].load.start <= load.start);
-  const ascending = isAscending ? loads : loads.toSorted((a, b) => a.load.start - b.load.start);
+  return isAscending ? loads : loads.toSorted((a, b) => a.load.start - b.load.start);
+}
+
+/** Whether a range ends in a page before the one in which the next range begins. */
+function arePagesApart({ load: { start, memSize } }: Loaded, next: Loaded): boolean {
+  return pageStart(start + Math.max(memSize, 1) - 1) < pageStart(next.load.start);
+}
+
+/** Refuses overlapping ranges, and finds the pages in which one range ends and the next begins. */
+async function findSharedPages(ascending: readonly Loaded[], { pause, report }: Needs): Promise<ReadonlySet<number>> {
+  const shared = new Set<number>();
   for (let at = 1; at < ascending.length; at++) {
     const [one, other] = [ascending[at - 1], ascending[at]];
     const end = one.load.start + one.load.memSize;

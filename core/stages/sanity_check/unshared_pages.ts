@@ -29,8 +29,8 @@ export function findUnsharedPages(
 ): ReadonlyMap<number, readonly FilePages[]> {
   const pages = loads.map((segment) => mappedFilePages(segment, rules, sharedPages));
   const common = commonRanges(pages.filter(({ start, end }) => start < end));
+  if (common.length === 0) return NOTHING;
   const found = new Map<number, readonly FilePages[]>();
-  if (common.length === 0) return found;
   loads.forEach(({ index, p_flags }, at) => {
     if ((p_flags & PF_W) === 0 || pages[at].start >= pages[at].end) return;
     const own = cut(common, pages[at]);
@@ -38,6 +38,8 @@ export function findUnsharedPages(
   });
   return found;
 }
+
+const NOTHING: ReturnType<typeof findUnsharedPages> = new Map();
 
 /** The file pages that are mapped in place: without merged pages, and without the one that bss-fixup copies. */
 function mappedFilePages({ load }: Loaded, rules: Rules, sharedPages: Checked["sharedPages"]): FilePages {
