@@ -19,7 +19,7 @@ const LEAST_ROOM = 24;
 const NUMBERS =
   `Numbers are decimal or hex (0x200000), optionally with a unit: K, M, G or KiB, MiB, GiB, in powers of 1024
 (2M, "2 MiB"). Digits may be grouped: 12,328 or 0xffff_8000.`;
-const STATUS = "0 done, 1 refused or failed, 2 wrong usage, 130 interrupted";
+const STATUS = "0 done, 1 refused or failed, 2 wrong usage, 130 interrupted (129 by SIGHUP, 143 by SIGTERM)";
 
 /**
  * The help of the whole command line.

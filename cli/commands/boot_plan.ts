@@ -9,6 +9,7 @@ import { type BootFlags, bootFlags } from "../arguments/boot_options.ts";
 import { valueError } from "../arguments/numbers.ts";
 import type { Arguments } from "../arguments/parse_arguments.ts";
 import { readWholeFile } from "../input/whole_file.ts";
+import type { KeptFile } from "../output/same_file.ts";
 import { exactSize } from "../output/text.ts";
 
 /** What a kernel is to get: what the flags ask for, with the bytes of the ramdisk. */
@@ -17,6 +18,8 @@ export interface BootPlan extends Omit<BootFlags, "ramdisk"> {
   readonly maxMemory: number;
   /** The bytes of the ramdisk, if there is one. */
   readonly ramdisk?: Uint8Array;
+  /** The files that were read for it. */
+  readonly files: readonly KeptFile[];
 }
 
 /** Where memory starts, so that a PC can boot the kernel: firmware uses everything below. */
@@ -52,5 +55,8 @@ export async function bootPlan(args: Arguments, maxMemory: number = MAX_MEMORY):
   if (room < DEVICES_END) {
     throw refuse("physical-memory", "must lie at least 4 GiB below the end of its half of the address space");
   }
-  return { ...flags, maxMemory, ...(path && { ramdisk: await readWholeFile("ramdisk", path, maxMemory) }) };
+  if (!path) return { ...flags, maxMemory, files: [] };
+  const { bytes, identity } = await readWholeFile("ramdisk", path, maxMemory);
+  const file = { what: "the ramdisk's file", identity: () => Promise.resolve(identity) };
+  return { ...flags, maxMemory, ramdisk: bytes, files: [file] };
 }

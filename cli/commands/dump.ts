@@ -35,11 +35,11 @@ export function dumpCore(args: Arguments, output: Output, signal: AbortSignal): 
     throw usageError("Cannot dump the kernel: no dump format given", hint, { flag: "core" });
   }
   const path = outputPath(args.values, "dump --core");
-  return withBootable(args, output, signal, undefined, async (bootable, source) => {
+  return withBootable(args, output, signal, undefined, async (bootable, source, kept) => {
     const { kernel, stack, info, entry } = bootable;
     const { size, pieces } = coreDump(kernel, { stack, info, entry });
     const target = { path, flag: "output", what: "the core file", code: "dump-failed" } as const;
-    await writeOutputFile(target, pieces, size, source.file, signal);
+    await writeOutputFile(target, pieces, size, kept, signal);
     const mappings = [...kernel.mappings()].length;
     const { rip, rsp } = cpuState(kernel, { stack, info, entry });
     if (output.json) {

@@ -9,7 +9,8 @@ import { outputPath } from "../arguments/output_path.ts";
 import type { Arguments } from "../arguments/parse_arguments.ts";
 import { commandLines } from "../output/command_lines.ts";
 import type { Output } from "../output/output.ts";
-import { placedPieces, writeOutputFile } from "../output/output_file.ts";
+import { placedPieces } from "../output/file_pieces.ts";
+import { writeOutputFile } from "../output/output_file.ts";
 import { quoted, quotedPath } from "../output/shell_quote.ts";
 import { exactSize, hex } from "../output/text.ts";
 import { EXIT_DEVICE, PROGRAM, RAMFB } from "../qemu/machine.ts";
@@ -31,12 +32,12 @@ const MIB = 2 ** 20;
  */
 export function image(args: Arguments, output: Output, signal: AbortSignal): Promise<number> {
   const path = outputPath(args.values, "image");
-  return withBootable(args, output, signal, undefined, async (bootable, source) => {
+  return withBootable(args, output, signal, undefined, async (bootable, source, kept) => {
     const { kernel, entry } = bootable;
     const pieces = [...bootImage(kernel, { entry })];
     const size = pieces.reduce((sum, { length }) => sum + length, 0);
     const target = { path, flag: "output", what: "the image", code: "image-failed" } as const;
-    await writeOutputFile(target, placedPieces(pieces), 0, source.file, signal);
+    await writeOutputFile(target, placedPieces(pieces), 0, kept, signal);
     const memory = imageMemory(kernel);
     if (output.json) {
       const { diagnostics } = kernel;

@@ -8,21 +8,25 @@ import { bootImage, imageMemory } from "../../boot/image.ts";
 import { parseBytes, valueError } from "../arguments/numbers.ts";
 import type { Arguments } from "../arguments/parse_arguments.ts";
 import { readValue } from "../arguments/read_value.ts";
-import type { Source } from "../input/source.ts";
 import type { Output } from "../output/output.ts";
-import { placedPieces, writeOutputFile } from "../output/output_file.ts";
+import { CliError, messageOf } from "../output/cli_error.ts";
+import { holedFile, placedPieces, writePieces } from "../output/file_pieces.ts";
+import { withFileSizeErrors } from "../output/file_size_limit.ts";
+import { onExit } from "../output/on_exit.ts";
 import { quoted, quotedPath } from "../output/shell_quote.ts";
-import { hex } from "../output/text.ts";
+import { hex, printable } from "../output/text.ts";
 import { exceptionLog } from "../qemu/exception_log.ts";
-import { GDB_SOCKET, type Qemu, startFailed, startQemu } from "../qemu/qemu_process.ts";
+import { GDB_SOCKET, type Qemu, startQemu } from "../qemu/qemu_process.ts";
 import { parseRegisters } from "../qemu/registers.ts";
 import { type End, runReport, statusOf } from "../qemu/run_report.ts";
+import { startFailed } from "../qemu/start_failed.ts";
 import type { Bootable } from "../report/bootable.ts";
 import { diagnosticsReport, strictStatus } from "../report/diagnostics.ts";
 import { withBootable } from "./with_bootable.ts";
 
 const MIB = 2 ** 20;
 const DEFAULT_TIMEOUT = 60;
+const IMAGE_FILE = "boot.elf";
 
 /** The part of the machine's memory that the kernel cannot have: the first MiB, and what firmware takes at the end. */
 const NOT_FOR_KERNEL = 18 * MIB;
@@ -64,27 +68,53 @@ export function run(args: Arguments, output: Output, signal: AbortSignal): Promi
     }
     if (refused !== 0) return refused;
     const guest: Guest = { bootable, name: source.name, timeout, gdb, args: lists.get("qemu-arg") ?? [] };
-    const folder = await Deno.makeTempDir({ prefix: "kload-run-" }).catch((cause) => {
-      throw startFailed(cause);
-    });
-    try {
-      await writeImage(bootable, `${folder}/boot.elf`, source, signal);
+    return await withFolder(async (folder) => {
+      await writeImage(bootable, `${folder}/${IMAGE_FILE}`, signal);
       return await boot(guest, folder, output, signal);
-    } finally {
-      await Deno.remove(folder, { recursive: true }).catch(() => {}); // QEMU's guard may have removed it
-    }
+    });
   });
 }
 
-async function writeImage(
-  { kernel, entry }: Bootable,
-  path: string,
-  source: Source,
-  signal: AbortSignal,
-): Promise<void> {
-  const pieces = placedPieces(bootImage(kernel, { entry }));
-  const target = { path, flag: "output", what: "the image", code: "image-failed" } as const;
-  await writeOutputFile(target, pieces, 0, source.file, signal);
+/** Works with a new folder, which is removed in the end. */
+async function withFolder(work: (folder: string) => Promise<number>): Promise<number> {
+  const folder = makeFolder();
+  const remove = (): void => {
+    try {
+      Deno.removeSync(folder, { recursive: true });
+    } catch {
+      // QEMU's guard may have removed it
+    }
+  };
+  const callOff = onExit(remove);
+  try {
+    return await work(folder);
+  } finally {
+    remove();
+    callOff();
+  }
+}
+
+function makeFolder(): string {
+  try {
+    return Deno.makeTempDirSync({ prefix: "kload-run-" });
+  } catch (cause) {
+    throw startFailed(cause);
+  }
+}
+
+async function writeImage({ kernel, entry }: Bootable, path: string, signal: AbortSignal): Promise<void> {
+  try {
+    using file = Deno.openSync(path, { write: true, createNew: true });
+    const pieces = placedPieces(bootImage(kernel, { entry }));
+    await withFileSizeErrors(() => writePieces(holedFile(file), pieces, 0, signal));
+  } catch (cause) {
+    signal.throwIfAborted();
+    const hint = "The environment variable TMPDIR can name a folder with more room.";
+    throw new CliError("image-failed", `Cannot write the image ${printable(path)}: ${messageOf(cause)}`, {
+      hint,
+      cause,
+    });
+  }
 }
 
 async function boot(guest: Guest, folder: string, output: Output, signal: AbortSignal): Promise<number> {
@@ -92,7 +122,7 @@ async function boot(guest: Guest, folder: string, output: Output, signal: AbortS
   const log = exceptionLog();
   const serial = serialPort();
   const qemu = await startQemu({
-    image: `${folder}/boot.elf`,
+    image: `${folder}/${IMAGE_FILE}`,
     folder,
     mebibytes: imageMemory(bootable.kernel) / MIB,
     gdb,
@@ -102,8 +132,9 @@ async function boot(guest: Guest, folder: string, output: Output, signal: AbortS
     onLog: log.write,
   });
   try {
+    if (output.verbose && !qemu.sandboxed) await output.printError("note: QEMU runs without its sandbox\n");
     if (gdb) await output.printError(gdbHint(guest, folder));
-    await qemu.start();
+    if (!gdb) await qemu.start();
     const end = await endOf(qemu, guest.timeout, signal);
     const text = end.kind === "ended" ? undefined : await qemu.registers();
     qemu.kill();

@@ -12,21 +12,26 @@ import { choosePlugins, type PluginChoice } from "../arguments/plugin_choice.ts"
 import { openSource, type Source } from "../input/source.ts";
 import { CliError } from "../output/cli_error.ts";
 import type { Output } from "../output/output.ts";
+import type { KeptFile } from "../output/same_file.ts";
 import type { Bootable } from "../report/bootable.ts";
-import { strictStatus } from "../report/diagnostics.ts";
+import { LOAD_LISTING, strictStatus } from "../report/diagnostics.ts";
 import type { Kernel } from "../report/kernel.ts";
 import { printError } from "../report/print_error.ts";
 import { problemOf } from "../report/problem.ts";
 import { addBootParts, memoryForParts } from "./boot_parts.ts";
 import { type BootPlan, bootPlan, MEMORY_BASE } from "./boot_plan.ts";
+import { keptFiles } from "./kept_files.ts";
 import { loadByPreset } from "./load_by_preset.ts";
 import { isRefusal, otherRulesFor } from "./other_rules.ts";
 
 /** Codes that mean memory was too small for the kernel or one of its parts. */
 const TOO_LITTLE: readonly ErrorCode[] = ["memory-too-small", "frames-exhausted"];
 
-/** What a command does with a kernel that is ready to boot; resolves to the exit status. */
-export type Work = (bootable: Bootable, source: Source) => Promise<number>;
+/**
+ * What a command does with a kernel that is ready to boot, and the files that it must not replace; resolves to the exit
+ * status.
+ */
+export type Work = (bootable: Bootable, source: Source, kept: readonly KeptFile[]) => Promise<number>;
 
 /**
  * Loads the kernel that the arguments name, adds what the flags ask for, and passes it on. If the file is refused,
@@ -56,7 +61,8 @@ export async function withBootable(
     const loaded = await loadByPreset(source.reader, { ...options, signal }, withMemory(choice, plan));
     await source.check();
     kernel = loaded;
-    const status = await work(addBootParts(kernel, plan), source);
+    const kept = [...keptFiles(source, args), ...plan.files];
+    const status = await work(addBootParts(kernel, plan), source, kept);
     return status === 0 ? strictStatus(kernel.diagnostics, switches.has("strict")) : status;
   } catch (error) {
     if (!(error instanceof LoadError)) throw error;
@@ -67,7 +73,11 @@ export async function withBootable(
     const findOtherRules = () => otherRulesFor(error, source, options, choice, signal);
     const isAboutFile = kernel === undefined && isRefusal(error);
     const hint = memoryHint(error) ?? problem.hint;
-    return await printError({ ...problem, hint }, output, isAboutFile ? findOtherRules : undefined);
+    return await printError(
+      { ...problem, hint, listing: LOAD_LISTING },
+      output,
+      isAboutFile ? findOtherRules : undefined,
+    );
   } finally {
     source.close();
   }
@@ -76,7 +86,7 @@ export async function withBootable(
 /** The same plugins, plus memory for what is added after the load. */
 function withMemory(choice: PluginChoice, plan: BootPlan): PluginChoice {
   const memory: AnyPlugin = memoryForParts(plan);
-  return (rules) => [...choice(rules), memory];
+  return { ...choice, pluginsFor: async (rules, types) => [...await choice.pluginsFor(rules, types), memory] };
 }
 
 function tooLittle(cause: LoadError): CliError {

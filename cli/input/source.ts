@@ -4,9 +4,11 @@
  * @module
  */
 
-import { type ByteReader, LoadError } from "../../mod.ts";
+import { LoadError } from "../../core/errors.ts";
+import type { ByteReader } from "../../mod.ts";
 import { CliError, messageOf } from "../output/cli_error.ts";
-import { permissionFlag } from "../output/permission_flag.ts";
+import { neededFlag, permissionAdvice } from "../output/permission_flag.ts";
+import { type FileIdentity, identityOf, identityOfOpen } from "../output/same_file.ts";
 import { streamReader } from "./chunk_reader.ts";
 import { type Content, contentOf } from "./content.ts";
 import { rewindable } from "./rewindable_reader.ts";
@@ -24,6 +26,8 @@ export interface Source {
   readonly size?: number;
   /** Its metadata, if it is a regular file. */
   readonly file?: Deno.FileInfo;
+  /** Finds what tells it from other files; resolves to `undefined` if it is no file. */
+  readonly identity: () => Promise<FileIdentity | undefined>;
   /** Whether it is a stream, which can be read only once and may be slow. */
   readonly live: boolean;
   /** Opens it again from its first byte. Resolves to `undefined` if those bytes are gone. */
@@ -54,23 +58,25 @@ export async function openSource(name: string, signal: AbortSignal): Promise<Sou
 
 async function openStdin(): Promise<Source> {
   const name = "standard input";
-  return liveSource(name, await attempt(name, () => contentOf(Deno.stdin)));
+  return liveSource(name, await attempt(name, () => contentOf(Deno.stdin)), { identity: () => identityOfOpen(0) });
 }
 
 async function openFile(name: string): Promise<Source> {
   const path = /^file:\/\//i.test(name) ? parseUrl(name) : name;
-  const file = await attempt(name, () => Deno.open(path), async () => permissionFlag("read", await filePath(path)));
+  const file = await attempt(name, () => Deno.open(path), () => filePath(path));
   const dispose = (): void => file[Symbol.dispose]();
   try {
     const info = await attempt(name, () => file.stat().catch(unlessNotCapable));
     if (info?.isDirectory) throw failed(name, "it is a directory", "Give the path of the ELF file itself.");
     const content = await attempt(name, () => contentOf(file));
-    if (!info?.isFile) return liveSource(name, content, { dispose });
+    const identity = () => info ? Promise.resolve(identityOf(info)) : identityOfOpen(path);
+    if (!info?.isFile) return liveSource(name, content, { dispose, identity });
     return {
       name,
       reader: content.reader,
       ...(content.inflated || info.size === 0 ? {} : { size: info.size }),
       file: info,
+      identity,
       live: false,
       again: () => openFile(name),
       check: () => checkGzip(name, content.check()),
@@ -93,7 +99,7 @@ function unlessNotCapable(error: unknown): undefined {
 
 async function openUrl(name: string, signal: AbortSignal): Promise<Source> {
   const url = parseUrl(name);
-  const response = await attempt(name, () => fetch(url, { signal }), () => permissionFlag("net", url.host));
+  const response = await attempt(name, () => fetch(url, { signal }));
   const { ok, status, statusText, headers } = response;
   if (!ok) {
     response.body?.cancel().catch(() => {});
@@ -109,13 +115,16 @@ async function openUrl(name: string, signal: AbortSignal): Promise<Source> {
 function liveSource(
   name: string,
   content: Content,
-  { dispose, size }: { readonly dispose?: () => void; readonly size?: number } = {},
+  { dispose, size, identity = () => Promise.resolve(undefined) }: Partial<Pick<Source, "size" | "identity">> & {
+    readonly dispose?: () => void;
+  },
 ): Source {
   const { reader, rewind } = rewindable(content.reader);
   return {
     name,
     reader,
     ...(content.inflated || size === undefined ? {} : { size }),
+    identity,
     live: true,
     again: () => {
       const rewound = rewind();
@@ -148,14 +157,15 @@ function parseUrl(name: string): URL {
 async function attempt<T>(
   name: string,
   work: () => Promise<T>,
-  permission?: () => string | Promise<string>,
+  path?: () => string | Promise<string>,
 ): Promise<T> {
   try {
     return await work();
   } catch (cause) {
-    if (!(cause instanceof Deno.errors.NotCapable)) throw failed(name, messageOf(cause), undefined, cause);
-    const hint = permission && "Give Deno the permission:";
-    throw failed(name, "Deno lacks the permission", hint, cause, await permission?.());
+    const flag = neededFlag(cause, await path?.());
+    if (flag === undefined) throw failed(name, messageOf(cause), undefined, cause);
+    const { why, hint, command } = permissionAdvice(flag === "--allow-all" ? [] : [flag]);
+    throw failed(name, why, hint, cause, command);
   }
 }
 

@@ -23,6 +23,8 @@ export interface CliErrorOptions {
   readonly command?: string;
   /** Where it went wrong, for programs. Values that the message quotes are never wrapped. */
   readonly detail?: Readonly<Record<string, unknown>>;
+  /** The exit status; by default the one of the code. */
+  readonly status?: number;
   /** The error that led to this one. */
   readonly cause?: unknown;
 }
@@ -39,20 +41,27 @@ export class CliError extends Error {
   readonly command?: string;
   /** Where it went wrong, for programs. */
   readonly detail: Readonly<Record<string, unknown>>;
+  /** The exit status, if it is not that of the code. */
+  readonly status?: number;
 
   /**
    * Creates an error.
    *
    * @param code What went wrong.
    * @param message What went wrong, in words.
-   * @param options Hint, command, detail and cause, if any.
+   * @param options Hint, command, detail, status and cause, if any.
    */
-  constructor(code: CliErrorCode, message: string, { hint, command, detail = {}, cause }: CliErrorOptions = {}) {
+  constructor(
+    code: CliErrorCode,
+    message: string,
+    { hint, command, detail = {}, status, cause }: CliErrorOptions = {},
+  ) {
     super(message, cause === undefined ? {} : { cause });
     this.code = code;
     this.hint = hint;
     this.command = command;
     this.detail = detail;
+    this.status = status;
   }
 }
 

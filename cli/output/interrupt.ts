@@ -1,38 +1,59 @@
 /**
- * Handles Ctrl-C: asks the work to stop, and allows it a moment to do so.
+ * Handles Ctrl-C and the other signals that ask a process to end: asks the work to stop, and allows it a moment to do
+ * so.
  *
  * @module
  */
 
 import { CliError } from "./cli_error.ts";
 
+/** The signals and their numbers, the same on all systems that have them: Ctrl-C, the end of a terminal, and kill. */
+const SIGNALS = { SIGINT: 2, SIGHUP: 1, SIGTERM: 15 } as const;
+
+/** The name of one of the signals. */
+type SignalName = keyof typeof SIGNALS;
+
+/** A shell's exit status for a process that a signal ended is this plus the signal's number. */
+const SIGNALLED = 128;
+
 /** How long aborted work may take to stop, in milliseconds; a read from a terminal never ends by itself. */
-const GRACE = 250;
+const GRACE = 25;
 
 /**
- * Does work until it is done or Ctrl-C is pressed. A second Ctrl-C ends the process at once.
+ * Does work until it is done or a signal asks for its end. A second signal ends the process at once.
  *
- * @param work The work; its signal aborts on Ctrl-C.
+ * @param work The work; its signal aborts when such a signal arrives.
  * @returns What the work returns.
- * @throws {CliError} "interrupted" after Ctrl-C; otherwise whatever the work throws.
+ * @throws {CliError} "interrupted" after a signal, with the exit status for it; otherwise whatever the work throws.
  */
 export async function untilInterrupted<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
   const { signal } = controller;
-  const interrupted = new CliError("interrupted", "Interrupted");
-  const interrupt = (): void => {
-    if (signal.aborted) Deno.exit(130);
+  const graceOver = Promise.withResolvers<never>();
+  graceOver.promise.catch(() => {});
+  const interrupt = (name: SignalName): void => {
+    const status = SIGNALLED + SIGNALS[name];
+    if (signal.aborted) Deno.exit(status);
+    const interrupted = new CliError("interrupted", `Interrupted by ${name}`, { detail: { signal: name }, status });
     controller.abort(interrupted);
+    setTimeout(() => graceOver.reject(interrupted), GRACE);
   };
-  const graceOver = new Promise<never>((_, reject) => {
-    signal.addEventListener("abort", () => setTimeout(() => reject(interrupted), GRACE), { once: true });
-  });
-  Deno.addSignalListener("SIGINT", interrupt);
+  const forget = (Object.keys(SIGNALS) as SignalName[]).map((name) => listen(name, () => interrupt(name)));
   try {
-    return await Promise.race([work(signal), graceOver]);
+    return await Promise.race([work(signal), graceOver.promise]);
   } catch (error) {
-    throw signal.aborted ? interrupted : error;
+    throw signal.aborted ? signal.reason : error;
   } finally {
-    Deno.removeSignalListener("SIGINT", interrupt);
+    forget.forEach((stop) => stop());
+  }
+}
+
+/** Listens for a signal, if the system has it; returns what ends that. */
+function listen(name: SignalName, onSignal: () => void): () => void {
+  try {
+    Deno.addSignalListener(name, onSignal);
+    return () => Deno.removeSignalListener(name, onSignal);
+  } catch {
+    return () => {};
   }
 }

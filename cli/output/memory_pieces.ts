@@ -9,7 +9,8 @@ import type { LoadedKernel } from "../../mod.ts";
 /** Memory, and how much of it is used. */
 export type UsedMemory = Pick<LoadedKernel, "memory" | "nextFrame">;
 
-const PIECE = 32 * 2 ** 20;
+/** Small enough that hashing a piece, and then hearing of an interruption, takes a few milliseconds. */
+const PIECE = 4 * 2 ** 20;
 
 /** Number of bytes from the base of memory up to the next free frame. */
 export function usedMemory({ memory, nextFrame }: UsedMemory): number {

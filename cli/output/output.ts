@@ -41,6 +41,7 @@ export interface OutputFlags extends Pick<Output, "json" | "quiet" | "verbose"> 
  */
 export function openOutput({ json, quiet, verbose, color }: OutputFlags): Output {
   const environment = colorEnvironment();
+  let printing = false;
   return {
     json,
     quiet,
@@ -48,6 +49,8 @@ export function openOutput({ json, quiet, verbose, color }: OutputFlags): Output
     paint: paintFor(usesColor(color, environment, Deno.stdout.isTerminal()), pageOf(Deno.stdout)),
     paintError: paintFor(usesColor(color, environment, Deno.stderr.isTerminal()), pageOf(Deno.stderr)),
     print: async (text) => {
+      if (json && printing) return; // an interruption while the object is printed is no second object
+      printing = true;
       try {
         await writeAll(Deno.stdout, text);
       } catch (cause) {

@@ -5,35 +5,17 @@
  */
 
 import { CliError, type CliErrorOptions, messageOf } from "./cli_error.ts";
-import { permissionFlag } from "./permission_flag.ts";
+import { type FilePieces, writePieces } from "./file_pieces.ts";
+import { withFileSizeErrors } from "./file_size_limit.ts";
+import { type OutputPlace, outputPlace } from "./output_place.ts";
+import { permissionAdvice, permissionFlag } from "./permission_flag.ts";
+import { FolderError, replaceFile } from "./replace_file.ts";
+import { identityOf, identityOfOpen, type KeptFile, sameFile } from "./same_file.ts";
 import { printable } from "./text.ts";
-
-/** A piece of a file; the bytes between two pieces are zero. */
-export interface FilePiece {
-  /** Where in the file it starts, at or after the end of the piece before. */
-  readonly offset: number;
-  /** Its bytes. */
-  readonly bytes: Uint8Array;
-}
-
-/**
- * Adds offsets to consecutive pieces.
- *
- * @param pieces The pieces, in order.
- */
-export async function* placedPieces(
-  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-): AsyncGenerator<FilePiece> {
-  let offset = 0;
-  for await (const bytes of pieces) {
-    yield { offset, bytes };
-    offset += bytes.length;
-  }
-}
 
 /** A file to write. */
 export interface OutputFile {
-  /** Its path; an existing file is overwritten. */
+  /** Its path; an existing file is replaced. */
   readonly path: string;
   /** The flag that names it, without the dashes. */
   readonly flag: string;
@@ -44,95 +26,100 @@ export interface OutputFile {
 }
 
 /**
- * Writes a file. If it cannot be finished, no partial file stays on disk. A regular file gets holes between the pieces.
+ * Writes a file. A regular file is whole or as it was before: it is written next to its path, with holes between the
+ * pieces, and renamed. A symbolic link stays, and what it points to is replaced. Devices and pipes are written as they
+ * are.
  *
  * @param target The file.
  * @param pieces Its pieces, in order.
  * @param size Its size in bytes if zeros follow the last piece, else 0.
- * @param source The file that the kernel came from, which is never overwritten.
+ * @param kept The files that the command read, which are never replaced.
  * @param signal Ends the writing with its reason.
  * @throws {CliError} The target's code if the file cannot be written.
  */
 export async function writeOutputFile(
   target: OutputFile,
-  pieces: AsyncIterable<FilePiece> | Iterable<FilePiece>,
+  pieces: FilePieces,
   size: number,
-  source: Deno.FileInfo | undefined,
+  kept: readonly KeptFile[],
   signal: AbortSignal,
 ): Promise<void> {
-  const { path, flag } = target;
+  const needed = new Set<string>();
   try {
-    const { file, created } = await open(path);
-    using _closing = file;
-    if (await isSame(file, source)) {
-      throw refused(target, "it is the kernel file itself", { hint: `Give --${flag} the path of another file.` });
-    }
-    const empty = (): Promise<void> => file.truncate().catch(() => {}); // fails for a device or a pipe
-    try {
-      await writePieces(file, pieces, size, signal);
-    } catch (error) {
-      await (created ? Deno.remove(path).catch(empty) : empty());
-      throw error;
-    }
+    const place = await outputPlace(target.path, (folder) => needed.add(folder));
+    if (place.kind === "device") needed.clear();
+    if (place.kind !== "file") needed.add(place.path);
+    await refuseKept(target, place, kept);
+    if (place.kind !== "file") return await withFileSizeErrors(() => writeDevice(place, pieces, size, signal));
+    requireFolder(place.folder);
+    await replaceFile(place, pieces, size, signal);
   } catch (cause) {
     signal.throwIfAborted();
-    throw cause instanceof CliError ? cause : failed(target, cause);
+    throw cause instanceof CliError ? cause : failed(target, [...needed], cause);
   }
 }
 
-async function open(path: string): Promise<{ file: Deno.FsFile; created: boolean }> {
-  try {
-    return { file: await Deno.open(path, { write: true, createNew: true }), created: true };
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-    return { file: await Deno.open(path, { write: true }), created: false };
-  }
+/** What the command prints goes to these, if they are files. */
+const PRINTED: readonly KeptFile[] = [
+  { what: "the file that standard output goes to", identity: () => identityOfOpen(1) },
+  { what: "the file that standard error goes to", identity: () => identityOfOpen(2) },
+];
+
+async function refuseKept(target: OutputFile, place: OutputPlace, kept: readonly KeptFile[]): Promise<void> {
+  const identity = place.kind === "descriptor"
+    ? await identityOfOpen(place.descriptor)
+    : place.kind === "device"
+    ? identityOf(place.info)
+    : place.existing && identityOf(place.existing);
+  const same = await sameFile(identity, place.kind === "file" ? [...kept, ...PRINTED] : kept);
+  if (!same) return;
+  throw refused(target, `it is ${same.what} itself`, { hint: `Give --${target.flag} the path of another file.` });
 }
 
-/** Whether two files are the same; false if the file cannot be read, as the kernel's file was. */
-async function isSame(file: Deno.FsFile, other: Deno.FileInfo | undefined): Promise<boolean> {
-  const info = await file.stat().catch(() => undefined);
-  return Boolean(info?.ino) && info?.ino === other?.ino && info?.dev === other?.dev;
-}
-
-/** The most bytes to write before yielding to the event loop. */
-const PORTION = 32 * 2 ** 20;
-
-async function writePieces(
-  file: Deno.FsFile,
-  pieces: AsyncIterable<FilePiece> | Iterable<FilePiece>,
+async function writeDevice(
+  place: Exclude<OutputPlace, { kind: "file" }>,
+  pieces: FilePieces,
   size: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const regular = await file.truncate().then(() => true, () => false); // fails for a device or a pipe
-  let at = 0;
-  const skip = async (to: number): Promise<void> => {
-    if (regular) await file.seek(to, Deno.SeekMode.Start);
-    else for (; at < to; at += PORTION) await writeAll(file, new Uint8Array(Math.min(PORTION, to - at)), signal);
-    at = to;
-  };
-  for await (const { offset, bytes } of pieces) {
-    if (offset > at) await skip(offset);
-    await writeAll(file, bytes, signal);
-    at = offset + bytes.length;
+  // Opened again, a file would be written from its start, over what is there.
+  if (place.kind === "descriptor" && place.descriptor === 1) {
+    return await writePieces(Deno.stdout, pieces, size, signal);
   }
-  if (at < size) await (regular ? file.truncate(size) : skip(size));
+  if (place.kind === "descriptor" && place.descriptor === 2) {
+    return await writePieces(Deno.stderr, pieces, size, signal);
+  }
+  using file = await Deno.open(place.path, { write: true });
+  if (place.kind === "descriptor") await file.truncate().catch(() => {}); // it may be a file, or else a pipe
+  await writePieces({ write: (bytes) => file.write(bytes) }, pieces, size, signal);
 }
 
-async function writeAll(file: Deno.FsFile, piece: Uint8Array, signal: AbortSignal): Promise<void> {
-  for (let left = piece; left.length > 0;) {
-    signal.throwIfAborted();
-    left = left.subarray(await file.write(left.subarray(0, PORTION)));
+/** Renaming needs both permissions for the folder: better to ask before everything is written. */
+function requireFolder(path: string): void {
+  for (const name of ["read", "write"] as const) {
+    if (Deno.permissions.requestSync({ name, path }).state === "granted") continue;
+    throw new Deno.errors.NotCapable(`Requires ${name} access to ${path}`);
   }
 }
 
-function failed(target: OutputFile, cause: unknown): CliError {
-  if (!(cause instanceof Deno.errors.NotCapable)) {
-    const hint = `The kernel was loaded; give --${target.flag} a writable path.`;
-    return refused(target, messageOf(cause), { hint, cause });
-  }
-  const hint = "Give Deno the permission:";
-  return refused(target, "Deno lacks the permission", { hint, command: permissionFlag("write", target.path), cause });
+function failed(target: OutputFile, needed: readonly string[], cause: unknown): CliError {
+  if (cause instanceof Deno.errors.NotCapable) return lacksPermission(target, needed, cause);
+  const hint = cause instanceof FolderError
+    ? `A new file is written next to it and renamed, so that it is never half written; give --${target.flag} a path ` +
+      "in a folder that is writable."
+    : `The kernel was loaded; give --${target.flag} a writable path.`;
+  return refused(target, messageOf(cause), { hint, cause });
+}
+
+function lacksPermission(target: OutputFile, needed: readonly string[], cause: Error): CliError {
+  const missing = needed.flatMap((path) => {
+    const names = (["read", "write"] as const).filter((name) => {
+      return Deno.permissions.querySync({ name, path }).state !== "granted";
+    });
+    return names.map((name) => permissionFlag(name, path));
+  });
+  const { why, ...advice } = permissionAdvice(missing);
+  return refused(target, why, { ...advice, cause });
 }
 
 function refused({ path, flag, what, code }: OutputFile, why: string, options: CliErrorOptions): CliError {

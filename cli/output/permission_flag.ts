@@ -6,6 +6,14 @@
 
 import { quoted } from "./shell_quote.ts";
 
+/** How Deno says which permission it lacks; errors of a module's imports go on with their place. */
+const LACKING =
+  /^Requires (all|env|ffi|import|net|read|run|sys|write) access(?: to (?:"([^\n]*)"|<TMP>))?, run again with the --allow-/;
+
+/** The folder of `kload run`'s files, as a shell takes it; its name in there is another one at each run. */
+const TEMPORARY = '"${TMPDIR:-/tmp}"';
+const RUN_FILE = /[\\/]kload-run-[^\\/]*[\\/]/;
+
 /**
  * The flag that gives Deno a permission.
  *
@@ -13,6 +21,60 @@ import { quoted } from "./shell_quote.ts";
  * @param value The path or host that it is for.
  * @returns The flag as a shell takes it. One value cannot contain a comma, so such a value needs the whole permission.
  */
-export function permissionFlag(permission: "net" | "read" | "write", value: string): string {
+export function permissionFlag(permission: string, value: string): string {
   return value.includes(",") ? `--allow-${permission}` : `--allow-${permission}=${quoted(value)}`;
+}
+
+/**
+ * The flag that gives Deno the permission that it lacks.
+ *
+ * @param error What was thrown, in Deno itself or by an `import()`.
+ * @param path The path as the user typed it, if the permission is about one.
+ * @returns The flag as a shell takes it, such as `--allow-read=kernel.elf`; `undefined` if the error is about anything
+ * else.
+ */
+export function neededFlag(error: unknown, path?: string): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const [found, permission, value] = LACKING.exec(error.message) ?? [];
+  if (found === undefined) return undefined;
+  if (found.includes("<TMP>") || (value !== undefined && RUN_FILE.test(value) && permission !== "net")) {
+    return `--allow-${permission}=${TEMPORARY}`;
+  }
+  const isAboutPath = permission === "read" || permission === "write";
+  if (isAboutPath && path !== undefined) return permissionFlag(permission, path);
+  // Those of device files are given with all others, and no list of hosts can have a socket whose name is not known.
+  const isWhole = permission === "all" || value === undefined || value.startsWith("unix:");
+  return isWhole ? `--allow-${permission}` : permissionFlag(permission, value);
+}
+
+/** What an error says about permissions that Deno lacks. */
+export interface PermissionAdvice {
+  /** The end of the message. */
+  readonly why: string;
+  /** The hint. */
+  readonly hint: string;
+  /** The flags, printed after the hint. */
+  readonly command: string;
+}
+
+/**
+ * The advice to give Deno permissions.
+ *
+ * @param flags The flags that are missing; none if Deno wants all permissions, as it does for some descriptors.
+ * @returns The advice.
+ */
+export function permissionAdvice(flags: readonly string[]): PermissionAdvice {
+  if (flags.length === 0) {
+    return {
+      why: "Deno lacks a permission",
+      hint: "Give Deno all permissions, and no other flag:",
+      command: "--allow-all",
+    };
+  }
+  const all = [...new Set(flags)];
+  const what = all.length === 1 ? "permission" : "permissions";
+  // Next to a flag with values, Deno ignores the same flag without one.
+  const isWhole = all.includes("--allow-read") || all.includes("--allow-write");
+  const comma = isWhole ? ", which a list of paths cannot give for one with a comma" : "";
+  return { why: `Deno lacks the ${what}${comma}`, hint: `Give Deno the ${what}:`, command: all.join(" ") };
 }

@@ -4,24 +4,19 @@
  * @module
  */
 
-import { CliError, messageOf } from "../output/cli_error.ts";
-import { EXIT_DEVICE, PROGRAM, RAMFB } from "./machine.ts";
+import { CliError } from "../output/cli_error.ts";
+import { printable } from "../output/text.ts";
+import { PROGRAM } from "./machine.ts";
+import { hasSandbox, type MachineOptions, qemuArguments, SANDBOX } from "./qemu_arguments.ts";
 import { openQmp, type Qmp, type QmpEvent } from "./qmp.ts";
+import { startFailed } from "./start_failed.ts";
 
 /** How to start it. */
-export interface QemuOptions {
-  /** The boot image. */
-  readonly image: string;
-  /** A folder for its sockets, which is removed when QEMU ends. */
+export interface QemuOptions extends MachineOptions {
+  /** A folder for its sockets, which is removed if this process ends before QEMU. */
   readonly folder: string;
-  /** The machine's memory in MiB. */
-  readonly mebibytes: number;
   /** Whether it waits for a debugger. */
   readonly gdb: boolean;
-  /** Whether the machine has a display for a framebuffer in memory. */
-  readonly ramfb: boolean;
-  /** More arguments. */
-  readonly args: readonly string[];
   /** Receives what the guest writes to its first serial port. */
   readonly onSerial: (bytes: Uint8Array) => Promise<void>;
   /** Receives QEMU's log. */
@@ -30,7 +25,7 @@ export interface QemuOptions {
 
 /** A running QEMU. */
 export interface Qemu {
-  /** Lets the guest run, or wait for the debugger. */
+  /** Lets the guest run. */
   readonly start: () => Promise<void>;
   /** Why the guest stopped for good, by QMP's name for the reason, such as "guest-reset". */
   readonly stopped: Promise<string>;
@@ -40,75 +35,113 @@ export interface Qemu {
   readonly registers: () => Promise<string | undefined>;
   /** Ends QEMU at once. */
   readonly kill: () => void;
+  /** Whether it runs in the sandbox that it was asked for. */
+  readonly sandboxed: boolean;
 }
 
 /** The socket in the folder that a debugger connects to. */
 export const GDB_SOCKET = "gdb.sock";
 const QMP_SOCKET = "qmp.sock";
 
+/** The longest path of a socket in bytes that all systems take: sun_path has 104 or 108, with a zero at its end. */
+const LONGEST_SOCKET = 103;
+
 /** How long to wait for an answer from QEMU, in milliseconds. */
 const PATIENCE = 2000;
 
 /**
  * A script that runs a program until it ends or standard input closes, which happens whenever this process ends, for
- * whatever reason. In both cases it removes the folder.
+ * whatever reason. Only then does it remove the folder; that a file in it is gone tells so.
  */
 const GUARD = `
-folder=$1; shift
+folder=$1; alive=$2; shift 2
 trap '' INT HUP TERM
 exec 3<&0
 "$@" 3<&- </dev/null &
 program=$!
-{ read -r _; kill -9 "$program"; } <&3 3<&- >/dev/null 2>&1 &
+{ read -r _; rm -f -- "$alive"; kill -9 "$program"; } <&3 3<&- >/dev/null 2>&1 &
 guard=$!
 exec 3<&- >/dev/null 2>&1
 wait "$program"
 status=$?
 kill "$guard" 2>/dev/null
-rm -rf -- "$folder"
+[ -e "$alive" ] || rm -rf -- "$folder"
 exit "$status"
 `;
 
 const NOT_FOUND = 127;
 
 /**
- * Starts QEMU with an image. The guest does not run yet.
+ * Starts QEMU with an image, in its sandbox if it has one that works here. The guest does not run yet.
  *
  * @param options The image, the machine, and the receivers of its output.
  * @returns The process.
  * @throws {CliError} "qemu-failed" if it cannot be started.
  */
 export async function startQemu(options: QemuOptions): Promise<Qemu> {
-  const { folder, onSerial, onLog } = options;
-  const path = `${folder}/${QMP_SOCKET}`;
-  using listener = attempt(() => Deno.listen({ transport: "unix", path }));
-  const args = ["-c", GUARD, "sh", folder, PROGRAM, ...argumentsOf(options, path)];
+  const { folder, gdb } = options;
+  const sockets = { qmp: `${folder}/${QMP_SOCKET}`, gdb: gdb ? `${folder}/${GDB_SOCKET}` : undefined };
+  if (new TextEncoder().encode(sockets.qmp).length > LONGEST_SOCKET) throw pathTooLong(sockets.qmp);
+  using listener = attempt(() => Deno.listen({ transport: "unix", path: sockets.qmp }));
+  const accepted = listener.accept().catch(() => undefined);
+  const args = qemuArguments(options, sockets);
+  if (hasSandbox(options.args)) return await connected(spawnQemu(options, accepted, args), true);
+  // A QEMU that was built without a sandbox, or whose system has none, ends at once and says so.
+  const sandboxed = spawnQemu(options, accepted, [...SANDBOX, ...args]);
+  if (await sandboxed.connection || await sandboxed.ended === NOT_FOUND) return await connected(sandboxed, true);
+  return await connected(spawnQemu(options, accepted, args), false);
+}
+
+/** A QEMU that was started. */
+interface Spawned extends Pick<Qemu, "ended" | "kill"> {
+  /** Its connection for QMP; resolves to `undefined` if it ends without one. */
+  readonly connection: Promise<Deno.Conn | undefined>;
+  /** Lets its log through, which is held back until then. */
+  readonly release: () => void;
+}
+
+function spawnQemu(
+  { folder, onSerial, onLog }: QemuOptions,
+  accepted: Promise<Deno.Conn | undefined>,
+  args: readonly string[],
+): Spawned {
+  const guarded = ["-c", GUARD, "sh", folder, `${folder}/${QMP_SOCKET}`, PROGRAM, ...args];
   const child = attempt(() =>
-    new Deno.Command("sh", { args, stdin: "piped", stdout: "piped", stderr: "piped" }).spawn()
+    new Deno.Command("sh", { args: guarded, stdin: "piped", stdout: "piped", stderr: "piped" }).spawn()
   );
-  const kill = (): void => void child.stdin.abort().catch(() => {});
+  let held: string[] | undefined = [];
+  const write = (text: string): void => void (held ? held.push(text) : onLog(text));
+  const serial = child.stdout.pipeTo(new WritableStream({ write: onSerial })).catch(() => {});
+  const log = child.stderr.pipeThrough(new TextDecoderStream()).pipeTo(new WritableStream({ write }));
+  const ended = Promise.all([child.status, serial, log.catch(() => {})]).then(([{ code }]) => code);
+  return {
+    connection: Promise.race([accepted, ended]).then((first) => typeof first === "number" ? undefined : first),
+    ended,
+    kill: () => void child.stdin.abort().catch(() => {}),
+    release: () => {
+      held?.forEach(onLog);
+      held = undefined;
+    },
+  };
+}
+
+async function connected({ connection, ended, kill, release }: Spawned, sandboxed: boolean): Promise<Qemu> {
   const stopped = Promise.withResolvers<string>();
   const onEvent = ({ event, data }: QmpEvent): void => {
     if (event === "SHUTDOWN") stopped.resolve(String(data?.reason));
   };
-  const serial = child.stdout.pipeTo(new WritableStream({ write: onSerial })).catch(() => {});
-  const log = child.stderr.pipeThrough(new TextDecoderStream()).pipeTo(new WritableStream({ write: onLog }));
-  const ended = Promise.all([child.status, serial, log.catch(() => {})]).then(([{ code }]) => code);
-  const connection = await Promise.race([listener.accept(), ended]);
-  if (connection === NOT_FOUND) throw notFound();
-  let qmp: Qmp | undefined;
-  if (typeof connection !== "number") {
-    qmp = await openQmp(connection, onEvent).catch(() => undefined);
-    ended.then(() => qmp?.close());
-  }
+  const opened = await connection;
+  if (!opened && await ended === NOT_FOUND) throw notFound();
+  release();
+  const qmp = opened && await openQmp(opened, onEvent).catch(() => undefined);
+  ended.then(() => qmp?.close());
   return {
-    start: async () => {
-      if (!options.gdb) await qmp?.execute("cont").catch(() => {});
-    },
+    start: async () => void await qmp?.execute("cont").catch(() => {}),
     stopped: stopped.promise,
     ended,
     registers: () => qmp ? withPatience(printRegisters(qmp)) : Promise.resolve(undefined),
     kill,
+    sandboxed,
   };
 }
 
@@ -120,37 +153,6 @@ function attempt<T>(work: () => T): T {
   }
 }
 
-/**
- * The error of a QEMU that cannot be started.
- *
- * @param cause Why.
- * @returns The error, with a hint if Deno lacks a permission.
- */
-export function startFailed(cause: unknown): CliError {
-  const lacking = cause instanceof Deno.errors.NotCapable;
-  const why = lacking ? "Deno lacks a permission" : messageOf(cause);
-  const hint = lacking ? "Give Deno the permissions:" : undefined;
-  const command = lacking ? "--allow-run=sh --allow-read --allow-write" : undefined;
-  return new CliError("qemu-failed", `Cannot start QEMU: ${why}`, { hint, command, cause });
-}
-
-function argumentsOf(
-  { image, folder, mebibytes, gdb, ramfb, args }: QemuOptions,
-  qmpSocket: string,
-): readonly string[] {
-  return [
-    ...["-machine", "q35", "-accel", "tcg", "-cpu", "max", "-m", `${mebibytes}`, "-display", "none"],
-    ...["-serial", "stdio", "-monitor", "none", "-parallel", "none", "-no-user-config"],
-    ...EXIT_DEVICE,
-    ...(ramfb ? RAMFB : []),
-    ...["-no-reboot", "-no-shutdown"],
-    ...["-d", "int,cpu_reset", "-S", "-qmp", `unix:${qmpSocket}`],
-    ...(gdb ? ["-gdb", `unix:${folder}/${GDB_SOCKET},server=on,wait=off`] : []),
-    ...["-kernel", image],
-    ...args,
-  ];
-}
-
 async function printRegisters(qmp: Qmp): Promise<string> {
   await qmp.execute("stop");
   return String(await qmp.execute("human-monitor-command", { "command-line": "info registers" }));
@@ -160,6 +162,12 @@ function withPatience<T>(work: Promise<T>): Promise<T | undefined> {
   const limit = Promise.withResolvers<undefined>();
   const timer = setTimeout(() => limit.resolve(undefined), PATIENCE);
   return Promise.race([work.catch(() => undefined), limit.promise]).finally(() => clearTimeout(timer));
+}
+
+function pathTooLong(path: string): CliError {
+  const why = `the path of its socket, ${printable(path)}, is longer than ${LONGEST_SOCKET} bytes`;
+  const hint = "The environment variable TMPDIR can name a folder with a shorter path.";
+  return new CliError("qemu-failed", `Cannot start QEMU: ${why}`, { hint });
 }
 
 function notFound(): CliError {

@@ -11,8 +11,11 @@ import type { Paint } from "../output/paint.ts";
 import { count, grouped, indexRanges, listed } from "../output/text.ts";
 import { headline, remarkLines, sections } from "./report_parts.ts";
 
-/** The most remarks to show; `--json` lists them all. */
+/** The most remarks to show; JSON lists them all. */
 const MOST_REMARKS = 20;
+
+/** What lists all remarks on a load, where the command at hand cannot. */
+export const LOAD_LISTING = "kload load --json";
 
 /** Diagnostics that differ only in their program header. */
 interface Remark extends Pick<Diagnostic, "code" | "severity" | "message" | "hint"> {
@@ -48,12 +51,14 @@ export function strictStatus(diagnostics: readonly Diagnostic[], strict: boolean
  * @param diagnostics The diagnostics.
  * @param paint The colors and the width.
  * @param verbose Whether to show those of severity "info" too.
+ * @param listing The flag or the command that lists them all.
  * @returns The lines; none without diagnostics.
  */
 export function diagnosticLines(
   diagnostics: readonly Diagnostic[],
   paint: Paint,
   verbose: boolean = true,
+  listing: string = "--json",
 ): readonly string[] {
   const remarks = remarksOf(diagnostics);
   const wanted = remarks.filter(({ severity }) => verbose || severity === "warning");
@@ -66,7 +71,7 @@ export function diagnosticLines(
       return remarkLines(`${severity}[${code}]:`, textOf(remark), hint, paint, color);
     }),
     ...(wanted.length > shown.length
-      ? [paint.faint(`  ... and ${grouped(wanted.length - shown.length)} more (--json lists all)`)]
+      ? [paint.faint(`  ... and ${grouped(wanted.length - shown.length)} more (${listing} lists all)`)]
       : []),
     ...(hidden === 0 ? [] : [
       paint.faint(
@@ -82,20 +87,22 @@ export function diagnosticLines(
  * @param diagnostics The diagnostics.
  * @param paint The colors and the width.
  * @param verbose Whether to show those of severity "info" too.
+ * @param listing The flag or the command that lists them all.
  * @returns The lines, under a title if diagnostics are shown; none without diagnostics.
  */
 export function diagnosticsSection(
   diagnostics: readonly Diagnostic[],
   paint: Paint,
   verbose: boolean,
+  listing?: string,
 ): readonly string[] {
-  const lines = diagnosticLines(diagnostics, paint, verbose);
+  const lines = diagnosticLines(diagnostics, paint, verbose, listing);
   const isShown = verbose || diagnostics.some(({ severity }) => severity === "warning");
   return lines.length > 0 && isShown ? [paint.title("Diagnostics"), ...lines] : lines;
 }
 
 /**
- * The report on a load that shows nothing but diagnostics, on standard error.
+ * The report on a load that shows nothing but diagnostics, on standard error, for commands without --json.
  *
  * @param name What to call the file.
  * @param diagnostics The diagnostics.
@@ -111,7 +118,10 @@ export function diagnosticsReport(
 ): string {
   if (!diagnostics.some(({ severity }) => verbose || severity === "warning")) return "";
   const verdict = ["loads", ...warningCount(diagnostics), ...consequence];
-  return sections([headline(name, verdict, paintError), diagnosticsSection(diagnostics, paintError, verbose)]);
+  return sections([
+    headline(name, verdict, paintError),
+    diagnosticsSection(diagnostics, paintError, verbose, LOAD_LISTING),
+  ]);
 }
 
 function remarksOf(diagnostics: readonly Diagnostic[]): readonly Remark[] {

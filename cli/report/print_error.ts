@@ -47,7 +47,7 @@ export async function printError(
 }
 
 function problemText(problem: Problem, { paintError: paint, verbose }: Output): string {
-  const { name, verdict, code, message, detail, cause, hint, command, stack, diagnostics = [] } = problem;
+  const { name, verdict, code, message, detail, cause, hint, command, stack, diagnostics = [], listing } = problem;
   // The command line's own messages are short: in a pipe, each stays on one line, however long the names in it are.
   const width = problem.diagnostics || paint.folds ? paint.width : Infinity;
   const whole = Object.values(detail).filter((value) => typeof value === "string").map(printable);
@@ -64,7 +64,7 @@ function problemText(problem: Problem, { paintError: paint, verbose }: Output): 
     ...(hint === undefined ? [] : lines("hint:", hint, paint.label)),
     ...(command === undefined ? [] : [`  ${command}`]),
     ...(verbose || stack === undefined ? [] : lines("hint:", "--verbose shows the error's stack.", paint.label)),
-    ...diagnosticLines(diagnostics, paint, verbose),
+    ...diagnosticLines(diagnostics, paint, verbose, listing),
   ].map((line) => `${line}\n`).join("");
 }
 

@@ -8,6 +8,7 @@ import type { Diagnostic } from "../../mod.ts";
 import { errorHint, LoadError } from "../../core/errors.ts";
 import { CliError, type CliErrorCode, messageOf } from "../output/cli_error.ts";
 import { stackOf } from "../output/error_stack.ts";
+import { neededFlag } from "../output/permission_flag.ts";
 import { flagHint, refusedOption } from "./flag_hints.ts";
 
 /** What went wrong, ready to be printed. */
@@ -32,6 +33,8 @@ export interface Problem {
   readonly stack?: string;
   /** The diagnostics up to that point. */
   readonly diagnostics?: readonly Diagnostic[];
+  /** The command that lists all diagnostics, if --json of the command at hand may not. */
+  readonly listing?: string;
   /** The exit status. */
   readonly status: number;
 }
@@ -47,7 +50,7 @@ export interface Circumstances {
 }
 
 /** Exit statuses other than 1. */
-const STATUS: { readonly [C in CliErrorCode]?: number } = { usage: 2, interrupted: 130 };
+const STATUS: { readonly [C in CliErrorCode]?: number } = { usage: 2 };
 
 const REPORT_IT = "This is a bug in kload: please report it, with the file or the output of kload inspect.";
 
@@ -61,13 +64,21 @@ const REPORT_IT = "This is a bug in kload: please report it, with the file or th
 export function problemOf(error: unknown, circumstances?: Circumstances): Problem {
   if (error instanceof LoadError) return loadProblem(error, circumstances);
   if (error instanceof CliError) {
-    const { code, message, detail, hint, command } = error;
+    const { code, message, detail, hint, command, status = STATUS[code] ?? 1 } = error;
     const stack = code === "plugin-failed" ? stackOf(error) : undefined;
-    return { code, message, detail, hint, command, stack, status: STATUS[code] ?? 1 };
+    return { code, message, detail, hint, command, stack, status };
   }
   const refused = refusedOption(error);
   if (refused) return { code: "usage", ...refused, status: 2 };
+  const advice = lackingAdvice(error);
+  if (advice) return { code: "internal", message: messageOf(error), detail: {}, ...advice, status: 1 };
   return { code: "internal", message: messageOf(error), detail: {}, hint: REPORT_IT, stack: stackOf(error), status: 1 };
+}
+
+/** What to do about an error of Deno that lacks a permission; `undefined` for any other. */
+function lackingAdvice(error: unknown): Required<Pick<Problem, "hint" | "command">> | undefined {
+  const command = neededFlag(error);
+  return command === undefined ? undefined : { hint: "Give Deno the permission:", command };
 }
 
 /** The message of "source-failed" ends in that of its cause, which is printed on a line of its own. */
@@ -85,8 +96,9 @@ function loadProblem(error: LoadError, circumstances?: Circumstances): Problem {
   const diagnostics = Array.isArray(error.diagnostics) ? error.diagnostics : [];
   const cause = error.cause === undefined ? undefined : messageOf(error.cause);
   const message = withoutCause(error);
-  const hint = flagHint(code, detail, flags) ??
+  const advice = lackingAdvice(error.cause);
+  const hint = advice?.hint ?? flagHint(code, detail, flags) ??
     (cause === undefined ? errorHint(code, error.detail) || undefined : undefined);
   const stack = code === "plugin-failed" ? stackOf(error) : undefined;
-  return { name, verdict, code, message, detail, cause, hint, stack, diagnostics, status: 1 };
+  return { name, verdict, code, message, detail, cause, hint, command: advice?.command, stack, diagnostics, status: 1 };
 }

@@ -10,21 +10,22 @@ const never = new AbortController().signal;
 Deno.test("a dump that is no longer wanted leaves no file behind", async () => {
   await withFolder(async (folder) => {
     const aborted = AbortSignal.abort(new Error("no more"));
-    await assertRejects(() => writeDump(kernel, `${folder}/memory.bin`, undefined, aborted), Error, "no more");
+    await assertRejects(() => writeDump(kernel, `${folder}/memory.bin`, [], aborted), Error, "no more");
     assertEquals([...Deno.readDirSync(folder)], []);
   });
 });
 
-Deno.test("a dump that is no longer wanted leaves a file that was there, but no half of a dump in it", async () => {
-  await withFile("memory.bin", new Uint8Array(10), async (path) => {
-    await assertRejects(() => writeDump(kernel, path, undefined, AbortSignal.abort()), DOMException);
-    assertEquals((await Deno.stat(path)).size, 0);
+Deno.test("a dump that is no longer wanted leaves a file that was there as it was", async () => {
+  await withFile("memory.bin", new Uint8Array(10).fill(7), async (path, folder) => {
+    await assertRejects(() => writeDump(kernel, path, [], AbortSignal.abort()), DOMException);
+    assertEquals(await Deno.readFile(path), new Uint8Array(10).fill(7));
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["memory.bin"]);
   });
 });
 
 Deno.test("a dump replaces a longer file", async () => {
   await withFile("memory.bin", new Uint8Array(2 ** 23), async (path) => {
-    await writeDump(kernel, path, undefined, never);
+    await writeDump(kernel, path, [], never);
     assertEquals((await Deno.stat(path)).size, kernel.nextFrame);
   });
 });
@@ -32,7 +33,7 @@ Deno.test("a dump replaces a longer file", async () => {
 Deno.test("a dump that cannot be written says where", async () => {
   await withFolder(async (folder) => {
     const path = `${folder}/a\x1b/memory.bin`;
-    const error = await assertRejects(() => writeDump(kernel, path, undefined, never), CliError, "a\\u001b/memory.bin");
+    const error = await assertRejects(() => writeDump(kernel, path, [], never), CliError, "a\\u001b/memory.bin");
     assertEquals([error.code, error.detail], ["dump-failed", { flag: "dump", value: path }]);
   });
 });
@@ -40,5 +41,5 @@ Deno.test("a dump that cannot be written says where", async () => {
 Deno.test({
   name: "a dump goes to a device as it is",
   ignore: Deno.build.os === "windows",
-  fn: () => writeDump(kernel, "/dev/null", undefined, never),
+  fn: () => writeDump(kernel, "/dev/null", [], never),
 });

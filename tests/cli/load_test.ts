@@ -79,7 +79,7 @@ Deno.test("the dump is the memory from its base to the next free frame", async (
   await withFolder(async (folder) => {
     const path = `${folder}/memory.bin`;
     await Deno.writeFile(path, new Uint8Array(2 ** 23).fill(0xee));
-    const permissions = [...ONLY_HELLO.permissions, `--allow-write=${path}`];
+    const permissions = [...ONLY_HELLO.permissions, `--allow-read=${folder}`, `--allow-write=${folder}`];
     const flags = ["--dump", path, "--memory-base", "1M", "--kernel-offset", "0x123000"];
     const { status, stderr } = await kload([HELLO, ...flags, "--quiet"], { ...ONLY_HELLO, permissions });
     assertEquals([status, stderr], [0, ""]);

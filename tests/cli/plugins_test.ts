@@ -60,6 +60,7 @@ Deno.test("a plugin that cannot be used is wrong usage or a failed source, and s
     const cases: readonly [readonly string[], number, string][] = [
       [["--no-plugin", "relocat"], 2, "relocate"],
       [["--no-plugin", "foo"], 2, "hint: kload plugins lists the built-in plugins."],
+      [["--no-plugin", "sections"], 2, "Cannot leave out sections: it is not on by default\nhint: "],
       [["--plugin", "./empty.ts"], 2, "it has no export named plugin"],
       [["--plugin", "./broken.ts"], 1, "half done"],
       [["--plugin", "./missing.ts"], 1, "missing.ts"],

@@ -279,7 +279,13 @@ async function eventually(what: () => Promise<boolean>): Promise<boolean> {
   return false;
 }
 
-const ENDS: readonly (readonly [Deno.Signal, number])[] = [["SIGINT", 130], ["SIGTERM", 143], ["SIGKILL", 137]];
+const ENDS: readonly (readonly [Deno.Signal, number])[] = [
+  ["SIGINT", 130],
+  ["SIGHUP", 129],
+  ["SIGTERM", 143],
+  ["SIGQUIT", 131],
+  ["SIGKILL", 137],
+];
 
 for (const [signal, expected] of Deno.build.os === "linux" ? ENDS : []) {
   testWithTools([QEMU], `${signal} ends a run with ${expected}, and leaves no QEMU and no file behind`, async () => {

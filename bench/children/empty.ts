@@ -1,0 +1,1 @@
+// Nothing: what any program costs that Deno runs.
