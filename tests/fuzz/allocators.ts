@@ -62,7 +62,8 @@ export function openAllocator({ frames, hasRuns, countsLeft }: AllocatorPlan): H
     allocateFrame: () => take(1),
     ...(hasRuns ? { allocateFrames: (count: number) => take(count) } : {}),
     get nextFrame() {
-      return frames[next] ?? 0;
+      // Even one that hands out rubbish knows a frame that could be next.
+      return frames.slice(next).find((frame) => frame >= 0 && frame % 4096 === 0) ?? 0;
     },
     get framesAllocated() {
       return next;

@@ -10,23 +10,32 @@ export interface Range {
   readonly runs: number;
 }
 
+/** A case with problems, described. */
+export interface Failure {
+  readonly fuzzCase: Case;
+  readonly text: string;
+}
+
 /** What came of all cases. */
 export interface Summary {
   /** How often each outcome was seen. */
   readonly outcomes: ReadonlyMap<string, number>;
   /** How many cases a model had a say in. */
   readonly judged: number;
-  /** The cases with problems, described. */
-  readonly failures: readonly { readonly fuzzCase: Case; readonly text: string }[];
+  readonly failures: readonly Failure[];
 }
 
 /** Runs a range of cases; stops after some with problems. */
 export async function runCases(
   { seed, from, runs }: Range,
-  { most = 10, onCase }: { readonly most?: number; readonly onCase?: (fuzzCase: Case) => void } = {},
+  { most = 10, onCase, onFailure }: {
+    readonly most?: number;
+    readonly onCase?: (fuzzCase: Case) => void;
+    readonly onFailure?: (failure: Failure) => void;
+  } = {},
 ): Promise<Summary> {
   const outcomes = new Map<string, number>();
-  const failures: { fuzzCase: Case; text: string }[] = [];
+  const failures: Failure[] = [];
   let judged = 0;
   for (let index = from; index < from + runs && failures.length < most; index++) {
     const fuzzCase = generateCase(seed, index);
@@ -36,7 +45,9 @@ export async function runCases(
     outcomes.set(key, (outcomes.get(key) ?? 0) + 1);
     judged += Number(isJudged);
     if (problems.length === 0) continue;
-    failures.push({ fuzzCase, text: `${describeCase(fuzzCase)}\n  ${problems.slice(0, 5).join("\n  ")}` });
+    const failure = { fuzzCase, text: `${describeCase(fuzzCase)}\n  ${problems.slice(0, 5).join("\n  ")}` };
+    failures.push(failure);
+    onFailure?.(failure);
   }
   return { outcomes, judged, failures };
 }

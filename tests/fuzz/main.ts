@@ -33,11 +33,11 @@ const { outcomes, judged, failures } = await runCases(range, {
     console.log(describeCase(fuzzCase));
     keep(fuzzCase);
   },
+  onFailure: ({ fuzzCase, text }) => {
+    console.log(text);
+    keep(fuzzCase);
+  },
 });
-for (const { fuzzCase, text } of failures) {
-  console.log(text);
-  keep(fuzzCase);
-}
 for (const [outcome, count] of [...outcomes].sort(([a], [b]) => a < b ? -1 : 1)) {
   console.log(`${String(count).padStart(7)} ${outcome}`);
 }

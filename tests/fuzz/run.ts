@@ -2,6 +2,7 @@
 
 import { ERROR_CODES } from "../../core/errors.ts";
 import { errorHint, type LoadedKernel, LoadError, loadKernel } from "../../mod.ts";
+import { tryAgain } from "./again.ts";
 import { bootKernel } from "./boot.ts";
 import type { Case } from "./cases.ts";
 import { checkKernel, compareWithModel, type Complain } from "./compare.ts";
@@ -55,6 +56,7 @@ export async function runCase(fuzzCase: Case): Promise<Report> {
   } else checkError(error, verdict, fuzzCase, complain);
   const second = await attempt(file.bytes, setup, cut, seed);
   compareAttempts(first, second, complain);
+  await tryAgain(fuzzCase, kernel, complain);
   if (kernel && second.kernel) bootKernel(fuzzCase, second.kernel, complain);
   if (second.kernel) checkUntouched(second, file.bytes, setup, complain);
   if (performance.now() - before > PATIENCE) complain("it took too long");
