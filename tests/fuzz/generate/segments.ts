@@ -24,7 +24,7 @@ const STYLES = ["separate", "separate", "dense", "dense", "merged", "misaligned"
 /** Creates the PT_LOAD headers of a file. */
 export function loadHeaders(random: Random, movable: boolean, rules: RuleSetName): HeaderSpec[] {
   const style = random.pick(STYLES);
-  const count = random.weighted([[3, 1], [4, 2], [4, 3], [2, 4], [1, 1 + random.below(12)]]);
+  const count = random.weighted([[3, 1], [4, 2], [4, 3], [2, 4], [1, 1 + random.below(12)], [0.05, 200]]);
   const headers: HeaderSpec[] = [];
   let vaddr: bigint = random.pick(movable ? MOVABLE : FIXED);
   let offset: bigint = random.pick([0n, 0n, 0x1000n, 0x1000n, 0x600n]);
