@@ -45,7 +45,7 @@ export function generateSetup(random: Random, rules: RuleSetName, { bytes, movab
   const filePages = Math.ceil(bytes.length / PAGE);
   const below = random.weighted([[6, random.below(6)], [kind === "own" ? 0.5 : 0, 512]]);
   const spare = random.weighted([[8, 60 + random.below(200)], [1.5, random.below(24)], [0.1, -random.below(4)]]);
-  const size = Math.max(1, below + filePages + spare) * PAGE;
+  const size = Math.max(below + 1, below + filePages + spare) * PAGE;
   const base = chooseBase(random, rules, kind === "own" ? MOST_MEMORY : size);
   const kernelOffset = base + below * PAGE;
   const fileEnd = kernelOffset + filePages * PAGE;

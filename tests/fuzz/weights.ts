@@ -1,6 +1,6 @@
-/** How often the generator takes a turn that not every case needs. */
+/** How often the generator takes a turn that not every case needs, and what is not yet asked of a load. */
 
-/** Probabilities and weights, by what they are for. */
+/** Probabilities and numbers, by what they are for. */
 export const WEIGHTS = {
   /**
    * Probability of a file with many headers of one type that a load should count once or merge: `PT_GNU_RELRO`,
@@ -10,8 +10,9 @@ export const WEIGHTS = {
   /** The most such headers of one file. */
   repeatedHeadersMost: 400,
   /**
-   * Whether a relocation table that lies in mapped pages but not in the bytes of a segment must be refused under the
-   * default rules; otherwise such a file is only checked for what holds of every file.
+   * Whether the default rules must refuse relocation tables outside the file bytes of segments and `PT_DYNAMIC` headers
+   * that differ, and count headers that do not as one. Otherwise such files are only checked for what holds of every
+   * file.
    */
-  tablesMustLieInFileBytes: false,
-} as const;
+  boundsTables: false,
+};

@@ -24,9 +24,9 @@ export function relocateImage(
   file: Little,
 ): "done" | "unsettled" {
   const dynamics = phdrs.filter(({ type }) => type === 2);
-  if (dynamics.length > 1) return "unsettled";
+  if (!isOne(dynamics)) return "unsettled";
   const loads = phdrs.filter(({ type, memsz }) => type === 1 && memsz > 0n);
-  for (const dynamic of dynamics) {
+  for (const dynamic of dynamics.slice(0, 1)) {
     const values = tableValues(dynamic, file);
     const { rela, relr, jumps } = tablesOf(values);
     if (ehdr.type !== 3) continue;
@@ -45,6 +45,16 @@ export function relocateImage(
     }
   }
   return "done";
+}
+
+/** Whether headers are one and the same; refuses those that have different tables. */
+function isOne([first, ...others]: readonly Phdr[]): boolean {
+  for (const { offset, vaddr, filesz, memsz } of others) {
+    if (!WEIGHTS.boundsTables) return false;
+    const isSame = offset === first.offset && vaddr === first.vaddr && filesz === first.filesz && memsz === first.memsz;
+    if (!isSame) refuse("dynamic-malformed");
+  }
+  return true;
 }
 
 /** The first value of each tag; a second DT_RELA, DT_RELASZ or DT_RELAENT is refused. */
@@ -89,7 +99,7 @@ function checkTable({ address, size }: Table, loads: readonly Phdr[]): boolean {
     }
   }
   if (loads.some(({ vaddr, filesz }) => address >= vaddr && end <= vaddr + filesz)) return true;
-  if (WEIGHTS.tablesMustLieInFileBytes) refuse("dynamic-malformed");
+  if (WEIGHTS.boundsTables) refuse("dynamic-malformed");
   return false;
 }
 

@@ -201,7 +201,7 @@ function checkHeaders(ehdr: Ehdr, phdrs: readonly Phdr[], offset: bigint, input:
   const entry = ehdr.entry + offset;
   if (entry < 0n || entry >= END) codes.push("address-overflow");
   else if (!isCanonical(entry)) codes.push("address-not-canonical");
-  if (codes.length > 0) throw new Refusal(codes);
+  if (codes.length > 0) throw new Refusal([...codes, ...maybe]);
   return maybe;
 }
 
