@@ -15,15 +15,25 @@ export interface AllocatorPlan {
   readonly countsLeft: boolean;
 }
 
-/** Plans an allocator over frames that are free, given ascending. */
-export function planAllocator(random: Random, free: readonly number[], most: number): AllocatorPlan {
+/** Plans an allocator over frames that are free, given ascending; a hostile one may hand out one that is taken. */
+export function planAllocator(
+  random: Random,
+  free: readonly number[],
+  taken: readonly number[],
+  most: number,
+): AllocatorPlan {
   const kind = random.weighted([[3, "ascending"], [2, "descending"], [2, "sparse"], [2, "shuffled"], [1, "hostile"]]);
   const manners = { hasRuns: random.chance(0.5), countsLeft: random.chance(0.5) };
-  const frames = orderOf(kind, free, random).slice(0, most);
+  const frames = orderOf(kind, free, taken, random).slice(0, most);
   return { kind, frames, ...manners };
 }
 
-function orderOf(kind: AllocatorPlan["kind"], free: readonly number[], random: Random): number[] {
+function orderOf(
+  kind: AllocatorPlan["kind"],
+  free: readonly number[],
+  taken: readonly number[],
+  random: Random,
+): number[] {
   if (kind === "descending") return free.toReversed();
   if (kind === "sparse") return free.filter((_, index) => index % 2 === 0);
   const frames = [...free];
@@ -35,7 +45,19 @@ function orderOf(kind: AllocatorPlan["kind"], free: readonly number[], random: R
   }
   if (kind === "hostile" && frames.length > 0) {
     const at = random.below(Math.min(frames.length, 12));
-    const wrong = [frames[0], frames[at] + 8, frames[frames.length - 1] + 4096, 0, -4096, NaN, 2 ** 53, 0.5];
+    const wrong = [
+      ...taken,
+      ...taken,
+      frames[0],
+      frames[random.below(at + 1)],
+      frames[at] + 8,
+      frames[frames.length - 1] + 4096,
+      0,
+      -4096,
+      NaN,
+      2 ** 53,
+      0.5,
+    ];
     frames.splice(at, 0, random.pick(wrong));
   }
   return frames;

@@ -42,7 +42,7 @@ export async function runCase(fuzzCase: Case): Promise<Report> {
   const before = performance.now();
   const first = await attempt(file.bytes, setup, "bytes", seed);
   const work = { ...first.window?.work };
-  const verdict = setup.invalid ? { outcome: "unsettled" } as const : judge(fuzzCase, first.kernel);
+  const verdict = verdictOn(fuzzCase, first.kernel, complain);
   const { kernel, error } = first;
   checkUntouched(first, file.bytes, setup, complain);
   if (kernel) {
@@ -61,6 +61,17 @@ export async function runCase(fuzzCase: Case): Promise<Report> {
   if (second.kernel) checkUntouched(second, file.bytes, setup, complain);
   if (performance.now() - before > PATIENCE) complain("it took too long");
   return { problems, outcome: outcomeOf(first), judged: verdict.outcome !== "unsettled" };
+}
+
+/** What the model says; where it finds that the load did what no load may do, that is a problem. */
+function verdictOn(fuzzCase: Case, kernel: LoadedKernel | undefined, complain: Complain): Verdict {
+  if (fuzzCase.setup.invalid) return { outcome: "unsettled" };
+  try {
+    return judge(fuzzCase, kernel);
+  } catch (error) {
+    complain(`the model stopped: ${error instanceof Error ? error.stack : error}`);
+    return { outcome: "unsettled" };
+  }
 }
 
 async function attempt(bytes: Uint8Array<ArrayBuffer>, setup: Setup, cut: Cut, seed: number): Promise<Attempt> {

@@ -110,7 +110,8 @@ function allocatorFor(
   for (let frame = base; frame < base + size; frame += PAGE) {
     if ((frame < kernelOffset || frame >= fileEnd) && frame !== level4Frame) free.push(frame);
   }
-  return planAllocator(random, free, random.chance(0.15) ? random.below(16) : Infinity);
+  const taken = level4Frame === undefined ? [kernelOffset] : [kernelOffset, level4Frame];
+  return planAllocator(random, free, taken, random.chance(0.15) ? random.below(16) : Infinity);
 }
 
 function chooseKernelBase(random: Random): bigint {
