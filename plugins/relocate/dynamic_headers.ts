@@ -31,8 +31,8 @@ export interface DynamicTables {
 /** The fields that must be the same in every `PT_DYNAMIC` header, if only one counts. */
 const FIELDS = ["p_offset", "p_vaddr", "p_filesz", "p_memsz"] as const;
 
-/** How many bytes different tables may have, all together, for each byte of the file. */
-const BYTES_MOST = 2;
+/** How many bytes different tables may have, all together: so many for each byte of the file, and at least so many. */
+const BYTES_MOST = { perByte: 2, least: 2 ** 24 };
 
 /**
  * Chooses the headers whose tables are used.
@@ -63,7 +63,7 @@ export function dynamicHeaders(first: Segment, { rules, segments }: PluginContex
  */
 export async function readDynamicTables(headers: readonly Segment[], context: PluginContext): Promise<DynamicTables> {
   const byRange = new Map<string, RelocationTables>();
-  const most = BigInt(BYTES_MOST * context.addressSpace.file.size);
+  const most = BigInt(Math.max(BYTES_MOST.perByte * context.addressSpace.file.size, BYTES_MOST.least));
   const read: DynamicTable[] = [];
   let bytes = 0n;
   try {
@@ -76,7 +76,7 @@ export async function readDynamicTables(headers: readonly Segment[], context: Pl
         const field = "the total size of PT_DYNAMIC tables, which overlap,";
         throw new LoadError("dynamic-malformed", { index, field, value: bytes });
       }
-      const tables = known ?? readRelocationTables(await context.fileBytes(header), header, context.rules);
+      const tables = known ?? await readRelocationTables(await context.fileBytes(header), header, context);
       byRange.set(range, tables);
       read.push({ header, tables, isRepeated: known !== undefined });
       const pausing = context.pause();

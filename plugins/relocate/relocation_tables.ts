@@ -25,6 +25,7 @@ import {
 import { DYNAMIC_ENTRY_SIZE, dynamicEntries } from "../../core/elf/dynamic_table.ts";
 import type { Segment } from "../../core/elf/program_header.ts";
 import { LoadError } from "../../core/errors.ts";
+import type { PluginContext } from "../../core/plugin/plugin_context.ts";
 import type { Rules } from "../../core/rules.ts";
 
 const RELA_SIZE = 24n;
@@ -57,6 +58,9 @@ export interface RelocationTables {
   readonly textRelocations: boolean;
 }
 
+/** How many entries to read before asking whether a pause is due. */
+const ENTRIES_PER_PAUSE = 4096;
+
 /** The tags that may occur only once, and their names. */
 const UNIQUE: ReadonlyMap<bigint, string> = new Map([
   [DT_RELA, "DT_RELA"],
@@ -69,15 +73,15 @@ const UNIQUE: ReadonlyMap<bigint, string> = new Map([
  *
  * @param bytes The dynamic table's bytes in the file.
  * @param phdr Its program header.
- * @param rules How to read it.
+ * @param context How to read it, and the pause of the load.
  * @returns The tables, and where symbols and names are.
  * @throws {LoadError} "dynamic-malformed" if entries needed for relocating are missing or inconsistent.
  */
-export function readRelocationTables(
+export async function readRelocationTables(
   bytes: Uint8Array,
   { index, p_offset }: Pick<Segment, "index" | "p_offset">,
-  rules: Rules,
-): RelocationTables {
+  { rules, pause }: Pick<PluginContext, "rules" | "pause">,
+): Promise<RelocationTables> {
   const malformed: Malformed = (field, value) => {
     throw new LoadError("dynamic-malformed", { index, field, value });
   };
@@ -87,7 +91,10 @@ export function readRelocationTables(
   }
   const values = new Map<bigint, bigint>();
   const needed: bigint[] = [];
+  let read = 0;
   for (const { d_tag, d_un } of dynamicEntries(bytes, Number(p_offset), { pastNull: rules.readsPastDynamicNull })) {
+    const pausing = ++read % ENTRIES_PER_PAUSE === 0 ? pause() : undefined;
+    if (pausing) await pausing;
     if (rules.refusesUnknownTags && !isKnownToOriginal(d_tag)) malformed("a tag that these rules refuse", d_tag);
     if (d_tag === DT_NEEDED) needed.push(d_un);
     if (!USED.has(d_tag)) continue;

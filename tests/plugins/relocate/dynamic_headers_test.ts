@@ -83,7 +83,8 @@ Deno.test("v0.11: tables that overlap without end are refused", async () => {
   const file = kernelFile({ tags: [[0n, 0n]], more, extra: 0x1_0000 });
   const kernel = await loadKernel(file, { rules: "bootloader-0.11", plugins: [relocate()] });
   assertEquals(kernel.results.relocate?.counts, {});
-  const small = kernelFile({ tags: [[0n, 0n]], more: more.slice(0, 60) });
+  const many = Array.from({ length: 60 }, (_, index) => at(0x8_0000 - 16 * index)); // 30 MiB
+  const small = kernelFile({ tags: [[0n, 0n]], more: many, extra: 0x8_0000 });
   const error = await assertRejects(
     () => loadKernel(small, { rules: "bootloader-0.11", plugins: [relocate()] }),
     LoadError,

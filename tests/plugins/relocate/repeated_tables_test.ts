@@ -28,7 +28,7 @@ async function run(entries: readonly RelaEntry[], ranges: readonly Range[], most
       readsFile: true,
       handle: async (phdr, context) => {
         const target = relocationTargets(context)(phdr.index);
-        const tables = readRelocationTables(await context.fileBytes(phdr), phdr, context.rules);
+        const tables = await readRelocationTables(await context.fileBytes(phdr), phdr, context);
         const all = ranges.map(([words, count]) => {
           return {
             target,
