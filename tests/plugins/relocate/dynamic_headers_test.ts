@@ -72,9 +72,9 @@ Deno.test("v0.11: an error of a later table comes after those of the tables befo
 });
 
 Deno.test("v0.11: tables that overlap without end are refused", async () => {
-  const at = (p_filesz: number) => ({
+  const at = (p_filesz: number, offset = 0x2000) => ({
     p_type: PT_DYNAMIC,
-    offset: 0x2000,
+    offset,
     p_vaddr: DATA,
     filesz: p_filesz,
     p_align: 8n,
@@ -83,8 +83,9 @@ Deno.test("v0.11: tables that overlap without end are refused", async () => {
   const file = kernelFile({ tags: [[0n, 0n]], more, extra: 0x1_0000 });
   const kernel = await loadKernel(file, { rules: "bootloader-0.11", plugins: [relocate()] });
   assertEquals(kernel.results.relocate?.counts, {});
-  const many = Array.from({ length: 60 }, (_, index) => at(0x8_0000 - 16 * index)); // 30 MiB
-  const small = kernelFile({ tags: [[0n, 0n]], more: many, extra: 0x8_0000 });
+  const many = Array.from({ length: 60 }, (_, index) => at(0x8_0000 - 16 * index, 0x8000)); // 30 MiB
+  const small = kernelFile({ tags: [[0n, 0n]], more: many, extra: 0x9_0000 });
+  small.fill(0, 0x8000); // DT_NULL
   const error = await assertRejects(
     () => loadKernel(small, { rules: "bootloader-0.11", plugins: [relocate()] }),
     LoadError,
