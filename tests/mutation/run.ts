@@ -9,6 +9,7 @@
 
 import { fromFileUrl } from "@std/path/from-file-url";
 import { type Mutant, mutantsOf, mutated } from "./mutants.ts";
+import { taskOptions } from "../task_options.ts";
 import { testsOf } from "./tests_of.ts";
 
 /** The share of mutants that tests must notice. */
@@ -18,6 +19,15 @@ const AIM = 0.92;
 const PATIENCE = 300_000;
 
 const root = fromFileUrl(new URL("../../", import.meta.url));
+
+const USAGE = `Usage: deno task mutate [--seed N] [--runs N] [--only PATH] [--jobs N]
+
+Runs tests against mutants of the sources, for minutes each.
+
+  --seed N     Seed of the choice of mutants (default: 1)
+  --runs N     How many mutants to try (default: 150)
+  --only PATH  Only mutants of sources whose paths start so, such as core/paging
+  --jobs N     How many to try at a time (default: 2)`;
 
 interface Verdict {
   readonly id: string;
@@ -33,9 +43,9 @@ interface Equivalent {
   readonly why: string;
 }
 
-function option(name: string, fallback: string): string {
-  const at = Deno.args.indexOf(`--${name}`);
-  return at < 0 ? fallback : Deno.args[at + 1] ?? fallback;
+function refuse(text: string, status: 0 | 2): never {
+  (status === 0 ? console.log : console.error)(text);
+  Deno.exit(status);
 }
 
 async function output(command: string, args: readonly string[], cwd: string): Promise<string> {
@@ -109,10 +119,13 @@ async function copyOfProject(files: readonly string[]): Promise<string> {
   return folder;
 }
 
-const [seed, runs, jobs] = [option("seed", "1"), option("runs", "150"), option("jobs", "2")].map(Number);
-const only = option("only", "");
+const answer = taskOptions(Deno.args, USAGE, { seed: "1", runs: "150", jobs: "2", only: "" }, ["seed", "runs", "jobs"]);
+if ("text" in answer) refuse(answer.text, answer.status);
+const { only, ...numbers } = answer.values;
+const [seed, runs, jobs] = [numbers.seed, numbers.runs, numbers.jobs].map(Number);
 const files = (await output("git", ["ls-files", "-co", "--exclude-standard"], root)).split("\n").filter(Boolean);
 const sources = files.filter((file) => /^(core|plugins|boot)\/.*\.ts$/.test(file) && file.startsWith(only));
+if (sources.length === 0) refuse(`Cannot use --only ${only}: no source has a path that starts so\n\n${USAGE}`, 2);
 const texts = new Map(sources.map((file) => [file, Deno.readTextFileSync(`${root}/${file}`)]));
 const equivalents = JSON.parse(
   Deno.readTextFileSync(new URL("./equivalents.json", import.meta.url)),
