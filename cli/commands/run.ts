@@ -101,7 +101,12 @@ function makeFolder(): string {
   try {
     return Deno.makeTempDirSync({ prefix: "kload-run-" });
   } catch (cause) {
-    throw startFailed(cause);
+    if (!(cause instanceof Deno.errors.NotFound)) throw startFailed(cause);
+    const hint = "The environment variable TMPDIR names it; the default is /tmp.";
+    throw new CliError("qemu-failed", "Cannot start QEMU: the folder for temporary files does not exist", {
+      hint,
+      cause,
+    });
   }
 }
 
