@@ -3,13 +3,16 @@
  *
  *     deno task mutate [--seed 1] [--runs 150] [--only core/paging] [--jobs 2]
  *
- * A verdict is kept in `.mutants/` as soon as it is known, so that an interrupted run can go on. Mutants that cannot make
- * a difference are listed, with the reason, in `equivalents.json`, and do not count.
+ * The same seed picks the same mutants of the same sources. A verdict is kept in `.mutants/` as soon as it is known, so
+ * that an interrupted run can go on. Mutants that cannot make a difference are listed, with the reason, in
+ * `equivalents.json`, and do not count.
  */
 
 import { fromFileUrl } from "@std/path/from-file-url";
+import { describeMutant, type Equivalent, keyOf } from "./equivalents.ts";
 import { type Mutant, mutantsOf, mutated } from "./mutants.ts";
-import { testsOf } from "./tests_of.ts";
+import { testLists } from "./tests_of.ts";
+import { openVerdicts } from "./verdicts.ts";
 
 /** The share of mutants that tests must notice. */
 const AIM = 0.92;
@@ -18,20 +21,6 @@ const AIM = 0.92;
 const PATIENCE = 300_000;
 
 const root = fromFileUrl(new URL("../../", import.meta.url));
-
-interface Verdict {
-  readonly id: string;
-  readonly noticedBy: string | null;
-}
-
-interface Equivalent {
-  readonly file: string;
-  readonly before: string;
-  readonly after: string;
-  /** The line it is in, without spaces at its ends. */
-  readonly code: string;
-  readonly why: string;
-}
 
 function option(name: string, fallback: string): string {
   const at = Deno.args.indexOf(`--${name}`);
@@ -54,7 +43,6 @@ function random(seed: number): () => number {
   };
 }
 
-/** Picks mutants; the same ones for the same seed and sources. */
 function pick(all: readonly Mutant[], count: number, seed: number): readonly Mutant[] {
   const next = random(seed);
   const left = [...all];
@@ -65,18 +53,11 @@ function pick(all: readonly Mutant[], count: number, seed: number): readonly Mut
   return picked;
 }
 
-const idOf = ({ file, start, before, after }: Mutant): string => `${file}:${start}:${before}:${after}`;
-
-function lineOf(text: string, start: number): string {
-  return text.slice(text.lastIndexOf("\n", start) + 1).split("\n", 1)[0].trim();
-}
-
 /** Runs lists of tests in a copy of the project; resolves to the list that fails, or `null` if none does. */
 async function firstFailing(folder: string, lists: readonly (readonly string[])[]): Promise<string | null> {
   for (const paths of lists) {
-    const there = paths.filter((path) => exists(`${folder}/${path}`));
     const child = new Deno.Command(Deno.execPath(), {
-      args: ["test", "-A", "--no-check", "--quiet", "--fail-fast", ...there],
+      args: ["test", "-A", "--no-check", "--quiet", "--fail-fast", ...paths.length > 1 ? ["--parallel"] : [], ...paths],
       cwd: folder,
       stdout: "null",
       stderr: "null",
@@ -85,18 +66,9 @@ async function firstFailing(folder: string, lists: readonly (readonly string[])[
     const timer = setTimeout(() => child.kill("SIGKILL"), PATIENCE);
     const { success } = await child.status;
     clearTimeout(timer);
-    if (!success) return paths.join(" ");
+    if (!success) return paths.length > 1 ? `one of ${paths.length} tests` : paths[0];
   }
   return null;
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 async function copyOfProject(files: readonly string[]): Promise<string> {
@@ -111,56 +83,53 @@ async function copyOfProject(files: readonly string[]): Promise<string> {
 
 const [seed, runs, jobs] = [option("seed", "1"), option("runs", "150"), option("jobs", "2")].map(Number);
 const only = option("only", "");
-const files = (await output("git", ["ls-files", "-co", "--exclude-standard"], root)).split("\n").filter(Boolean);
-const sources = files.filter((file) => /^(core|plugins|boot)\/.*\.ts$/.test(file) && file.startsWith(only));
-const texts = new Map(sources.map((file) => [file, Deno.readTextFileSync(`${root}/${file}`)]));
-const equivalents = JSON.parse(
+const files = (await output("git", ["ls-files", "-co", "--exclude-standard"], root)).split("\n").filter(Boolean).sort();
+const scripts = files.filter((file) => file.endsWith(".ts"));
+const texts = new Map(scripts.map((file) => [file, Deno.readTextFileSync(`${root}/${file}`)]));
+const sources = scripts.filter((file) => /^(core|plugins|boot)\//.test(file));
+const keyOfMutant = (mutant: Mutant): string => keyOf(describeMutant(mutant, texts.get(mutant.file)!));
+const made = sources.flatMap((file) => mutantsOf(file, texts.get(file)!));
+
+const equivalents: readonly Equivalent[] = JSON.parse(
   Deno.readTextFileSync(new URL("./equivalents.json", import.meta.url)),
-) as readonly Equivalent[];
-const isEquivalent = ({ file, before, after, start }: Mutant): boolean =>
-  equivalents.some((known) =>
-    known.file === file && known.before === before && known.after === after &&
-    known.code === lineOf(texts.get(file)!, start)
-  );
-const all = sources.flatMap((file) => mutantsOf(file, texts.get(file)!)).filter((mutant) => !isEquivalent(mutant));
+);
+const uncounted = new Set(equivalents.map(keyOf));
+const keys = new Set(made.map(keyOfMutant));
+for (const key of uncounted) if (!keys.has(key)) console.log(`Not a mutant of these sources: ${key}`);
+
+const all = made.filter((mutant) => mutant.file.startsWith(only) && !uncounted.has(keyOfMutant(mutant)));
 const picked = pick(all, runs, seed);
-
-const log = `${root}/.mutants/seed-${seed}${only && `-${only.replaceAll("/", "-")}`}.jsonl`;
 await Deno.mkdir(`${root}/.mutants`, { recursive: true });
-const known = new Map<string, Verdict>();
-if (exists(log)) {
-  for (const line of Deno.readTextFileSync(log).split("\n").filter(Boolean)) {
-    const verdict: Verdict = JSON.parse(line);
-    known.set(verdict.id, verdict);
-  }
-}
+const verdicts = await openVerdicts(`${root}/.mutants/verdicts.jsonl`, texts);
+const waiting = picked.filter((mutant) => verdicts.of(mutant) === undefined);
+console.log(`${picked.length} of ${all.length} mutants, ${picked.length - waiting.length} known`);
 
-console.log(`${picked.length} of ${all.length} mutants, ${picked.filter((one) => known.has(idOf(one))).length} known`);
-const waiting = picked.filter((mutant) => !known.has(idOf(mutant)));
+const listsOf = testLists(texts);
 const folders = await Promise.all(Array.from({ length: jobs }, () => copyOfProject(files)));
 try {
   await Promise.all(folders.map(async (folder) => {
-    for (let mutant = waiting.pop(); mutant; mutant = waiting.pop()) {
+    for (let mutant = waiting.shift(); mutant; mutant = waiting.shift()) {
       const path = `${folder}/${mutant.file}`;
       const text = texts.get(mutant.file)!;
+      const begun = performance.now();
       await Deno.writeTextFile(path, mutated(text, mutant));
-      const noticedBy = await firstFailing(folder, testsOf(mutant.file, (test) => exists(`${folder}/${test}`)));
+      const noticedBy = await firstFailing(folder, listsOf(mutant.file));
       await Deno.writeTextFile(path, text);
-      const verdict: Verdict = { id: idOf(mutant), noticedBy };
-      known.set(verdict.id, verdict);
-      await Deno.writeTextFile(log, `${JSON.stringify(verdict)}\n`, { append: true });
+      await verdicts.add(mutant, noticedBy);
       const what = `${mutant.file}:${mutant.line}  ${mutant.before.split("\n", 1)[0]}  →  ${mutant.after}`;
-      console.log(noticedBy === null ? "SURVIVED" : "noticed ", what);
+      const seconds = ((performance.now() - begun) / 1000).toFixed(1);
+      console.log(noticedBy === null ? "SURVIVED" : "noticed ", what, ` ${seconds} s: ${noticedBy ?? "no test"}`);
     }
   }));
 } finally {
   for (const folder of folders) await Deno.remove(folder, { recursive: true });
 }
 
-const survivors = picked.filter((mutant) => known.get(idOf(mutant))?.noticedBy === null);
+const survivors = picked.filter((mutant) => verdicts.of(mutant) === null);
 console.log(`\n${survivors.length} survived:`);
-for (const { file, line, before, after, start } of survivors) {
-  console.log(`${file}:${line}  ${before.split("\n", 1)[0]}  →  ${after}\n    ${lineOf(texts.get(file)!, start)}`);
+for (const mutant of survivors) {
+  const { file, code, mutant: changed } = describeMutant(mutant, texts.get(mutant.file)!);
+  console.log(`${file}:${mutant.line}\n    ${code}\n    ${changed}`);
 }
 const share = (picked.length - survivors.length) / picked.length;
 console.log(`\n${picked.length - survivors.length} of ${picked.length} noticed: ${(share * 100).toFixed(1)} %`);
