@@ -17,8 +17,8 @@ import { openVerdicts } from "./verdicts.ts";
 /** The share of mutants that tests must notice. */
 const AIM = 0.92;
 
-/** How long a list of tests may take, in milliseconds, before a mutant counts as noticed: it may run forever. */
-const PATIENCE = 300_000;
+/** How long one test and a list of tests may take, in milliseconds: a mutant that runs forever counts as noticed. */
+const PATIENCE = { one: 60_000, list: 300_000 };
 
 const root = fromFileUrl(new URL("../../", import.meta.url));
 
@@ -63,7 +63,7 @@ async function firstFailing(folder: string, lists: readonly (readonly string[])[
       stderr: "null",
       env: { NO_COLOR: "1" },
     }).spawn();
-    const timer = setTimeout(() => child.kill("SIGKILL"), PATIENCE);
+    const timer = setTimeout(() => child.kill("SIGKILL"), paths.length > 1 ? PATIENCE.list : PATIENCE.one);
     const { success } = await child.status;
     clearTimeout(timer);
     if (!success) return paths.length > 1 ? `one of ${paths.length} tests` : paths[0];
