@@ -110,7 +110,7 @@ export interface LoadErrorDetails {
   "table-out-of-memory": ErrorPlace;
   /** There are not enough consecutive free level-4 entries. */
   "level4-exhausted": ErrorPlace;
-  /** The dynamic table is malformed, or lacks what relocating needs. */
+  /** The dynamic table is malformed, lacks what relocating needs, or has too many relocations. */
   "dynamic-malformed": ErrorPlace;
   /** A relocation has a type that is not supported. */
   "relocation-unsupported": ErrorPlace & {

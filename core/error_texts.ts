@@ -250,7 +250,7 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
   },
   "source-failed": {
     message: ({ value }, cause) => {
-      const bytes = typeof value === "string" ? value : value.toLocaleString("en-US");
+      const bytes = typeof value === "string" ? value : `${value}`.replaceAll(/\B(?=(\d{3})+$)/g, ",");
       const why = cause instanceof Error && cause.message !== "" ? `: ${cause.message}` : "";
       return `Cannot read the source: it failed after ${bytes} ${bytes === "1" ? "byte" : "bytes"}${why}`;
     },

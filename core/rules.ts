@@ -108,6 +108,10 @@ export interface Rules {
   readonly reportsRelocations: boolean;
   /** Relocations are applied to kernels with fixed addresses (`ET_EXEC`) too. */
   readonly relocatesFixed: boolean;
+  /**
+   * Which `PT_DYNAMIC` headers are used. "one": the first, and any other must equal it. "each": all, in table order.
+   */
+  readonly dynamicHeaders: "one" | "each";
   /** A dynamic table must consist of whole entries, at a file offset that is a multiple of 8. */
   readonly checksDynamicAlignment: boolean;
   /** A dynamic table is read to its last byte, not only up to `DT_NULL`. */
@@ -182,6 +186,7 @@ export const RULES: { readonly [N in RuleSetName]: Rules } = {
 
     reportsRelocations: true,
     relocatesFixed: false,
+    dynamicHeaders: "one",
     checksDynamicAlignment: false,
     readsPastDynamicNull: false,
     refusesUnknownTags: false,
@@ -238,6 +243,7 @@ export const RULES: { readonly [N in RuleSetName]: Rules } = {
 
     reportsRelocations: false,
     relocatesFixed: false,
+    dynamicHeaders: "one",
     checksDynamicAlignment: false,
     readsPastDynamicNull: false,
     refusesUnknownTags: false,
@@ -294,6 +300,7 @@ export const RULES: { readonly [N in RuleSetName]: Rules } = {
 
     reportsRelocations: false,
     relocatesFixed: true,
+    dynamicHeaders: "each",
     checksDynamicAlignment: true,
     readsPastDynamicNull: true,
     refusesUnknownTags: true,

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { coverage } from "../core/address_space/coverage.ts";
+import { type AddressRange, lowerHalf, rangeIndex, upperHalf } from "../core/address_space/range_index.ts";
 import {
   PT_OPENBSD_BOOTDATA,
   PT_OPENBSD_MUTABLE,
@@ -20,7 +22,7 @@ import type { Handler, Plugin } from "../core/plugin/plugin.ts";
 import { checkKeys, wrongKind } from "../core/pipeline/settings.ts";
 import type { PluginContext } from "../core/plugin/plugin_context.ts";
 import { diagnostic } from "./openbsd/diagnostics.ts";
-import { fillFromSeed, fillFromSystem } from "./openbsd/random_bytes.ts";
+import { fillFromSeed, fillFromSystem, type FillRandom } from "./openbsd/random_bytes.ts";
 
 /** A range of virtual addresses. */
 export interface OpenBsdRange {
@@ -32,7 +34,10 @@ export interface OpenBsdRange {
 
 /** What the plugin openbsd did and found. */
 export interface OpenBsd {
-  /** Ranges that were filled with random bytes (`PT_OPENBSD_RANDOMIZE`). */
+  /**
+   * Ranges that were filled with random bytes (`PT_OPENBSD_RANDOMIZE`). Where they overlap, the bytes are those of the
+   * last one.
+   */
   readonly randomized: readonly OpenBsdRange[];
   /** Ranges reserved for a boot loader to write to (`PT_OPENBSD_BOOTDATA`). */
   readonly bootData: readonly OpenBsdRange[];
@@ -48,7 +53,12 @@ export interface OpenBsdOptions {
   readonly seed?: bigint;
 }
 
-type List = "randomized" | "bootData" | "mutable";
+/** Which list the ranges of each type are in. */
+const LISTS = {
+  [PT_OPENBSD_RANDOMIZE]: "randomized",
+  [PT_OPENBSD_BOOTDATA]: "bootData",
+  [PT_OPENBSD_MUTABLE]: "mutable",
+} as const;
 
 const NOTHING: OpenBsd = { randomized: [], bootData: [], mutable: [], wxNeeded: false };
 
@@ -82,16 +92,17 @@ export function openbsd(options: OpenBsdOptions = {}): Plugin<"openbsd", OpenBsd
   if (seed !== undefined && BigInt.asUintN(64, seed) !== seed) {
     throw new RangeError(`Cannot use ${seed} as seed: it must fit in 64 bits`);
   }
-  const randomize: Handler<OpenBsd> = {
-    type: PT_OPENBSD_RANDOMIZE,
-    phase: "relocate", // after every segment, and before anything is sealed
-    handle: (phdr, context, found) => {
-      if (!isLoaded(phdr, context)) return found ?? NOTHING;
-      fill(phdr, context, seed);
-      return add("randomized", phdr, context, found);
-    },
+  return {
+    name: "openbsd",
+    handlers: [
+      // after every segment, and before anything is sealed
+      { ...together(PT_OPENBSD_RANDOMIZE, (headers, context) => fillAll(headers, context, seed)), phase: "relocate" },
+      together(PT_OPENBSD_BOOTDATA, reportBootData),
+      together(PT_OPENBSD_MUTABLE, () => {}),
+      WX_NEEDED,
+    ],
+    takes,
   };
-  return { name: "openbsd", handlers: [randomize, BOOT_DATA, MUTABLE, WX_NEEDED], takes };
 }
 
 /** The size of all pages of the filled ranges, each of which may be unshared; no more than all segments can take. */
@@ -104,23 +115,31 @@ function takes({ rules, segments }: TakesFor): number {
   return Math.min(pages, unshareDemand(rules, segments));
 }
 
-const BOOT_DATA: Handler<OpenBsd> = {
-  type: PT_OPENBSD_BOOTDATA,
-  handle: (phdr, context, found) => {
-    if (!isLoaded(phdr, context)) return found ?? NOTHING;
+/** Handles all headers of a type when the first one comes: those whose ranges are loaded. */
+function together(
+  type: keyof typeof LISTS,
+  handleAll: (headers: readonly Segment[], context: PluginContext) => void | Promise<void>,
+): Handler<OpenBsd> {
+  const begun = new WeakSet<PluginContext["segments"]>();
+  return {
+    type,
+    handle: async (_, context, found = NOTHING) => {
+      if (begun.has(context.segments)) return found;
+      begun.add(context.segments);
+      const headers = loadedHeaders(type, context);
+      await handleAll(headers, context);
+      return { ...found, [LISTS[type]]: headers.map((phdr) => rangeOf(phdr, context)) };
+    },
+  };
+}
+
+function reportBootData(headers: readonly Segment[], context: PluginContext): void {
+  for (const phdr of headers) {
     const { virt, size } = rangeOf(phdr, context);
     const message = `The kernel reserves ${hexAddr(size)} bytes at ${hexAddr(virt)} for boot data; none was written.`;
     context.report(diagnostic("openbsd-bootdata-empty", { index: phdr.index, addresses: [virt], message }));
-    return add("bootData", phdr, context, found);
-  },
-};
-
-const MUTABLE: Handler<OpenBsd> = {
-  type: PT_OPENBSD_MUTABLE,
-  handle: (phdr, context, found) => {
-    return isLoaded(phdr, context) ? add("mutable", phdr, context, found) : found ?? NOTHING;
-  },
-};
+  }
+}
 
 const WX_NEEDED: Handler<OpenBsd> = {
   type: PT_OPENBSD_WXNEEDED,
@@ -133,47 +152,49 @@ const WX_NEEDED: Handler<OpenBsd> = {
   },
 };
 
-function add(
-  list: List,
-  phdr: Segment,
-  context: PluginContext,
-  found: OpenBsd = NOTHING,
-): OpenBsd {
-  return { ...found, [list]: [...found[list], rangeOf(phdr, context)] };
-}
-
 /** The range of a header that lies within one `PT_LOAD`. */
 function rangeOf({ p_vaddr, p_memsz }: Segment, { signedOffset }: PluginContext): OpenBsdRange {
   return { virt: canonical(low48(p_vaddr + signedOffset)), size: p_memsz };
 }
 
-/** Whether a range is not empty and lies within a single `PT_LOAD`; reports one that does not. */
-function isLoaded(phdr: Segment, context: PluginContext): boolean {
-  const { index, p_type, p_vaddr, p_memsz } = phdr;
-  if (p_memsz === 0n) return false;
-  const end = p_vaddr + p_memsz;
-  const inside = context.segments.some((other) => {
-    return other.load && p_vaddr >= other.p_vaddr && end <= other.p_vaddr + other.p_memsz;
+/** The headers of a type whose ranges are not empty and lie within a single `PT_LOAD`; reports the others. */
+function loadedHeaders(type: number, context: PluginContext): readonly Segment[] {
+  const loads = context.segments.filter(({ load }) => load);
+  const { reaching } = rangeIndex(loads.map(({ p_vaddr, p_memsz }) => ({ start: p_vaddr, end: p_vaddr + p_memsz })));
+  return context.segments.filter(({ index, p_type, p_vaddr, p_memsz }) => {
+    if (p_type !== type || p_memsz === 0n) return false;
+    const load = reaching(upperHalf(p_vaddr), lowerHalf(p_vaddr));
+    if (load && p_vaddr + p_memsz <= load.end) return true;
+    const virt = BigInt.asUintN(64, p_vaddr + context.virtualAddressOffset);
+    const message =
+      `The ${hexAddr(p_memsz)} bytes at ${hexAddr(virt)} (${segmentTypeName(p_type)}) do not lie within a single ` +
+      "PT_LOAD segment; ignored.";
+    context.report(diagnostic("openbsd-range-not-loaded", { index, addresses: [virt], message }));
+    return false;
   });
-  if (inside) return true;
-  const virt = BigInt.asUintN(64, p_vaddr + context.virtualAddressOffset);
-  const message =
-    `The ${hexAddr(p_memsz)} bytes at ${hexAddr(virt)} (${segmentTypeName(p_type)}) do not lie within a single ` +
-    "PT_LOAD segment; ignored.";
-  context.report(diagnostic("openbsd-range-not-loaded", { index, addresses: [virt], message }));
-  return false;
 }
 
-function fill(phdr: Segment, context: PluginContext, seed: bigint | undefined): void {
-  const random = seed === undefined ? fillFromSystem : fillFromSeed(seed, phdr.index);
-  const start = low48(phdr.p_vaddr + context.signedOffset);
-  const size = Number(phdr.p_memsz);
+/** Fills ranges, which may overlap: each byte once, with those of the last header that has it. */
+async function fillAll(headers: readonly Segment[], context: PluginContext, seed: bigint | undefined): Promise<void> {
+  const later = coverage();
+  const parts = headers.toReversed().map(({ p_vaddr, p_memsz }) => later.add(p_vaddr, p_vaddr + p_memsz)).toReversed();
+  for (const [at, { index }] of headers.entries()) {
+    const random = seed === undefined ? fillFromSystem : fillFromSeed(seed, index);
+    for (const part of parts[at]) await fill(part, random, context);
+  }
+}
+
+async function fill({ start, end }: AddressRange, random: FillRandom, context: PluginContext): Promise<void> {
+  const first = low48(start + context.signedOffset);
+  const size = Number(end - start);
   const buffer = new Uint8Array(Math.min(size, CHUNK));
   for (let done = 0; done < size;) {
-    const low = (start + done) % LOW48_END;
+    const low = (first + done) % LOW48_END;
     const bytes = buffer.subarray(0, Math.min(size - done, CHUNK - low % CHUNK));
     random(bytes);
     context.addressSpace.write(canonical(low), bytes);
     done += bytes.length;
+    const pausing = context.pause();
+    if (pausing) await pausing;
   }
 }

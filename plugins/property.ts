@@ -16,7 +16,7 @@ import { diagnostic } from "./property/diagnostics.ts";
 
 export type { GnuProperties, GnuProperty, IsaLevel };
 
-/** The most bytes to read; properties take a few dozen. */
+/** The most bytes to read, of all headers together; properties take a few dozen. */
 const BYTES_MAX = 2 ** 16;
 
 /**
@@ -36,22 +36,46 @@ const BYTES_MAX = 2 ** 16;
  * @returns The plugin; it finds nothing if the kernel has no properties.
  */
 export function property(): Plugin<"property", GnuProperties> {
-  return { name: "property", handlers: [{ type: PT_GNU_PROPERTY, readsFile: true, handle }] };
+  const begun = new WeakSet<PluginContext["segments"]>();
+  return {
+    name: "property",
+    handlers: [{
+      type: PT_GNU_PROPERTY,
+      readsFile: true,
+      handle: async (_, context, found) => {
+        if (begun.has(context.segments)) return found; // all headers were handled with the first one
+        begun.add(context.segments);
+        return await readAll(context.segments.filter(({ p_type }) => p_type === PT_GNU_PROPERTY), context);
+      },
+    }],
+  };
 }
 
-async function handle(
-  phdr: Segment,
-  context: PluginContext,
-  found: GnuProperties | undefined,
-): Promise<GnuProperties | undefined> {
+/** Finds the properties in the first header that has them. */
+async function readAll(headers: readonly Segment[], context: PluginContext): Promise<GnuProperties | undefined> {
+  let found: GnuProperties | undefined;
+  let bytesRead = 0;
+  for (const phdr of headers) {
+    const fault = (problem: string): void => {
+      reportMalformed(phdr.index, { fileOffset: Number(phdr.p_offset), problem }, context);
+    };
+    if (found) fault("an earlier program header already has them");
+    else if (bytesRead === BYTES_MAX) fault(`earlier program headers have ${BYTES_MAX} bytes and no properties`);
+    else {
+      const bytes = (await context.fileBytes(phdr)).subarray(0, BYTES_MAX - bytesRead);
+      bytesRead += bytes.length;
+      found = read(bytes, phdr, context);
+    }
+    const pausing = context.pause();
+    if (pausing) await pausing;
+  }
+  return found;
+}
+
+function read(bytes: Uint8Array, phdr: Segment, context: PluginContext): GnuProperties | undefined {
   const { index, p_align } = phdr;
   const reportFault = (fault: NoteFault) => reportMalformed(index, fault, context);
   const fileOffset = Number(phdr.p_offset);
-  if (found) {
-    reportFault({ fileOffset, problem: "an earlier program header already has them" });
-    return found;
-  }
-  const bytes = (await context.fileBytes(phdr)).subarray(0, BYTES_MAX);
   const { notes, faults } = readNotes(bytes, fileOffset, p_align);
   faults.forEach(reportFault);
   const note = notes.find(({ owner, type }) => owner === "GNU" && type === NT_GNU_PROPERTY_TYPE_0);

@@ -17,9 +17,14 @@ import { applyRela } from "./relocate/apply_rela.ts";
 import { applyRelr } from "./relocate/apply_relr.ts";
 import { placeStage } from "./relocate/choose_base.ts";
 import { diagnostic } from "./relocate/diagnostics.ts";
+import { dynamicHeaders, type DynamicTable, readDynamicTables } from "./relocate/dynamic_headers.ts";
 import { readName } from "./relocate/find_symbol.ts";
-import { checkTable, readRelocationTables, type RelocationTables } from "./relocate/relocation_tables.ts";
-import { type RelocationTarget, relocationTarget } from "./relocate/relocation_target.ts";
+import { checkTable, type RelocationTables } from "./relocate/relocation_tables.ts";
+import { type RelocationTarget, relocationTargets } from "./relocate/relocation_target.ts";
+import { entriesOf, limited, mostRelocations, tooMany, withoutRepeated } from "./relocate/repeated_tables.ts";
+
+/** How many names of shared libraries to show in a message. */
+const NAMES_SHOWN = 8;
 
 /** What the plugin relocate did. */
 export interface Relocations {
@@ -33,7 +38,7 @@ export interface Relocations {
 
 /** How to place kernels. */
 export interface RelocateOptions {
-  /** Places kernels at a random address that this number determines. Default: the first free address. */
+  /** Places kernels at a random address that this 64-bit number determines. Default: the first free address. */
   readonly seed?: bigint;
 }
 
@@ -55,11 +60,15 @@ export interface RelocateOptions {
  * @param options How to place kernels; the option `kernelBase` of a load takes precedence.
  * @returns The plugin.
  * @throws {TypeError} If an option is unknown, or the seed is not a `bigint`.
+ * @throws {RangeError} If the seed does not fit in 64 bits.
  */
 export function relocate(options: RelocateOptions = {}): Plugin<"relocate", Relocations> {
   checkKeys(options, ["seed"]);
   const { seed } = options;
   if (seed !== undefined && typeof seed !== "bigint") throw wrongKind("seed", seed, "it must be a bigint");
+  if (seed !== undefined && BigInt.asUintN(64, seed) !== seed) {
+    throw new RangeError(`Cannot use ${seed} as seed: it must fit in 64 bits`);
+  }
   return {
     name: "relocate",
     stages: [{ before: "sanity-check", stage: placeStage(seed) }],
@@ -75,46 +84,105 @@ function takes({ rules, fileHeader, segments }: TakesFor): number {
   return isDynamic && isMovable ? unshareDemand(rules, segments) : 0;
 }
 
+/** Handles all `PT_DYNAMIC` headers when the first one comes. */
 async function handle(
-  phdr: Segment,
+  first: Segment,
   context: PluginContext,
   found: Relocations | undefined,
 ): Promise<Relocations> {
+  if (found) return found;
   const { rules, fileHeader, virtualAddressOffset } = context;
   if (fileHeader.EI_CLASS !== ELFCLASS64) {
-    throw new LoadError("class-unsupported", { index: phdr.index, field: "EI_CLASS", value: fileHeader.EI_CLASS });
+    throw new LoadError("class-unsupported", { index: first.index, field: "EI_CLASS", value: fileHeader.EI_CLASS });
   }
-  const tables = readRelocationTables(await context.fileBytes(phdr), phdr, rules);
-  const target = relocationTarget(phdr.index, context);
-  const needed = tables.needed.map((offset) => readName(offset, tables, target) || `#${offset}`);
-  if (needed.length > 0) reportNeeded(phdr, needed, context);
-  const counts = new Map(Object.entries(found?.counts ?? {}));
+  const { read, error } = await readDynamicTables(dynamicHeaders(first, context), context);
+  const targetOf = relocationTargets(context);
   // The addresses of an ET_EXEC kernel are fixed: any relocations in it are not meant for its loader.
-  if (rules.relocatesFixed || fileHeader.e_type === ET_DYN) {
-    apply(tables, target, counts, context);
-    if (tables.textRelocations) reportTextRelocations(phdr, context);
-  } else if (tables.relr || tables.rela.length > 0) {
-    reportFixed(phdr, context);
+  const applies = rules.relocatesFixed || fileHeader.e_type === ET_DYN;
+  const distinct = read.filter(({ isRepeated }) => !isRepeated);
+  const needed: string[] = [];
+  for (const { header, tables } of distinct) needed.push(...await namesNeeded(tables, targetOf(header.index), context));
+  const counts = applies ? await applyAll(read, targetOf, context) : {};
+  for (const { header, tables } of distinct) {
+    if (applies && tables.textRelocations) reportTextRelocations(header, context);
+    if (!applies && (tables.relr || tables.rela.length > 0)) reportFixed(header, context);
   }
-  return { virtualAddressOffset, counts: Object.fromEntries(counts), needed: [...found?.needed ?? [], ...needed] };
+  if (error) throw error;
+  return { virtualAddressOffset, counts, needed };
 }
 
-function apply(
+/** Reads the names of the shared libraries that a table asks for, and reports them. */
+async function namesNeeded(
   tables: RelocationTables,
   target: RelocationTarget,
+  context: PluginContext,
+): Promise<readonly string[]> {
+  const names: string[] = [];
+  for (const offset of tables.needed) {
+    names.push(readName(offset, tables, target) || `#${offset}`);
+    const pausing = context.pause();
+    if (pausing) await pausing;
+  }
+  if (names.length > 0) reportNeeded(context.segments[target.index], names, context);
+  return names;
+}
+
+/** Applies the relocations of all tables and counts them by type name. */
+async function applyAll(
+  read: readonly DynamicTable[],
+  targetOf: (index: number) => RelocationTarget,
+  context: PluginContext,
+): Promise<Readonly<Record<string, number>>> {
+  const counts = new Map<string, number>();
+  if (context.rules.dynamicHeaders === "each") await applyEach(read, targetOf, counts, context);
+  else for (const table of read) await applyTables(table, targetOf, counts, context);
+  return Object.fromEntries(counts);
+}
+
+/** Applies the tables of the one `PT_DYNAMIC` header that counts. */
+async function applyTables(
+  { header, tables }: DynamicTable,
+  targetOf: (index: number) => RelocationTarget,
   counts: Map<string, number>,
-  { rules, segments }: PluginContext,
-): void {
+  { rules, segments, pause }: PluginContext,
+): Promise<void> {
   const { rela, relr } = tables;
+  const target = targetOf(header.index);
   if (rules.checksRelocationTables) {
     for (const range of relr ? [relr, ...rela] : rela) checkTable(range, target.index, segments);
   }
-  if (relr) applyRelr(relr, target, counts);
-  for (const range of rela) applyRela(range, tables, target, counts);
+  if (relr) await applyRelr(relr, target, counts, pause);
+  for (const range of rela) await applyRela(range, tables, target, counts, pause);
+}
+
+/** Applies the tables of all headers, as far as the file has room for so many relocations. */
+async function applyEach(
+  read: readonly DynamicTable[],
+  targetOf: (index: number) => RelocationTarget,
+  counts: Map<string, number>,
+  { addressSpace, pause }: PluginContext,
+): Promise<void> {
+  const all = read.flatMap(({ header, tables }) => {
+    const target = targetOf(header.index);
+    return tables.rela.map((range) => ({ target, range, tables }));
+  });
+  const most = mostRelocations(addressSpace.file.size);
+  const applications = await withoutRepeated(all, most, pause);
+  let left = most;
+  for (const { target, range, tables } of applications) {
+    const part = limited(range, left);
+    await applyRela(part, tables, target, counts, pause);
+    if (part !== range) throw tooMany(target, most);
+    left -= entriesOf([{ range }]);
+  }
+  if (applications === all) return;
+  for (const name of counts.keys()) counts.set(name, Number(entriesOf(all))); // each is R_X86_64_RELATIVE
 }
 
 function reportNeeded(phdr: Segment, needed: readonly string[], context: PluginContext): void {
-  const libraries = needed.map((name) => JSON.stringify(name)).join(", ");
+  const others = needed.length - NAMES_SHOWN;
+  const libraries = needed.slice(0, NAMES_SHOWN).map((name) => JSON.stringify(name)).join(", ") +
+    (others > 0 ? ` and ${others} more` : "");
   const message = `The file needs shared libraries, which are not loaded: ${libraries}.`;
   report("shared-libraries-needed", message, phdr, context);
 }

@@ -8,8 +8,8 @@ import type { AddressSpace } from "../../core/address_space/address_space.ts";
 import { LoadError } from "../../core/errors.ts";
 import { alignUp, low48, LOW48_HIGHER_HALF, PAGE_SIZE, pageStart } from "../../core/memory/addresses.ts";
 import type { FrameOwner, FrameRun } from "../../core/memory/frame_allocator.ts";
-import { NO_EXECUTE, type PageSize, PRESENT, WRITABLE } from "../../core/paging/entry.ts";
-import { usedLevel4Entries } from "../../core/paging/used_level4_entries.ts";
+import { LEVEL_SPAN, NO_EXECUTE, type PageSize, PRESENT, WRITABLE } from "../../core/paging/entry.ts";
+import { exhausted, usedLevel4Entries } from "../../core/paging/used_level4_entries.ts";
 
 /** Pages of one size. */
 export interface PageRange {
@@ -47,6 +47,8 @@ const DATA = PRESENT | WRITABLE | NO_EXECUTE;
  * of the address space.
  */
 export function findRoom(space: AddressSpace, what: string, size: number, address?: bigint): bigint {
+  // All memory below a physical address may be more than a half: no caller chose that size.
+  if (address === undefined && size > LOW48_HIGHER_HALF) throw exhausted(Math.ceil(size / LEVEL_SPAN[4]));
   const virt = address ?? usedLevel4Entries(space.usedLevel4Entries).getFreeAddress(BigInt(size));
   const low = low48(virt);
   if (low % LOW48_HIGHER_HALF + size > LOW48_HIGHER_HALF) {

@@ -4,9 +4,6 @@
  * @module
  */
 
-import { closestString } from "@std/text/closest-string";
-import { levenshteinDistance } from "@std/text/levenshtein-distance";
-
 /**
  * Finds the word that was most likely meant.
  *
@@ -16,12 +13,28 @@ import { levenshteinDistance } from "@std/text/levenshtein-distance";
  * does not have the same letters in another order.
  */
 export function closest(typed: string, words: readonly string[]): string | undefined {
-  const word = closestString(typed, words);
-  const distance = levenshteinDistance(typed, word);
+  const distances = words.map((word) => editDistance(typed.toLowerCase(), word.toLowerCase()));
+  const word = words[distances.indexOf(Math.min(...distances))];
+  const distance = editDistance(typed, word);
   const isClose = distance <= Math.max(typed.length, word.length) / 3;
   return isClose || (distance <= 2 && letters(typed) === letters(word)) ? word : undefined;
 }
 
 function letters(word: string): string {
   return [...word].sort().join("");
+}
+
+/** The Levenshtein distance: how many characters to insert, remove or replace. */
+function editDistance(from: string, to: string): number {
+  const target = [...to];
+  // The distances from what was read of `from` to each beginning of `to`.
+  let row = Array.from({ length: target.length + 1 }, (_, at) => at);
+  for (const char of from) {
+    const next = [row[0] + 1];
+    for (const [at, wanted] of target.entries()) {
+      next.push(Math.min(row[at] + (char === wanted ? 0 : 1), row[at + 1] + 1, next[at] + 1));
+    }
+    row = next;
+  }
+  return row[target.length];
 }

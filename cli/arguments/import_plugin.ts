@@ -9,6 +9,7 @@ import { toFileUrl } from "@std/path/to-file-url";
 import { isKebabCase } from "../../core/pipeline/kebab_case.ts";
 import type { AnyPlugin } from "../../mod.ts";
 import { CliError, messageOf, usageError } from "../output/cli_error.ts";
+import { neededFlag } from "../output/permission_flag.ts";
 import { printable } from "../output/text.ts";
 import { unresolvedImport } from "./unresolved_import.ts";
 
@@ -52,6 +53,12 @@ export async function importPlugin(module: string): Promise<ImportedPlugin> {
 /** The error of a module that throws, which has a stack worth showing, or that cannot be linked at all. */
 function importError(module: string, cause: unknown): CliError {
   const what = `Cannot load the plugin ${printable(module)}`;
+  const command = neededFlag(cause, pathIn(cause, module));
+  if (command !== undefined) {
+    const hint = "Give Deno the permission:";
+    const detail = { flag: "plugin", value: module };
+    return new CliError("plugin-failed", `${what}: Deno lacks the permission`, { hint, command, detail });
+  }
   if (!isAboutModules(cause)) {
     return new CliError("plugin-failed", `${what}: ${messageOf(cause)}`, {
       detail: { flag: "plugin", value: module },
@@ -66,6 +73,12 @@ function importError(module: string, cause: unknown): CliError {
   const why = unresolved ? `its import "${unresolved.specifier}" cannot be resolved` : first.replace(/\.$/, "");
   const detail = { flag: "plugin", value: module, ...(unresolved ? { import: unresolved.specifier } : {}) };
   return new CliError("plugin-failed", `${what}: ${why}${at}`, { detail, hint: unresolved?.hint });
+}
+
+/** The path as typed if the error is about the module itself, and not about one that it imports. */
+function pathIn(cause: unknown, module: string): string | undefined {
+  const isItself = cause instanceof Error && cause.message.startsWith(`Requires read access to "${resolve(module)}",`);
+  return isItself ? module : undefined;
 }
 
 /** Whether the error is about modules and their imports: then the message names the place. */

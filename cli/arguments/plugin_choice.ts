@@ -5,48 +5,47 @@
  */
 
 import type { AnyPlugin, RuleSetName } from "../../mod.ts";
-import { presets } from "../../plugins/presets.ts";
+import { BUILT_IN, type FileTypes, importBuiltIn, isBuiltIn } from "./built_in_plugins.ts";
 import { closest } from "./closest.ts";
 import type { ImportedPlugin } from "./import_plugin.ts";
 import { usageError } from "../output/cli_error.ts";
 import { printable } from "../output/text.ts";
 
-/** Returns the plugins for a rule set. */
-export type PluginChoice = (rules: RuleSetName) => readonly AnyPlugin[];
+/** Which plugins to load with. */
+export interface PluginChoice {
+  /**
+   * Imports the plugins for a rule set: those with something to do for the file or, without one, all of them.
+   * Rejects with a `CliError` "usage" if a preset's plugin and a module's plugin share a name.
+   */
+  readonly pluginsFor: (rules: RuleSetName, file?: FileTypes) => Promise<readonly AnyPlugin[]>;
+  /** The plugins among them that are the user's. */
+  readonly own: readonly AnyPlugin[];
+}
 
 /** The presets' plugins alone. */
-export const PRESET_PLUGINS: PluginChoice = (rules) => presets[rules].plugins;
-
-/** The names that `--no-plugin` accepts. */
-const BUILT_IN: readonly string[] = presets.default.plugins.map(({ name }) => name);
+export const PRESET_PLUGINS: PluginChoice = {
+  pluginsFor: (rules, file) => importBuiltIn(rules, [], file),
+  own: [],
+};
 
 /** The names of built-in plugins that no preset has. */
 const NOT_BY_DEFAULT: readonly string[] = ["sections"];
-
-/**
- * Whether a name is that of a built-in plugin that `--no-plugin` takes.
- *
- * @param name Any value.
- * @returns True if it is.
- */
-export function isBuiltIn(name: unknown): boolean {
-  return BUILT_IN.some((known) => known === name);
-}
 
 /**
  * Reads the flags that choose plugins.
  *
  * @param modules The values of `--plugin`: modules that export `plugin`.
  * @param leftOut The values of `--no-plugin`: names of built-in plugins.
- * @returns The choice; it throws a `CliError` "usage" if a preset's plugin and a module's plugin share a name.
+ * @returns The choice; without modules and names, it is {@linkcode PRESET_PLUGINS}.
  * @throws {CliError} "usage" if a name is unknown or taken, or a module exports no plugin, "plugin-failed" if it cannot
  * be imported.
  */
 export async function choosePlugins(modules: readonly string[], leftOut: readonly string[]): Promise<PluginChoice> {
+  if (modules.length === 0 && leftOut.length === 0) return PRESET_PLUGINS;
   for (const name of leftOut) {
-    if (BUILT_IN.includes(name)) continue;
+    if (isBuiltIn(name)) continue;
     if (NOT_BY_DEFAULT.includes(name)) throw notByDefault(name);
-    const guess = closest(name, BUILT_IN);
+    const guess = closest(name, BUILT_IN.map((known) => known.name));
     const hint = `${guess === undefined ? "" : `Did you mean ${guess}? `}kload plugins lists the built-in plugins.`;
     throw usageError(`Cannot leave out ${printable(name)}: no built-in plugin has that name`, hint, {
       flag: "no-plugin",
@@ -63,12 +62,14 @@ export async function choosePlugins(modules: readonly string[], leftOut: readonl
       { flag: "plugin", value: module },
     );
   }
-  return (rules) => {
-    const builtIn = PRESET_PLUGINS(rules).filter(({ name }) => !leftOut.includes(name));
+  const pluginsFor = async (rules: RuleSetName, file?: FileTypes): Promise<readonly AnyPlugin[]> => {
+    // A plugin may depend on any built-in one, whatever the file.
+    const builtIn = await importBuiltIn(rules, leftOut, own.length === 0 ? file : undefined);
     const taken = own.find(({ plugin }) => builtIn.some(({ name }) => name === plugin.name));
     if (taken) throw nameTaken(taken);
     return [...builtIn, ...own.map(({ plugin }) => plugin)];
   };
+  return { pluginsFor, own: own.map(({ plugin }) => plugin) };
 }
 
 function notByDefault(name: string): Error {
@@ -100,7 +101,7 @@ export function clashHint(error: unknown): string | undefined {
   if (!(error instanceof TypeError)) return undefined;
   const { plugins } = (error.cause ?? {}) as { readonly plugins?: unknown };
   if (!Array.isArray(plugins)) return undefined;
-  const builtIn = plugins.filter((name) => BUILT_IN.includes(name));
+  const builtIn = plugins.filter(isBuiltIn);
   if (builtIn.length === 0) return "Use one of them at a time, or have one claim another type or phase.";
   return `Leave out a built-in plugin: ${builtIn.map((name) => `--no-plugin ${name}`).join(", or ")}`;
 }

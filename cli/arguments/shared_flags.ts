@@ -4,9 +4,16 @@
  * @module
  */
 
-import { RULES } from "../../core/rules.ts";
+import type { RuleSetName } from "../../mod.ts";
 import { COLOR_CHOICES } from "../output/color.ts";
 import type { Flag } from "./flag.ts";
+
+/** The rule sets, each once: the compiler sees to that, and help needs nothing of the loader. */
+const RULES: Readonly<Record<RuleSetName, true>> = {
+  "default": true,
+  "bootloader-0.10": true,
+  "bootloader-0.11": true,
+};
 
 /** The rule set. */
 export const RULES_FLAG: Flag = {

@@ -4,17 +4,17 @@
  * @module
  */
 
+import { LoadError } from "../../core/errors.ts";
+import { readHeaders } from "../../core/read_headers.ts";
+import { defaultPipeline } from "../../core/stages/default_pipeline.ts";
+import { sanityCheck } from "../../core/stages/sanity_check.ts";
 import type { ByteReader, Diagnostic, Headers } from "../../mod.ts";
-import { defaultPipeline } from "../../core/stages/mod.ts";
-import { LoadError, readHeaders } from "../../mod.ts";
-import { sanityCheck } from "../../core/stages/mod.ts";
+import { typesOf } from "../arguments/built_in_plugins.ts";
 import type { Arguments } from "../arguments/parse_arguments.ts";
 import { openSource, type Source } from "../input/source.ts";
 import type { Output } from "../output/output.ts";
 import { headersReport } from "../report/inspect_report.ts";
-import { type Findings, headersJson } from "../report/json.ts";
-import { printError } from "../report/print_error.ts";
-import { problemOf } from "../report/problem.ts";
+import type { Findings } from "../report/json.ts";
 import { loadByPreset } from "./load_by_preset.ts";
 
 /**
@@ -33,11 +33,16 @@ export async function inspect(args: Arguments, output: Output, signal: AbortSign
     const again = await source.again().catch(() => undefined);
     const findings = again && await askDefaultRules(again.reader, headers, signal).finally(again.close);
     const { paint, verbose } = output;
-    if (output.json) await output.print(headersJson(source.name, headers, findings));
-    else if (!output.quiet) await output.print(headersReport(source.name, headers, findings, paint, verbose));
+    if (output.json) {
+      const { headersJson } = await import("../report/json.ts");
+      await output.print(headersJson(source.name, headers, findings));
+    } else if (!output.quiet) {
+      await output.print(headersReport(source.name, headers, findings, paint, verbose));
+    }
     return args.switches.has("strict") && isRemarkable(findings) ? 1 : 0;
   } catch (error) {
     if (!(error instanceof LoadError)) throw error;
+    const { printError, problemOf } = await import("./refusal.ts");
     const circumstances = { name: source?.name ?? args.source, verdict: "headers not read" };
     return await printError(problemOf(error, circumstances), output);
   } finally {
@@ -59,7 +64,8 @@ async function askDefaultRules(reader: ByteReader, headers: Headers, signal: Abo
   };
   const pipeline = defaultPipeline.replace("sanity-check", listening);
   try {
-    await loadByPreset(upTo(reader, headers.bytesRead), { rules: "default", pipeline, signal });
+    const types = typesOf(headers);
+    await loadByPreset(upTo(reader, headers.bytesRead), { rules: "default", types, pipeline, signal });
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof LoadError && error.code !== "source-failed") return { objection: error, diagnostics };

@@ -4,26 +4,19 @@
  * @module
  */
 
-import { LoadError, type Progress } from "../../mod.ts";
+import { LoadError } from "../../core/errors.ts";
+import type { Progress } from "../../mod.ts";
 import { LOAD } from "../arguments/command_table.ts";
 import { type FlagOptions, loadOptions } from "../arguments/load_options.ts";
 import type { Arguments } from "../arguments/parse_arguments.ts";
 import { choosePlugins, type PluginChoice } from "../arguments/plugin_choice.ts";
 import { openSource, type Source } from "../input/source.ts";
 import { usageError } from "../output/cli_error.ts";
-import { writeDump } from "../output/memory_dump.ts";
-import { usedMemory } from "../output/memory_pieces.ts";
 import type { Output } from "../output/output.ts";
-import { type ProgressLine, startProgress } from "../output/progress.ts";
+import type { ProgressLine } from "../output/progress.ts";
 import { strictStatus } from "../report/diagnostics.ts";
-import { kernelJson } from "../report/json.ts";
-import type { Kernel } from "../report/kernel.ts";
 import { loadReport } from "../report/load_report.ts";
-import { printError } from "../report/print_error.ts";
-import { problemOf } from "../report/problem.ts";
-import { keptFiles } from "./kept_files.ts";
-import { loadByPreset } from "./load_by_preset.ts";
-import { isRefusal, otherRulesFor } from "./other_rules.ts";
+import { type LoadedWith, loadWithPlugins } from "./load_by_preset.ts";
 
 /** What the arguments ask for. */
 interface Request {
@@ -45,18 +38,24 @@ interface Request {
  */
 export async function load(args: Arguments, output: Output, signal: AbortSignal): Promise<number> {
   const request = await requestOf(args);
-  const line = progressLine(output);
+  const line = await progressLine(output);
   signal.addEventListener("abort", line.stop, { once: true });
   let source: Source | undefined;
   try {
     source = await openSource(args.source, signal);
-    const kernel = await loadFrom(source, request, line, signal);
-    if (request.dump !== undefined) await writeDump(kernel, request.dump, keptFiles(source, args), signal);
-    await printKernel(kernel, source.name, request, output, signal);
+    const loaded = await loadFrom(source, request, line, signal);
+    const { kernel } = loaded;
+    if (request.dump !== undefined) {
+      const { writeDump } = await import("../output/memory_dump.ts");
+      const { keptFiles } = await import("./kept_files.ts");
+      await writeDump(kernel, request.dump, keptFiles(source, args), signal);
+    }
+    await printKernel(loaded, source.name, request, output, signal);
     return strictStatus(kernel.diagnostics, request.strict);
   } catch (error) {
     line.stop();
     if (!(error instanceof LoadError)) throw error;
+    const { isRefusal, otherRulesFor, printError, problemOf } = await import("./refusal.ts");
     const problem = problemOf(error, {
       name: source?.name ?? args.source,
       flags: LOAD.flags.map(({ name }) => name),
@@ -89,30 +88,34 @@ async function loadFrom(
   { options, choice }: Request,
   line: ProgressLine,
   signal: AbortSignal,
-): Promise<Kernel> {
+): Promise<LoadedWith> {
   const onProgress = (progress: Progress) => line.update(progress, source.size);
-  const kernel = await loadByPreset(source.reader, { ...options, signal, onProgress }, choice).finally(line.stop);
+  const loaded = await loadWithPlugins(source.reader, { ...options, signal, onProgress }, choice).finally(line.stop);
   await source.check();
-  return kernel;
+  return loaded;
 }
 
 async function printKernel(
-  kernel: Kernel,
+  { kernel, plugins }: LoadedWith,
   name: string,
-  { options, choice, dump: path, strict }: Request,
+  { options, dump: path, strict }: Request,
   output: Output,
   signal: AbortSignal,
 ): Promise<void> {
   const { rules, kernelBase } = options;
-  if (output.json) return await output.print(await kernelJson(kernel, { name, rules }, signal));
+  if (output.json) {
+    const { kernelJson } = await import("../report/json.ts");
+    return await output.print(await kernelJson(kernel, { name, rules }, signal));
+  }
   if (output.quiet) return;
-  const dump = path === undefined ? undefined : { path, size: usedMemory(kernel) };
-  const about = { name, rules, plugins: choice(rules), kernelBase, dump, verbose: output.verbose, strict };
+  const dump = path === undefined ? undefined : { path, size: kernel.nextFrame - kernel.memory.base };
+  const about = { name, rules, plugins, kernelBase, dump, verbose: output.verbose, strict };
   await output.print(loadReport(kernel, about, output.paint));
 }
 
-function progressLine({ quiet }: Output): ProgressLine {
+async function progressLine({ quiet }: Output): Promise<ProgressLine> {
   if (quiet || !Deno.stderr.isTerminal()) return { update: () => {}, stop: () => {} };
+  const { startProgress } = await import("../output/progress.ts");
   const encoder = new TextEncoder();
   return startProgress((text) => Deno.stderr.writeSync(encoder.encode(text)));
 }

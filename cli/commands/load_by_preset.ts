@@ -4,17 +4,33 @@
  * @module
  */
 
-import { type AnyPlugin, type ByteReader, loadKernel, type LoadOptions, type RuleSetName } from "../../mod.ts";
+import { loadKernel } from "../../core/load_kernel.ts";
+import type { AnyPlugin, ByteReader, LoadOptions, RuleSetName } from "../../mod.ts";
 import type { Pipeline } from "../../core/stages/mod.ts";
+import type { FileTypes } from "../arguments/built_in_plugins.ts";
 import { clashHint, type PluginChoice, PRESET_PLUGINS } from "../arguments/plugin_choice.ts";
+import { peekTypes } from "../input/peek_types.ts";
 import { usageError } from "../output/cli_error.ts";
-import { refusedOption } from "../report/flag_hints.ts";
 import type { Kernel } from "../report/kernel.ts";
 
 /** Options of a load; the rule set is always named. */
 export type KernelOptions =
   & Omit<LoadOptions, "rules" | "plugins" | "pipeline" | "frames">
-  & { readonly rules: RuleSetName; readonly pipeline?: Pipeline };
+  & {
+    readonly rules: RuleSetName;
+    readonly pipeline?: Pipeline;
+    /** The types in the file's headers, if they are known. */
+    readonly types?: FileTypes;
+    readonly signal?: AbortSignal;
+  };
+
+/** A loaded kernel, and the plugins that it was loaded with. */
+export interface LoadedWith {
+  /** The kernel. */
+  readonly kernel: Kernel;
+  /** The plugins that have something to do with it. */
+  readonly plugins: readonly AnyPlugin[];
+}
 
 /**
  * Loads a kernel by a rule set, with the plugins chosen for it.
@@ -31,19 +47,34 @@ export async function loadByPreset(
   options: KernelOptions,
   choice: PluginChoice = PRESET_PLUGINS,
 ): Promise<Kernel> {
-  const plugins = choice(options.rules);
-  try {
-    return await loadKernel(reader, { ...options, plugins });
-  } catch (error) {
-    // A plugin that throws becomes the cause of a LoadError, and a refused option is named: any other TypeError is
-    // about the list of plugins.
-    const isAboutPlugins = error instanceof TypeError && refusedOption(error) === undefined;
-    throw isAboutPlugins && isChosen(plugins, options.rules) ? usageError(error.message, clashHint(error)) : error;
-  }
+  return (await loadWithPlugins(reader, options, choice)).kernel;
 }
 
-/** Whether the plugins differ from those of the preset, which are known to fit together. */
-function isChosen(plugins: readonly AnyPlugin[], rules: RuleSetName): boolean {
-  const preset = PRESET_PLUGINS(rules);
-  return plugins.length !== preset.length || plugins.some((plugin, at) => plugin !== preset[at]);
+/**
+ * Does the same as {@linkcode loadByPreset}, and returns the plugins too.
+ *
+ * @param reader The source.
+ * @param options The rule set, and the loader's other options.
+ * @param choice The plugins.
+ * @returns The kernel and its plugins.
+ * @throws {LoadError} As the loader does.
+ * @throws {CliError} "usage" if the chosen plugins do not fit together.
+ */
+export async function loadWithPlugins(
+  reader: ByteReader,
+  { types, ...options }: KernelOptions,
+  choice: PluginChoice,
+): Promise<LoadedWith> {
+  const peeked = types ? { reader, types } : await peekTypes(reader, options.signal);
+  const plugins = await choice.pluginsFor(options.rules, peeked.types);
+  try {
+    return { kernel: await loadKernel(peeked.reader, { ...options, plugins }), plugins };
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    const { refusedOption } = await import("../report/flag_hints.ts");
+    // A plugin that throws becomes the cause of a LoadError, and a refused option is named: any other TypeError is
+    // about the list of plugins, and the presets' own plugins are known to fit together.
+    const isAboutPlugins = refusedOption(error) === undefined && choice !== PRESET_PLUGINS;
+    throw isAboutPlugins ? usageError(error.message, clashHint(error)) : error;
+  }
 }

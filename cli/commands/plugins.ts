@@ -8,7 +8,7 @@ import { type AnyPlugin, type RuleSetName, segmentTypeName } from "../../mod.ts"
 import { checkPlugins } from "../../core/plugin/check_plugins.ts";
 import { parseRules } from "../arguments/load_options.ts";
 import type { Arguments } from "../arguments/parse_arguments.ts";
-import { choosePlugins, clashHint, PRESET_PLUGINS } from "../arguments/plugin_choice.ts";
+import { choosePlugins, clashHint } from "../arguments/plugin_choice.ts";
 import { usageError } from "../output/cli_error.ts";
 import type { Output } from "../output/output.ts";
 import { table } from "../output/table.ts";
@@ -37,8 +37,9 @@ export async function plugins({ values, lists }: Arguments, output: Output): Pro
   const named = values.get("rules");
   const rules: RuleSetName = named === undefined ? "default" : parseRules("rules", named);
   const choice = await choosePlugins(lists.get("plugin") ?? [], lists.get("no-plugin") ?? []);
-  const builtIn = PRESET_PLUGINS(rules);
-  const listed = checked(choice(rules)).map((plugin) => listedPlugin(plugin, builtIn.includes(plugin)));
+  const listed = checked(await choice.pluginsFor(rules)).map((plugin) => {
+    return listedPlugin(plugin, !choice.own.includes(plugin));
+  });
   if (output.json) await output.print(versionedJson({ rules, plugins: listed }));
   else if (!output.quiet) await output.print(report(rules, listed, output));
   return 0;

@@ -86,7 +86,7 @@ export async function withBootable(
 /** The same plugins, plus memory for what is added after the load. */
 function withMemory(choice: PluginChoice, plan: BootPlan): PluginChoice {
   const memory: AnyPlugin = memoryForParts(plan);
-  return (rules) => [...choice(rules), memory];
+  return { ...choice, pluginsFor: async (rules, types) => [...await choice.pluginsFor(rules, types), memory] };
 }
 
 function tooLittle(cause: LoadError): CliError {

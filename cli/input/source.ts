@@ -4,9 +4,10 @@
  * @module
  */
 
-import { type ByteReader, LoadError } from "../../mod.ts";
+import { LoadError } from "../../core/errors.ts";
+import type { ByteReader } from "../../mod.ts";
 import { CliError, messageOf } from "../output/cli_error.ts";
-import { permissionAdvice, permissionFlag } from "../output/permission_flag.ts";
+import { neededFlag, permissionAdvice } from "../output/permission_flag.ts";
 import { type FileIdentity, identityOf, identityOfOpen } from "../output/same_file.ts";
 import { streamReader } from "./chunk_reader.ts";
 import { type Content, contentOf } from "./content.ts";
@@ -62,7 +63,7 @@ async function openStdin(): Promise<Source> {
 
 async function openFile(name: string): Promise<Source> {
   const path = /^file:\/\//i.test(name) ? parseUrl(name) : name;
-  const file = await attempt(name, () => Deno.open(path), async () => permissionFlag("read", await filePath(path)));
+  const file = await attempt(name, () => Deno.open(path), () => filePath(path));
   const dispose = (): void => file[Symbol.dispose]();
   try {
     const info = await attempt(name, () => file.stat().catch(unlessNotCapable));
@@ -98,7 +99,7 @@ function unlessNotCapable(error: unknown): undefined {
 
 async function openUrl(name: string, signal: AbortSignal): Promise<Source> {
   const url = parseUrl(name);
-  const response = await attempt(name, () => fetch(url, { signal }), () => permissionFlag("net", url.host));
+  const response = await attempt(name, () => fetch(url, { signal }));
   const { ok, status, statusText, headers } = response;
   if (!ok) {
     response.body?.cancel().catch(() => {});
@@ -156,14 +157,14 @@ function parseUrl(name: string): URL {
 async function attempt<T>(
   name: string,
   work: () => Promise<T>,
-  permission?: () => string | Promise<string>,
+  path?: () => string | Promise<string>,
 ): Promise<T> {
   try {
     return await work();
   } catch (cause) {
-    if (!(cause instanceof Deno.errors.NotCapable)) throw failed(name, messageOf(cause), undefined, cause);
-    const flag = await permission?.();
-    const { why, hint, command } = permissionAdvice(flag === undefined ? [] : [flag]);
+    const flag = neededFlag(cause, await path?.());
+    if (flag === undefined) throw failed(name, messageOf(cause), undefined, cause);
+    const { why, hint, command } = permissionAdvice(flag === "--allow-all" ? [] : [flag]);
     throw failed(name, why, hint, cause, command);
   }
 }

@@ -6,7 +6,7 @@
 
 import { concat } from "@std/bytes/concat";
 import { CliError, messageOf, usageError } from "../output/cli_error.ts";
-import { permissionAdvice, permissionFlag } from "../output/permission_flag.ts";
+import { neededFlag, permissionAdvice } from "../output/permission_flag.ts";
 import { type FileIdentity, identityOf } from "../output/same_file.ts";
 import { exactSize, printable } from "../output/text.ts";
 
@@ -38,8 +38,10 @@ export async function readWholeFile(flag: string, path: string, most: number): P
   };
   const file = await read().catch((cause) => {
     if (cause instanceof CliError) throw cause;
-    const lacking = cause instanceof Deno.errors.NotCapable;
-    const { why, ...advice } = lacking ? permissionAdvice([permissionFlag("read", path)]) : { why: messageOf(cause) };
+    const missing = neededFlag(cause, path);
+    const { why, ...advice } = missing === undefined
+      ? { why: messageOf(cause) }
+      : permissionAdvice(missing === "--allow-all" ? [] : [missing]);
     const message = `Cannot read the file of --${flag} ${printable(path)}: ${why}`;
     throw new CliError("source-failed", message, { ...advice, detail, cause });
   });

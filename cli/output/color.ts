@@ -19,14 +19,19 @@ export interface ColorEnvironment {
 }
 
 /**
- * Reads the environment. `FORCE_COLOR` is read only if permission was granted; kload never prompts for it.
+ * Reads the environment. Variables are read only if permission was granted; kload never prompts for it.
  *
  * @returns The variables.
  */
 export function colorEnvironment(): ColorEnvironment {
-  const variable = "FORCE_COLOR";
+  // Deno.noColor needs no permission, but is false if FORCE_COLOR is set, too.
+  const noColor = Deno.noColor || (readVariable("NO_COLOR") ?? "") !== "";
+  return { noColor, forceColor: readVariable("FORCE_COLOR") };
+}
+
+function readVariable(variable: string): string | undefined {
   const { state } = Deno.permissions.querySync({ name: "env", variable });
-  return { noColor: Deno.noColor, forceColor: state === "granted" ? Deno.env.get(variable) : undefined };
+  return state === "granted" ? Deno.env.get(variable) : undefined;
 }
 
 /**

@@ -6,8 +6,13 @@
 
 import { quoted } from "./shell_quote.ts";
 
-/** A permission of Deno. */
-export type PermissionName = "net" | "read" | "write";
+/** How Deno says which permission it lacks; errors of a module's imports go on with their place. */
+const LACKING =
+  /^Requires (all|env|ffi|import|net|read|run|sys|write) access(?: to (?:"([^\n]*)"|<TMP>))?, run again with the --allow-/;
+
+/** The folder of `kload run`'s files, as a shell takes it; its name in there is another one at each run. */
+const TEMPORARY = '"${TMPDIR:-/tmp}"';
+const RUN_FILE = /[\\/]kload-run-[^\\/]*[\\/]/;
 
 /**
  * The flag that gives Deno a permission.
@@ -16,8 +21,30 @@ export type PermissionName = "net" | "read" | "write";
  * @param value The path or host that it is for.
  * @returns The flag as a shell takes it. One value cannot contain a comma, so such a value needs the whole permission.
  */
-export function permissionFlag(permission: PermissionName, value: string): string {
+export function permissionFlag(permission: string, value: string): string {
   return value.includes(",") ? `--allow-${permission}` : `--allow-${permission}=${quoted(value)}`;
+}
+
+/**
+ * The flag that gives Deno the permission that it lacks.
+ *
+ * @param error What was thrown, in Deno itself or by an `import()`.
+ * @param path The path as the user typed it, if the permission is about one.
+ * @returns The flag as a shell takes it, such as `--allow-read=kernel.elf`; `undefined` if the error is about anything
+ * else.
+ */
+export function neededFlag(error: unknown, path?: string): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const [found, permission, value] = LACKING.exec(error.message) ?? [];
+  if (found === undefined) return undefined;
+  if (found.includes("<TMP>") || (value !== undefined && RUN_FILE.test(value) && permission !== "net")) {
+    return `--allow-${permission}=${TEMPORARY}`;
+  }
+  const isAboutPath = permission === "read" || permission === "write";
+  if (isAboutPath && path !== undefined) return permissionFlag(permission, path);
+  // Those of device files are given with all others, and no list of hosts can have a socket whose name is not known.
+  const isWhole = permission === "all" || value === undefined || value.startsWith("unix:");
+  return isWhole ? `--allow-${permission}` : permissionFlag(permission, value);
 }
 
 /** What an error says about permissions that Deno lacks. */

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { encodeHex } from "@std/encoding/hex";
 import { count, grouped, hex, printable } from "../output/text.ts";
 import { describeBuiltIn } from "./built_in_results.ts";
 import { readable } from "./readable.ts";
@@ -87,6 +86,6 @@ function items<T>(list: readonly T[], toText: (item: T) => string): string {
 
 function describeBytes(bytes: Uint8Array): string {
   if (bytes.length === 0) return "no bytes";
-  const shown = encodeHex(bytes.subarray(0, MOST_BYTES));
+  const shown = bytes.subarray(0, MOST_BYTES).toHex();
   return bytes.length > MOST_BYTES ? `${shown}... (${grouped(bytes.length)} bytes)` : shown;
 }

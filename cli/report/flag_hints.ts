@@ -6,7 +6,7 @@
 
 import type { ErrorCode } from "../../mod.ts";
 import type { OptionCause } from "../../core/pipeline/settings.ts";
-import { isBuiltIn } from "../arguments/plugin_choice.ts";
+import { isBuiltIn } from "../arguments/built_in_plugins.ts";
 import { hex } from "../output/text.ts";
 
 /** A flag that helps with an error. */

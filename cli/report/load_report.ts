@@ -60,13 +60,14 @@ export function loadReport(kernel: Kernel, about: About, paint: Paint): string {
   const { programHeaders, virtualAddressOffset, diagnostics } = kernel;
   const { rules, plugins, verbose } = about;
   const results = describeResults(kernel.results);
+  const mappings = [...kernel.mappings()];
   return sections([
     [...verdictLines(kernel, about, paint), ...factLines(kernel, about, paint)],
     [
       paint.title("Program headers"),
-      ...headersTable(programHeaders, virtualAddressOffset, segmentOutcomes(kernel, rules, plugins), paint),
+      ...headersTable(programHeaders, virtualAddressOffset, segmentOutcomes(kernel, rules, plugins, mappings), paint),
     ],
-    [paint.title("Mappings"), ...mappingLines(kernel, paint)],
+    [paint.title("Mappings"), ...mappingLines(mappings, paint)],
     [paint.title("Frames"), ...frameLines(kernel, paint)],
     results.length === 0 ? [] : [paint.title("Found by plugins"), ...labelled(results, paint)],
     diagnosticsSection(diagnostics, paint, verbose),
@@ -122,13 +123,13 @@ function canBeGiven({ programHeaders, virtualAddressOffset }: Kernel, rules: Rul
     loads.every(({ p_vaddr }) => p_vaddr + virtualAddressOffset < 1n << 64n);
 }
 
-function mappingLines(kernel: Kernel, paint: Paint): readonly string[] {
+function mappingLines(mappings: readonly Mapping[], paint: Paint): readonly string[] {
   const toRow = (mapping: Mapping): Row => {
     const { virt, phys, size, writable, executable } = mapping;
     const cells = [hexRange(virt, size), hex(phys), exactSize(size), mappingLetters(mapping)];
     return { cells, remark: writable && executable ? "writable and executable" : "" };
   };
-  return table(["virtual range", "physical", "size", "flags"], [...kernel.mappings()], toRow, paint);
+  return table(["virtual range", "physical", "size", "flags"], mappings, toRow, paint);
 }
 
 function frameLines(kernel: Kernel, paint: Paint): readonly string[] {

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { encodeHex } from "@std/encoding/hex";
 import { hex } from "../output/text.ts";
 import { readable } from "./readable.ts";
 
@@ -32,7 +31,7 @@ function plain(value: unknown, outer: Set<object>): unknown {
 }
 
 function plainObject(value: object, plainPart: (part: unknown) => unknown): unknown {
-  if (value instanceof Uint8Array) return encodeHex(value);
+  if (value instanceof Uint8Array) return value.toHex();
   if ("toJSON" in value && typeof value.toJSON === "function") return plainPart(value.toJSON());
   if (Array.isArray(value)) return value.map(plainPart);
   if (value instanceof Set) return [...value].map(plainPart);

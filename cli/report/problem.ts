@@ -8,6 +8,7 @@ import type { Diagnostic } from "../../mod.ts";
 import { errorHint, LoadError } from "../../core/errors.ts";
 import { CliError, type CliErrorCode, messageOf } from "../output/cli_error.ts";
 import { stackOf } from "../output/error_stack.ts";
+import { neededFlag } from "../output/permission_flag.ts";
 import { flagHint, refusedOption } from "./flag_hints.ts";
 
 /** What went wrong, ready to be printed. */
@@ -69,7 +70,15 @@ export function problemOf(error: unknown, circumstances?: Circumstances): Proble
   }
   const refused = refusedOption(error);
   if (refused) return { code: "usage", ...refused, status: 2 };
+  const advice = lackingAdvice(error);
+  if (advice) return { code: "internal", message: messageOf(error), detail: {}, ...advice, status: 1 };
   return { code: "internal", message: messageOf(error), detail: {}, hint: REPORT_IT, stack: stackOf(error), status: 1 };
+}
+
+/** What to do about an error of Deno that lacks a permission; `undefined` for any other. */
+function lackingAdvice(error: unknown): Required<Pick<Problem, "hint" | "command">> | undefined {
+  const command = neededFlag(error);
+  return command === undefined ? undefined : { hint: "Give Deno the permission:", command };
 }
 
 /** The message of "source-failed" ends in that of its cause, which is printed on a line of its own. */
@@ -87,8 +96,9 @@ function loadProblem(error: LoadError, circumstances?: Circumstances): Problem {
   const diagnostics = Array.isArray(error.diagnostics) ? error.diagnostics : [];
   const cause = error.cause === undefined ? undefined : messageOf(error.cause);
   const message = withoutCause(error);
-  const hint = flagHint(code, detail, flags) ??
+  const advice = lackingAdvice(error.cause);
+  const hint = advice?.hint ?? flagHint(code, detail, flags) ??
     (cause === undefined ? errorHint(code, error.detail) || undefined : undefined);
   const stack = code === "plugin-failed" ? stackOf(error) : undefined;
-  return { name, verdict, code, message, detail, cause, hint, stack, diagnostics, status: 1 };
+  return { name, verdict, code, message, detail, cause, hint, command: advice?.command, stack, diagnostics, status: 1 };
 }

@@ -5,6 +5,7 @@
  */
 
 import type { AnyPlugin, ProgramHeader, RuleSetName } from "../../mod.ts";
+import type { Mapping } from "../../core/paging/mod.ts";
 import type { Rules } from "../../core/stages/mod.ts";
 import { PT_LOAD, PT_TLS, segmentTypeName } from "../../core/elf/constants.ts";
 import { low48, PAGE_SIZE } from "../../core/memory/addresses.ts";
@@ -31,14 +32,16 @@ interface Range {
  * @param kernel The loaded kernel.
  * @param rules The rule set that it was loaded by.
  * @param plugins The plugins that it was loaded with.
+ * @param mappings Its mappings: listing them takes milliseconds for a large kernel.
  * @returns A function that returns the outcome of one of its headers, such as "2 pages copied, 3 zeroed".
  */
 export function segmentOutcomes(
   kernel: Kernel,
   rules: RuleSetName,
   plugins: readonly AnyPlugin[],
+  mappings: Iterable<Mapping> = kernel.mappings(),
 ): (phdr: ProgramHeader) => string {
-  const tallyOf = tallies(kernel);
+  const tallyOf = tallies(kernel, mappings);
   return (phdr) => {
     if (phdr.p_type === PT_TLS) return tlsOutcome(phdr);
     if (phdr.p_type !== PT_LOAD) return handledOutcome(phdr, kernel, plugins);
@@ -77,8 +80,8 @@ function pagesOf({ p_vaddr, p_offset, p_filesz, p_memsz }: ProgramHeader, offset
 }
 
 /** Prepares to count the pages in a range of low 48 bits of virtual addresses, by the owner of their frames. */
-function tallies(kernel: Kernel): (range: Range) => ReadonlyMap<string, number> {
-  const mappings = Array.from(kernel.mappings(), ({ virt, phys, size }) => {
+function tallies(kernel: Kernel, listed: Iterable<Mapping>): (range: Range) => ReadonlyMap<string, number> {
+  const mappings = Array.from(listed, ({ virt, phys, size }) => {
     const start = low48(virt);
     return { start, end: start + size, phys };
   });

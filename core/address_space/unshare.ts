@@ -66,8 +66,7 @@ export function unshare(
   const copy = takeCopyFrame(frames);
   const old = pageStart(found.phys);
   memory.bytes(copy, PAGE_SIZE).set(memory.bytes(old, PAGE_SIZE));
-  const { virt: page } = pageTable.unmap(virt);
-  pageTable.mapTo(page, copy, found.flags | (marks ? COPIED : 0n));
+  pageTable.moveTo(virt, copy, marks ? COPIED : 0n);
   return copy + (found.phys - old);
 }
 

@@ -82,7 +82,8 @@ export function readNotes(bytes: Uint8Array, fileOffset: number, p_align: bigint
     if (at + HEADER_SIZE > bytes.length) return false;
     const name = at + HEADER_SIZE;
     const nameEnd = name + reader.u32(at);
-    if (nameEnd === name || nameEnd > bytes.length || bytes[name] === 0 || bytes[nameEnd - 1] !== 0) return false;
+    // Names are text: bytes below a space are fields of another note, read in the wrong layout.
+    if (nameEnd === name || nameEnd > bytes.length || bytes[name] < 0x20 || bytes[nameEnd - 1] !== 0) return false;
     return alignUp(nameEnd, 4) + reader.u32(at + 4) <= bytes.length || reader.u32(at + 4) === 0;
   };
 

@@ -10,11 +10,6 @@ export interface ByteSource {
   readonly length?: number;
   /** Number of bytes taken from the source so far, including the unread rest of a chunk. */
   readonly taken: number;
-  /**
-   * Returns a view of its bytes, if they are in memory, and throws if they are no longer there. A read into such a view
-   * copies nothing.
-   */
-  readonly view?: (offset: number, length: number) => Uint8Array;
   /** Reads at least one byte into the buffer and returns how many, or 0 at the end. */
   readonly read: (into: Uint8Array) => number | Promise<number>;
   /** Releases the source: a stream is cancelled, a reader is left open. Never rejects. */

@@ -11,7 +11,7 @@ import { LoadError } from "../errors.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
 import type { ByteSource } from "./byte_source.ts";
 import { type Pause, pauses } from "./pause.ts";
-import { stagingOf } from "./staging.ts";
+import { openStaging } from "./staging.ts";
 import { unlessAborted } from "./unless_aborted.ts";
 
 /** The progress of a load. */
@@ -34,7 +34,7 @@ export interface IntakeOptions {
   readonly onProgress?: (progress: Progress) => void;
 }
 
-/** The file's bytes as they arrive. */
+/** The file's bytes as they arrive. Its functions are methods: call them on it. */
 export interface Intake {
   /** Number of bytes that have arrived, counted from the start of the file. */
   readonly received: number;
@@ -45,23 +45,23 @@ export interface Intake {
    * `end` or the number of bytes that have arrived, whichever is smaller; returns it without a promise if there is
    * nothing to wait for.
    */
-  readonly require: (end: number) => number | Promise<number>;
+  require(end: number): number | Promise<number>;
   /**
    * Returns `end`, or the file's length if that is smaller. Reads only what it takes to find out, so that a file that is
    * refused is not read to its end.
    */
-  readonly lengthUpTo: (end: number) => number | Promise<number>;
+  lengthUpTo(end: number): number | Promise<number>;
   /**
    * Finds the file's length; reads the whole source if there is no other way. Throws a `RangeError` if the length is
    * unknown and the bytes have already been placed.
    */
-  readonly length: () => number | Promise<number>;
+  length(): number | Promise<number>;
   /** Returns a view of bytes that have arrived, or a copy if they span several blocks. */
-  readonly bytes: (offset: number, length: number) => Uint8Array;
+  bytes(offset: number, length: number): Uint8Array;
   /** Moves the bytes that have arrived into memory; the rest, up to `total` bytes, is read straight there. */
-  readonly place: (memory: PhysicalMemory, address: number, total: number) => Promise<void>;
+  place(memory: PhysicalMemory, address: number, total: number): Promise<void>;
   /** Releases the source. */
-  readonly close: (reason?: unknown) => Promise<void> | undefined;
+  close(reason?: unknown): Promise<void> | undefined;
 }
 
 /** The most bytes to read at once. */
@@ -76,118 +76,140 @@ const READ_SIZE = 2 ** 22;
  * the source fails, with "memory-limit-exceeded" if more would have to be staged than allowed, and with the signal's
  * reason after an abort.
  */
-export function openIntake(
-  source: ByteSource,
-  { maxMemory, signal, pause = pauses(signal), onProgress }: IntakeOptions,
-): Intake {
-  const staging = stagingOf(source);
-  let ended = false;
-  let placed: { readonly memory: PhysicalMemory; readonly address: number; readonly total: number } | undefined;
+export function openIntake(source: ByteSource, options: IntakeOptions): Intake {
+  return new SourceIntake(source, options);
+}
 
-  const arrive = (count: number): void => {
-    if (count === 0) ended = true;
-    intake.received += count;
-    const loaded = intake.bytesRead = source.taken;
-    if (!onProgress) return;
-    // The last chunk of a stream may hold more than was asked for.
-    onProgress(placed ? { loaded, total: Math.max(placed.total, loaded) } : { loaded });
-  };
-  const failure = (cause: unknown): LoadError => {
-    signal?.throwIfAborted();
-    return new LoadError("source-failed", { field: "the number of bytes read", value: source.taken }, { cause });
-  };
-  const guarded = <T>(work: () => T): T => {
-    try {
-      return work();
-    } catch (cause) {
-      throw failure(cause);
+/** A class, because a load with memory of its caller's takes so little time that a dozen functions of its own count. */
+class SourceIntake implements Intake {
+  received = 0;
+  bytesRead = 0;
+  readonly #source: ByteSource;
+  readonly #options: IntakeOptions;
+  readonly #pause: Pause;
+  readonly #staging = openStaging();
+  #ended = false;
+  #placed: { readonly memory: PhysicalMemory; readonly address: number; readonly total: number } | undefined;
+
+  constructor(source: ByteSource, options: IntakeOptions) {
+    this.#source = source;
+    this.#options = options;
+    this.#pause = options.pause ?? pauses(options.signal);
+  }
+
+  require(end: number): number | Promise<number> {
+    const reading = this.#readUntil(Math.min(end, this.#placed?.total ?? end));
+    return reading ? reading.then(() => Math.min(end, this.received)) : Math.min(end, this.received);
+  }
+
+  lengthUpTo(end: number): number | Promise<number> {
+    const { length } = this.#source;
+    return length === undefined ? this.require(end) : Math.min(end, length);
+  }
+
+  length(): number | Promise<number> {
+    const { length } = this.#source;
+    if (length !== undefined) return length;
+    if (this.#placed) {
+      throw new RangeError("Cannot find the file's length: bytes past those that are kept are never read");
     }
-  };
-  const wait = async (reading: Promise<number>): Promise<void> => {
-    let count: number;
-    try {
-      count = await unlessAborted(reading, signal);
-    } catch (cause) {
-      throw failure(cause);
+    const reading = this.#readUntil(Infinity);
+    return reading ? reading.then(() => this.received) : this.received;
+  }
+
+  bytes(offset: number, length: number): Uint8Array {
+    if (offset < 0 || offset + length > this.received) throw new RangeError("Cannot view bytes that have not arrived");
+    const placed = this.#placed;
+    return placed ? placed.memory.bytes(placed.address + offset, length) : this.#staging.bytes(offset, length);
+  }
+
+  async place(memory: PhysicalMemory, address: number, total: number): Promise<void> {
+    for (let piece = this.#staging.takeNext(this.received); piece; piece = this.#staging.takeNext(this.received)) {
+      const { start, bytes } = piece;
+      for (let at = 0; at < bytes.length; at += READ_SIZE) {
+        const part = bytes.length <= READ_SIZE ? bytes : bytes.subarray(at, at + READ_SIZE);
+        memory.bytes(address + start + at, part.length).set(part);
+        const pausing = this.#pause();
+        if (pausing) await pausing;
+      }
     }
-    arrive(count);
-  };
+    this.#placed = { memory, address, total };
+  }
+
+  close(reason?: unknown): Promise<void> | undefined {
+    const closing = this.#source.close(reason);
+    return closing && unlessAborted(closing, this.#options.signal);
+  }
+
+  /** Reads until so many bytes have arrived, without a promise if there is nothing to wait for. */
+  #readUntil(end: number): Promise<void> | undefined {
+    while (this.received < end && !this.#ended) {
+      const waiting = this.#pause() ?? this.#read(end);
+      if (waiting) return this.#readOn(end, waiting);
+    }
+  }
+
+  /** The same after a wait; reads that never really wait must not starve aborts. */
+  async #readOn(end: number, waiting: Promise<void>): Promise<void> {
+    await waiting;
+    while (this.received < end && !this.#ended) {
+      const next = this.#pause() ?? this.#read(end);
+      if (next) await next;
+    }
+  }
 
   /** Reads once towards an end, which may be unknown; returns a promise if the source does. */
-  const read = (end: number): Promise<void> | undefined => {
+  #read(end: number): Promise<void> | undefined {
+    const { signal, maxMemory } = this.#options;
     signal?.throwIfAborted();
-    const { received } = intake;
-    const wanted = end === Infinity ? READ_SIZE : end - received;
-    if (!placed && received >= maxMemory) {
+    const wanted = end === Infinity ? READ_SIZE : end - this.received;
+    if (!this.#placed && this.received >= maxMemory) {
       throw new LoadError("memory-limit-exceeded", {
         field: "the number of file bytes to keep",
-        value: received + wanted,
+        value: this.received + wanted,
         limit: maxMemory,
       });
     }
-    const reading = guarded(() => {
-      const place = placed?.memory.bytes(placed.address + received, Math.min(wanted, READ_SIZE));
-      return source.read(place ?? staging.room(received, wanted));
-    });
-    if (typeof reading !== "number") return wait(reading);
-    arrive(reading);
-  };
-
-  /** Reads until so many bytes have arrived; reads that never really wait must not starve aborts. */
-  const readOn = async (end: number, first: Promise<void> | undefined): Promise<void> => {
-    await first;
-    while (intake.received < end && !ended) {
-      const waiting = pause() ?? read(end);
-      if (waiting) await waiting;
+    let reading: number | Promise<number>;
+    try {
+      reading = this.#source.read(this.#destination(wanted));
+    } catch (cause) {
+      throw this.#failure(cause);
     }
-  };
+    if (typeof reading !== "number") return this.#wait(reading);
+    this.#arrive(reading);
+  }
 
-  /** The same, without a promise if there is nothing to wait for. */
-  const readUntil = (end: number): Promise<void> | undefined => {
-    while (intake.received < end && !ended) {
-      const waiting = pause() ?? read(end);
-      if (waiting) return readOn(end, waiting);
+  /** Where the next bytes go: to their place, or to those that have none yet. */
+  #destination(wanted: number): Uint8Array {
+    const { received } = this;
+    const placed = this.#placed;
+    if (!placed) return this.#staging.room(received, wanted);
+    return placed.memory.bytes(placed.address + received, Math.min(wanted, READ_SIZE));
+  }
+
+  async #wait(reading: Promise<number>): Promise<void> {
+    let count: number;
+    try {
+      count = await unlessAborted(reading, this.#options.signal);
+    } catch (cause) {
+      throw this.#failure(cause);
     }
-  };
+    this.#arrive(count);
+  }
 
-  const intake: Mutable<Intake> = {
-    received: 0,
-    bytesRead: 0,
-    require: (end) => {
-      const reading = readUntil(Math.min(end, placed?.total ?? end));
-      return reading ? reading.then(() => Math.min(end, intake.received)) : Math.min(end, intake.received);
-    },
-    lengthUpTo: (end) => source.length === undefined ? intake.require(end) : Math.min(end, source.length),
-    length: () => {
-      if (source.length !== undefined) return source.length;
-      if (placed) throw new RangeError("Cannot find the file's length: bytes past those that are kept are never read");
-      const reading = readUntil(Infinity);
-      return reading ? reading.then(() => intake.received) : intake.received;
-    },
-    bytes: (offset, length) => {
-      if (offset < 0 || offset + length > intake.received) {
-        throw new RangeError("Cannot view bytes that have not arrived");
-      }
-      if (placed) return placed.memory.bytes(placed.address + offset, length);
-      return guarded(() => staging.bytes(offset, length));
-    },
-    place: async (memory, address, total) => {
-      for (const { start, bytes } of guarded(() => staging.drain(intake.received))) {
-        for (let at = 0; at < bytes.length; at += READ_SIZE) {
-          const piece = bytes.subarray(at, at + READ_SIZE);
-          memory.bytes(address + start + at, piece.length).set(piece);
-          const pausing = pause();
-          if (pausing) await pausing;
-        }
-      }
-      placed = { memory, address, total };
-    },
-    close: (reason) => {
-      const closing = source.close(reason);
-      return closing && unlessAborted(closing, signal);
-    },
-  };
-  return intake;
+  #arrive(count: number): void {
+    if (count === 0) this.#ended = true;
+    this.received += count;
+    const loaded = this.bytesRead = this.#source.taken;
+    const { onProgress } = this.#options;
+    if (!onProgress) return;
+    // The last chunk of a stream may hold more than was asked for.
+    onProgress(this.#placed ? { loaded, total: Math.max(this.#placed.total, loaded) } : { loaded });
+  }
+
+  #failure(cause: unknown): LoadError {
+    this.#options.signal?.throwIfAborted();
+    return new LoadError("source-failed", { field: "the number of bytes read", value: this.#source.taken }, { cause });
+  }
 }
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };

@@ -59,16 +59,13 @@ function bytesSource(source: Uint8Array | ArrayBufferLike): ByteSource {
   }
   const bytes = isBytes(source) ? source : new Uint8Array(source);
   const { length } = bytes;
-  const view = (offset: number, size: number): Uint8Array => {
-    if (bytes.length < length) throw new TypeError("the source's buffer was transferred or resized during the load");
-    return bytes.subarray(offset, Math.min(length, offset + size));
-  };
   const opened = {
     length,
-    view,
     taken: 0,
     read: (into: Uint8Array) => {
-      const piece = view(opened.taken, into.length);
+      if (bytes.length < length) throw new TypeError("the source's buffer was transferred or resized during the load");
+      const { taken } = opened;
+      const piece = bytes.subarray(taken, Math.min(length, taken + into.length));
       const isInPlace = into.buffer === piece.buffer && into.byteOffset === piece.byteOffset;
       if (!isInPlace) into.set(piece);
       opened.taken += piece.length;

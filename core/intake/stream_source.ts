@@ -8,6 +8,9 @@ import { type ByteSource, MAX_EMPTY_READS } from "./byte_source.ts";
 import { quietly } from "./quietly.ts";
 import { isBytes, isDetached, kindOf } from "./value_kind.ts";
 
+/** How many bytes to gather at least from chunks, unless the stream ends or fewer are wanted. */
+const TINY = 64;
+
 /** How long to wait for a cancelled stream to settle, in milliseconds. */
 const CANCEL_PATIENCE = 20;
 
@@ -36,23 +39,31 @@ export function streamSource(stream: ReadableStream<Uint8Array>): ByteSource {
     offset += piece.length;
     return piece.length;
   };
+  /** Reads on over tiny chunks: a stream of single bytes would cost several times as much, one read at a time. */
+  const deliverMore = async (into: Uint8Array): Promise<number> => {
+    let delivered = 0;
+    for (let empty = 0; empty < MAX_EMPTY_READS;) {
+      const { value, done } = await reader.read();
+      if (done) return delivered;
+      chunk = checkChunk(value);
+      [offset, size] = [0, chunk.length];
+      taken += size;
+      if (size === 0) {
+        empty++;
+        continue;
+      }
+      delivered += deliver(into.subarray(delivered));
+      if (delivered === into.length || delivered >= TINY) return delivered;
+      empty = 0;
+    }
+    throw new TypeError(`the stream produced ${MAX_EMPTY_READS} empty chunks in a row`);
+  };
   return {
     get taken() {
       return taken;
     },
     read: (into) => {
-      if (offset < size) return deliver(into);
-      return (async () => {
-        for (let empty = 0; empty < MAX_EMPTY_READS; empty++) {
-          const { value, done } = await reader.read();
-          if (done) return 0;
-          chunk = checkChunk(value);
-          [offset, size] = [0, chunk.length];
-          taken += size;
-          if (size > 0) return deliver(into);
-        }
-        throw new TypeError(`the stream produced ${MAX_EMPTY_READS} empty chunks in a row`);
-      })();
+      return offset < size ? deliver(into) : deliverMore(into);
     },
     close: (reason) => release(reader, reason),
   };

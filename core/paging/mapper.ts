@@ -12,6 +12,7 @@ import type { PhysicalMemory } from "../memory/physical_memory.ts";
 import {
   type FlagHalves,
   flagHalves,
+  HI_FRAME,
   LO_HUGE,
   LO_PRESENT,
   LO_USER,
@@ -113,6 +114,11 @@ export interface PageTables extends Mapper {
   readonly mapFreshLow: (low: number, size: number, leaf: FlagHalves, owner: FrameOwner) => readonly FreshRun[];
   /** Counts the frames that `mapTo` would take for page tables. Throws like `mapTo` but changes nothing. */
   readonly missingTables: (virt: bigint, options?: Pick<MapOptions, "size" | "pageSize">) => number;
+  /**
+   * Points the entry of a 4 KiB page to another frame, which nothing else needs to be mapped for; sets bits of the entry,
+   * and leaves its other flags. Throws a `LoadError` "page-not-mapped".
+   */
+  readonly moveTo: (virt: bigint, phys: number, set: bigint) => void;
   /** Returns the physical address of the byte at an address, given by its low 48 bits, or -1 if it is not mapped. */
   readonly physAt: (low: number) => number;
   /** Indices of the level-4 entries that point to the level-4 table itself, ascending. */
@@ -186,6 +192,13 @@ export function createMapper({ memory, level4Frame, frames, parentFlags }: Mappe
       const range = rangeToMap(virt, 0, options);
       refuseRecursive(tables, range.low, range.size);
       return Math.max(0, countMissingTables(tables, range) - tables.spareFrames.length);
+    },
+    moveTo: (virt, phys, set) => {
+      const { slot } = findLeaf(tables, virt);
+      const { lo, hi } = flagHalves(set, 0x1000);
+      const { words } = tables;
+      words[slot] = (words[slot] & 0xfff) | (phys | 0) | lo;
+      words[slot + 1] = (words[slot + 1] & ~HI_FRAME) | Math.floor(phys / 2 ** 32) | hi;
     },
     physAt: (low) => physAt(tables, low),
     recursiveEntries: () => ENTRY_INDICES.filter((index) => isRecursive(tables, index)),

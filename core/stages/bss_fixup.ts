@@ -34,8 +34,9 @@ export const bssFixup: SegmentStage<
     const bss = load && bssPages(load, context.rules);
     if (!load || !bss) return NOTHING;
     const flags = flagsOf(p_flags);
+    const arriving = context.intake.require(awaitedBytes(load, bss, context));
     const isLong = bss.end - bss.first > FRESH_STEP;
-    if (isLong || awaitedBytes(load, bss, context) > 0) return fixInSteps(load, bss, flags, context);
+    if (isLong || typeof arriving !== "number") return fixInSteps(load, bss, flags, arriving, context);
     fixLastPage(load, bss, flags, context);
     const { before, fresh, after } = zeroedPages(bss, context);
     if (before !== undefined) sharedFrame(context.addressSpace, before, flags);
@@ -54,10 +55,10 @@ async function fixInSteps(
   load: LoadRange,
   bss: BssPages,
   flags: bigint,
+  arriving: number | Promise<number>,
   context: Needs,
 ): Promise<Record<never, never>> {
-  const awaited = awaitedBytes(load, bss, context);
-  if (awaited > 0) await context.intake.require(awaited);
+  await arriving;
   fixLastPage(load, bss, flags, context);
   const { before, fresh, after } = zeroedPages(bss, context);
   if (before !== undefined) sharedFrame(context.addressSpace, before, flags);
@@ -66,15 +67,10 @@ async function fixInSteps(
   return NOTHING;
 }
 
-/** How many bytes from the start of the file must arrive before the last page of the file part; 0 if they have. */
-function awaitedBytes(
-  load: LoadRange,
-  { partial }: BssPages,
-  { rules, intake, sharedPages, keptBytes }: Needs,
-): number {
+/** How many bytes from the start of the file must arrive before the last page of the file part is copied. */
+function awaitedBytes(load: LoadRange, { partial }: BssPages, { rules, sharedPages, keptBytes }: Needs): number {
   if (partial === undefined || rules.bssAlwaysCopies || sharedPages.has(partial)) return 0;
-  const end = Math.min(keptBytes, alignUp(load.fileOffset + load.fileSize));
-  return end > intake.received ? end : 0;
+  return Math.min(keptBytes, alignUp(load.fileOffset + load.fileSize));
 }
 
 /** The pages of a bss that are zeroed as a whole. */

@@ -59,9 +59,9 @@ export const mapLoad: SegmentStage<
       // The originals compute the address of the last byte before they check that there is one.
       throw new LoadError("address-overflow", { field: "the physical address of the last byte", value: -1n });
     }
-    const pieces = piecesOf(index, load, context);
-    if (pieces.some(({ isCopy }) => isCopy)) return mapAndCopy(segment, load, pieces, context);
-    for (const piece of pieces) mapInPlace(piece, load, flagsOf(segment.p_flags), context);
+    if (isCopied(index, load, context)) return mapAndCopy(segment, load, context);
+    const first = pageStart(load.start);
+    mapInPlace(first, first + sizeOfFilePages(load), load, flagsOf(segment.p_flags), context);
     return NOTHING;
   },
 );
@@ -80,26 +80,31 @@ interface Piece {
   readonly isCopy: boolean;
 }
 
-function mapInPlace({ low, size }: Piece, load: LoadRange, flags: bigint, { settings, addressSpace }: Needs): void {
+/** Whether any page of a file part may have to be copied. */
+function isCopied(index: number, load: LoadRange, { rules, sharedPages, unsharedPages }: Needs): boolean {
+  return sharedPages.size > 0 || unsharedPages.has(index) || (rules.copiesMisaligned && isMisaligned(load));
+}
+
+/** Size of the pages of the file that hold a file part. */
+function sizeOfFilePages({ fileOffset, fileSize }: LoadRange): number {
+  return alignUp(fileOffset + fileSize) - pageStart(fileOffset);
+}
+
+/** Maps pages, by the low 48 bits of their addresses, onto the frames that hold the file's bytes. */
+function mapInPlace(low: number, end: number, load: LoadRange, flags: bigint, { settings, addressSpace }: Needs): void {
   const phys = settings.kernelOffset + pageStart(load.fileOffset) - pageStart(load.start);
-  mapLow48(addressSpace, low, phys + low, size, flags);
+  mapLow48(addressSpace, low, phys + low, end - low, flags);
 }
 
 /** Maps the pieces of a segment some of which are copied, once its bytes have arrived. */
-async function mapAndCopy(
-  segment: Segment,
-  load: LoadRange,
-  pieces: readonly Piece[],
-  context: Needs,
-): Promise<Record<never, never>> {
+async function mapAndCopy(segment: Segment, load: LoadRange, context: Needs): Promise<Record<never, never>> {
   const { addressSpace, sharedPages } = context;
   const flags = flagsOf(segment.p_flags);
-  for (const piece of pieces) {
-    if (!piece.isCopy) {
-      mapInPlace(piece, load, flags, context);
+  for (const { low, size, isCopy } of piecesOf(segment.index, load, context)) {
+    if (!isCopy) {
+      mapInPlace(low, low + size, load, flags, context);
       continue;
     }
-    const { low, size } = piece;
     const bytes = await context.fileBytes(segment);
     const runs = sharedPages.has(low)
       ? [{ low, phys: sharedFrame(addressSpace, low, flags), size: PAGE_SIZE }]
@@ -113,12 +118,8 @@ async function mapAndCopy(
 function piecesOf(index: number, load: LoadRange, { rules, sharedPages, unsharedPages }: Needs): readonly Piece[] {
   const misaligned = rules.copiesMisaligned && isMisaligned(load);
   const first = pageStart(load.start);
-  const filePages = alignUp(load.fileOffset + load.fileSize) - pageStart(load.fileOffset);
-  const end = misaligned ? alignUp(load.start + load.fileSize) : first + filePages;
+  const end = misaligned ? alignUp(load.start + load.fileSize) : first + sizeOfFilePages(load);
   const toLow = first - pageStart(load.fileOffset);
-  if (!misaligned && sharedPages.size === 0 && !unsharedPages.has(index)) {
-    return [{ low: first, size: filePages, isCopy: false }];
-  }
   const copies = misaligned ? [{ start: first - toLow, end: end - toLow }] : unsharedPages.get(index) ?? [];
   const pieces: Piece[] = [];
   const add = (from: number, to: number, isCopy: boolean): void => {

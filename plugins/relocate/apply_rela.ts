@@ -5,9 +5,11 @@
  */
 
 import { LoadError } from "../../core/errors.ts";
+import type { PluginContext } from "../../core/plugin/plugin_context.ts";
+import { applyRelative } from "./apply_relative.ts";
 import { findSymbol, type KernelSymbol } from "./find_symbol.ts";
 import type { RelocationTables, TableRange } from "./relocation_tables.ts";
-import { type RelocationTarget, viewOf } from "./relocation_target.ts";
+import { type RelocationTarget, tablePlace, viewOf } from "./relocation_target.ts";
 import {
   R_X86_64_64,
   R_X86_64_GLOB_DAT,
@@ -18,6 +20,8 @@ import {
 } from "./relocation_types.ts";
 
 const RELA_SIZE = 24;
+
+type Pause = PluginContext["pause"];
 
 /** The types whose value is a symbol's address. */
 const SYMBOLIC: readonly number[] = [R_X86_64_64, R_X86_64_GLOB_DAT, R_X86_64_JUMP_SLOT];
@@ -30,6 +34,9 @@ interface Rela {
   readonly r_addend: bigint;
 }
 
+/** How many entries to apply between pauses. */
+const BATCH = 1024;
+
 /**
  * Applies a table of entries. Each is read just before it is applied, because earlier ones may have changed it. Under
  * the default rules, `R_X86_64_NONE` does nothing and is not counted.
@@ -38,23 +45,49 @@ interface Rela {
  * @param tables Where the symbols and their names are.
  * @param target The memory.
  * @param counts Counts the entries by type name.
+ * @param pause The load's pause.
  * @throws {LoadError} "relocation-unsupported", "relocation-out-of-segment", "symbol-undefined", "page-not-mapped", and
  * "address-overflow" or "address-not-canonical" if an address is invalid.
  */
-export function applyRela(
+export async function applyRela(
   { tag, address, size }: TableRange,
   tables: RelocationTables,
   target: RelocationTarget,
   counts: Map<string, number>,
-): void {
-  const end = address + size - size % BigInt(RELA_SIZE);
-  for (let at = address; at < end; at += BigInt(RELA_SIZE)) {
-    const entry = readRela(at, tag, target);
-    if (entry.type === R_X86_64_NONE && target.rules.relocationTypes === "static") continue;
-    target.write64(entry.r_offset, valueOf(entry, tables, target));
-    const name = relocationTypeName(entry.type);
-    counts.set(name, (counts.get(name) ?? 0) + 1);
+  pause: Pause,
+): Promise<void> {
+  const total = Number(size / BigInt(RELA_SIZE));
+  const first = tablePlace(address, target);
+  for (let done = 0; done < total;) {
+    const end = Math.min(total, done + BATCH);
+    while (done < end) {
+      const relative = first === undefined ? 0 : applyRelative(first + done * RELA_SIZE, end - done, target);
+      count(R_X86_64_RELATIVE, relative, counts);
+      done += relative;
+      if (done === end) break;
+      applyOne(readRela(address + BigInt(done * RELA_SIZE), tag, target), tables, target, counts);
+      done++;
+    }
+    const pausing = pause();
+    if (pausing) await pausing;
   }
+}
+
+function applyOne(
+  entry: Rela,
+  tables: RelocationTables,
+  target: RelocationTarget,
+  counts: Map<string, number>,
+): void {
+  if (entry.type === R_X86_64_NONE && target.rules.relocationTypes === "static") return;
+  target.write64(entry.r_offset, valueOf(entry, tables, target));
+  count(entry.type, 1, counts);
+}
+
+function count(type: number, more: number, counts: Map<string, number>): void {
+  if (more === 0) return;
+  const name = relocationTypeName(type);
+  counts.set(name, (counts.get(name) ?? 0) + more);
 }
 
 function readRela(at: bigint, tag: string, target: RelocationTarget): Rela {

@@ -25,6 +25,7 @@ import {
 import { DYNAMIC_ENTRY_SIZE, dynamicEntries } from "../../core/elf/dynamic_table.ts";
 import type { Segment } from "../../core/elf/program_header.ts";
 import { LoadError } from "../../core/errors.ts";
+import type { PluginContext } from "../../core/plugin/plugin_context.ts";
 import type { Rules } from "../../core/rules.ts";
 
 const RELA_SIZE = 24n;
@@ -57,6 +58,9 @@ export interface RelocationTables {
   readonly textRelocations: boolean;
 }
 
+/** How many entries to read before asking whether a pause is due. */
+const ENTRIES_PER_PAUSE = 4096;
+
 /** The tags that may occur only once, and their names. */
 const UNIQUE: ReadonlyMap<bigint, string> = new Map([
   [DT_RELA, "DT_RELA"],
@@ -69,15 +73,15 @@ const UNIQUE: ReadonlyMap<bigint, string> = new Map([
  *
  * @param bytes The dynamic table's bytes in the file.
  * @param phdr Its program header.
- * @param rules How to read it.
+ * @param context How to read it, and the pause of the load.
  * @returns The tables, and where symbols and names are.
  * @throws {LoadError} "dynamic-malformed" if entries needed for relocating are missing or inconsistent.
  */
-export function readRelocationTables(
+export async function readRelocationTables(
   bytes: Uint8Array,
   { index, p_offset }: Pick<Segment, "index" | "p_offset">,
-  rules: Rules,
-): RelocationTables {
+  { rules, pause }: Pick<PluginContext, "rules" | "pause">,
+): Promise<RelocationTables> {
   const malformed: Malformed = (field, value) => {
     throw new LoadError("dynamic-malformed", { index, field, value });
   };
@@ -87,7 +91,10 @@ export function readRelocationTables(
   }
   const values = new Map<bigint, bigint>();
   const needed: bigint[] = [];
+  let read = 0;
   for (const { d_tag, d_un } of dynamicEntries(bytes, Number(p_offset), { pastNull: rules.readsPastDynamicNull })) {
+    const pausing = ++read % ENTRIES_PER_PAUSE === 0 ? pause() : undefined;
+    if (pausing) await pausing;
     if (rules.refusesUnknownTags && !isKnownToOriginal(d_tag)) malformed("a tag that these rules refuse", d_tag);
     if (d_tag === DT_NEEDED) needed.push(d_un);
     if (!USED.has(d_tag)) continue;
@@ -147,11 +154,9 @@ function findTables(
   const kind = values.get(DT_PLTREL);
   if (jumps !== undefined && kind !== DT_RELA) malformed("DT_PLTREL", kind ?? MISSING);
   const relr = values.get(DT_RELR);
+  const plt = { tag: "DT_JMPREL", address: jumps ?? 0n, size: values.get(DT_PLTRELSZ) ?? 0n };
   return {
-    rela: [
-      ...rela,
-      ...(jumps === undefined ? [] : [{ tag: "DT_JMPREL", address: jumps, size: values.get(DT_PLTRELSZ) ?? 0n }]),
-    ],
+    rela: jumps === undefined ? rela : [...rela, ...rela.length === 0 ? [plt] : withoutEntriesOf(rela[0], plt)],
     ...(relr === undefined ? {} : { relr: { tag: "DT_RELR", address: relr, size: values.get(DT_RELRSZ) ?? 0n } }),
   };
 }
@@ -169,8 +174,28 @@ function findRela(values: ReadonlyMap<bigint, bigint>, malformed: Malformed): re
 }
 
 /**
- * Checks that a relocation table does not reach into the zeroed part of a segment, where it would only cost time. A
- * table outside every segment is refused by the first read.
+ * The parts of a table whose entries are not also in another one: some linkers count the entries of `DT_JMPREL` in
+ * `DT_RELASZ`, and each is applied once.
+ */
+function withoutEntriesOf(other: TableRange, table: TableRange): readonly TableRange[] {
+  const { tag, address, size } = table;
+  if ((address - other.address) % RELA_SIZE !== 0n) return [table];
+  const end = address + size;
+  const otherEnd = other.address + other.size - other.size % RELA_SIZE;
+  const parts = [
+    { start: address, end: end < other.address ? end : other.address },
+    { start: address > otherEnd ? address : otherEnd, end },
+  ];
+  return parts.filter(({ start, end }) => start < end).map(({ start, end }) => ({
+    tag,
+    address: start,
+    size: end - start,
+  }));
+}
+
+/**
+ * Checks that a relocation table lies in the file bytes of one segment: zeroed memory, or a segment that repeats the
+ * same bytes of the file, would only cost time.
  *
  * @param range The table.
  * @param index Index of the header whose table it is.
@@ -178,11 +203,16 @@ function findRela(values: ReadonlyMap<bigint, bigint>, malformed: Malformed): re
  * @throws {LoadError} "dynamic-malformed".
  */
 export function checkTable({ address, size }: TableRange, index: number, segments: readonly Segment[]): void {
+  if (size === 0n) return;
   const end = address + size;
-  for (const { p_vaddr, p_filesz, p_memsz, load } of segments) {
-    const [zeroed, memoryEnd] = [p_vaddr + p_filesz, p_vaddr + p_memsz];
-    if (!load || size === 0n || zeroed >= memoryEnd || end <= zeroed || address >= memoryEnd) continue;
-    const field = "the end of a relocation table, past its segment's file bytes,";
-    throw new LoadError("dynamic-malformed", { index, field, value: end });
-  }
+  const segment = segments.find(({ load, p_vaddr, p_memsz }) => {
+    return load && address >= p_vaddr && address < p_vaddr + p_memsz;
+  });
+  if (segment && end <= segment.p_vaddr + segment.p_filesz) return;
+  throw new LoadError(
+    "dynamic-malformed",
+    segment
+      ? { index, field: "the end of a relocation table, past its segment's file bytes,", value: end }
+      : { index, field: "the address of a relocation table, outside every segment,", value: address },
+  );
 }

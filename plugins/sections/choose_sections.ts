@@ -13,6 +13,9 @@ import { type ImageStage, imageStage, type Reads } from "../../core/pipeline/sta
 import { diagnostic } from "./diagnostics.ts";
 import { arrived, hasBytes, readSections } from "./section_table.ts";
 
+/** The most characters of a name to show in a message. */
+const NAME_SHOWN = 64;
+
 /** What find-sections adds besides {@linkcode Kept}. */
 export interface Chosen {
   /** Headers of the sections to map, ascending by file offset; their bytes have arrived. */
@@ -22,12 +25,12 @@ export interface Chosen {
 /** Which sections to choose: those with these names, or those for which the function returns true. */
 export type Choice = readonly string[] | ((section: SectionHeader) => boolean);
 
-type Needs = Reads<"settings" | "intake" | "report" | "fileHeader" | "virtualAddressOffset" | "keepUntil?">;
+type Needs = Reads<"settings" | "intake" | "pause" | "report" | "fileHeader" | "virtualAddressOffset" | "keepUntil?">;
 
 /** The stage that chooses sections. */
 export type ChooseStage = ImageStage<
   "find-sections",
-  Reads<"settings" | "intake" | "report" | "fileHeader" | "virtualAddressOffset" | "keepUntil?">,
+  Reads<"settings" | "intake" | "pause" | "report" | "fileHeader" | "virtualAddressOffset" | "keepUntil?">,
   Kept & Chosen
 >;
 
@@ -41,13 +44,17 @@ export function chooseSections(choice: Choice): ChooseStage {
   return imageStage(
     "find-sections",
     {
-      needs: ["settings", "intake", "report", "fileHeader", "virtualAddressOffset", "keepUntil?"],
+      needs: ["settings", "intake", "pause", "report", "fileHeader", "virtualAddressOffset", "keepUntil?"],
       adds: ["keepUntil", "chosenSections"],
     },
     async (context) => {
       const chosen = choose(await readSections(context), choice, context);
       const chosenSections: SectionHeader[] = [];
-      for (const section of chosen) if (await isUsable(section, context)) chosenSections.push(section);
+      for (const section of chosen) {
+        if (await isUsable(section, context)) chosenSections.push(section);
+        const pausing = context.pause();
+        if (pausing) await pausing;
+      }
       chosenSections.sort((a, b) => a.sh_offset < b.sh_offset ? -1 : a.sh_offset > b.sh_offset ? 1 : 0);
       reportOverlaps(chosenSections, context);
       const ends = chosenSections.map(({ sh_offset, sh_size }) => Number(sh_offset + sh_size));
@@ -96,7 +103,8 @@ async function isUsable(section: SectionHeader, context: Needs): Promise<boolean
 }
 
 function describe({ index, name }: SectionHeader): string {
-  return name === "" ? `${index}` : `${index} (${name})`;
+  const shown = name.length <= NAME_SHOWN ? name : `${name.slice(0, NAME_SHOWN)}…`;
+  return name === "" ? `${index}` : `${index} (${shown})`;
 }
 
 function reportOverlaps(ascending: readonly SectionHeader[], { report }: Needs): void {

@@ -13,7 +13,7 @@ import type { LoadSettings } from "../../core/pipeline/settings.ts";
 import type { Reads } from "../../core/pipeline/stage.ts";
 import { diagnostic } from "./diagnostics.ts";
 
-type Needs = Reads<"settings" | "intake" | "report" | "fileHeader">;
+type Needs = Reads<"settings" | "intake" | "pause" | "report" | "fileHeader">;
 
 /** How messages describe something whose end could not be reached. */
 const OUTSIDE = "past the end of the file or of the usable memory";
@@ -105,7 +105,7 @@ async function readHeaders(count: bigint, context: Needs): Promise<readonly Sect
 }
 
 async function withNames(headers: readonly SectionHeader[], context: Needs): Promise<readonly SectionHeader[]> {
-  const { fileHeader: { e_shstrndx }, intake, report } = context;
+  const { fileHeader: { e_shstrndx }, intake, pause, report } = context;
   const index = e_shstrndx === SHN_XINDEX ? headers[0].sh_link : e_shstrndx;
   if (index === SHN_UNDEF) return headers;
   const malformed = (what: string): void => {
@@ -123,11 +123,14 @@ async function withNames(headers: readonly SectionHeader[], context: Needs): Pro
   }
   const names = intake.bytes(piece.offset, piece.size);
   const unnamed: number[] = [];
-  const named = headers.map((header) => {
+  const named: SectionHeader[] = [];
+  for (const header of headers) {
     const name = nameAt(names, header.sh_name);
     if (name === undefined) unnamed.push(header.index);
-    return name ? { ...header, name } : header;
-  });
+    named.push(name ? { ...header, name } : header);
+    const pausing = pause(); // each name may have thousands of bytes
+    if (pausing) await pausing;
+  }
   if (unnamed.length > 0) {
     const others = unnamed.length === 1 ? "" : `, nor do ${unnamed.length - 1} others`;
     malformed(`the name of section ${unnamed[0]} does not end in section ${index}${others}`);

@@ -55,6 +55,14 @@ Deno.test("left to itself, it maps up to the end of the load's memory, and the k
   assertEquals(there, kernel.read(0x40_0000n, 64));
 });
 
+Deno.test("memory that ends above what half of the address space can hold is refused", async () => {
+  for (const base of [2 ** 47, 2 ** 51]) {
+    const kernel = await loadKernel(FILE, { memory: { base } });
+    const error = assertThrows(() => addDirectMap(kernel), LoadError);
+    assertEquals(error.code, "level4-exhausted");
+  }
+});
+
 Deno.test("every level-4 entry that it reaches is marked as used", async () => {
   const free = await loadKernel(FILE);
   addDirectMap(free, { size: 513 * GIB });

@@ -27,6 +27,7 @@ for (const [name, args, expected] of DECISIONS) {
 const RUNS: readonly (readonly [readonly string[], Readonly<Record<string, string>>, boolean])[] = [
   [[], { NO_COLOR: "", FORCE_COLOR: "" }, false],
   [[], { NO_COLOR: "", FORCE_COLOR: "1" }, true],
+  [[], { NO_COLOR: "1", FORCE_COLOR: "1" }, false],
   [["--color", "always"], { NO_COLOR: "1" }, true],
   [["--no-color"], { NO_COLOR: "", FORCE_COLOR: "1" }, false],
   [["--color=never"], { NO_COLOR: "", FORCE_COLOR: "1" }, false],

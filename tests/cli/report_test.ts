@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertGreater, assertLessOrEqual, assertMatch, assertStringIncludes } from "@std/assert";
-import { PRESET_PLUGINS } from "../../cli/arguments/plugin_choice.ts";
+import { presets } from "../../plugins/presets.ts";
 import { loadByPreset } from "../../cli/commands/load_by_preset.ts";
 import { terminalPage } from "../../cli/output/page.ts";
 import { paintFor } from "../../cli/output/paint.ts";
@@ -19,7 +19,7 @@ const PLAIN = paintFor(false);
 const ABOUT: About = {
   name: "kernel.elf",
   rules: "default",
-  plugins: PRESET_PLUGINS("default"),
+  plugins: presets.default.plugins,
   verbose: false,
   strict: false,
 };
@@ -100,7 +100,7 @@ const LOADS: readonly (readonly [string, RuleSetName, readonly SegmentSpec[], re
 for (const [what, rules, segments, words] of LOADS) {
   Deno.test(`the outcome of ${what}`, async () => {
     const kernel = await loadSegments(segments, rules);
-    assertEquals(kernel.programHeaders.map(segmentOutcomes(kernel, rules, PRESET_PLUGINS(rules))), words);
+    assertEquals(kernel.programHeaders.map(segmentOutcomes(kernel, rules, presets[rules].plugins)), words);
   });
 }
 
@@ -116,7 +116,7 @@ Deno.test("the outcomes of segments count every mapped page of a file", async ()
     const kernel = await loadByPreset(readerOf(readOriginal(name)), { rules: "default" }).catch(() => undefined);
     if (!kernel) continue;
     const merged = kernel.diagnostics.filter(({ code }) => code === "pages-merged").length;
-    const counted = kernel.programHeaders.map(segmentOutcomes(kernel, "default", PRESET_PLUGINS("default")))
+    const counted = kernel.programHeaders.map(segmentOutcomes(kernel, "default", presets.default.plugins))
       .filter((words) => words.includes("page"))
       .flatMap((words) => words.match(/[\d,]+(?= )/g) ?? [])
       .reduce((sum, number) => sum + Number(number.replaceAll(",", "")), 0);

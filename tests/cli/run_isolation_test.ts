@@ -231,12 +231,18 @@ Deno.test({
   },
 });
 
+/** The temporary folder without the permission to ask for it: a shell knows it. */
+const SHELL_FOLDER = '"${TMPDIR:-/tmp}"';
+
 /** What Deno may lack for a run, besides what it has for the kernel; the flags in the error give it. */
 const LACKING: readonly (readonly [readonly string[], (folder: string) => string])[] = [
-  [[], () => "--allow-run=sh --allow-net --allow-read=/tmp --allow-write=/tmp"],
+  [["--allow-read=/tmp"], () => `--allow-run=sh --allow-net --allow-write=${SHELL_FOLDER}`],
   [["--allow-env=TMPDIR"], (tmp) => `--allow-run=sh --allow-net --allow-read=${tmp} --allow-write=${tmp}`],
   [["--allow-env", "--allow-write", "--allow-run=sh"], (tmp) => `--allow-net --allow-read=${tmp}`],
-  [["--allow-run=sh", "--allow-net", "--allow-read=/tmp", "--allow-write=/tmp/other"], () => "--allow-write=/tmp"],
+  [
+    ["--allow-run=sh", "--allow-net", "--allow-read=/tmp", "--allow-write=/tmp/other"],
+    () => `--allow-write=${SHELL_FOLDER}`,
+  ],
 ];
 
 for (const [permissions, flags] of linux ? LACKING : []) {
@@ -258,7 +264,7 @@ for (const [permissions, flags] of linux ? LACKING : []) {
           "",
         ]);
         assertEquals([lacking.status, lacking.stdout], [1, ""]);
-        const { status, stderr } = await run(wanted.split(" "));
+        const { status, stderr } = await run(wanted.replace(SHELL_FOLDER, "/tmp").split(" "));
         assertEquals([status, stderr], [0, ""]);
       });
     },

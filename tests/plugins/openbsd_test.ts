@@ -1,12 +1,13 @@
 /** What the program header types of OpenBSD ask for: random bytes at their place, and ranges told of. */
 
-import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { PF_R, PF_W, PF_X } from "../../core/elf/constants.ts";
 import { loadKernel, type LoadOptions, type RuleSetName } from "../../mod.ts";
 import { RULES } from "../../core/rules.ts";
 import { openbsd } from "../../plugins/openbsd.ts";
 import { buildElf, fileByte, type SegmentSpec } from "../elf_builder.ts";
 import { runTool, testWithTools } from "../tools.ts";
+import { counted } from "./counted_work.ts";
 import { GCC_TOOLS, withProgram } from "./gcc.ts";
 
 const MUTABLE = 0x65a3dbe5;
@@ -154,9 +155,52 @@ for (const rules of RULE_SETS) {
   });
 }
 
-Deno.test("openbsd() refuses a seed that is no 64-bit bigint", () => {
-  assertThrows(() => openbsd({ seed: 1 as never }), TypeError);
-  for (const seed of [-1n, 2n ** 64n]) assertThrows(() => openbsd({ seed }), RangeError);
+Deno.test("where ranges overlap, the bytes are those of the last one, and each is written once", async () => {
+  const [first, second, third] = [[0x40_1000n, 0x800n], [0x40_1400n, 0x200n], [0x40_1700n, 0x400n]] as const;
+  const ranges = [first, second, third].map(([virt, size]) => special(RANDOMIZE, virt, size));
+  const kernel = await load(ranges, 5n);
+  assertEquals(kernel.results.openbsd?.randomized, [first, second, third].map(([virt, size]) => ({ virt, size })));
+  // A range that no later one overlaps has the bytes of a file in which the others lie elsewhere.
+  const [away, size] = [0x40_3000n, 0x10n];
+  const alone = async (at: number) => {
+    const others = ranges.map((range, index) => index === at ? range : special(RANDOMIZE, away, size));
+    const [virt, length] = [first, second, third][at];
+    return (await load(others, 5n)).read(virt, Number(length));
+  };
+  assertEquals(kernel.read(second[0], 0x200), await alone(1));
+  assertEquals(kernel.read(third[0], 0x400), await alone(2));
+  // The first one's bytes fill what is left of it, in order.
+  const rest = [...kernel.read(0x40_1000n, 0x400), ...kernel.read(0x40_1600n, 0x100)];
+  assertEquals(Uint8Array.from(rest), (await alone(0)).subarray(0, 0x500));
+  assertEquals(kernel.read(0x40_1b00n, 0x500), fromFile(0x2b00, 0x500));
+});
+
+Deno.test("however many ranges overlap, the work is that of their bytes", async () => {
+  const size = 0x40_0000n;
+  const bss = { p_flags: PF_R | PF_W, p_vaddr: 0x80_0000n, offset: 0, p_memsz: size };
+  const ranges = Array.from({ length: 300 }, (_, at) => {
+    return { p_type: RANDOMIZE, p_vaddr: 0x80_0000n + BigInt(at), p_memsz: size - BigInt(2 * at), p_align: 1n };
+  });
+  const file = buildElf({ header: { e_phoff: 0x2000n }, segments: [TEXT, bss, ...ranges], length: 0x8000 });
+  const { plugin, work } = counted(openbsd({ seed: 1n }));
+  const kernel = await loadKernel(file, { plugins: [plugin] });
+  assertEquals(work.written, Number(size));
+  assert(work.pauses < 2 * 300 + 70, `${work.pauses} pauses`);
+  assertEquals(kernel.results.openbsd?.randomized.length, 300);
+});
+
+Deno.test("thousands of ranges in as many segments are found without a search of them all", async () => {
+  const [start, count] = [0x80_0000n, 2000];
+  const segments = Array.from({ length: count }, (_, at) => [
+    { p_flags: PF_R | PF_W, p_vaddr: start + BigInt(at * 4096), offset: 0, p_memsz: 4096n },
+    { p_type: MUTABLE, p_vaddr: start + BigInt(at * 4096 + 8), p_memsz: 16n, p_align: 1n },
+  ]).flat();
+  const file = buildElf({ header: { e_phoff: 0x2000n }, segments: [TEXT, ...segments], length: 0x4_0000 });
+  const { plugin, work } = counted(openbsd());
+  const kernel = await loadKernel(file, { plugins: [plugin] });
+  assertEquals(kernel.results.openbsd?.mutable.length, count);
+  assertEquals(kernel.diagnostics, []);
+  assert(work.addresses < 20 * count, `${work.addresses} addresses`);
 });
 
 const SCRIPT = `

@@ -28,3 +28,13 @@ Deno.test("a seed of the wrong type is refused with its type", () => {
     assertEquals(error.message, "Cannot use the number 7 as seed: it must be a bigint");
   }
 });
+
+Deno.test("a seed that does not fit in 64 bits is refused", () => {
+  for (const factory of [openbsd, relocate]) {
+    for (const seed of [-1n, 2n ** 64n]) {
+      const { message } = assertThrows(() => factory({ seed }), RangeError);
+      assertEquals(message, `Cannot use ${seed} as seed: it must fit in 64 bits`);
+    }
+    factory({ seed: 2n ** 64n - 1n });
+  }
+});

@@ -1,10 +1,11 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { loadKernel } from "../../mod.ts";
 import { PT_GNU_PROPERTY } from "../../core/elf/constants.ts";
 import { property } from "../../plugins/property.ts";
 import { buildElf, type SegmentSpec } from "../elf_builder.ts";
 import { runTool, testWithTools } from "../tools.ts";
+import { counted } from "./counted_work.ts";
 import { GCC_TOOLS, withProgram } from "./gcc.ts";
 import { note, words } from "./note_bytes.ts";
 
@@ -82,3 +83,24 @@ for (const [flags, expected] of BUILDS) {
     });
   });
 }
+
+Deno.test("of headers without properties, no more than 65,536 bytes are read together", async () => {
+  const other = note({ owner: "XXX", type: 1, desc: words(1, 2, 3, 4) });
+  const notes = concat(Array.from({ length: 0x4000 / other.length }, () => other));
+  const segments = Array.from({ length: 100 }, () => segment(notes));
+  const file = buildElf({ header: { e_phoff: 0x6000n }, segments: [{ filesz: 16 }, ...segments], length: 0x8000 });
+  const { plugin, work } = counted(property());
+  const { results, diagnostics } = await loadKernel(file, { plugins: [plugin] });
+  assertEquals(results.property, undefined);
+  assert(work.fileBytes <= 65_536 + 0x4000, `${work.fileBytes} bytes`);
+  assertEquals(diagnostics.length, 100);
+  assertMatch(diagnostics[0].message, /there is no note with owner GNU and type 5/);
+  assertMatch(diagnostics[99].message, /earlier program headers have 65536 bytes and no properties/);
+});
+
+Deno.test("property finds them in a later header", async () => {
+  const other = note({ owner: "XXX", type: 1, desc: words(1) });
+  const { found, diagnostics } = await load(segment(other), segment(properties(0xc0000002, 4, 3, 0), 0x3000));
+  assertEquals([found?.ibt, found?.shstk], [true, true]);
+  assertEquals(diagnostics.map(({ index }) => index), [1]);
+});

@@ -5,84 +5,28 @@ import { WRITABLE } from "../../core/paging/mod.ts";
 import { presets } from "../../plugins/presets.ts";
 import { relocate } from "../../plugins/relocate.ts";
 import { relro } from "../../plugins/relro.ts";
-import { ET_DYN, PF_R, PF_W, PT_DYNAMIC, PT_LOAD } from "../../core/elf/constants.ts";
-import { buildElf, type SegmentSpec } from "../elf_builder.ts";
+import { ET_DYN, PT_LOAD } from "../../core/elf/constants.ts";
+import { buildElf } from "../elf_builder.ts";
 import { runTool, testWithTools } from "../tools.ts";
+import {
+  kernelFile,
+  type KernelSpec,
+  RELA,
+  type RelaEntry,
+  STRINGS,
+  SYMBOLS,
+  type Tags,
+  word,
+  WORDS,
+} from "./relocate/kernel_file.ts";
 
 const FIRST_FREE = 0x80_0000_0000n;
-
-/** Where the kernels of these tests have their tables, as they are linked. */
-const DATA = 0x2000n;
-const DYNAMIC = 0x2000;
-const RELA = 0x2200;
-const SYMBOLS = 0x2400;
-const STRINGS = 0x2500;
-const RELR = 0x2600;
-const WORDS = 0x2800;
-
-type Tags = readonly (readonly [tag: bigint, value: bigint])[];
-type RelaEntry = readonly [place: number | bigint, type: number, symbol: number, addend: bigint];
-
-interface KernelSpec {
-  readonly tags?: Tags;
-  readonly rela?: readonly RelaEntry[];
-  readonly relr?: readonly bigint[];
-  readonly words?: readonly bigint[];
-  /** Symbols behind symbol 0: name offset, info, section index, value. */
-  readonly symbols?: readonly (readonly [name: number, info: number, shndx: number, value: bigint])[];
-  readonly e_type?: number;
-  readonly base?: bigint;
-  readonly p_align?: bigint;
-}
-
-/** A position-independent kernel: a page of text at 0x1000, a page of data at 0x2000 with all tables in it. */
-function kernelFile(spec: KernelSpec): Uint8Array<ArrayBuffer> {
-  const { rela = [], relr, words = [], symbols = [], base = 0n } = spec;
-  const data = new Uint8Array(0x1000);
-  const view = new DataView(data.buffer);
-  const put = (address: number, values: readonly bigint[]): void => {
-    values.forEach((value, at) => view.setBigUint64(address - 0x2000 + at * 8, BigInt.asUintN(64, value), true));
-  };
-  const tags: Tags = spec.tags ?? [
-    [7n, base + BigInt(RELA)],
-    [8n, BigInt(rela.length * 24)],
-    [9n, 24n],
-    [6n, base + BigInt(SYMBOLS)],
-    [5n, base + BigInt(STRINGS)],
-    [10n, 0x100n],
-    ...(relr ? [[36n, base + BigInt(RELR)], [35n, BigInt(relr.length * 8)], [37n, 8n]] as const : []),
-    [0n, 0n],
-  ];
-  put(DYNAMIC, tags.flat());
-  rela.forEach(([place, type, symbol, addend], at) => {
-    put(RELA + at * 24, [base + BigInt(place), (BigInt(symbol) << 32n) | BigInt(type), addend]);
-  });
-  put(RELR, relr ?? []);
-  put(WORDS, words);
-  symbols.forEach(([name, info, shndx, value], at) => {
-    put(SYMBOLS + 24 * (at + 1), [BigInt(name) | (BigInt(info) << 32n) | (BigInt(shndx) << 48n), value, 0n]);
-  });
-  data.set(new TextEncoder().encode("\0alpha\0beta\0libc.so\0"), STRINGS - 0x2000);
-  const { p_align = 0x1000n } = spec;
-  const text: SegmentSpec = { offset: 0x1000, p_vaddr: base + 0x1000n, filesz: 0x1000, p_align };
-  const segments: readonly SegmentSpec[] = [
-    text,
-    { offset: 0x2000, p_vaddr: base + DATA, data, p_memsz: 0x2000n, p_flags: PF_R | PF_W, p_align },
-    { p_type: PT_DYNAMIC, offset: 0x2000, p_vaddr: base + DATA, filesz: tags.length * 16, p_align: 8n },
-  ];
-  const header = { e_type: spec.e_type ?? ET_DYN, e_entry: base + 0x1000n };
-  return buildElf({ header, segments, length: 0x4000 });
-}
 
 async function assertRefused(spec: KernelSpec, code: ErrorCode, detail: Record<string, unknown>): Promise<void> {
   const load = () => loadKernel(kernelFile(spec), { plugins: [relocate()] });
   const error = await assertRejects(load, LoadError);
   assertEquals(error.code, code, error.message);
   assertObjectMatch(error.detail, { index: 2, ...detail });
-}
-
-function word(bytes: Uint8Array): bigint {
-  return new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
 }
 
 Deno.test("a position-independent kernel gets the first free level-4 entry", async () => {
@@ -287,18 +231,36 @@ Deno.test("a dynamic table that contradicts itself is refused", async () => {
   for (const [tags, detail] of cases) await assertRefused({ tags }, "dynamic-malformed", { ...detail });
 });
 
-Deno.test("a table that lies in no page is refused without a walk over all of it", async () => {
+Deno.test("a table outside every segment is refused without a walk over it", async () => {
+  const field = "the address of a relocation table, outside every segment,";
+  const cases: readonly (readonly [Tags, bigint])[] = [
+    [[[7n, 0x10_0000n], [8n, 1n << 60n], [9n, 24n]], 0x10_0000n],
+    [[[36n, 0x10_0000n], [35n, 1n << 60n]], 0x10_0000n],
+    [[[23n, 0x0ff8n], [2n, 24n], [20n, 7n]], 0x0ff8n],
+    [[[7n, 1n << 60n], [8n, 24n], [9n, 24n]], 1n << 60n],
+  ];
+  for (const [tags, value] of cases) await assertRefused({ tags }, "dynamic-malformed", { field, value });
+  const error = await assertRejects(() => loadKernel(kernelFile({ tags: cases[0][0] }), { plugins: [relocate()] }));
+  assertEquals(
+    (error as Error).message,
+    "Cannot relocate using program header 2: the address of a relocation table, outside every segment, is 0x100000",
+  );
+});
+
+Deno.test("under v0.11, a table that lies in no page is refused by its first entry", async () => {
   const tags: Tags = [[7n, 0x10_0000n], [8n, 1n << 60n], [9n, 24n]];
-  await assertRefused({ tags }, "page-not-mapped", { index: 2, field: "the relocation of DT_RELA at" });
-  const relr: Tags = [[36n, 0x10_0000n], [35n, 1n << 60n]];
-  await assertRefused({ tags: relr }, "page-not-mapped", { field: "the relocation of DT_RELR at" });
-  const error = await assertRejects(() => loadKernel(kernelFile({ tags }), { plugins: [relocate()] }), LoadError);
+  const error = await assertRejects(() => loadKernel(kernelFile({ tags }), presets["bootloader-0.11"]), LoadError);
+  assertObjectMatch(error, { code: "page-not-mapped", detail: { index: 2, field: "the relocation of DT_RELA at" } });
   assertEquals(
     error.message,
     "Cannot use the relocation of DT_RELA at 0x80000ff000 of program header 2: it is not mapped",
   );
   const hole: Tags = [[7n, 1n << 60n], [8n, 24n], [9n, 24n]];
-  await assertRefused({ tags: hole }, "address-not-canonical", {});
+  const refused = await assertRejects(
+    () => loadKernel(kernelFile({ tags: hole }), presets["bootloader-0.11"]),
+    LoadError,
+  );
+  assertObjectMatch(refused, { code: "address-not-canonical", detail: { index: 2 } });
 });
 
 Deno.test("shared libraries and text relocations are reported", async () => {

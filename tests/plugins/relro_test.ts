@@ -1,10 +1,11 @@
-import { assertEquals, assertObjectMatch, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertObjectMatch, assertRejects } from "@std/assert";
 import { LoadError, loadKernel } from "../../mod.ts";
 import { WRITABLE } from "../../core/paging/mod.ts";
 import { relro } from "../../plugins/relro.ts";
 import { PF_R, PF_W, PT_GNU_RELRO } from "../../core/elf/constants.ts";
 import { buildElf, type SegmentSpec } from "../elf_builder.ts";
 import { ORIGINAL_LAYOUT } from "../original.ts";
+import { counted } from "./counted_work.ts";
 
 const TEXT: SegmentSpec = { offset: 0x1000, p_vaddr: 0x40_0000n, filesz: 0x1000 };
 
@@ -72,3 +73,58 @@ Deno.test("a range that no segment covers is refused", async () => {
   const wide = () => loadKernel(kernelFile(0x50_0000n, 0x1000, 0x60_0000n, 1n << 45n), { plugins: [relro()] });
   assertEquals((await assertRejects(wide, LoadError)).code, "page-not-mapped");
 });
+
+const relroOf = (p_vaddr: bigint, p_memsz: bigint): SegmentSpec => {
+  return { p_type: PT_GNU_RELRO, offset: 0x2000, p_vaddr, filesz: 0, p_memsz, p_align: 1n };
+};
+
+Deno.test("ranges that cover a page together seal it, whatever their order", async () => {
+  const parts = [relroOf(0x50_1800n, 0x800n), relroOf(0x50_0000n, 0x400n), relroOf(0x50_0400n, 0x1400n)];
+  for (const [first, ...more] of [parts, parts.toReversed(), [parts[1], parts[0], parts[2]]]) {
+    const file = kernelFile(0x50_0000n, 0x3000, first.p_vaddr!, first.p_memsz!, more);
+    const kernel = await loadKernel(file, { plugins: [relro()] });
+    assertEquals(writablePages(kernel), [0x50_2000n]);
+    assertEquals(kernel.results.relro, { sealedPages: 2, keptPages: [] });
+  }
+});
+
+Deno.test("a page with a gap between ranges stays writable, and is reported once, for a header that covers it", async () => {
+  const more = [relroOf(0x50_1900n, 0x700n), relroOf(0x50_1000n, 0x800n), relroOf(0x50_1a00n, 0x100n)];
+  const file = kernelFile(0x50_0000n, 0x3000, 0x50_0000n, 0x1000n, more);
+  const kernel = await loadKernel(file, { plugins: [relro()] });
+  assertEquals(writablePages(kernel), [0x50_1000n, 0x50_2000n]);
+  assertEquals(kernel.results.relro, { sealedPages: 1, keptPages: [0x50_1000n] });
+  const found = kernel.diagnostics.map(({ code, index, addresses }) => [code, index, addresses]);
+  assertEquals(found, [["relro-page-shared", 4, [0x50_1000n]]]);
+});
+
+Deno.test("a gap without writable data does not keep a page writable", async () => {
+  // The data segment ends at 0x50_1800, and the ranges leave out what is after it.
+  const file = kernelFile(0x50_0800n, 0x1000, 0x50_0800n, 0x800n, [relroOf(0x50_1000n, 0x800n)]);
+  const kernel = await loadKernel(file, { plugins: [relro()] });
+  assertEquals(writablePages(kernel), []);
+});
+
+Deno.test("a page that is not mapped is refused for the header that covers it", async () => {
+  const file = kernelFile(0x50_0000n, 0x2000, 0x50_1000n, 0x1000n, [relroOf(0x50_1800n, 0x1000n)]);
+  for (const rules of ["default", "bootloader-0.11"] as const) {
+    const error = await assertRejects(() => loadKernel(file, { rules, plugins: [relro()] }), LoadError);
+    assertObjectMatch(error, { code: "page-not-mapped", detail: { index: 3, value: 0x50_2000n } });
+  }
+});
+
+for (const rules of ["default", "bootloader-0.11"] as const) {
+  Deno.test(`however many headers there are under ${rules}, each page is sealed once`, async () => {
+    const pages = 4096;
+    const bss = { offset: 0x1000, p_vaddr: 0x80_0000n, filesz: 1, p_memsz: BigInt(pages * 4096), p_flags: PF_R | PF_W };
+    const headers = Array.from({ length: 1000 }, (_, at) => {
+      return { ...relroOf(0x80_0000n + BigInt(4096 * (at % 7)), BigInt(4096 * (pages - at % 7))), offset: 0x1000 };
+    });
+    const file = buildElf({ header: { e_phoff: 0x2000n }, segments: [TEXT, bss, ...headers], length: 0x1_2000 });
+    const { plugin, work } = counted(relro());
+    const kernel = await loadKernel(file, { rules, plugins: [plugin] });
+    assertEquals(kernel.results.relro, { sealedPages: pages, keptPages: [] });
+    assertEquals([work.translated, work.updated], [0, pages]);
+    assert(work.pauses >= 2 && work.pauses <= 16, `${work.pauses} pauses`);
+  });
+}

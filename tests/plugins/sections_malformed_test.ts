@@ -202,7 +202,7 @@ Deno.test("sections that the memory has no room for are reported", async () => {
   assertEquals(mappedSections.map(({ name }) => name), [".symtab"]);
 });
 
-Deno.test("a huge table of sections whose names overlap takes no unbounded time", async () => {
+Deno.test("of a huge table of sections whose names overlap, no page is mapped twice, and messages stay short", async () => {
   const count = 2 ** 17;
   const file = fileWith({ length: TABLE_AT + (count + 1) * SHDR });
   file.fill(0x41, 0x3000, 0x7000);
@@ -216,10 +216,11 @@ Deno.test("a huge table of sections whose names overlap takes no unbounded time"
   writeSection(file, TABLE_AT, 0, { sh_size: BigInt(count), sh_link: count - 1 });
   writeSection(file, TABLE_AT + (count - 1) * SHDR, 0, { sh_type: SHT.STRTAB, sh_offset: 0x3000n, sh_size: 0x4001n });
   writeFileHeader(file, { e_phnum: 2, e_shoff: BigInt(TABLE_AT), e_shentsize: SHDR, e_shstrndx: 0xffff });
-  const start = performance.now();
-  const { mappedSections, sectionPages } = await load(file, { select: ({ index }) => index % 2 === 0 });
-  assert(performance.now() - start < 30_000);
+  const { mappedSections, sectionPages, kernel } = await load(file, { select: ({ index }) => index % 2 === 0 });
   assertEquals([mappedSections.length, sectionPages.length], [count / 2 - 1, 1]);
+  // A name of thousands of bytes is shown as far as a line has room for it.
+  assert(mappedSections.some(({ name }) => name.length === 4095));
+  assert(kernel.diagnostics.every(({ message }) => message.length < 300));
 
   writeSection(file, TABLE_AT, 0, { sh_size: BigInt(count + 1), sh_link: count - 1 });
   assertEquals((await load(file)).remarks, ["section-table-malformed"]);

@@ -27,6 +27,7 @@ export function findUnsharedPages(
   rules: Rules,
   sharedPages: Checked["sharedPages"],
 ): ReadonlyMap<number, readonly FilePages[]> {
+  if (!loads.some(({ p_flags }) => (p_flags & PF_W) !== 0)) return NOTHING;
   const pages = loads.map((segment) => mappedFilePages(segment, rules, sharedPages));
   const common = commonRanges(pages.filter(({ start, end }) => start < end));
   if (common.length === 0) return NOTHING;

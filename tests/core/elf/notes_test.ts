@@ -75,6 +75,12 @@ Deno.test("readNotes() reads a note without a name", () => {
   assertEquals(shortOf(note({ owner: "", type: 1, desc: words(5) }), 4n), [["", 1, 0, 4, 4]]);
 });
 
+Deno.test("readNotes() reads a note without a name between others", () => {
+  const desc = words(0x665277ad);
+  const notes = [{ owner: "Xen", type: 18, desc }, { owner: "", type: 1, desc }, { owner: "GNU", type: 3, desc }];
+  assertEquals(shortOf(concat(notes.map(note)), 4n), [["Xen", 18, 0, 4, 4], ["", 1, 20, 4, 4], ["GNU", 3, 36, 4, 4]]);
+});
+
 Deno.test("readNotes() says where a note leaves the segment, and keeps those before it", () => {
   const good = note({ owner: "Xen", type: 1, desc: words(1) });
   const cases: readonly (readonly [Uint8Array, string])[] = [

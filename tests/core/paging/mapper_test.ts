@@ -280,3 +280,19 @@ Deno.test("unmap() and updateFlags() refuse a page that is not mapped, and chang
     });
   }
 });
+
+Deno.test("moveTo() changes the frame of a page and sets bits, and leaves its other flags and all other entries", () => {
+  const high = 0xf_ffff_e000_0000; // bits 32 to 51 of a frame's address
+  for (const [from, to] of [[0x20_0000, 0x20_5000], [0x20_0000, high], [high, 0x8000_0000]]) {
+    const { mapper } = open();
+    const flags = P | W | NX | 1n << 9n;
+    mapper.mapTo(0x40_0000n, from, flags, { size: 0x3000 });
+    mapper.moveTo(0x40_1123n, to, 1n << 10n | 1n << 52n);
+    assertEquals([...mapper.leaves()].map(({ virt, phys, flags }) => [virt, phys, flags]), [
+      [0x40_0000n, from, flags],
+      [0x40_1000n, to, flags | 1n << 10n | 1n << 52n],
+      [0x40_2000n, from + 0x2000, flags],
+    ]);
+  }
+  assertThrows(() => open().mapper.moveTo(0x40_0000n, 0x1000, 0n), LoadError, "not mapped");
+});

@@ -1,0 +1,9 @@
+/**
+ * What commands need only if a file is refused, to be imported then.
+ *
+ * @module
+ */
+
+export { printError } from "../report/print_error.ts";
+export { problemOf } from "../report/problem.ts";
+export { isRefusal, otherRulesFor } from "./other_rules.ts";

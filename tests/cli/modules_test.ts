@@ -1,0 +1,132 @@
+/**
+ * What a command line imports, as V8 logs it: each module costs start-up time, and an import in the wrong place brings in
+ * dozens. A module that is new on a path is added to its list here, for a reason.
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { HELLO, pathOf, withFolder } from "./kload.ts";
+
+/** The modules that a command line imports: paths in the project, and the names of Deno's own and of packages. */
+async function modulesOf(args: readonly string[]): Promise<readonly string[]> {
+  const modules: string[] = [];
+  await withFolder(async (folder) => {
+    const log = `${folder}/v8.log`;
+    const flags = `--v8-flags=--log-function-events,--no-logfile-per-isolate,--logfile=${log}`;
+    const { success } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-prompt", "--quiet", "-A", "--config", pathOf("deno.json"), flags, pathOf("cli.ts"), ...args],
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).output();
+    assert(success);
+    const root = new URL("../../", import.meta.url).href;
+    for (const [, logged] of (await Deno.readTextFile(log)).matchAll(/^script-details,\d+,([^,]+),/gm)) {
+      const url = logged.replaceAll("\\x2C", ",");
+      modules.push(url.startsWith(root) ? url.slice(root.length) : url);
+    }
+  });
+  return [...new Set(modules)].sort();
+}
+
+/** What every command line needs: help is data, and needs nothing else. */
+const ALWAYS = [
+  "cli.ts",
+  "cli/arguments/choice.ts",
+  "cli/arguments/closest.ts",
+  "cli/arguments/command_table.ts",
+  "cli/arguments/help.ts",
+  "cli/arguments/numbers.ts",
+  "cli/arguments/output_flags.ts",
+  "cli/arguments/parse_arguments.ts",
+  "cli/arguments/shared_flags.ts",
+  "cli/arguments/tokens.ts",
+  "cli/main.ts",
+  "cli/output/cli_error.ts",
+  "cli/output/color.ts",
+  "cli/output/interrupt.ts",
+  "cli/output/output.ts",
+  "cli/output/page.ts",
+  "cli/output/paint.ts",
+  "cli/output/text.ts",
+];
+
+/** What reading a file by the default rules needs, besides the loader in core/. */
+const READING = [
+  "cli/arguments/built_in_plugins.ts",
+  "cli/arguments/plugin_choice.ts",
+  "cli/commands/load_by_preset.ts",
+  "cli/input/chunk_reader.ts",
+  "cli/input/content.ts",
+  "cli/input/peek_types.ts",
+  "cli/input/rewindable_reader.ts",
+  "cli/input/source.ts",
+  "cli/output/permission_flag.ts",
+  "cli/output/same_file.ts",
+  "cli/output/shell_quote.ts",
+  "cli/output/table.ts",
+  "cli/report/diagnostics.ts",
+  "cli/report/header_names.ts",
+  "cli/report/headers_table.ts",
+  "cli/report/report_parts.ts",
+  "plugins/stack.ts",
+  "plugins/stack/diagnostics.ts",
+];
+
+const INSPECT = ["cli/commands/inspect.ts", "cli/report/inspect_report.ts"];
+
+const LOAD = [
+  "cli/arguments/load_options.ts",
+  "cli/arguments/read_value.ts",
+  "cli/commands/load.ts",
+  "cli/report/built_in_results.ts",
+  "cli/report/describe_results.ts",
+  "cli/report/load_report.ts",
+  "cli/report/readable.ts",
+  "cli/report/segment_outcomes.ts",
+];
+
+const RELOCATING = [
+  "plugins/relocate.ts",
+  "plugins/relocate/apply_rela.ts",
+  "plugins/relocate/apply_relr.ts",
+  "plugins/relocate/choose_base.ts",
+  "plugins/relocate/diagnostics.ts",
+  "plugins/relocate/find_symbol.ts",
+  "plugins/relocate/relocation_tables.ts",
+  "plugins/relocate/relocation_target.ts",
+  "plugins/relocate/relocation_types.ts",
+  "plugins/relro.ts",
+  "plugins/relro/diagnostics.ts",
+];
+
+/** The loader's own modules, and the package that core/ may import, are for core/ to choose. */
+const isLoader = (module: string): boolean => /^core\/|^(links\/std|npm:|file:.*)\/.*\bbytes\//.test(module);
+
+/** The most modules of the loader that a load may import. */
+const MOST_OF_LOADER = 80;
+
+const PATHS: readonly (readonly [args: readonly string[], modules: readonly string[]])[] = [
+  [["--help"], ALWAYS],
+  [["help", "load"], ALWAYS],
+  [["run", "--help"], ALWAYS],
+  [["--version"], ALWAYS],
+  [["inspect", HELLO], [...ALWAYS, ...READING, ...INSPECT]],
+  [["load", HELLO], [...ALWAYS, ...READING, ...LOAD]],
+  [["load", pathOf("examples/hello/hello-pie.elf")], [...ALWAYS, ...READING, ...LOAD, ...RELOCATING]],
+];
+
+for (const [args, allowed] of PATHS) {
+  const line = args.map((arg) => arg.replace(/^.*\//, "")).join(" ");
+  Deno.test(`kload ${line} imports these modules, and nothing of Node`, async () => {
+    const modules = await modulesOf(args);
+    // On a busy machine a load takes long enough to pause, for which Deno's timers are loaded.
+    const own = modules.filter((module) => !module.startsWith("ext:") && module !== "node:timers");
+    const loader = own.filter(isLoader);
+    assertEquals(own.filter((module) => !isLoader(module)), [...allowed].sort());
+    const most = allowed.includes("cli/input/source.ts") ? MOST_OF_LOADER : 0;
+    assert(loader.length <= most, `${loader.length} modules of the loader`);
+    // Deno's own layer for Node, which costs 5 to 13 ms; this one module of it is in every program.
+    const node = modules.filter((module) => /^node:|^ext:deno_node\//.test(module) && module !== "node:timers");
+    assertEquals(node, ["ext:deno_node/02_register_cloneable.js"]);
+  });
+}
