@@ -3,20 +3,27 @@
 /** Tests whose processes take most of the time and run the same code. */
 const LEFT_OUT: readonly string[] = ["tests/boot/qemu_test.ts"];
 
-/** Tests that take seconds. */
-const SLOW: ReadonlySet<string> = new Set([
+/** Tests that take seconds; those that see most come first. */
+const SLOW: readonly string[] = [
   "tests/core/original_test.ts",
+  "tests/fuzz/part_1_test.ts",
+  "tests/fuzz/part_2_test.ts",
+  "tests/fuzz/part_3_test.ts",
+  "tests/fuzz/part_4_test.ts",
+  "tests/plugins/relocate/model_test.ts",
+  "tests/core/memory/exhaustion_test.ts",
+  "tests/core/intake/worst_streams_test.ts",
   "tests/core/pipeline/prepare_memory_test.ts",
   "tests/core/pipeline/wrong_pipelines_test.ts",
   "tests/core/intake/streaming_test.ts",
   "tests/plugins/address_edges_test.ts",
-]);
+];
 
 const IMPORT = /\b(?:from|import) ?\(?"(\.[^"]+)"/g;
 
 /**
  * Creates a function that returns the lists of tests to run against a mutant of a file, one after the other, until a
- * test fails: those that mirror the file, those that import it or lie in its folder, and the others, the slow ones last.
+ * test fails: those that mirror the file, those that import it or lie in its folder, the others, and the slow ones one by one.
  *
  * @param texts Every TypeScript file of the project, by path.
  */
@@ -33,16 +40,15 @@ export function testLists(texts: ReadonlyMap<string, string>): (file: string) =>
       parts.findLastIndex((_, at) => at > 0 && `tests/${parts.slice(0, at + 1).join("/")}_test.ts` === test);
     const rank = (test: string): number => {
       if (depthOfMirror(test) > 0) return 0;
-      if (isSlow(test)) return 3;
+      if (SLOW.includes(test)) return 3;
       return test.startsWith(folder) || imports.get(test)!.includes(file) ? 1 : 2;
     };
     const mirrors = able.filter((test) => rank(test) === 0).sort((a, b) => depthOfMirror(b) - depthOfMirror(a));
-    const others = [1, 2, 3].map((wanted) => able.filter((test) => rank(test) === wanted));
-    return [...mirrors.map((mirror) => [mirror]), ...others].filter((list) => list.length > 0);
+    const others = [1, 2].map((wanted) => able.filter((test) => rank(test) === wanted));
+    const slow = SLOW.filter((test) => able.includes(test) && rank(test) === 3).map((test) => [test]);
+    return [...mirrors.map((mirror) => [mirror]), ...others, ...slow].filter((list) => list.length > 0);
   };
 }
-
-const isSlow = (test: string): boolean => SLOW.has(test) || test.startsWith("tests/fuzz/");
 
 function importsOf(file: string, text: string): readonly string[] {
   return [...text.matchAll(IMPORT)].map(([, path]) => new URL(path, `file:///${file}`).pathname.slice(1));
