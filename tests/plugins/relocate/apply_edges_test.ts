@@ -3,9 +3,10 @@
 import { assertEquals, assertObjectMatch, assertRejects } from "@std/assert";
 import { ET_DYN, PF_R, PF_W, PT_DYNAMIC } from "../../../core/elf/constants.ts";
 import { LoadError, loadKernel, type RuleSetName } from "../../../mod.ts";
+import { presets } from "../../../plugins/presets.ts";
 import { relocate } from "../../../plugins/relocate.ts";
 import { buildElf } from "../../elf_builder.ts";
-import { word } from "./kernel_file.ts";
+import { kernelFile, type Tags, word } from "./kernel_file.ts";
 
 /** A kernel of one segment at `vaddr` whose data starts with a dynamic table, then `words` at 0x80. */
 function fileOf(
@@ -97,4 +98,10 @@ Deno.test("v0.11: a page of a kernel that is not linked at one may lie on both s
       await assertOutside(fileOf(vaddr, "rela", words, 0x1000n), outside, "bootloader-0.11");
     }
   }
+});
+
+Deno.test("an entry that starts in a page that is not mapped, and ends in one that is, is refused", async () => {
+  const tags: Tags = [[7n, 0x0ff8n], [8n, 24n], [9n, 24n], [0n, 0n]];
+  const error = await assertRejects(() => loadKernel(kernelFile({ tags }), presets["bootloader-0.11"]), LoadError);
+  assertObjectMatch(error, { code: "page-not-mapped", detail: { field: "the relocation of DT_RELA at" } });
 });
