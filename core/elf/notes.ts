@@ -58,7 +58,7 @@ const HEADER_SIZE = 12;
 type Layout = readonly [descriptor: NoteAlignment, next: NoteAlignment];
 
 const BY_FOUR: readonly Layout[] = [[4, 4], [4, 8], [8, 8]];
-const BY_EIGHT: readonly Layout[] = [[8, 8], [4, 4], [4, 8]];
+const BY_EIGHT: readonly Layout[] = [[8, 8], [4, 4]]; // [4, 8] never fits where neither of these does
 
 /**
  * Reads the notes of a segment, up to the first that reaches past its end. Zero bytes at the end are padding.

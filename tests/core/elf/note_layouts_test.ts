@@ -130,20 +130,34 @@ Deno.test("readNotes() reads a last note that fits in one layout only", () => {
   }
 });
 
-Deno.test("readNotes() keeps to p_align if nothing that looks like a note follows in any layout", () => {
-  // Of four bytes of descriptor, aligned to 4 or to 8, the same number of bytes follows; none of it leads on.
-  const start = concat([words(5, 4, 7), new TextEncoder().encode("Xeno\0\0\0\0"), words(0x1111, 0x2222)]);
-  const tails: readonly (readonly [string, Uint8Array])[] = [
-    ["a name that does not end in a zero byte", concat([words(4, 0, 1), new TextEncoder().encode("GNUx")])],
-    ["a name that starts with a control character", concat([words(4, 0, 1), new Uint8Array([7, 7, 7, 0])])],
-    ["no name", words(0, 0, 1, 0)],
-    ["a name past the end", words(0x1000, 0, 1, 0x554e47)],
-    ["a descriptor past the end", words(4, 0x1000, 1, 0x554e47)],
-    ["part of a header", words(4, 4)],
+Deno.test("readNotes() takes another layout than that of p_align only if it leads to what looks like a note", () => {
+  // Aligned to 8 the descriptor is the first word of what follows; aligned to 4, it is 0x1111.
+  const start = concat([words(5, 4, 7), new TextEncoder().encode("Xeno\0\0\0\0"), words(0x1111)]);
+  const named = (header: readonly number[], name: string) => concat([words(...header), new TextEncoder().encode(name)]);
+  const tails: readonly (readonly [what: string, tail: Uint8Array, leads: boolean])[] = [
+    ["a note that ends where the segment does", named([4, 0, 1], "GNU\0"), true],
+    ["a note whose name is not padded", named([5, 0, 1], "Xeno\0"), true],
+    ["a note whose name starts with a space", named([4, 0, 1], " NU\0"), true],
+    ["a name that does not end in a zero byte", named([4, 0, 1], "GNUx"), false],
+    ["a name that starts with a control character", named([4, 0, 1], "\x1fNU\0"), false],
+    ["no name", named([0, 0, 1], "GNU\0"), false],
+    ["a name past the end", named([0x1000, 0, 1], "GNU\0"), false],
+    ["a descriptor past the end", named([4, 0x1000, 1], "GNU\0"), false],
+    ["a descriptor of one byte too many", named([4, 1, 1], "GNU\0"), false],
+    ["part of a header", words(4, 4), false],
   ];
-  for (const [what, tail] of tails) {
-    const bytes = concat([start, tail]);
-    const [four] = readNotes(bytes, OFFSET, 4n).notes;
-    assertEquals([four.alignment, [...four.descriptor]], [4, [0x11, 0x11, 0, 0]], what);
+  for (const [what, tail, leads] of tails) {
+    const [{ alignment, descriptor }] = readNotes(concat([start, tail]), OFFSET, 8n).notes;
+    assertEquals([alignment, descriptor], leads ? [4, words(0x1111)] : [8, tail.slice(0, 4)], what);
   }
+});
+
+Deno.test("readNotes() finds nothing wrong with notes that end in their names, or have none", () => {
+  const unpadded = concat([words(5, 0, 7), new TextEncoder().encode("Xeno\0")]);
+  for (const bytes of [unpadded, words(0, 0, 7), words(0, 4, 7, 0x1111)]) {
+    const { notes, faults } = readNotes(bytes, OFFSET, 4n);
+    assertEquals([notes.map(({ type }) => type), faults], [[7], []]);
+  }
+  const { faults } = readNotes(concat([words(1, 0, 7), new Uint8Array([0x41, 0, 0, 0])]), OFFSET, 4n);
+  assertEquals(faults, [{ fileOffset: OFFSET, problem: "its name does not end in a zero byte" }]);
 });
