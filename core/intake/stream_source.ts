@@ -46,15 +46,19 @@ export function streamSource(stream: ReadableStream<Uint8Array>): ByteSource {
       const { value, done } = await reader.read();
       if (done) return delivered;
       chunk = checkChunk(value);
-      [offset, size] = [0, chunk.length];
+      offset = 0;
+      size = chunk.length;
       taken += size;
       if (size === 0) {
         empty++;
         continue;
       }
-      delivered += deliver(into.subarray(delivered));
-      if (delivered === into.length || delivered >= TINY) return delivered;
       empty = 0;
+      if (size >= TINY || size > into.length - delivered) return delivered + deliver(into.subarray(delivered));
+      into.set(chunk, delivered);
+      offset = size;
+      delivered += size;
+      if (delivered === into.length || delivered >= TINY) return delivered;
     }
     throw new TypeError(`the stream produced ${MAX_EMPTY_READS} empty chunks in a row`);
   };
@@ -71,7 +75,7 @@ export function streamSource(stream: ReadableStream<Uint8Array>): ByteSource {
 
 function checkChunk(value: unknown): Uint8Array {
   if (!isBytes(value)) throw new TypeError(`the stream produced ${kindOf(value)} as a chunk; expected a Uint8Array`);
-  if (isDetached(value.buffer)) {
+  if (value.length === 0 && isDetached(value.buffer)) {
     throw new TypeError(
       "the stream produced a chunk whose buffer was transferred; expected a Uint8Array with its bytes",
     );

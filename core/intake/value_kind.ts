@@ -56,7 +56,7 @@ export function hasMethod<const N extends string>(
 
 /** Whether a value is a `Uint8Array`, which includes `Buffer`. */
 export function isBytes(value: unknown): value is Uint8Array {
-  return ArrayBuffer.isView(value) && tagOf(value) === "Uint8Array";
+  return value instanceof Uint8Array || (ArrayBuffer.isView(value) && tagOf(value) === "Uint8Array");
 }
 
 /** Whether a value is an `ArrayBuffer` or a `SharedArrayBuffer`. */
