@@ -3,10 +3,11 @@
 /** Tests whose processes take most of the time and run the same code. */
 const LEFT_OUT: readonly string[] = ["tests/boot/qemu_test.ts"];
 
-/** Tests that take seconds; those that see most come first. */
+/** Tests that see much in a few seconds. */
+const WIDE: readonly string[] = ["tests/core/original_test.ts", "tests/fuzz/part_1_test.ts"];
+
+/** Tests that take seconds, too. */
 const SLOW: readonly string[] = [
-  "tests/core/original_test.ts",
-  "tests/fuzz/part_1_test.ts",
   "tests/fuzz/part_2_test.ts",
   "tests/fuzz/part_3_test.ts",
   "tests/fuzz/part_4_test.ts",
@@ -23,7 +24,8 @@ const IMPORT = /\b(?:from|import) ?\(?"(\.[^"]+)"/g;
 
 /**
  * Creates a function that returns the lists of tests to run against a mutant of a file, one after the other, until a
- * test fails: those that mirror the file, those that import it or lie in its folder, the others, and the slow ones one by one.
+ * test fails: those that mirror the file, those that import it or lie in its folder, those that see much, the others,
+ * and the slow ones.
  *
  * @param texts Every TypeScript file of the project, by path.
  */
@@ -40,13 +42,15 @@ export function testLists(texts: ReadonlyMap<string, string>): (file: string) =>
       parts.findLastIndex((_, at) => at > 0 && `tests/${parts.slice(0, at + 1).join("/")}_test.ts` === test);
     const rank = (test: string): number => {
       if (depthOfMirror(test) > 0) return 0;
-      if (SLOW.includes(test)) return 3;
-      return test.startsWith(folder) || imports.get(test)!.includes(file) ? 1 : 2;
+      if (WIDE.includes(test)) return 2;
+      if (SLOW.includes(test)) return 4;
+      return test.startsWith(folder) || imports.get(test)!.includes(file) ? 1 : 3;
     };
     const mirrors = able.filter((test) => rank(test) === 0).sort((a, b) => depthOfMirror(b) - depthOfMirror(a));
-    const others = [1, 2].map((wanted) => able.filter((test) => rank(test) === wanted));
-    const slow = SLOW.filter((test) => able.includes(test) && rank(test) === 3).map((test) => [test]);
-    return [...mirrors.map((mirror) => [mirror]), ...others, ...slow].filter((list) => list.length > 0);
+    const ranked = (wanted: number): readonly string[] => able.filter((test) => rank(test) === wanted);
+    const single = ranked(2).map((test) => [test]);
+    return [...mirrors.map((mirror) => [mirror]), ranked(1), ...single, ranked(3), ranked(4)]
+      .filter((list) => list.length > 0);
   };
 }
 
