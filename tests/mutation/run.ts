@@ -32,26 +32,22 @@ async function output(command: string, args: readonly string[], cwd: string): Pr
   return new TextDecoder().decode(stdout);
 }
 
-/** Numbers from 0 to 1 that a seed determines (Mulberry32). */
-function random(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+/** A number that a text determines (FNV-1a, and the finalizer of MurmurHash3). */
+function hash(text: string): number {
+  let mixed = 0x811c9dc5;
+  for (let at = 0; at < text.length; at++) mixed = Math.imul(mixed ^ text.charCodeAt(at), 0x01000193);
+  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  return (mixed ^ (mixed >>> 16)) >>> 0;
 }
 
+/** Picks mutants. A change of the sources changes few of them, so that most verdicts of a seed stay. */
 function pick(all: readonly Mutant[], count: number, seed: number): readonly Mutant[] {
-  const next = random(seed);
-  const left = [...all];
-  const picked: Mutant[] = [];
-  while (picked.length < count && left.length > 0) {
-    picked.push(...left.splice(Math.floor(next() * left.length), 1));
-  }
-  return picked;
+  const scores = new Map(all.map((mutant) => [mutant, hash(`${seed} ${keyOfMutant(mutant)}`)]));
+  return all.toSorted((one, other) => scores.get(one)! - scores.get(other)!).slice(0, count);
 }
+
+const running = new Set<Deno.ChildProcess>();
 
 /** Runs lists of tests in a copy of the project; resolves to the list that fails, or `null` if none does. */
 async function firstFailing(folder: string, lists: readonly (readonly string[])[]): Promise<string | null> {
@@ -63,9 +59,11 @@ async function firstFailing(folder: string, lists: readonly (readonly string[])[
       stderr: "null",
       env: { NO_COLOR: "1" },
     }).spawn();
+    running.add(child);
     const timer = setTimeout(() => child.kill("SIGKILL"), paths.length > 1 ? PATIENCE.list : PATIENCE.one);
     const { success } = await child.status;
     clearTimeout(timer);
+    running.delete(child);
     if (!success) return paths.length > 1 ? `one of ${paths.length} tests` : paths[0];
   }
   return null;
@@ -106,6 +104,13 @@ console.log(`${picked.length} of ${all.length} mutants, ${picked.length - waitin
 
 const listsOf = testLists(texts);
 const folders = await Promise.all(Array.from({ length: jobs }, () => copyOfProject(files)));
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  Deno.addSignalListener(signal, () => {
+    for (const child of running) child.kill("SIGKILL");
+    for (const folder of folders) Deno.removeSync(folder, { recursive: true });
+    Deno.exit(1);
+  });
+}
 try {
   await Promise.all(folders.map(async (folder) => {
     for (let mutant = waiting.shift(); mutant; mutant = waiting.shift()) {
