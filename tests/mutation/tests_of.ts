@@ -37,14 +37,17 @@ export function testLists(texts: ReadonlyMap<string, string>): (file: string) =>
   return (file) => {
     const able = tests.filter((test) => reached.get(test)!.has(file));
     const parts = file.replace(/\.ts$/, "").split("/");
-    const folder = `tests/${parts.slice(0, -1).join("/")}/`;
+    const folder = `tests/${parts.slice(0, -1).join("/")}`;
+    const isNear = (test: string): boolean =>
+      test.slice(0, test.lastIndexOf("/")) === folder || test.startsWith(`tests/${parts.join("/")}/`) ||
+      imports.get(test)!.includes(file);
     const depthOfMirror = (test: string): number =>
       parts.findLastIndex((_, at) => at > 0 && `tests/${parts.slice(0, at + 1).join("/")}_test.ts` === test);
     const rank = (test: string): number => {
       if (depthOfMirror(test) > 0) return 0;
       if (WIDE.includes(test)) return 2;
       if (SLOW.includes(test)) return 4;
-      return test.startsWith(folder) || imports.get(test)!.includes(file) ? 1 : 3;
+      return isNear(test) ? 1 : 3;
     };
     const mirrors = able.filter((test) => rank(test) === 0).sort((a, b) => depthOfMirror(b) - depthOfMirror(a));
     const ranked = (wanted: number): readonly string[] => able.filter((test) => rank(test) === wanted);
