@@ -115,3 +115,17 @@ Deno.test("text relocations are announced by DT_TEXTREL or by its bit in DT_FLAG
   assertEquals(await codes([30n, 0xfffbn]), []);
   assertEquals(await codes(), []);
 });
+
+Deno.test("the relocations of a kernel with fixed addresses are applied by v0.11 of the original alone", async () => {
+  const file = kernelFile({
+    e_type: 2,
+    base: 0x40_0000n,
+    tags: [[7n, 0x40_0000n + BigInt(RELA)], [8n, 24n], [9n, 24n], [0n, 0n]],
+    rela: [[WORDS, 8, 0, 0x1234n]],
+    words: [7n],
+  });
+  for (const [rules, expected] of [["default", 7n], ["bootloader-0.10", 7n], ["bootloader-0.11", 0x1234n]] as const) {
+    const kernel = await loadKernel(file, { rules, plugins: [relocate()] });
+    assertEquals(word(kernel.read(0x40_0000n + BigInt(WORDS), 8)), expected, rules);
+  }
+});
