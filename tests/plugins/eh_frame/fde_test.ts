@@ -121,7 +121,7 @@ Deno.test("readFde() finds the encoding after the data of other letters", () => 
     ["zPR", [0x9b, 1, 2, 3, 4, 0x03], true], // four bytes, indirect
     ["zPR", [0x02, 1, 2, 0x03], true], // two bytes
     ["zPR", [0x00, 1, 2, 3, 4, 5, 6, 7, 8, 0x03], true], // eight bytes
-    ["zPR", [0x01, 0x81, 0x82, 0x03, 0x03], true], // LEB128
+    ["zPR", [0x01, 0x81, 0x82, 0x04, 0x03], true], // LEB128
     ["zPLR", [0x02, 1, 2, 0x1b, 0x03], true],
     ["zRP", [0x03, 0x05], true],
     ["zPR", [0x05, 1, 2, 0x03], false], // no such format
