@@ -17,8 +17,8 @@ import { openVerdicts } from "./verdicts.ts";
 /** The share of mutants that tests must notice. */
 const AIM = 0.92;
 
-/** How long one test and a list of tests may take, in milliseconds: a mutant that runs forever counts as noticed. */
-const PATIENCE = { one: 60_000, list: 300_000 };
+/** How long a list of tests may take, in milliseconds: a mutant that runs forever counts as noticed. */
+const patienceFor = (count: number): number => 60_000 + 2_500 * count;
 
 const root = fromFileUrl(new URL("../../", import.meta.url));
 
@@ -60,7 +60,7 @@ async function firstFailing(folder: string, lists: readonly (readonly string[])[
       env: { NO_COLOR: "1" },
     }).spawn();
     running.add(child);
-    const timer = setTimeout(() => child.kill("SIGKILL"), paths.length > 1 ? PATIENCE.list : PATIENCE.one);
+    const timer = setTimeout(() => child.kill("SIGKILL"), patienceFor(paths.length));
     const { success } = await child.status;
     clearTimeout(timer);
     running.delete(child);
