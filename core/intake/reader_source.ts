@@ -5,7 +5,7 @@
  */
 
 import { type ByteSource, MAX_EMPTY_READS } from "./byte_source.ts";
-import { kindOf } from "./value_kind.ts";
+import { hasMethod, kindOf } from "./value_kind.ts";
 
 /** Anything that reads into a buffer, such as an open `Deno.FsFile`; `null` is the end. */
 export interface ByteReader {
@@ -28,34 +28,46 @@ const SCRATCH_SIZE = 2 ** 16;
  * @returns The source.
  */
 export function readerSource(reader: ByteReader | NodeFileHandle): ByteSource {
-  let taken = 0;
   let scratch: Uint8Array | undefined;
-  const readOnce = async (buffer: Uint8Array): Promise<number | null> => {
-    const { length } = buffer;
-    const count = countOf(await reader.read(buffer), length);
-    if (buffer.length !== length) throw new TypeError("read(buffer) transferred the buffer that was passed to it");
-    return count;
-  };
-  return {
-    get taken() {
-      return taken;
-    },
-    read: async (into) => {
+  const source = {
+    taken: 0,
+    read: (into: Uint8Array): number | Promise<number> => {
       // Many readers refuse shared memory.
       const shared = !(into.buffer instanceof ArrayBuffer);
       if (shared) scratch ??= new Uint8Array(SCRATCH_SIZE);
       const buffer = scratch ? scratch.subarray(0, into.length) : into;
-      for (let empty = 0; empty < MAX_EMPTY_READS; empty++) {
-        const count = await readOnce(buffer);
-        if (count === 0) continue;
+      const { length } = buffer;
+      /** The number of bytes that a read delivered; `undefined` if it returned 0 bytes, which is not the end. */
+      const deliver = (result: unknown): number | undefined => {
+        const count = countOf(result, length);
+        if (buffer.length !== length) throw new TypeError("read(buffer) transferred the buffer that was passed to it");
+        if (count === 0) return undefined;
         if (scratch && count) into.set(scratch.subarray(0, count));
-        taken += count ?? 0;
+        source.taken += count ?? 0;
         return count ?? 0;
+      };
+      const readOn = async (reading: unknown, reads: number): Promise<number> => {
+        for (;; reading = reader.read(buffer), reads++) {
+          const delivered = deliver(await reading);
+          if (delivered !== undefined) return delivered;
+          if (reads === MAX_EMPTY_READS) throw tooManyEmpty();
+        }
+      };
+      for (let reads = 1; reads <= MAX_EMPTY_READS; reads++) {
+        const reading: unknown = reader.read(buffer);
+        if (hasMethod(reading, "then")) return readOn(reading, reads);
+        const delivered = deliver(reading);
+        if (delivered !== undefined) return delivered;
       }
-      throw new TypeError(`read(buffer) returned 0 bytes ${MAX_EMPTY_READS} times in a row; return null at the end`);
+      throw tooManyEmpty();
     },
     close: () => undefined,
   };
+  return source;
+}
+
+function tooManyEmpty(): TypeError {
+  return new TypeError(`read(buffer) returned 0 bytes ${MAX_EMPTY_READS} times in a row; return null at the end`);
 }
 
 /** The number of bytes that a read returned, or `null` for the end. */

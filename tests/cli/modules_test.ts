@@ -7,13 +7,13 @@ import { assert, assertEquals } from "@std/assert";
 import { HELLO, pathOf, withFolder } from "./kload.ts";
 
 /** The modules that a command line imports: paths in the project, and the names of Deno's own and of packages. */
-async function modulesOf(args: readonly string[]): Promise<readonly string[]> {
+async function modulesOf(args: readonly string[], program = pathOf("cli.ts")): Promise<readonly string[]> {
   const modules: string[] = [];
   await withFolder(async (folder) => {
     const log = `${folder}/v8.log`;
     const flags = `--v8-flags=--log-function-events,--no-logfile-per-isolate,--logfile=${log}`;
     const { success } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "--no-prompt", "--quiet", "-A", "--config", pathOf("deno.json"), flags, pathOf("cli.ts"), ...args],
+      args: ["run", "--no-prompt", "--quiet", "-A", "--config", pathOf("deno.json"), flags, program, ...args],
       stdin: "null",
       stdout: "null",
       stderr: "null",
@@ -26,6 +26,16 @@ async function modulesOf(args: readonly string[]): Promise<readonly string[]> {
     }
   });
   return [...new Set(modules)].sort();
+}
+
+/** What a program imports that sets a timer. */
+async function modulesOfTimers(): Promise<readonly string[]> {
+  let modules: readonly string[] = [];
+  await withFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/timer.js`, "setTimeout(() => {});");
+    modules = (await modulesOf([], `${folder}/timer.js`)).filter((module) => /^node:|^ext:deno_node\//.test(module));
+  });
+  return modules;
 }
 
 /** What every command line needs: help is data, and needs nothing else. */
@@ -88,22 +98,27 @@ const LOAD = [
 const RELOCATING = [
   "plugins/relocate.ts",
   "plugins/relocate/apply_rela.ts",
+  "plugins/relocate/apply_relative.ts",
   "plugins/relocate/apply_relr.ts",
   "plugins/relocate/choose_base.ts",
   "plugins/relocate/diagnostics.ts",
+  "plugins/relocate/dynamic_headers.ts",
   "plugins/relocate/find_symbol.ts",
   "plugins/relocate/relocation_tables.ts",
   "plugins/relocate/relocation_target.ts",
   "plugins/relocate/relocation_types.ts",
+  "plugins/relocate/repeated_tables.ts",
   "plugins/relro.ts",
   "plugins/relro/diagnostics.ts",
+  "plugins/relro/page_ranges.ts",
+  "plugins/relro/seal_pages.ts",
 ];
 
 /** The loader's own modules, and the package that core/ may import, are for core/ to choose. */
 const isLoader = (module: string): boolean => /^core\/|^(links\/std|npm:|file:.*)\/.*\bbytes\//.test(module);
 
 /** The most modules of the loader that a load may import. */
-const MOST_OF_LOADER = 80;
+const MOST_OF_LOADER = 90;
 
 const PATHS: readonly (readonly [args: readonly string[], modules: readonly string[]])[] = [
   [["--help"], ALWAYS],
@@ -119,14 +134,15 @@ for (const [args, allowed] of PATHS) {
   const line = args.map((arg) => arg.replace(/^.*\//, "")).join(" ");
   Deno.test(`kload ${line} imports these modules, and nothing of Node`, async () => {
     const modules = await modulesOf(args);
-    // On a busy machine a load takes long enough to pause, for which Deno's timers are loaded.
     const own = modules.filter((module) => !module.startsWith("ext:") && module !== "node:timers");
     const loader = own.filter(isLoader);
     assertEquals(own.filter((module) => !isLoader(module)), [...allowed].sort());
     const most = allowed.includes("cli/input/source.ts") ? MOST_OF_LOADER : 0;
     assert(loader.length <= most, `${loader.length} modules of the loader`);
     // Deno's own layer for Node, which costs 5 to 13 ms; this one module of it is in every program.
-    const node = modules.filter((module) => /^node:|^ext:deno_node\//.test(module) && module !== "node:timers");
+    const node = modules.filter((module) => /^node:|^ext:deno_node\//.test(module));
+    // On a busy machine, a load takes long enough to pause, and Deno loads its timers.
+    if (node.includes("node:timers")) return assertEquals(node, await modulesOfTimers());
     assertEquals(node, ["ext:deno_node/02_register_cloneable.js"]);
   });
 }
