@@ -17,8 +17,8 @@ import { openVerdicts } from "./verdicts.ts";
 /** The share of mutants that tests must notice. */
 const AIM = 0.92;
 
-/** How long a list of tests may take, in milliseconds: a mutant that runs forever counts as noticed. */
-const patienceFor = (count: number): number => 60_000 + 2_500 * count;
+/** How long a test and a list of tests may take, in milliseconds: a mutant that runs forever counts as noticed. */
+const PATIENCE = { one: 100_000, list: 400_000 };
 
 /** Files that hold the words of messages alone. */
 const WORDS: readonly string[] = ["core/error_texts.ts", "core/intake/source_advice.ts"];
@@ -63,11 +63,12 @@ async function firstFailing(folder: string, lists: readonly (readonly string[])[
       env: { NO_COLOR: "1" },
     }).spawn();
     running.add(child);
-    const timer = setTimeout(() => child.kill("SIGKILL"), patienceFor(paths.length));
-    const { success } = await child.status;
+    const timer = setTimeout(() => child.kill("SIGKILL"), paths.length > 1 ? PATIENCE.list : PATIENCE.one);
+    const { success, signal } = await child.status;
     clearTimeout(timer);
     running.delete(child);
-    if (!success) return paths.length > 1 ? `one of ${paths.length} tests` : paths[0];
+    const how = signal ? ", which does not end" : "";
+    if (!success) return `${paths.length > 1 ? `one of ${paths.length} tests` : paths[0]}${how}`;
   }
   return null;
 }
