@@ -129,3 +129,14 @@ Deno.test("the relocations of a kernel with fixed addresses are applied by v0.11
     assertEquals(word(kernel.read(0x40_0000n + BigInt(WORDS), 8)), expected, rules);
   }
 });
+
+Deno.test("other rules than those of v0.11 pass over tags that they have no use for", async () => {
+  for (const rules of ["default", "bootloader-0.10"] as const) {
+    for (const tag of [31n, 0x6000_000cn, 0x8000_0000n, (1n << 64n) - 1n]) {
+      const tags: Tags = [[7n, BigInt(RELA)], [8n, 24n], [9n, 24n], [tag, 0n], [0n, 0n]];
+      const file = kernelFile({ tags, rela: ENTRIES.slice(0, 1) });
+      const kernel = await loadKernel(file, { rules, plugins: [relocate()] });
+      assertEquals(kernel.results.relocate?.counts, { R_X86_64_RELATIVE: 1 });
+    }
+  }
+});
