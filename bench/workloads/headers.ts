@@ -8,7 +8,7 @@ import { type Group, timed, type Workload } from "../runner/workload.ts";
 function loadHeaders(count: number): Workload {
   return {
     name: `${count.toLocaleString("en")} LOAD headers / six getBigUint64 a header, summed`,
-    aim: 14,
+    aim: 20,
     open: () => {
       const file = manyHeaders(count);
       const view = new DataView(file.buffer);

@@ -6,6 +6,7 @@
 
 import type { Segment } from "../elf/program_header.ts";
 import { amended, LoadError } from "../errors.ts";
+import type { Pause } from "../intake/pause.ts";
 import { alignUp, canonical, LOW48_HIGHER_HALF, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
 import type { FrameLedger } from "../memory/frame_ledger.ts";
 import { BIT_9 } from "../paging/entry.ts";
@@ -74,22 +75,30 @@ function isFileFrame(phys: number, file: Sharing["file"]): boolean {
   return phys >= file.phys && phys < file.phys + alignUp(file.size);
 }
 
+/** How many bytes of pages to change between two pauses. */
+const STEP = 2 ** 25;
+
 /**
  * v0.11 of the original: clears the marks in the pages of every segment at the end of the load.
  *
  * @param pageTable The page tables.
- * @param segments The segments.
+ * @param segments The segments. Many of them may map the same bytes of the file, so that the pages are many more.
+ * @param pause The pause of the load.
  * @throws {LoadError} "page-not-mapped" if a page of a segment is not mapped.
  */
-export function clearMarks(pageTable: Mapper, segments: readonly Segment[]): void {
+export async function clearMarks(pageTable: Mapper, segments: readonly Segment[], pause: Pause): Promise<void> {
   for (const { index, load } of segments) {
     if (!load || load.memSize === 0) continue;
     const start = pageStart(load.start);
     const end = alignUp(load.start + load.memSize);
     const middle = Math.min(Math.max(start, LOW48_HIGHER_HALF), end); // the range may cross the non-canonical hole
     try {
-      for (const [from, to] of [[start, middle], [middle, end]]) {
-        if (from < to) pageTable.updateFlags(canonical(from), { clear: COPIED }, { size: to - from });
+      for (let from = start; from < end;) {
+        const to = Math.min(from < middle ? middle : end, from + STEP);
+        pageTable.updateFlags(canonical(from), { clear: COPIED }, { size: to - from });
+        from = to;
+        const pausing = pause();
+        if (pausing) await pausing;
       }
     } catch (error) {
       throw error instanceof LoadError && error.code === "page-not-mapped"

@@ -58,7 +58,7 @@ const HEADER_SIZE = 12;
 type Layout = readonly [descriptor: NoteAlignment, next: NoteAlignment];
 
 const BY_FOUR: readonly Layout[] = [[4, 4], [4, 8], [8, 8]];
-const BY_EIGHT: readonly Layout[] = [[8, 8], [4, 4], [4, 8]];
+const BY_EIGHT: readonly Layout[] = [[8, 8], [4, 4]]; // [4, 8] never fits where neither of these does
 
 /**
  * Reads the notes of a segment, up to the first that reaches past its end. Zero bytes at the end are padding.
@@ -75,8 +75,9 @@ export function readNotes(bytes: Uint8Array, fileOffset: number, p_align: bigint
   const faults: NoteFault[] = [];
   const fault = (at: number, problem: string) => faults.push({ fileOffset: fileOffset + at, problem });
 
-  /** Whether `from` to `at` is padding, and a named note or nothing but padding follows. */
+  /** Whether a descriptor may end at `from`, `from` to `at` is padding, and a named note or only padding follows. */
   const leadsOn = (from: number, at: number): boolean => {
+    if (from > bytes.length) return false;
     if (bytes.subarray(from, at).some((byte) => byte !== 0)) return false;
     if (at >= end) return true;
     if (at + HEADER_SIZE > bytes.length) return false;

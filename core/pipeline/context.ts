@@ -76,9 +76,9 @@ export interface Context {
   readonly fileBytes: (phdr: ProgramHeader) => Promise<Uint8Array>;
   /**
    * v0.11 of the original: clears the marks on copied pages. From then on, copies are recognized by their frames.
-   * Provided by the loop.
+   * Returns a promise if there are any pages to look at. Provided by the loop.
    */
-  readonly endMarks: () => void;
+  readonly endMarks: () => Promise<void> | undefined;
 
   /** The TLS template of the one `PT_TLS` header; added by tls-extract. */
   readonly tlsTemplate: TlsTemplate;

@@ -111,9 +111,11 @@ function makeAddressSpace(
     isMarking: () => isMarking,
     findUsedEntries: () => level4Usage({ rules, segments, virtualAddressOffset, kernelBase }),
   });
-  const endMarks = (): void => {
-    if (isMarking) clearMarks(pageTable, segments);
-    isMarking = false;
+  const endMarks = (): Promise<void> | undefined => {
+    const clearing = isMarking ? clearMarks(pageTable, segments, context.pause) : undefined;
+    return clearing?.then(() => {
+      isMarking = false;
+    });
   };
   return { addressSpace, endMarks };
 }

@@ -88,7 +88,7 @@ export function handlerStages({ plugins, claimsOn }: PluginList): HandlerStages 
       if (phase !== "load") await handleAll(phase, context, ready);
       for (const plugin of waiting) await handleAll(phase, context, [plugin]);
     }
-    context.endMarks();
+    await context.endMarks();
     return NOTHING;
   };
   const waiting = plugins.filter(({ dependsOn = [] }) => dependsOn.length > 0);
@@ -102,8 +102,7 @@ export function handlerStages({ plugins, claimsOn }: PluginList): HandlerStages 
     }),
     later: imageStage("later-handlers", { needs: [...NEEDS, "endMarks"] }, (context) => {
       if (plugins.length > 0) return handleLater(context);
-      context.endMarks();
-      return NOTHING;
+      return context.endMarks()?.then(() => NOTHING) ?? NOTHING;
     }),
   };
 }

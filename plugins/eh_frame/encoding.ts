@@ -81,15 +81,15 @@ export function readEncoded(
   encoding: number,
   base: EncodingBase,
 ): EncodedValue | undefined {
-  if (!isRelativeToKnown(encoding)) return undefined;
-  const raw = readFormat(reader, at, encoding & FORMAT);
-  if (!raw) return undefined;
   const origins: ReadonlyMap<number, bigint> = new Map([
     [DW_EH_PE_absptr, 0n],
     [DW_EH_PE_pcrel, base.address + BigInt(at)],
     [DW_EH_PE_datarel, base.data],
   ]);
-  const origin = origins.get(encoding & ~FORMAT) ?? 0n;
+  const origin = origins.get(encoding & ~FORMAT);
+  if (origin === undefined) return undefined;
+  const raw = readFormat(reader, at, encoding & FORMAT);
+  if (!raw) return undefined;
   return { value: BigInt.asUintN(64, raw.value + origin), size: raw.size };
 }
 

@@ -40,9 +40,9 @@ export function readFde(fde: bigint, memory: ReadMemory): UnwindEntry | undefine
   const reader = memory(fde, ENTRY_MAX, "a frame description entry");
   const id = idOffset(reader.u32(0));
   const distance = reader.u32(id);
-  if (reader.u32(0) === 0 || distance === 0) return undefined;
+  if (reader.u32(0) === 0) return undefined;
   const cie = BigInt.asUintN(64, fde + BigInt(id) - BigInt(distance));
-  const encoding = pointerEncoding(cie, memory);
+  const encoding = pointerEncoding(cie, memory); // a distance of 0 leads to itself, which is no length of an entry
   if (encoding === undefined) return undefined;
   const base = { address: fde, data: 0n };
   const start = readEncoded(reader, id + 4, encoding, base);

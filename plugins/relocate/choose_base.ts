@@ -55,14 +55,11 @@ function alignedOffset({ low, size, align }: Extent, seed: bigint | undefined): 
   return usedLevel4Entries([0]).getFreeAddress(whole, step) - start;
 }
 
-/** Picks a multiple of `step`, outside level-4 entry 0, from which `size` bytes fit into one half. */
+/** Picks a multiple of `step`, outside level-4 entry 0, from which `size` bytes (at most a half) fit into one half. */
 function randomAddress(size: bigint, step: bigint, seed: bigint): bigint {
   const lowest = step > ENTRY ? step : ENTRY;
   const lower = placesIn(lowest, HALF, size, step);
   const higher = placesIn(HALF, 2n * HALF, size, step);
-  if (lower + higher === 0n) {
-    throw exhausted(Number((size + ENTRY - 1n) / ENTRY));
-  }
   const choice = randomBelow(lower + higher, seed);
   const low48 = choice < lower ? lowest + choice * step : HALF + (choice - lower) * step;
   return canonical(Number(low48));

@@ -103,6 +103,8 @@ export async function sealUnion(headers: readonly Segment[], context: PluginCont
     }
     if (page < run.end) await sealPart(page, at);
     next = alignUp(run.end);
+    const pausing = context.pause(); // pages that stay writable take time too
+    if (pausing) await pausing;
   }
   return { sealedPages, kept };
 }

@@ -83,10 +83,9 @@ export function mapSections(choose: ChooseStage): MapStage {
 function mapAll(chosenSections: readonly SectionHeader[], addressSpace: AddressSpace): Sections {
   const bytes = chosenSections.map(rangeOf);
   const pages = merged(bytes.map(({ start, end }) => ({ start: pageStart(start), end: alignUp(end) })));
-  const first = pages.at(0)?.start ?? 0;
-  const end = pages.at(-1)?.end ?? 0;
-  if (end === 0) return { mappedSections: [], sectionPages: [], neighbourBytes: 0 };
-  const window = addressSpace.reserve(end - first);
+  if (pages.length === 0) return { mappedSections: [], sectionPages: [], neighbourBytes: 0 };
+  const first = pages[0].start;
+  const window = addressSpace.reserve(pages[pages.length - 1].end - first);
   const addressOf = (fileOffset: number): bigint => window + BigInt(fileOffset - first);
   const sectionPages = pages.map(({ start, end }) => {
     const page = { virt: addressOf(start), size: end - start, fileOffset: start };

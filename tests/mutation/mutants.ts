@@ -47,13 +47,29 @@ export function mutantsOf(file: string, text: string): readonly Mutant[] {
       add(node, `(${node.getText(source)} + 1)`, `(${node.getText(source)} - 1)`);
     } else if (ts.isBigIntLiteral(node)) add(node, `(${node.getText(source)} + 1n)`, `(${node.getText(source)} - 1n)`);
     else if (ts.isThrowStatement(node) || (ts.isExpressionStatement(node) && !isSuper(node))) add(node, ";");
+    else if (ts.isIfStatement(node) && leaves(node)) add(node, ";");
     else if (node.kind === ts.SyntaxKind.TrueKeyword) add(node, "false");
     else if (node.kind === ts.SyntaxKind.FalseKeyword) add(node, "true");
-    if (ts.isThrowStatement(node)) return; // what a message says is not looked at in halves
+    if (ts.isThrowStatement(node) || isMessage(node)) return;
     ts.forEachChild(node, visit);
   };
   visit(source);
   return mutants;
+}
+
+/** Whether all that a condition does is to leave early; what throws is dropped inside it. */
+function leaves({ thenStatement, elseStatement }: ts.IfStatement): boolean {
+  return !elseStatement &&
+    (ts.isReturnStatement(thenStatement) || ts.isContinueStatement(thenStatement) ||
+      ts.isBreakStatement(thenStatement));
+}
+
+/** The words of a message are not looked at, nor the choice between some. */
+function isMessage(node: ts.Node): boolean {
+  if (!ts.isConditionalExpression(node)) return ts.isTemplateExpression(node);
+  const choices = [node.whenTrue, node.whenFalse];
+  return choices.every((choice) => ts.isTemplateExpression(choice) || ts.isStringLiteralLike(choice)) &&
+    choices.some((choice) => choice.getText().includes(" "));
 }
 
 /** A sum with a text in it makes a message. */

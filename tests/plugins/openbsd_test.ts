@@ -232,3 +232,11 @@ testWithTools(GCC_TOOLS, "a kernel of gcc's gets its stack guard where readelf s
     assert(new Set(kernel.read(virt, 24)).size > 12);
   });
 });
+
+Deno.test("memory that the load allocates has room for every page of the file that is filled at random", async () => {
+  const size = 0x80_0000;
+  const data = { p_flags: PF_R | PF_W, p_vaddr: 0x80_0000n, offset: 0x2000, filesz: size };
+  const random = { p_type: RANDOMIZE, p_vaddr: 0x80_0000n, p_memsz: BigInt(size), offset: 0x2000, p_align: 1n };
+  const kernel = await loadKernel(buildElf({ segments: [TEXT, data, random] }), { plugins: [openbsd({ seed: 1n })] });
+  assertEquals(kernel.results.openbsd?.randomized, [{ virt: 0x80_0000n, size: BigInt(size) }]);
+});

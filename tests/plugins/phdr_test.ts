@@ -24,6 +24,14 @@ Deno.test("phdr gives the table's address where a segment brings it there", asyn
   assertEquals(await load(TABLE, WHOLE), [{ address: 0x40_0040n, covered: true }, []]);
 });
 
+Deno.test("of two PT_PHDR headers, phdr takes the first", async () => {
+  const table = { ...TABLE, filesz: 168 };
+  const file = buildElf({ segments: [table, { ...table, offset: 72, p_vaddr: 0x40_0048n }, WHOLE] });
+  const { results, diagnostics } = await loadKernel(file, { plugins: [phdr()] });
+  assertEquals(results.phdr, { address: 0x40_0040n, covered: true });
+  assertEquals(diagnostics.filter(({ code }) => code.startsWith("phdr")), []);
+});
+
 Deno.test("phdr reports a table that no segment brings to its address", async () => {
   const cases: readonly (readonly [string, typeof TABLE, SegmentSpec])[] = [
     ["no bytes of it", TABLE, { offset: 0x1000, p_vaddr: 0x40_1000n, filesz: 16 }],

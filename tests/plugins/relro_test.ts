@@ -128,3 +128,16 @@ for (const rules of ["default", "bootloader-0.11"] as const) {
     assert(work.pauses >= 2 && work.pauses <= 16, `${work.pauses} pauses`);
   });
 }
+
+Deno.test("a load pauses while pages stay writable, too: ranges in thousands of pages can leave a part of each", async () => {
+  const pages = 1000;
+  const bss = { offset: 0x1000, p_vaddr: 0x80_0000n, filesz: 1, p_memsz: BigInt(pages * 4096), p_flags: PF_R | PF_W };
+  const headers = Array.from({ length: pages }, (_, at) => relroOf(0x80_0008n + BigInt(4096 * at), 16n));
+  const file = buildElf({ header: { e_phoff: 0x2000n }, segments: [TEXT, bss, ...headers], length: 0x1_2000 });
+  const { plugin, work } = counted(relro());
+  const kernel = await loadKernel(file, { plugins: [plugin] });
+  const keptPages = Array.from({ length: pages }, (_, at) => 0x80_0000n + BigInt(4096 * at));
+  assertEquals(kernel.results.relro, { sealedPages: 0, keptPages });
+  assertEquals([work.translated, work.updated], [pages, 0]);
+  assert(work.pauses >= pages, `${work.pauses} pauses`);
+});

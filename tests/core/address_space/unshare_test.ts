@@ -1,6 +1,6 @@
 /** Copy on write: which pages get frames of their own, and when marks tell. */
 
-import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { equals } from "@std/bytes/equals";
 import type { AddressSpace } from "../../../core/address_space/address_space.ts";
 import { LoadError } from "../../../core/errors.ts";
@@ -87,14 +87,16 @@ function segmentsOf(...ranges: readonly (readonly [start: number, memSize: numbe
   return ranges.map(([start, memSize], index) => ({ ...none, index, load: { start, memSize } }) as unknown as Segment);
 }
 
-Deno.test("clearMarks() clears the marks in every page that a segment touches, across the hole too, and nothing else", () => {
+const noPause = (): undefined => undefined;
+
+Deno.test("clearMarks() clears the marks in every page that a segment touches, across the hole too, and nothing else", async () => {
   const { pageTable } = open();
   const marked = FLAGS | COPIED | (1n << 10n);
   pageTable.mapTo(0x10_0000n, BASE, marked, { size: 4 * PAGE });
   pageTable.mapTo(0x7fff_ffff_e000n, BASE, marked, { size: 2 * PAGE });
   pageTable.mapTo(0xffff_8000_0000_0000n, BASE, FLAGS, { size: 2 * PAGE });
   pageTable.updateFlags(0xffff_8000_0000_1000n, marked);
-  clearMarks(pageTable, segmentsOf([0x10_0fff, 0x1002], [0x7fff_ffff_f800, 0x2000], [0x5000, 0]));
+  await clearMarks(pageTable, segmentsOf([0x10_0fff, 0x1002], [0x7fff_ffff_f800, 0x2000], [0x5000, 0]), noPause);
   assertEquals([...pageTable.leaves()].map(({ virt, flags }) => [virt, (flags & COPIED) !== 0n, flags & ~COPIED]), [
     [0x10_0000n, false, FLAGS | (1n << 10n)],
     [0x10_1000n, false, FLAGS | (1n << 10n)],
@@ -107,7 +109,7 @@ Deno.test("clearMarks() clears the marks in every page that a segment touches, a
   ]);
 });
 
-Deno.test("clearMarks() names the header and the first page of it that is not mapped", () => {
+Deno.test("clearMarks() names the header and the first page of it that is not mapped", async () => {
   const { pageTable } = open();
   pageTable.mapTo(0x10_0000n, BASE, FLAGS, { size: 2 * PAGE });
   pageTable.mapTo(0x7fff_ffff_f000n, BASE, FLAGS);
@@ -118,9 +120,25 @@ Deno.test("clearMarks() names the header and the first page of it that is not ma
   ] as const;
   for (const { range, value } of cases) {
     const segments = segmentsOf([0x10_0000, 1], range, [0x9000, 1]);
-    const error: LoadError = assertThrows(() => clearMarks(pageTable, segments), LoadError);
+    const error: LoadError = await assertRejects(() => clearMarks(pageTable, segments, noPause), LoadError);
     assertEquals([error.code, error.detail], ["page-not-mapped", { index: 1, field: "address", value }]);
   }
+});
+
+Deno.test("clearMarks() pauses between 32 MiB of pages at most, within a segment and between segments", async () => {
+  const updated: number[] = [];
+  const pageTable = {
+    updateFlags: (_virt: bigint, _flags: unknown, { size }: { readonly size: number }) => void updated.push(size),
+  } as unknown as AddressSpace["pageTable"];
+  const pauses: number[] = [];
+  const pause = (): Promise<void> => {
+    pauses.push(updated.length);
+    return pauses.length === 5 ? Promise.reject(new Error("enough")) : Promise.resolve();
+  };
+  const segments = segmentsOf([0x10_0800, 0x500_0000], [0x4000_0000, PAGE], [0x5000_0000, PAGE], [0x6000_0000, PAGE]);
+  await assertRejects(() => clearMarks(pageTable, segments, pause), Error, "enough");
+  assertEquals(updated, [0x200_0000, 0x200_0000, 0x100_1000, PAGE, PAGE]);
+  assertEquals(pauses, [1, 2, 3, 4, 5]);
 });
 
 // After a load

@@ -3,9 +3,10 @@
 import { assertEquals, assertObjectMatch, assertRejects } from "@std/assert";
 import { ET_DYN, PF_R, PF_W, PT_DYNAMIC } from "../../../core/elf/constants.ts";
 import { LoadError, loadKernel, type RuleSetName } from "../../../mod.ts";
+import { presets } from "../../../plugins/presets.ts";
 import { relocate } from "../../../plugins/relocate.ts";
 import { buildElf } from "../../elf_builder.ts";
-import { word } from "./kernel_file.ts";
+import { kernelFile, type Tags, word } from "./kernel_file.ts";
 
 /** A kernel of one segment at `vaddr` whose data starts with a dynamic table, then `words` at 0x80. */
 function fileOf(
@@ -96,5 +97,25 @@ Deno.test("v0.11: a page of a kernel that is not linked at one may lie on both s
       const words = [...entry(before), ...entry(outside)];
       await assertOutside(fileOf(vaddr, "rela", words, 0x1000n), outside, "bootloader-0.11");
     }
+  }
+});
+
+Deno.test("an entry that starts in a page that is not mapped, and ends in one that is, is refused", async () => {
+  const tags: Tags = [[7n, 0x0ff8n], [8n, 24n], [9n, 24n], [0n, 0n]];
+  const error = await assertRejects(() => loadKernel(kernelFile({ tags }), presets["bootloader-0.11"]), LoadError);
+  assertObjectMatch(error, { code: "page-not-mapped", detail: { field: "the relocation of DT_RELA at" } });
+});
+
+Deno.test("words that are not aligned, after one that is, are relocated where they are and nowhere else", async () => {
+  const vaddr = 0x10_0000n;
+  for (const shift of [1n, 2n, 3n, 4n, 5n, 6n, 7n]) {
+    const places = [0x400n, 0x408n + shift, 0x418n + shift, 0x428n, 0x500n + shift];
+    const words = places.flatMap((place, at) => [vaddr + place, 8n, BigInt(at + 1)]);
+    const kernel = await load(fileOf(vaddr, "rela", words, 0x1000n));
+    const base = kernel.virtualAddressOffset;
+    const expected = new Uint8Array(0xc00);
+    const view = new DataView(expected.buffer);
+    places.forEach((place, at) => view.setBigUint64(Number(place) - 0x400, base + BigInt(at + 1), true));
+    assertEquals(kernel.read(base + vaddr + 0x400n, 0xc00), expected, `${shift}`);
   }
 });
