@@ -1,6 +1,7 @@
 /** What README.md shows of the command line is what it prints. */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import { fromFileUrl } from "@std/path/from-file-url";
 
 const ROOT = new URL("../", import.meta.url);
 const README = await Deno.readTextFile(new URL("README.md", ROOT));
@@ -23,6 +24,24 @@ async function kload(args: readonly string[], cwd: URL | string = ROOT): Promise
 
 Deno.test("README shows the report of the example kernel", async () => {
   assertEquals(await kload(["load", "examples/hello/hello.elf"]), shown("kload load examples/hello/hello.elf"));
+});
+
+Deno.test("README's example of permissions needs no more than it gives", async () => {
+  const [, words] = README.match(/^deno (run --allow-.*) cli\.ts image /m)!;
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.copyFile(new URL("examples/hello/hello.elf", ROOT), `${folder}/kernel.elf`);
+    const args = [...words.split(" "), "--no-prompt", "--quiet", "--config", fromFileUrl(new URL("deno.json", ROOT))];
+    const { code } = await new Deno.Command(Deno.execPath(), {
+      args: [...args, new URL("cli.ts", ROOT).href, "image", "kernel.elf", "-o", "boot.elf"],
+      cwd: folder,
+      stdin: "null",
+    }).output();
+    assertEquals(code, 0);
+    assert((await Deno.stat(`${folder}/boot.elf`)).size > 0);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("README shows a refusal", async () => {

@@ -6,7 +6,14 @@ import type { Result, Verdict } from "./measure.ts";
 import { formatResult, HEADER } from "./table.ts";
 import type { Group } from "./workload.ts";
 
-const USAGE = "Usage: deno task bench [--filter TEXT] [--quick] [--json] [--list]";
+const USAGE = `Usage: deno task bench [--filter TEXT] [--quick] [--json] [--list]
+
+Compares kload with its floors, and fails where an aim is missed. bench/README.md explains the table.
+
+  --filter TEXT  Only workloads whose name, or whose group's name, contains TEXT
+  --quick        Fewer rounds, within a minute
+  --json         The same as data
+  --list         Only print the names`;
 
 /** What a run is given. */
 export interface BenchOptions {
@@ -25,9 +32,13 @@ export interface BenchOptions {
  */
 export async function runBench({ args, registry, print = console.log }: BenchOptions): Promise<number> {
   const flags = parse(args);
-  if (flags === undefined) {
-    print(USAGE);
+  if (typeof flags === "string") {
+    print(`${flags}\n\n${USAGE}`);
     return 2;
+  }
+  if (flags.help) {
+    print(USAGE);
+    return 0;
   }
   const { groups } = await import(registry.href) as { readonly groups: readonly Group[] };
   const asked = chosen(groups, flags.filter);
@@ -62,14 +73,17 @@ function isFault({ verdict, aim }: Result): boolean {
 }
 
 interface Flags {
+  readonly help?: boolean;
   readonly filter?: string;
   readonly quick?: boolean;
   readonly json?: boolean;
   readonly list?: boolean;
 }
 
-function parse(args: readonly string[]): Flags | undefined {
+/** Returns what is wrong if the command line is. */
+function parse(args: readonly string[]): Flags | string {
   const options = {
+    help: { type: "boolean", short: "h" },
     filter: { type: "string" },
     quick: { type: "boolean" },
     json: { type: "boolean" },
@@ -77,8 +91,9 @@ function parse(args: readonly string[]): Flags | undefined {
   } as const;
   try {
     return parseArgs({ args: [...args], options }).values;
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    return error.message;
   }
 }
 

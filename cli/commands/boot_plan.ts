@@ -32,7 +32,7 @@ export const DEVICES_END: number = 2 ** 32;
 export const BYTES_PER_PIXEL = 4;
 
 /** The limit without --max-memory: the loader's own default. */
-const MAX_MEMORY = 2 ** 32;
+export const MAX_MEMORY = 2 ** 32;
 
 /**
  * Reads the boot flags, and the ramdisk's file.

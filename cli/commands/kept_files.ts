@@ -25,7 +25,15 @@ export function keptFiles(source: Source, { lists }: Arguments): readonly KeptFi
 
 /** A module may be no file, but have a URL; importing it needs no permission to read it. */
 async function identityOfModule(module: string): Promise<FileIdentity | undefined> {
-  const isFile = module !== "" && Deno.permissions.querySync({ name: "read", path: module }).state === "granted";
-  const info = isFile ? await Deno.stat(module).catch(() => undefined) : undefined;
+  const path = await pathOfModule(module);
+  const isFile = path !== "" && Deno.permissions.querySync({ name: "read", path }).state === "granted";
+  const info = isFile ? await Deno.stat(path).catch(() => undefined) : undefined;
   return info && identityOf(info);
+}
+
+/** A file can also be given by its URL. */
+async function pathOfModule(module: string): Promise<string> {
+  if (!/^file:/i.test(module) || !URL.canParse(module)) return module;
+  const { fromFileUrl } = await import("@std/path/from-file-url");
+  return fromFileUrl(module);
 }

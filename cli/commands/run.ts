@@ -5,6 +5,7 @@
  */
 
 import { bootImage, imageMemory } from "../../boot/image.ts";
+import { LoadError } from "../../mod.ts";
 import { parseBytes, valueError } from "../arguments/numbers.ts";
 import type { Arguments } from "../arguments/parse_arguments.ts";
 import { readValue } from "../arguments/read_value.ts";
@@ -14,7 +15,7 @@ import { holedFile, placedPieces, writePieces } from "../output/file_pieces.ts";
 import { withFileSizeErrors } from "../output/file_size_limit.ts";
 import { onExit } from "../output/on_exit.ts";
 import { quoted, quotedPath } from "../output/shell_quote.ts";
-import { hex, printable } from "../output/text.ts";
+import { exactSize, hex, printable } from "../output/text.ts";
 import { exceptionLog } from "../qemu/exception_log.ts";
 import { GDB_SOCKET, type Qemu, startQemu } from "../qemu/qemu_process.ts";
 import { parseRegisters } from "../qemu/registers.ts";
@@ -22,6 +23,7 @@ import { type End, runReport, statusOf } from "../qemu/run_report.ts";
 import { startFailed } from "../qemu/start_failed.ts";
 import type { Bootable } from "../report/bootable.ts";
 import { diagnosticsReport, strictStatus } from "../report/diagnostics.ts";
+import { MAX_MEMORY } from "./boot_plan.ts";
 import { withBootable } from "./with_bootable.ts";
 
 const MIB = 2 ** 20;
@@ -57,7 +59,8 @@ export function run(args: Arguments, output: Output, signal: AbortSignal): Promi
   const { values, lists, switches } = args;
   const gdb = switches.has("gdb");
   const timeout = readValue(values, "timeout", parseTimeout) ?? (gdb ? undefined : DEFAULT_TIMEOUT);
-  const memorySize = readValue(values, "memory", parseMemory);
+  const maxMemory = readValue(values, "max-memory", (flag, text) => parseBytes(flag, text, 1)) ?? MAX_MEMORY;
+  const memorySize = readValue(values, "memory", (flag, text) => parseMemory(flag, text, maxMemory));
   return withBootable(args, output, signal, memorySize, async (bootable, source) => {
     const { diagnostics } = bootable.kernel;
     const refused = strictStatus(diagnostics, switches.has("strict"));
@@ -98,7 +101,12 @@ function makeFolder(): string {
   try {
     return Deno.makeTempDirSync({ prefix: "kload-run-" });
   } catch (cause) {
-    throw startFailed(cause);
+    if (!(cause instanceof Deno.errors.NotFound)) throw startFailed(cause);
+    const hint = "The environment variable TMPDIR names it; the default is /tmp.";
+    throw new CliError("qemu-failed", "Cannot start QEMU: the folder for temporary files does not exist", {
+      hint,
+      cause,
+    });
   }
 }
 
@@ -109,6 +117,7 @@ async function writeImage({ kernel, entry }: Bootable, path: string, signal: Abo
     await withFileSizeErrors(() => writePieces(holedFile(file), pieces, 0, signal));
   } catch (cause) {
     signal.throwIfAborted();
+    if (cause instanceof LoadError) throw cause; // about the kernel, not about the file
     const hint = "The environment variable TMPDIR can name a folder with more room.";
     throw new CliError("image-failed", `Cannot write the image ${printable(path)}: ${messageOf(cause)}`, {
       hint,
@@ -206,8 +215,12 @@ function parseTimeout(flag: string, text: string): number {
 }
 
 /** The size of the kernel's memory in a machine with this much memory. */
-function parseMemory(flag: string, text: string): number {
+function parseMemory(flag: string, text: string, maxMemory: number): number {
   const size = parseBytes(flag, text);
-  if (size % MIB === 0 && size > NOT_FOR_KERNEL) return size - NOT_FOR_KERNEL;
-  throw valueError(flag, text, "must be a multiple of 1 MiB and more than the 18 MiB that firmware takes");
+  if (size % MIB !== 0 || size <= NOT_FOR_KERNEL) {
+    throw valueError(flag, text, "must be a multiple of 1 MiB and more than the 18 MiB that firmware takes");
+  }
+  if (size - NOT_FOR_KERNEL <= maxMemory) return size - NOT_FOR_KERNEL;
+  const most = exactSize(maxMemory);
+  throw valueError(flag, text, `must be at most --max-memory (${most}) and the 18 MiB that firmware takes`);
 }

@@ -39,6 +39,9 @@ export interface EntryMasks {
 export function entryMasks(flags: bigint | FlagChange, level: LeafLevel): EntryMasks {
   const pageSize = PAGE_SIZES[level - 1];
   if (!isFlagChange(flags)) {
+    if (typeof flags === "object" && flags !== null) {
+      throw new TypeError("Cannot use an object without clear and set as flags: pass a bigint or { clear, set }");
+    }
     const { lo, hi } = flagHalves(flags, pageSize);
     return { keepLo: frameBits(level), keepHi: HI_FRAME, setLo: lo, setHi: hi };
   }
@@ -48,7 +51,6 @@ export function entryMasks(flags: bigint | FlagChange, level: LeafLevel): EntryM
   return { keepLo: ~cleared.lo, keepHi: ~cleared.hi, setLo: lo, setHi: hi };
 }
 
-/** Anything else is flags that replace the old ones, and is refused unless it is a `bigint`. */
 function isFlagChange(flags: bigint | FlagChange): flags is FlagChange {
   return typeof flags === "object" && flags !== null && ("clear" in flags || "set" in flags);
 }

@@ -51,7 +51,7 @@ export function rangeToMap(
   }
   const low = checkedLow48(virt);
   const bytes = size ?? pageSize;
-  checkMultiple("map", "virt", low, pageSize);
+  checkAligned("map", virt, low, pageSize);
   checkMultiple("map", "phys", phys, pageSize);
   checkMultiple("map", "size", bytes, pageSize);
   checkHalf("map", virt, low, bytes);
@@ -72,7 +72,7 @@ export function rangeToMap(
  */
 export function rangeToChange(verb: "unmap" | "update", virt: bigint, size: number): Range {
   const low = checkedLow48(virt);
-  checkMultiple(verb, "virt", low, PAGE_SIZE);
+  checkAligned(verb, virt, low, PAGE_SIZE);
   checkMultiple(verb, "size", size, PAGE_SIZE);
   checkHalf(verb, virt, low, size);
   return { low, size };
@@ -81,6 +81,12 @@ export function rangeToChange(verb: "unmap" | "update", virt: bigint, size: numb
 function checkMultiple(verb: string, name: string, value: number, pageSize: number): void {
   if (Number.isSafeInteger(value) && value >= 0 && value % pageSize === 0) return;
   throw new RangeError(`Cannot ${verb}: ${name} is ${value}, not a multiple of the page size ${pageSize}`);
+}
+
+/** The low 48 bits are enough to tell; the error names the whole address. */
+function checkAligned(verb: string, virt: bigint, low: number, pageSize: number): void {
+  if (low % pageSize === 0) return;
+  throw new RangeError(`Cannot ${verb}: virt is ${hexAddr(virt)}, not a multiple of the page size ${pageSize}`);
 }
 
 function checkHalf(verb: string, virt: bigint, low: number, size: number): void {

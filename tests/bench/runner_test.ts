@@ -64,8 +64,18 @@ Deno.test("--list prints the names and measures nothing", async () => {
 });
 
 Deno.test("unknown flags, and filters that match nothing, are wrong usage", async () => {
-  assertEquals((await bench("--fast")).status, 2);
+  const { status, lines } = await bench("--fast");
+  assertEquals(status, 2);
+  assertMatch(lines.join("\n"), /'--fast'[^]*\n\nUsage: deno task bench /);
   assertEquals((await bench("--filter", "nothing of the kind")).status, 2);
+});
+
+Deno.test("--help is the usage, and runs nothing", async () => {
+  for (const flag of ["--help", "-h"]) {
+    const { status, lines } = await bench(flag);
+    assertEquals([status, lines.length], [0, 1]);
+    assertMatch(lines[0], /^Usage: deno task bench /);
+  }
 });
 
 Deno.test("the verdict follows from ratio and aim", () => {

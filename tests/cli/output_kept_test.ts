@@ -36,6 +36,7 @@ const LINES: readonly (readonly [string, string])[] = [
   ["kload image k.elf --ramdisk disk -o disk", "Cannot write the image disk: it is the ramdisk's file itself"],
   ["kload image k.elf --ramdisk /dev/stdin -o disk < disk", "it is the ramdisk's file itself"],
   ["kload load k.elf --plugin ./mine.js --dump mine.js", "it is the plugin's module itself"],
+  ['kload load k.elf --plugin "file://$PWD/mine.js" --dump mine.js', "it is the plugin's module itself"],
   ["kload load k.elf --dump disk >> disk", "it is the file that standard output goes to itself"],
 ];
 

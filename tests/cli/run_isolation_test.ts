@@ -210,6 +210,24 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "a temporary folder that does not exist is an error that says so",
+  ignore: !posix,
+  fn: async () => {
+    await withFolder(async (folder) => {
+      const env = { NO_COLOR: "1", TMPDIR: `${folder}/none` };
+      const { status, stdout, stderr } = await kload(["run", HELLO], { env });
+      assertEquals([status, stdout], [1, ""]);
+      assertStringIncludes(
+        stderr,
+        "error[qemu-failed]: Cannot start QEMU: the folder for temporary files does not exist\n" +
+          "hint: The environment variable TMPDIR names it; the default is /tmp.\n",
+      );
+      assertEquals([...Deno.readDirSync(folder)], []);
+    });
+  },
+});
+
 const canMount = linux && Deno.uid() === 0;
 
 Deno.test({

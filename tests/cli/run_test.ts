@@ -220,6 +220,8 @@ const WRONG: readonly (readonly [readonly string[], string])[] = [
   [["--memory", "18M"], "Cannot use --memory 18M: it must be a multiple of 1 MiB and more than the 18 MiB"],
   [["--memory", "19.5M"], "Cannot use --memory 19.5M"],
   [["--memory", "19M"], "a larger --memory"],
+  [["--memory", "100G"], "Cannot use --memory 100G: it must be at most --max-memory (4 GiB) and the 18 MiB"],
+  [["--memory", "83M", "--max-memory", "64M"], "Cannot use --memory 83M: it must be at most --max-memory (64 MiB)"],
   [["--stack-size", "8G"], "Cannot use --stack-size 8G: it must be at most --max-memory (4 GiB)"],
   [["--stack-size", "2M", "--max-memory", "1M"], "it must be at most --max-memory (1 MiB)"],
   [
@@ -242,6 +244,14 @@ for (const [args, message] of WRONG) {
     assertStringIncludes(stderr, message);
   });
 }
+
+Deno.test("run --memory beyond what a machine has in one piece is about the machine, not about the folder", async () => {
+  const { status, stdout, stderr } = await kload(["run", HELLO, "--memory", "3G"]);
+  assertEquals([status, stdout], [1, ""]);
+  assertMatch(stderr, /hello\.elf: loaded, but not ready to boot\nerror\[not-bootable\]: Cannot boot the kernel/);
+  assertStringIncludes(stderr.replaceAll(/\s+/g, " "), "contiguous memory only up to 2.75 GiB");
+  assert(!stderr.includes("TMPDIR"));
+});
 
 Deno.test("run refuses what the loader refuses, and names the rules that would accept it", async () => {
   const { status, stderr } = await kload(["run", pathOf("tests/fixtures/original/corpus/hdr-class-3.elf")]);

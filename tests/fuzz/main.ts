@@ -1,27 +1,35 @@
-/** `deno task fuzz --seed N --runs N [--from N] [--keep FOLDER]`: runs cases and describes those that fail. */
+/** `deno task fuzz --seed N --runs N [--from N] [--most N] [--keep FOLDER]`: runs cases, describes those that fail. */
 
-import { parseArgs } from "node:util";
+import { taskOptions } from "../task_options.ts";
 import { type Case, describeCase } from "./cases.ts";
 import { runCases } from "./fuzz.ts";
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: "string", default: "1" },
-    runs: { type: "string", default: "1000" },
-    from: { type: "string", default: "0" },
-    most: { type: "string", default: "10" },
-    keep: { type: "string" },
-  },
-});
-const range = { seed: Number(values.seed), from: Number(values.from), runs: Number(values.runs) };
-if (!Object.values(range).every((value) => Number.isSafeInteger(value) && value >= 0)) {
-  console.error("Cannot fuzz: --seed, --from and --runs must be numbers");
-  Deno.exit(2);
+const USAGE = `Usage: deno task fuzz [--seed N] [--runs N] [--from N] [--most N] [--keep FOLDER]
+
+Loads random files under every rule set, and compares the results with slow models.
+
+  --seed N       Seed of the cases (default: 1)
+  --runs N       How many cases to run (default: 1000); one case alone is described
+  --from N       Number of the first case (default: 0)
+  --most N       Stop after this many cases with problems (default: 10)
+  --keep FOLDER  Write the files of cases with problems, or of the one case, to FOLDER`;
+
+const answer = taskOptions(
+  Deno.args,
+  USAGE,
+  { seed: "1", runs: "1000", from: "0", most: "10", keep: "" },
+  ["seed", "runs", "from", "most"],
+);
+if ("text" in answer) {
+  (answer.status === 0 ? console.log : console.error)(answer.text);
+  Deno.exit(answer.status);
 }
+const { values } = answer;
+const range = { seed: Number(values.seed), from: Number(values.from), runs: Number(values.runs) };
 
 /** Writes the file of a case to the folder that was asked for. */
 function keep({ seed, index, file }: Case): void {
-  if (values.keep === undefined) return;
+  if (values.keep === "") return;
   Deno.mkdirSync(values.keep, { recursive: true });
   Deno.writeFileSync(`${values.keep}/${seed}-${index}.elf`, file.bytes);
 }

@@ -9,6 +9,7 @@
  */
 
 import { fromFileUrl } from "@std/path/from-file-url";
+import { taskOptions } from "../task_options.ts";
 import { describeMutant, type Equivalent, keyOf } from "./equivalents.ts";
 import { type Mutant, mutantsOf, mutated } from "./mutants.ts";
 import { testLists } from "./tests_of.ts";
@@ -25,9 +26,18 @@ const WORDS: readonly string[] = ["core/error_texts.ts", "core/intake/source_adv
 
 const root = fromFileUrl(new URL("../../", import.meta.url));
 
-function option(name: string, fallback: string): string {
-  const at = Deno.args.indexOf(`--${name}`);
-  return at < 0 ? fallback : Deno.args[at + 1] ?? fallback;
+const USAGE = `Usage: deno task mutate [--seed N] [--runs N] [--only PATH] [--jobs N]
+
+Runs tests against mutants of the sources.
+
+  --seed N     Seed of the choice of mutants (default: 1)
+  --runs N     How many mutants to try (default: 150)
+  --only PATH  Only mutants of sources whose paths start so, such as core/paging
+  --jobs N     How many to try at a time (default: 2)`;
+
+function refuse(text: string, status: 0 | 2): never {
+  (status === 0 ? console.log : console.error)(text);
+  Deno.exit(status);
 }
 
 async function output(command: string, args: readonly string[], cwd: string): Promise<string> {
@@ -83,12 +93,17 @@ async function copyOfProject(files: readonly string[]): Promise<string> {
   return folder;
 }
 
-const [seed, runs, jobs] = [option("seed", "1"), option("runs", "150"), option("jobs", "2")].map(Number);
-const only = option("only", "");
+const answer = taskOptions(Deno.args, USAGE, { seed: "1", runs: "150", jobs: "2", only: "" }, ["seed", "runs", "jobs"]);
+if ("text" in answer) refuse(answer.text, answer.status);
+const { only, ...numbers } = answer.values;
+const [seed, runs, jobs] = [numbers.seed, numbers.runs, numbers.jobs].map(Number);
 const files = (await output("git", ["ls-files", "-co", "--exclude-standard"], root)).split("\n").filter(Boolean).sort();
 const scripts = files.filter((file) => file.endsWith(".ts"));
 const texts = new Map(scripts.map((file) => [file, Deno.readTextFileSync(`${root}/${file}`)]));
 const sources = scripts.filter((file) => /^(core|plugins|boot)\//.test(file) && !WORDS.includes(file));
+if (!sources.some((file) => file.startsWith(only))) {
+  refuse(`Cannot use --only ${only}: no source has a path that starts so\n\n${USAGE}`, 2);
+}
 const keyOfMutant = (mutant: Mutant): string => keyOf(describeMutant(mutant, texts.get(mutant.file)!));
 const made = sources.flatMap((file) => mutantsOf(file, texts.get(file)!));
 

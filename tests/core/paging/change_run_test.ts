@@ -5,6 +5,7 @@ import { LoadError } from "../../../core/errors.ts";
 import { ascendingFrames } from "../../../core/memory/frame_allocator.ts";
 import { frameLedger } from "../../../core/memory/frame_ledger.ts";
 import { freshMemory, type PhysicalMemory } from "../../../core/memory/physical_memory.ts";
+import type { FlagChange } from "../../../core/paging/flag_change.ts";
 import { createMapper, type Mapper } from "../../../core/paging/mapper.ts";
 import { GIB, MIB2, NX, P, PAGE, PS, putEntry, U, W } from "./bits.ts";
 
@@ -210,6 +211,7 @@ for (const [what, form] of FORMS) {
     ] as const;
     for (const [virt, size] of cases) assertThrows(() => form(mapper, virt, size), RangeError);
     assertThrows(() => form(mapper, 0x1f_e000 as unknown as bigint, PAGE), TypeError);
+    assertThrows(() => form(mapper, 0xffff_8000_0000_0008n, PAGE), RangeError, "virt is 0xffff800000000008, not");
     assertEquals(new Uint8Array(memory.buffer), before);
   });
 
@@ -242,6 +244,13 @@ Deno.test("updateFlags() refuses flags that some page of the range cannot have, 
     for (const range of [{ size: MIB2 }, { size: 0 }, undefined]) {
       assertThrows(() => mapper.updateFlags(0x20_0000n, flags, range), RangeError);
     }
+  }
+  for (const flags of [{}, { flags: P }]) {
+    assertThrows(
+      () => mapper.updateFlags(0x20_0000n, flags as FlagChange),
+      TypeError,
+      "Cannot use an object without clear and set as flags: pass a bigint or { clear, set }",
+    );
   }
   for (const flags of [1, null, undefined, "1", {}, { flags: P }, { set: 1 }, { clear: "1" }, { set: null }]) {
     for (const range of [{ size: MIB2 }, { size: 0 }, undefined]) {
