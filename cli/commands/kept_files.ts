@@ -25,7 +25,8 @@ export function keptFiles(source: Source, { lists }: Arguments): readonly KeptFi
 
 /** A module may be no file, but have a URL; importing it needs no permission to read it. */
 async function identityOfModule(module: string): Promise<FileIdentity | undefined> {
-  const isFile = module !== "" && Deno.permissions.querySync({ name: "read", path: module }).state === "granted";
-  const info = isFile ? await Deno.stat(module).catch(() => undefined) : undefined;
+  const path = module.startsWith("file:") ? new URL(module) : module;
+  const isFile = module !== "" && Deno.permissions.querySync({ name: "read", path }).state === "granted";
+  const info = isFile ? await Deno.stat(path).catch(() => undefined) : undefined;
   return info && identityOf(info);
 }
