@@ -126,19 +126,34 @@ function together(
     handle: async (_, context, found = NOTHING) => {
       if (begun.has(context.segments)) return found;
       begun.add(context.segments);
-      const headers = loadedHeaders(type, context);
+      const headers = await loadedHeaders(type, context);
       await handleAll(headers, context);
-      return { ...found, [LISTS[type]]: headers.map((phdr) => rangeOf(phdr, context)) };
+      const ranges: OpenBsdRange[] = [];
+      await forEach(headers, (phdr) => void ranges.push(rangeOf(phdr, context)), context);
+      return { ...found, [LISTS[type]]: ranges };
     },
   };
 }
 
-function reportBootData(headers: readonly Segment[], context: PluginContext): void {
+/** Does something with each of what may be tens of thousands of headers, with pauses. */
+async function forEach(
+  headers: Iterable<Segment>,
+  work: (phdr: Segment) => void,
+  { pause }: PluginContext,
+): Promise<void> {
   for (const phdr of headers) {
+    work(phdr);
+    const pausing = pause();
+    if (pausing) await pausing;
+  }
+}
+
+async function reportBootData(headers: readonly Segment[], context: PluginContext): Promise<void> {
+  await forEach(headers, (phdr) => {
     const { virt, size } = rangeOf(phdr, context);
     const message = `The kernel reserves ${hexAddr(size)} bytes at ${hexAddr(virt)} for boot data; none was written.`;
     context.report(diagnostic("openbsd-bootdata-empty", { index: phdr.index, addresses: [virt], message }));
-  }
+  }, context);
 }
 
 const WX_NEEDED: Handler<OpenBsd> = {
@@ -158,29 +173,34 @@ function rangeOf({ p_vaddr, p_memsz }: Segment, { signedOffset }: PluginContext)
 }
 
 /** The headers of a type whose ranges are not empty and lie within a single `PT_LOAD`; reports the others. */
-function loadedHeaders(type: number, context: PluginContext): readonly Segment[] {
+async function loadedHeaders(type: number, context: PluginContext): Promise<readonly Segment[]> {
   const loads = context.segments.filter(({ load }) => load);
   const { reaching } = rangeIndex(loads.map(({ p_vaddr, p_memsz }) => ({ start: p_vaddr, end: p_vaddr + p_memsz })));
-  return context.segments.filter(({ index, p_type, p_vaddr, p_memsz }) => {
-    if (p_type !== type || p_memsz === 0n) return false;
+  const loaded: Segment[] = [];
+  await forEach(context.segments, (phdr) => {
+    const { index, p_type, p_vaddr, p_memsz } = phdr;
+    if (p_type !== type || p_memsz === 0n) return;
     const load = reaching(upperHalf(p_vaddr), lowerHalf(p_vaddr));
-    if (load && p_vaddr + p_memsz <= load.end) return true;
+    if (load && p_vaddr + p_memsz <= load.end) return void loaded.push(phdr);
     const virt = BigInt.asUintN(64, p_vaddr + context.virtualAddressOffset);
     const message =
       `The ${hexAddr(p_memsz)} bytes at ${hexAddr(virt)} (${segmentTypeName(p_type)}) do not lie within a single ` +
       "PT_LOAD segment; ignored.";
     context.report(diagnostic("openbsd-range-not-loaded", { index, addresses: [virt], message }));
-    return false;
-  });
+  }, context);
+  return loaded;
 }
 
 /** Fills ranges, which may overlap: each byte once, with those of the last header that has it. */
 async function fillAll(headers: readonly Segment[], context: PluginContext, seed: bigint | undefined): Promise<void> {
   const later = coverage();
-  const parts = headers.toReversed().map(({ p_vaddr, p_memsz }) => later.add(p_vaddr, p_vaddr + p_memsz)).toReversed();
-  for (const [at, { index }] of headers.entries()) {
+  const parts: (readonly AddressRange[])[] = [];
+  await forEach(headers.toReversed(), ({ p_vaddr, p_memsz }) => {
+    parts.push(later.add(p_vaddr, p_vaddr + p_memsz));
+  }, context);
+  for (const { index } of headers) {
     const random = seed === undefined ? fillFromSystem : fillFromSeed(seed, index);
-    for (const part of parts[at]) await fill(part, random, context);
+    for (const part of parts.pop() ?? []) await fill(part, random, context);
   }
 }
 

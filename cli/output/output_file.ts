@@ -10,7 +10,7 @@ import { withFileSizeErrors } from "./file_size_limit.ts";
 import { type OutputPlace, outputPlace } from "./output_place.ts";
 import { permissionAdvice, permissionFlag } from "./permission_flag.ts";
 import { FolderError, replaceFile } from "./replace_file.ts";
-import { identityOf, identityOfOpen, type KeptFile, sameFile } from "./same_file.ts";
+import { type FileIdentity, identityOf, identityOfOpen, type KeptFile, sameFile } from "./same_file.ts";
 import { printable } from "./text.ts";
 
 /** A file to write. */
@@ -67,13 +67,20 @@ const PRINTED: readonly KeptFile[] = [
 
 async function refuseKept(target: OutputFile, place: OutputPlace, kept: readonly KeptFile[]): Promise<void> {
   const identity = place.kind === "descriptor"
-    ? await identityOfOpen(place.descriptor)
+    ? await identityOfDescriptor(place)
     : place.kind === "device"
     ? identityOf(place.info)
     : place.existing && identityOf(place.existing);
   const same = await sameFile(identity, place.kind === "file" ? [...kept, ...PRINTED] : kept);
   if (!same) return;
   throw refused(target, `it is ${same.what} itself`, { hint: `Give --${target.flag} the path of another file.` });
+}
+
+/** Of descriptors, Deno knows only the standard streams by number: others are files to it, by their path. */
+async function identityOfDescriptor(
+  { path, descriptor }: Extract<OutputPlace, { kind: "descriptor" }>,
+): Promise<FileIdentity | undefined> {
+  return descriptor <= 2 ? await identityOfOpen(descriptor) : identityOf(await Deno.stat(path));
 }
 
 async function writeDevice(

@@ -62,11 +62,17 @@ export async function sealEach(headers: readonly Segment[], context: PluginConte
  * @throws {LoadError} "page-not-mapped", "address-overflow" or "address-not-canonical", with a header's index.
  */
 export async function sealUnion(headers: readonly Segment[], context: PluginContext): Promise<Sealed> {
-  const ranges = headers.filter(({ p_memsz }) => p_memsz > 0n).map((header) => {
-    return { ...bytesOf(header, context), index: header.index };
-  }).sort((a, b) => a.start - b.start);
   const union = coverage();
-  for (const { start, end } of ranges) union.add(BigInt(start), BigInt(end));
+  const ranges: (LowRange & { readonly index: number })[] = [];
+  for (const header of headers) {
+    if (header.p_memsz === 0n) continue;
+    const { start, end } = bytesOf(header, context);
+    ranges.push({ start, end, index: header.index });
+    union.add(BigInt(start), BigInt(end));
+    const pausing = context.pause();
+    if (pausing) await pausing;
+  }
+  ranges.sort((a, b) => a.start - b.start);
   const runs = union.ranges().map(({ start, end }) => ({ start: Number(start), end: Number(end) }));
   const writable = writableSegments(context);
   const kept: KeptPage[] = [];

@@ -37,6 +37,10 @@ const LINES: readonly (readonly [string, string])[] = [
   ["kload image k.elf --ramdisk /dev/stdin -o disk < disk", "it is the ramdisk's file itself"],
   ["kload load k.elf --plugin ./mine.js --dump mine.js", "it is the plugin's module itself"],
   ['kload load k.elf --plugin "file://$PWD/mine.js" --dump mine.js', "it is the plugin's module itself"],
+  ["kload load k.elf --dump /proc/self/fd/3 3<> hard", "it is the kernel file itself"],
+  ["kload load k.elf --dump /dev/fd/3 3< k.elf", "it is the kernel file itself"],
+  ["kload load k.elf --plugin ./mine.js --dump /dev/fd/3 3<> mine.js", "it is the plugin's module itself"],
+  ["kload image k.elf --ramdisk disk -o /dev/fd/3 3<> disk", "it is the ramdisk's file itself"],
   ["kload load k.elf --dump disk >> disk", "it is the file that standard output goes to itself"],
 ];
 
