@@ -113,6 +113,15 @@ Deno.test("a page that is not mapped is refused for the header that covers it", 
   }
 });
 
+Deno.test("v0.11: a range with the last page of the lower half is refused before its pages are looked at", async () => {
+  const file = kernelFile(0x50_0000n, 0x2000, 0x50_1000n, 0x1000n, [relroOf(0x7fff_ffff_e000n, 0x1fffn)]);
+  const error = await assertRejects(
+    () => loadKernel(file, { rules: "bootloader-0.11", plugins: [relro()] }),
+    LoadError,
+  );
+  assertObjectMatch(error, { code: "address-not-canonical", detail: { index: 3, value: 2n ** 47n } });
+});
+
 for (const rules of ["default", "bootloader-0.11"] as const) {
   Deno.test(`however many headers there are under ${rules}, each page is sealed once`, async () => {
     const pages = 4096;

@@ -26,7 +26,8 @@ function fileOf(
     { offset: 0x1000, p_vaddr: vaddr, data, p_memsz: memsz, p_flags: PF_R | PF_W, p_align: 1n },
     { p_type: PT_DYNAMIC, offset: 0x1000, p_vaddr: vaddr, filesz: 0x40, p_align: 1n },
   ];
-  return buildElf({ header: { e_type: ET_DYN, e_entry: vaddr }, segments, length: 0x4000 });
+  const length = Math.max(0x4000, 0x1000 + filesz);
+  return buildElf({ header: { e_type: ET_DYN, e_entry: vaddr }, segments, length });
 }
 
 const load = (file: Uint8Array, rules: RuleSetName = "default") => loadKernel(file, { rules, plugins: [relocate()] });
@@ -47,6 +48,20 @@ Deno.test("a word that ends after its segment, in the same page, is refused", as
   await assertOutside(fileOf(vaddr, "relr", [end - 16n, 0b111n], 0x1a00n), end);
   const kernel = await load(fileOf(vaddr, "relr", [end - 16n, 0b11n], 0x1a00n));
   assertEquals(kernel.results.relocate?.counts, { RELR: 2 });
+});
+
+Deno.test("every entry of a table of several pages is applied, wherever in a page the table starts", async () => {
+  const count = 1000;
+  for (const shift of [0n, 4n, 8n, 1n]) {
+    const vaddr = 0x10_0000n + shift;
+    const entries = Array.from({ length: count }, (_, at) => {
+      return [vaddr + 0x8000n + BigInt(8 * at), 8n, BigInt(at) * 0x1_0000_0007n];
+    });
+    const kernel = await load(fileOf(vaddr, "rela", entries.flat(), 0xa000n, 0x8000));
+    const base = kernel.virtualAddressOffset;
+    const bytes = kernel.read(base + vaddr + 0x8000n, 8 * count);
+    for (const [at, [, , addend]] of entries.entries()) assertEquals(word(bytes.subarray(8 * at)), base + addend);
+  }
 });
 
 Deno.test("words of DT_RELR that cross pages, on either side of one that does not", async () => {
