@@ -205,11 +205,11 @@ Deno.test("onProgress() names the total from the time on when the headers have b
 });
 
 Deno.test("place() moves megabytes that have arrived, each byte to its place", async () => {
-  const bytes: Bytes = new Uint8Array(12_000_000);
+  const bytes: Bytes = new Uint8Array(24_000_000);
   for (let at = 0; at < bytes.length; at++) bytes[at] = fileByte(at);
   const intake = open(streamOf(bytes, 1_000_000));
   assertStrictEquals(await intake.require(bytes.length), bytes.length);
-  const memory = memoryOf(0x100_0000);
+  const memory = memoryOf(0x200_0000);
   await intake.place(memory, BASE + 0x1000, bytes.length);
   assert(equals(memory.bytes(BASE + 0x1000, bytes.length), bytes));
 });
