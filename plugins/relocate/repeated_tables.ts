@@ -102,7 +102,7 @@ export function limited(range: TableRange, most: bigint): TableRange {
  * @returns The error.
  */
 export function tooMany({ index }: RelocationTarget, most: bigint): LoadError {
-  const field = "the number of relocations so far, which repeat and change one another,";
+  const field = "the number of relocations, more than one for every 8 bytes of the file,";
   return new LoadError("dynamic-malformed", { index, field, value: most + 1n });
 }
 
