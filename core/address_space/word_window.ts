@@ -11,8 +11,8 @@ import type { AddressSpace } from "./address_space.ts";
 export const NO_PAGE = -1;
 
 /**
- * The pages of an address space as offsets in physical memory. What it found stays valid until something else changes pages;
- * then call `forget`.
+ * The pages of an address space as offsets in physical memory. What it returned stays valid until something else changes
+ * the frames of pages; then call `forget`.
  */
 export interface WordWindow {
   /** All of physical memory, for words that are not aligned. */
@@ -36,10 +36,10 @@ export interface WordWindow {
   readonly forget: () => void;
 }
 
-/** Number of pages to remember for each kind of access; each page has one place that it can be remembered in. */
+/** Number of pages to remember for each kind of access: a direct-mapped cache. */
 const PLACES = 64;
 
-/** Number of bytes whose 32-bit words have indices that `>>>` gives. */
+/** Number of bytes whose 32-bit words all have an index that `>>>` can compute. */
 const WORDS_BYTES = 2 ** 32;
 
 /**

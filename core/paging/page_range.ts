@@ -1,5 +1,5 @@
 /**
- * Ranges of pages from the caller: checked once, then handled by the low 48 bits of addresses.
+ * Checks ranges of pages from the caller once; later code uses the low 48 bits of their addresses.
  *
  * @module
  */
@@ -97,7 +97,7 @@ function checkHalf(verb: string, virt: bigint, low: number, size: number): void 
  * @param low Low 48 bits of the range's first address, a multiple of what an entry covers.
  * @param size Number of bytes.
  * @param level Level of the table.
- * @returns The number of entries that it covers whole, from that of `low` to the end of the table at most.
+ * @returns The number of entries that it covers entirely, from that of `low` up to the end of the table.
  */
 export function entriesLeft(low: number, size: number, level: LeafLevel): number {
   const step = LEVEL_SPAN[level];

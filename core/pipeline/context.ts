@@ -76,7 +76,7 @@ export interface Context {
   readonly fileBytes: (phdr: ProgramHeader) => Promise<Uint8Array>;
   /**
    * v0.11 of the original: clears the marks on copied pages. From then on, copies are recognized by their frames.
-   * Returns a promise if there are any pages to look at. Provided by the loop.
+   * Returns `undefined` if no marks are in use: under other rules, or after the first call. Provided by the loop.
    */
   readonly endMarks: () => Promise<void> | undefined;
 
@@ -87,8 +87,8 @@ export interface Context {
 }
 
 /**
- * A context without anything in it. It has every name from the start: an object to which names are added one by one
- * takes several times the memory.
+ * An empty context. It has every name from the start: an object to which names are added one by one takes several times
+ * the memory.
  */
 export const EMPTY_CONTEXT: { readonly [K in keyof Context]: undefined } = {
   rules: undefined,
