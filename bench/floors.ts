@@ -1,6 +1,6 @@
 /**
- * The floors: for each workload, the plainest loop that does the same job for this one case, without any check. bench/README.md
- * says what each does, and why it is a fair measure; tests/bench/floors_test.ts checks that it does.
+ * The floors: for each workload, the plainest loop that does the same job for this one case, without any check.
+ * bench/README.md says what each does, and why it is a fair measure; tests/bench/floors_test.ts checks that it does.
  */
 
 const PAGE = 4096;

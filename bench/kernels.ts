@@ -98,7 +98,9 @@ export interface StaticPie {
   readonly words: number;
 }
 
-/** A static-PIE with that many consecutive words, each relocated by an `Elf64_Rela` or by a bit of a `DT_RELR` table. */
+/**
+ * A static-PIE with that many consecutive words, each relocated by an `Elf64_Rela` or by a bit of a `DT_RELR` table.
+ */
 export function staticPie(count: number, kind: "rela" | "relr"): StaticPie {
   const table = 2 * PAGE;
   const tableBytes = kind === "rela" ? count * RELA : 8 * (1 + Math.ceil((count - 1) / RELR_BITS));

@@ -1,6 +1,6 @@
 /**
- * The plugin relocate: places a position-independent kernel and applies its relocations (System V ABI, AMD64 supplement,
- * "Relocation"; gABI, "Dynamic Section" for `DT_RELR`).
+ * The plugin relocate: places a position-independent kernel and applies its relocations (System V ABI, AMD64
+ * supplement, "Relocation"; gABI, "Dynamic Section" for `DT_RELR`).
  *
  * @module
  */

@@ -47,8 +47,8 @@ export interface Intake {
    */
   require(end: number): number | Promise<number>;
   /**
-   * Returns `end`, or the file's length if that is smaller. Reads only what it takes to find out, so that a file that is
-   * refused is not read to its end.
+   * Returns `end`, or the file's length if that is smaller. Reads only what it takes to find out, so that a file that
+   * is refused is not read to its end.
    */
   lengthUpTo(end: number): number | Promise<number>;
   /**

@@ -46,8 +46,8 @@ export function leaves(tables: Tables): Iterable<Leaf> {
 }
 
 /**
- * An iterator written by hand: a generator and fresh `bigint`s would cost four times as much per page. The address of a page is
- * that of the page before plus its size, and neighbours with the same flags share one `bigint`.
+ * An iterator written by hand: a generator and fresh `bigint`s would cost four times as much per page. The address of a
+ * page is that of the page before plus its size, and neighbours with the same flags share one `bigint`.
  */
 function iterateLeaves(tables: Tables): IterableIterator<Leaf> {
   const { words, entries } = tables;

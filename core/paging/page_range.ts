@@ -51,7 +51,7 @@ export function rangeToMap(
   }
   const low = checkedLow48(virt);
   const bytes = size ?? pageSize;
-  checkMultiple("map", "virt", low, pageSize);
+  checkMultiple("map", "virt", low, pageSize, virt);
   checkMultiple("map", "phys", phys, pageSize);
   checkMultiple("map", "size", bytes, pageSize);
   checkHalf("map", virt, low, bytes);
@@ -72,15 +72,22 @@ export function rangeToMap(
  */
 export function rangeToChange(verb: "unmap" | "update", virt: bigint, size: number): Range {
   const low = checkedLow48(virt);
-  checkMultiple(verb, "virt", low, PAGE_SIZE);
+  checkMultiple(verb, "virt", low, PAGE_SIZE, virt);
   checkMultiple(verb, "size", size, PAGE_SIZE);
   checkHalf(verb, virt, low, size);
   return { low, size };
 }
 
-function checkMultiple(verb: string, name: string, value: number, pageSize: number): void {
+function checkMultiple(
+  verb: string,
+  name: string,
+  value: number,
+  pageSize: number,
+  shown: bigint | number = value,
+): void {
   if (Number.isSafeInteger(value) && value >= 0 && value % pageSize === 0) return;
-  throw new RangeError(`Cannot ${verb}: ${name} is ${value}, not a multiple of the page size ${pageSize}`);
+  const text = Number.isSafeInteger(value) ? hexAddr(shown) : `${shown}`;
+  throw new RangeError(`Cannot ${verb}: ${name} is ${text}, not a multiple of the page size ${hexAddr(pageSize)}`);
 }
 
 function checkHalf(verb: string, virt: bigint, low: number, size: number): void {
