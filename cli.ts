@@ -7,8 +7,8 @@
  * deno install --global --allow-read --allow-write --allow-net --allow-run=sh --name kload jsr:@kload/kload/cli
  * ```
  *
- * The README lists the permissions that each argument needs; only `kload run` needs `--allow-run=sh`, and `--allow-net` for
- * its sockets. To use plugins of your own that import kload by its name, install it with the command in the README.
+ * The README lists the permissions that each argument needs; only `kload run` needs `--allow-run=sh`, and `--allow-net`
+ * for its sockets. To use plugins of your own that import kload by its name, install it with the command in the README.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The floors: for each workload, the plainest loop that does the same job, without a check and for this one case. What
- * each does, and why it is a fair measure, is in bench/README.md; tests/bench/floors_test.ts shows that it does it.
+ * The floors: for each workload, the plainest loop that does the same job for this one case, without any check.
+ * bench/README.md says what each does, and why it is a fair measure; tests/bench/floors_test.ts checks that it does.
  */
 
 const PAGE = 4096;
@@ -58,8 +58,8 @@ export function sumFields(file: DataView, table: number, count: number): bigint 
 }
 
 /**
- * Loads a kernel whose segments are whole pages within the address space's last GiB: copies the file, then writes its page
- * tables after it.
+ * Loads a kernel whose segments are whole pages within the second-last GiB of the address space: copies the file, then
+ * writes its page tables after it.
  *
  * @returns The address of the level-4 table.
  */

@@ -1,4 +1,4 @@
-/** The kernels that the workloads load: built here from a few numbers, so that none of them is kept as a file. */
+/** Builds the kernels that the workloads load, so that none of them has to be kept as a file. */
 
 import {
   DT_NULL,
@@ -45,7 +45,7 @@ const DT_RELRENT = 37n;
 const R_X86_64_RELATIVE = 8;
 const RELR_BITS = 63;
 
-/** A kernel of three segments (text, read-only data, data) of as many bytes each. */
+/** A kernel of three segments (text, read-only data, data) of the same size. */
 export function threeSegments(bytesEach: number): Uint8Array<ArrayBuffer> {
   const segments = TEXT_RODATA_DATA.map((p_flags, index) => {
     const offset = PAGE + index * bytesEach;
@@ -55,8 +55,8 @@ export function threeSegments(bytesEach: number): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * A kernel of the size of a distribution's, about 53 MB. Its bytes are words from a vocabulary of which some are far more
- * frequent than others, so that they compress about as well as code does.
+ * A kernel as large as a distribution's, about 53 MB. Its content is words from a vocabulary in which some are far more
+ * frequent than others, so that it compresses about as well as code.
  */
 export function distributionKernel(): Uint8Array<ArrayBuffer> {
   const file = threeSegments(17 * MIB);
@@ -98,7 +98,9 @@ export interface StaticPie {
   readonly words: number;
 }
 
-/** A static-PIE with that many consecutive words, each relocated by an `Elf64_Rela` or by a bit of a `DT_RELR` table. */
+/**
+ * A static-PIE with that many consecutive words, each relocated by an `Elf64_Rela` or by a bit of a `DT_RELR` table.
+ */
 export function staticPie(count: number, kind: "rela" | "relr"): StaticPie {
   const table = 2 * PAGE;
   const tableBytes = kind === "rela" ? count * RELA : 8 * (1 + Math.ceil((count - 1) / RELR_BITS));

@@ -1,5 +1,5 @@
 /**
- * Compares kload with its floors, and fails where an aim is missed; bench/README.md explains the table:
+ * Compares kload with its floors, and fails if an aim is missed; bench/README.md explains the table:
  *
  *     deno task bench [--filter TEXT] [--quick] [--json] [--list]
  */

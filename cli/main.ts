@@ -1,8 +1,8 @@
 /**
  * The command line from arguments to exit status: finds the command, runs it, and reports what went wrong.
  *
- * What every command line needs is imported at the start, and the rest when it is needed, each command by one import: an
- * import at run time costs as much as ten modules more at the start.
+ * What every command needs is imported at the start. The rest is imported when it is needed, each command by one
+ * import, because an import at run time costs as much as ten more modules at the start.
  *
  * @module
  */

@@ -112,7 +112,9 @@ export function amended(
   return amended;
 }
 
-/** Creates an error; `undefined` if its message cannot be composed, as the detail of another copy's error lacks fields. */
+/**
+ * Creates an error; `undefined` if its message cannot be composed, as the detail of another copy's error lacks fields.
+ */
 function copied(...args: ConstructorParameters<typeof LoadError>): LoadError | undefined {
   try {
     return new LoadError(...args);

@@ -166,7 +166,7 @@ function checkCallbacks({ signal, onProgress }: Pick<LoadOptions, "signal" | "on
 const NO_PLUGINS = checkPlugins([]);
 const NO_HANDLERS = handlerStages(NO_PLUGINS);
 
-/** Stages with those that run handlers, by the stages of a pipeline that was loaded with before, without plugins. */
+/** For the stages of each pipeline that was used without plugins: the same with those that run handlers, checked. */
 const IN_ORDER = new WeakMap<readonly Stage[], readonly Stage[]>();
 
 /**
@@ -202,7 +202,7 @@ function bytesFor({ name, takes }: Taker, file: TakesFor): number {
   }
 }
 
-/** The names of stages whose additions are no results. */
+/** The names of stages whose additions are not results. */
 const BUILT_IN = new Set<string>([...defaultPipeline.stages.map(({ name }) => name), ...HANDLER_STAGES]);
 
 /**

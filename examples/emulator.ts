@@ -12,7 +12,8 @@ import { cpuState } from "@kload/kload/boot/cpu-state";
 import { addKernelStack } from "@kload/kload/boot/kernel-stack";
 import { relocate } from "@kload/kload/plugins/relocate";
 
-// The emulator allocates its own memory, and the kernel is loaded right into it. Shared memory can be passed to a worker.
+// The emulator allocates its own memory, and the kernel is loaded right into it. Shared memory can be passed to a
+// worker.
 const ram = new SharedArrayBuffer(64 * 2 ** 20);
 const memory = physicalMemory({ base: 0, buffer: ram });
 

@@ -35,8 +35,8 @@ export interface OpenBsdRange {
 /** What the plugin openbsd did and found. */
 export interface OpenBsd {
   /**
-   * Ranges that were filled with random bytes (`PT_OPENBSD_RANDOMIZE`). Where they overlap, the bytes are those of the
-   * last one.
+   * Ranges that were filled with random bytes (`PT_OPENBSD_RANDOMIZE`). Where they overlap, the bytes are
+   * those of the last one.
    */
   readonly randomized: readonly OpenBsdRange[];
   /** Ranges reserved for a boot loader to write to (`PT_OPENBSD_BOOTDATA`). */
@@ -53,7 +53,7 @@ export interface OpenBsdOptions {
   readonly seed?: bigint;
 }
 
-/** Which list the ranges of each type are in. */
+/** Which list the ranges of each type belong to. */
 const LISTS = {
   [PT_OPENBSD_RANDOMIZE]: "randomized",
   [PT_OPENBSD_BOOTDATA]: "bootData",
@@ -191,7 +191,7 @@ async function loadedHeaders(type: number, context: PluginContext): Promise<read
   return loaded;
 }
 
-/** Fills ranges, which may overlap: each byte once, with those of the last header that has it. */
+/** Fills ranges, which may overlap: each byte once, for the last header that covers it. */
 async function fillAll(headers: readonly Segment[], context: PluginContext, seed: bigint | undefined): Promise<void> {
   const later = coverage();
   const parts: (readonly AddressRange[])[] = [];

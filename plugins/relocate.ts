@@ -1,6 +1,6 @@
 /**
- * The plugin relocate: places a position-independent kernel and applies its relocations (System V ABI, AMD64 supplement,
- * "Relocation"; gABI, "Dynamic Section" for `DT_RELR`).
+ * The plugin relocate: places a position-independent kernel and applies its relocations (System V ABI, AMD64
+ * supplement, "Relocation"; gABI, "Dynamic Section" for `DT_RELR`).
  *
  * @module
  */
@@ -155,7 +155,7 @@ async function applyTables(
   for (const range of rela) await applyRela(range, tables, target, counts, pause);
 }
 
-/** Applies the tables of all headers, as far as the file has room for so many relocations. */
+/** Applies the tables of all headers, up to the most relocations for a file of this size. */
 async function applyEach(
   read: readonly DynamicTable[],
   targetOf: (index: number) => RelocationTarget,

@@ -1,6 +1,6 @@
 /**
- * Writes links/import_map.json, which `deno install` uses in a checkout: it maps the import specifier of every module of
- * kload and of the linked packages to its file.
+ * Writes links/import_map.json, which `deno install` uses in a checkout: it maps the import specifier of every module
+ * of kload and of the linked packages to its file.
  *
  * Run it after changing `exports` in deno.json or a linked package:
  *

@@ -1,1 +1,1 @@
-// Nothing: what any program costs that Deno runs.
+// Nothing: what Deno costs for any program.

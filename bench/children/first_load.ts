@@ -1,4 +1,4 @@
-/** The first load of a process: what a program pays that loads one kernel and ends. */
+/** The first load of a process: the cost for a program that loads one kernel and ends. */
 
 import { loadKernel } from "../../mod.ts";
 

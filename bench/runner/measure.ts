@@ -18,7 +18,7 @@ export const EFFORTS: { readonly full: Effort; readonly quick: Effort } = {
   quick: { seconds: 0.4, minRounds: 3, maxRounds: 60 },
 };
 
-/** Whether the aim was reached; rows without one only inform. A row that has no figures "failed". */
+/** Whether the aim was reached; "info" without one. A row that could not be measured "failed". */
 export type Verdict = "ok" | "missed" | "info" | "failed";
 
 /** What was measured: a row of the table. */

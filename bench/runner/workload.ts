@@ -57,7 +57,9 @@ export function timed(job: Timed): Sampler {
   });
 }
 
-/** Returns a sampler of the time by the clock, for a job that waits for something or whose cost falls to later ones. */
+/**
+ * Returns a sampler of the time by the clock, for a job that waits for something or leaves part of its cost to later.
+ */
 export function clocked(job: Timed): Sampler {
   return sampler(job, () => performance.now() * 1000);
 }

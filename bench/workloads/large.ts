@@ -39,7 +39,7 @@ const inPlace: Workload = {
   },
 };
 
-/** Reads the page of headers; all after it is said to be read, and already in memory. */
+/** Reads the page of headers, and reports the rest as read: it is already in memory. */
 function inPlaceReader(file: Uint8Array): { readonly read: (buffer: Uint8Array) => number } {
   let taken = 0;
   return {

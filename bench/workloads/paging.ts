@@ -7,7 +7,7 @@ import { bssKernel, GIB, HIGHER_HALF, MIB, PAGE } from "../kernels.ts";
 import { once } from "../runner/once.ts";
 import { type Group, type Sampler, type Sides, timed, timedEach, type Workload } from "../runner/workload.ts";
 
-/** What a call returned last: what is never seen outside need not be made. */
+/** The last result of a call: an engine may drop the work for a result that nothing uses. */
 let last: unknown;
 
 const FLAGS = PRESENT | WRITABLE;

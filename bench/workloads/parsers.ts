@@ -40,7 +40,10 @@ const tools: Parser = {
   },
 };
 
-/** Not a literal in import(), so that the types that come with these packages, those of an old Node among them, stay out. */
+/**
+ * Not a literal in import(), so that the types that come with these packages, those of an old Node among them, stay
+ * out.
+ */
 function packageUrl(name: string): string {
   return `npm:${name}`;
 }

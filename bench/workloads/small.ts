@@ -1,4 +1,4 @@
-/** A kernel of three segments of a page each: what a load costs that hardly moves a byte. */
+/** A kernel of three segments of a page each: the cost of a load that hardly moves a byte. */
 
 import { getHeapStatistics } from "node:v8";
 import { loadKernel, physicalMemory } from "../../mod.ts";

@@ -47,7 +47,7 @@ const DATA = PRESENT | WRITABLE | NO_EXECUTE;
  * of the address space.
  */
 export function findRoom(space: AddressSpace, what: string, size: number, address?: bigint): bigint {
-  // All memory below a physical address may be more than a half: no caller chose that size.
+  // Memory that ends above 2^47 does not fit in a half; its size is not a mistake of the caller.
   if (address === undefined && size > LOW48_HIGHER_HALF) throw exhausted(Math.ceil(size / LEVEL_SPAN[4]));
   const virt = address ?? usedLevel4Entries(space.usedLevel4Entries).getFreeAddress(BigInt(size));
   const low = low48(virt);

@@ -1,5 +1,5 @@
 /**
- * The built-in plugins as data: each is imported only for files that it has something to do with.
+ * The built-in plugins as data: each is imported only for files that it applies to.
  *
  * @module
  */
@@ -90,7 +90,7 @@ export function typesOf({ fileHeader, programHeaders }: Pick<Headers, "fileHeade
 }
 
 /**
- * Whether a name is that of a built-in plugin that `--no-plugin` takes.
+ * Whether a name is that of a built-in plugin that `--no-plugin` accepts.
  *
  * @param name Any value.
  * @returns True if it is.
@@ -105,7 +105,7 @@ export function isBuiltIn(name: unknown): boolean {
  * @param rules The rule set.
  * @param leftOut The names of plugins to leave out.
  * @param file What the plugins are for; without it, all of them are imported.
- * @returns Those that have something to do with the file, in the order of the preset.
+ * @returns Those that apply to the file, in the order of the preset.
  */
 export async function importBuiltIn(
   rules: RuleSetName,

@@ -27,7 +27,7 @@ function letters(word: string): string {
 /** The Levenshtein distance: how many characters to insert, remove or replace. */
 function editDistance(from: string, to: string): number {
   const target = [...to];
-  // The distances from what was read of `from` to each beginning of `to`.
+  // The distances from the characters of `from` read so far to each prefix of `to`.
   let row = Array.from({ length: target.length + 1 }, (_, at) => at);
   for (const char of from) {
     const next = [row[0] + 1];

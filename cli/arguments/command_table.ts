@@ -118,7 +118,7 @@ export const RUN: Command = {
 status is 0 if the kernel writes 0x10 to port 0xf4, 3 if it triple-faults, resets or panics, 124 at the
 timeout, 1 if it powers off without a verdict, and otherwise the exit status of QEMU. The guest has no network
 unless --qemu-arg gives it one with -nic, -net or -netdev. QEMU runs in its sandbox if it has one, unless
---qemu-arg decides about that with -sandbox.`,
+--qemu-arg passes -sandbox.`,
   flags: [
     { name: "timeout", value: "SECONDS", text: "How long the kernel may run", fallback: "60; no limit with --gdb" },
     { name: "memory", value: "BYTES", text: "The machine's memory", fallback: "as much as the kernel needs" },

@@ -14,7 +14,7 @@ import { printable } from "../output/text.ts";
 /** Which plugins to load with. */
 export interface PluginChoice {
   /**
-   * Imports the plugins for a rule set: those with something to do for the file or, without one, all of them.
+   * Imports the plugins for a rule set: those that apply to the file or, without one, all of them.
    * Rejects with a `CliError` "usage" if a preset's plugin and a module's plugin share a name.
    */
   readonly pluginsFor: (rules: RuleSetName, file?: FileTypes) => Promise<readonly AnyPlugin[]>;
@@ -28,7 +28,7 @@ export const PRESET_PLUGINS: PluginChoice = {
   own: [],
 };
 
-/** The names of built-in plugins that no preset has. */
+/** The names of built-in plugins that are in no preset. */
 const NOT_BY_DEFAULT: readonly string[] = ["sections"];
 
 /**
@@ -73,7 +73,7 @@ export async function choosePlugins(modules: readonly string[], leftOut: readonl
 }
 
 function notByDefault(name: string): Error {
-  const hint = `A load has it only if the module of a --plugin adds it: leave out --no-plugin ${name}.`;
+  const hint = `A load uses it only if the module of a --plugin adds it: remove --no-plugin ${name}.`;
   return usageError(`Cannot leave out ${name}: it is not on by default`, hint, { flag: "no-plugin", value: name });
 }
 

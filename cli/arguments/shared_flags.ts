@@ -8,7 +8,7 @@ import type { RuleSetName } from "../../mod.ts";
 import { COLOR_CHOICES } from "../output/color.ts";
 import type { Flag } from "./flag.ts";
 
-/** The rule sets, each once: the compiler sees to that, and help needs nothing of the loader. */
+/** The rule sets. The compiler checks that none is missing, so that help need not import the loader. */
 const RULES: Readonly<Record<RuleSetName, true>> = {
   "default": true,
   "bootloader-0.10": true,

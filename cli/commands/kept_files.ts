@@ -23,7 +23,7 @@ export function keptFiles(source: Source, { lists }: Arguments): readonly KeptFi
   return [{ what: "the kernel file", identity: source.identity }, ...modules];
 }
 
-/** A module may be no file, but have a URL; importing it needs no permission to read it. */
+/** A module may be a URL instead of a file: then there is nothing to protect, and Deno may lack permission to look. */
 async function identityOfModule(module: string): Promise<FileIdentity | undefined> {
   const path = await pathOfModule(module);
   const isFile = path !== "" && Deno.permissions.querySync({ name: "read", path }).state === "granted";

@@ -28,7 +28,7 @@ export type KernelOptions =
 export interface LoadedWith {
   /** The kernel. */
   readonly kernel: Kernel;
-  /** The plugins that have something to do with it. */
+  /** The plugins that apply to its file. */
   readonly plugins: readonly AnyPlugin[];
 }
 

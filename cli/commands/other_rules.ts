@@ -18,8 +18,8 @@ import { isLoadedAsAsked, VERIFIED_MAX } from "./verify_load.ts";
 const PATIENCE = 3000;
 
 /**
- * The most bytes to read of a source that is inflated or arrives by a pipe or network: a file that is refused by its
- * first bytes must not be read to an end that may be far.
+ * The most bytes to read of a source whose length is not known, such as gzip or a pipe: a file that is refused for its
+ * first bytes must not be read to its end, which may be far away.
  */
 const SLOW_MAX = 32 * 2 ** 20;
 

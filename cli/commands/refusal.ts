@@ -1,5 +1,5 @@
 /**
- * What commands need only if a file is refused, to be imported then.
+ * What commands need only if a file is refused, and import only then.
  *
  * @module
  */

@@ -78,14 +78,14 @@ export function run(args: Arguments, output: Output, signal: AbortSignal): Promi
   });
 }
 
-/** Works with a new folder, which is removed in the end. */
+/** Does work in a new folder, which is removed afterwards. */
 async function withFolder(work: (folder: string) => Promise<number>): Promise<number> {
   const folder = makeFolder();
   const remove = (): void => {
     try {
       Deno.removeSync(folder, { recursive: true });
     } catch {
-      // QEMU's guard may have removed it
+      // QEMU's guard script may have removed it
     }
   };
   const callOff = onExit(remove);

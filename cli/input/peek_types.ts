@@ -32,7 +32,7 @@ export interface Peeked {
 }
 
 /**
- * Reads the file header and the program headers, and no byte after those.
+ * Reads up to the end of the program headers, and no byte after that.
  *
  * @param source Reads the file from its first byte. From now on, only the returned reader may read it.
  * @param signal Ends the reading with its reason.

@@ -24,7 +24,7 @@ export interface ColorEnvironment {
  * @returns The variables.
  */
 export function colorEnvironment(): ColorEnvironment {
-  // Deno.noColor needs no permission, but is false if FORCE_COLOR is set, too.
+  // Deno.noColor needs no permission, but is false if FORCE_COLOR is also set.
   const noColor = Deno.noColor || (readVariable("NO_COLOR") ?? "") !== "";
   return { noColor, forceColor: readVariable("FORCE_COLOR") };
 }

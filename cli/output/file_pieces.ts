@@ -1,5 +1,5 @@
 /**
- * Writes the pieces of a file in order, with holes between them where the file can have holes.
+ * Writes the pieces of a file in order, with holes between them if the file can have any.
  *
  * @module
  */
@@ -19,9 +19,9 @@ export type FilePieces = AsyncIterable<FilePiece> | Iterable<FilePiece>;
 export interface PieceWriter {
   /** Writes some of the bytes and resolves to their number. */
   readonly write: (bytes: Uint8Array) => Promise<number>;
-  /** Goes on at an offset, if the file can have holes; everything is written in order otherwise. */
+  /** Moves to an offset; absent if the file cannot have holes. */
   readonly seek?: (offset: number) => Promise<unknown>;
-  /** Sets the size, if the file can have holes. */
+  /** Sets the size; absent if the file cannot have holes. */
   readonly truncate?: (size: number) => Promise<unknown>;
 }
 
@@ -54,7 +54,7 @@ export function holedFile(file: Deno.FsFile): PieceWriter {
   };
 }
 
-/** The most bytes to write before looking at the signal. */
+/** The most bytes to write before checking the signal. */
 const PORTION = 8 * 2 ** 20;
 
 /**

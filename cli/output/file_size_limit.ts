@@ -4,7 +4,7 @@
  * @module
  */
 
-/** How Deno ends the message of the error with that name, on Linux as on macOS. */
+/** How the message of Deno's error for EFBIG ends, on Linux and macOS. */
 const EFBIG = "(os error 27)";
 
 /** How long to wait for a signal that the system has sent, in milliseconds. */
@@ -25,7 +25,7 @@ export async function withFileSizeErrors<T>(work: () => Promise<T>): Promise<T> 
   try {
     return await work();
   } catch (error) {
-    // A signal on its way to a listener that is gone would still end the process.
+    // If the signal arrived after the listener is removed, it would end the process.
     if (error instanceof Error && error.message.includes(EFBIG)) await settledSoon(sent.promise);
     throw error;
   } finally {

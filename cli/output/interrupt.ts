@@ -1,5 +1,5 @@
 /**
- * Handles Ctrl-C and the other signals that ask a process to end: asks the work to stop, and allows it a moment to do
+ * Handles Ctrl-C and the other signals that ask a process to end: asks the work to stop, and gives it a moment to do
  * so.
  *
  * @module
@@ -48,7 +48,7 @@ export async function untilInterrupted<T>(work: (signal: AbortSignal) => Promise
   }
 }
 
-/** Listens for a signal, if the system has it; returns what ends that. */
+/** Listens for a signal, if the system has it; returns a function that stops listening. */
 function listen(name: SignalName, onSignal: () => void): () => void {
   try {
     Deno.addSignalListener(name, onSignal);

@@ -9,7 +9,7 @@ import type { LoadedKernel } from "../../mod.ts";
 /** Memory, and how much of it is used. */
 export type UsedMemory = Pick<LoadedKernel, "memory" | "nextFrame">;
 
-/** Small enough that hashing a piece, and then hearing of an interruption, takes a few milliseconds. */
+/** Small enough to hash within a few milliseconds: an interruption is noticed between pieces. */
 const PIECE = 4 * 2 ** 20;
 
 /** Number of bytes from the base of memory up to the next free frame. */

@@ -49,7 +49,7 @@ export function openOutput({ json, quiet, verbose, color }: OutputFlags): Output
     paint: paintFor(usesColor(color, environment, Deno.stdout.isTerminal()), pageOf(Deno.stdout)),
     paintError: paintFor(usesColor(color, environment, Deno.stderr.isTerminal()), pageOf(Deno.stderr)),
     print: async (text) => {
-      if (json && printing) return; // an interruption while the object is printed is no second object
+      if (json && printing) return; // an interruption while the object is printed must not add a second one
       printing = true;
       try {
         await writeAll(Deno.stdout, text);

@@ -59,7 +59,7 @@ export async function writeOutputFile(
   }
 }
 
-/** What the command prints goes to these, if they are files. */
+/** Where the command prints to, if that is a file. */
 const PRINTED: readonly KeptFile[] = [
   { what: "the file that standard output goes to", identity: () => identityOfOpen(1) },
   { what: "the file that standard error goes to", identity: () => identityOfOpen(2) },
@@ -73,7 +73,7 @@ async function refuseKept(target: OutputFile, place: OutputPlace, kept: readonly
     : place.existing && identityOf(place.existing);
   const same = await sameFile(identity, place.kind === "file" ? [...kept, ...PRINTED] : kept);
   if (!same) return;
-  throw refused(target, `it is ${same.what} itself`, { hint: `Give --${target.flag} the path of another file.` });
+  throw refused(target, `it is ${same.what}`, { hint: `Give --${target.flag} the path of another file.` });
 }
 
 /** Of descriptors, Deno knows only the standard streams by number: others are files to it, by their path. */
@@ -101,7 +101,7 @@ async function writeDevice(
   await writePieces({ write: (bytes) => file.write(bytes) }, pieces, size, signal);
 }
 
-/** Renaming needs both permissions for the folder: better to ask before everything is written. */
+/** Renaming needs both permissions for the folder: asks for them before anything is written. */
 function requireFolder(path: string): void {
   for (const name of ["read", "write"] as const) {
     if (Deno.permissions.requestSync({ name, path }).state === "granted") continue;

@@ -10,7 +10,7 @@ export type OutputPlace =
   | {
     /** A regular file, or none yet. */
     readonly kind: "file";
-    /** Its path, where no symbolic link is left in the last place. */
+    /** Its path, whose last part is not a symbolic link. */
     readonly path: string;
     /** The folder that it is in. */
     readonly folder: string;
@@ -38,7 +38,7 @@ export type OutputPlace =
 const DESCRIPTOR = /^\/(?:dev\/fd|proc\/(?:self|thread-self)\/fd)\/(\d+)$/;
 const STANDARD: ReadonlyMap<string, number> = new Map([["/dev/stdin", 0], ["/dev/stdout", 1], ["/dev/stderr", 2]]);
 
-/** The most symbolic links to follow, as many as Linux does. */
+/** The most symbolic links to follow, as on Linux. */
 const MOST_LINKS = 40;
 
 /**
@@ -79,7 +79,7 @@ function isAbsolute(path: string): boolean {
   return ROOTED.test(path);
 }
 
-/** The folder of a path, as it is written: `..` after a link is the system's to follow. */
+/** The folder part of a path, as written: `..` after a symbolic link is left to the system. */
 function folderOf(path: string): string {
   const folder = path.replace(NAME, "");
   return folder === "" ? "." : folder.replace(LAST_SEPARATORS, "");

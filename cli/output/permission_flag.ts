@@ -10,7 +10,7 @@ import { quoted } from "./shell_quote.ts";
 const LACKING =
   /^Requires (all|env|ffi|import|net|read|run|sys|write) access(?: to (?:"([^\n]*)"|<TMP>))?, run again with the --allow-/;
 
-/** The folder of `kload run`'s files, as a shell takes it; its name in there is another one at each run. */
+/** The temporary folder, as a shell takes it: the folder in it that holds the files of `kload run` is new each time. */
 const TEMPORARY = '"${TMPDIR:-/tmp}"';
 const RUN_FILE = /[\\/]kload-run-[^\\/]*[\\/]/;
 
@@ -42,7 +42,7 @@ export function neededFlag(error: unknown, path?: string): string | undefined {
   }
   const isAboutPath = permission === "read" || permission === "write";
   if (isAboutPath && path !== undefined) return permissionFlag(permission, path);
-  // Those of device files are given with all others, and no list of hosts can have a socket whose name is not known.
+  // Only --allow-all covers device files, and no list of hosts can name a socket in a new folder.
   const isWhole = permission === "all" || value === undefined || value.startsWith("unix:");
   return isWhole ? `--allow-${permission}` : permissionFlag(permission, value);
 }
@@ -67,7 +67,7 @@ export function permissionAdvice(flags: readonly string[]): PermissionAdvice {
   if (flags.length === 0) {
     return {
       why: "Deno lacks a permission",
-      hint: "Give Deno all permissions, and no other flag:",
+      hint: "Give Deno all permissions, and no other permission flag:",
       command: "--allow-all",
     };
   }
@@ -75,6 +75,6 @@ export function permissionAdvice(flags: readonly string[]): PermissionAdvice {
   const what = all.length === 1 ? "permission" : "permissions";
   // Next to a flag with values, Deno ignores the same flag without one.
   const isWhole = all.includes("--allow-read") || all.includes("--allow-write");
-  const comma = isWhole ? ", which a list of paths cannot give for one with a comma" : "";
+  const comma = isWhole ? "; none can be limited to a path with a comma" : "";
   return { why: `Deno lacks the ${what}${comma}`, hint: `Give Deno the ${what}:`, command: all.join(" ") };
 }

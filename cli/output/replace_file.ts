@@ -33,7 +33,7 @@ export class FolderError extends Error {
   }
 }
 
-/** What a file without a mode of its own is created with, before the process's mask. */
+/** The mode of a new file, before the umask. */
 const NEW_MODE = 0o666;
 const ONLY_OWNER = 0o600;
 const MODE_BITS = 0o7777;
@@ -55,7 +55,7 @@ export async function replaceFile(
   size: number,
   signal: AbortSignal,
 ): Promise<void> {
-  if (existing) (await Deno.open(path, { write: true })).close(); // a file that is read-only stays
+  if (existing) (await Deno.open(path, { write: true })).close(); // refuses to replace a read-only file
   const temporary = `${folder}/.kload-${crypto.randomUUID().slice(0, 13)}`;
   const callOff = onExit(() => removeQuietly(temporary));
   try {
@@ -73,7 +73,7 @@ export async function replaceFile(
   }
 }
 
-/** Synchronous, like the renaming: there is no moment at which the file exists and nothing would remove it. */
+/** Synchronous, like the renaming: at no moment does the file exist while nothing would remove it. */
 function create(path: string, mode: number): Deno.FsFile {
   try {
     return Deno.openSync(path, { write: true, createNew: true, mode });

@@ -1,5 +1,5 @@
 /**
- * Whether two names mean the same file: a source must never be overwritten by what is made of it.
+ * Whether two names mean the same file: an input must never be overwritten by an output.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 export interface FileIdentity {
   /** The device. */
   readonly dev: number;
-  /** The file's number on it. */
+  /** The inode number. */
   readonly ino: number;
 }
 
@@ -16,7 +16,7 @@ export interface FileIdentity {
 export interface KeptFile {
   /** What it is, such as "the kernel file". */
   readonly what: string;
-  /** Finds its identity; resolves to `undefined` if it has none, as a terminal or a response from a server. */
+  /** Finds its identity; resolves to `undefined` if it has none, like a terminal or a response from a server. */
   readonly identity: () => Promise<FileIdentity | undefined>;
 }
 
@@ -24,8 +24,8 @@ export interface KeptFile {
  * The identity of a file.
  *
  * @param info Its metadata.
- * @returns The identity; `undefined` for a character device, which is not changed by writing, and on file systems that
- * number no files.
+ * @returns The identity; `undefined` for a character device, which writing does not change, and on file systems
+ * without inode numbers.
  */
 export function identityOf({ dev, ino, isCharDevice }: Deno.FileInfo): FileIdentity | undefined {
   return ino === null || ino === 0 || isCharDevice ? undefined : { dev, ino };

@@ -53,8 +53,8 @@ const EFER_SCE = 1n << 0n;
 const UD2 = "0f 0b";
 const SYSCALL = "0f 05";
 
-// The vectors that firmware gives to the first interrupt controller (8259). Those of the processor's exceptions overlap,
-// and no other controller can have them (Intel SDM vol. 3, "Valid Interrupt Vectors").
+// The vectors that firmware gives to the first interrupt controller (8259). Those of the processor's exceptions
+// overlap, and no other controller can have them (Intel SDM vol. 3, "Valid Interrupt Vectors").
 const FIRST_IRQ = 8;
 const IRQS = 8;
 

@@ -26,7 +26,7 @@ export interface Sockets {
   readonly gdb?: string;
 }
 
-/** Takes from QEMU the system calls that a guest does not need: see "-sandbox" in qemu-system-x86_64(1). */
+/** Denies QEMU the system calls that no guest here needs: see "-sandbox" in qemu-system-x86_64(1). */
 export const SANDBOX: readonly string[] = [
   "-sandbox",
   "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
@@ -58,7 +58,7 @@ export function qemuArguments({ image, mebibytes, ramfb, args }: MachineOptions,
 }
 
 /**
- * Whether the user decides about the sandbox.
+ * Whether the user configures the sandbox.
  *
  * @param args The user's arguments.
  * @returns True if they have `-sandbox`.
@@ -72,7 +72,7 @@ function has(args: readonly string[], ...options: readonly string[]): boolean {
   return args.some((arg) => options.some((option) => arg === `-${option}` || arg === `--${option}`));
 }
 
-/** A value in a list of options, where a comma is written twice. The image is no such value. */
+/** A value in a list of options, where a comma is written twice. The image's path is not in a list. */
 function optionValue(text: string): string {
   return text.replaceAll(",", ",,");
 }

@@ -51,7 +51,7 @@ const PATIENCE = 2000;
 
 /**
  * A script that runs a program until it ends or standard input closes, which happens whenever this process ends, for
- * whatever reason. Only then does it remove the folder; that a file in it is gone tells so.
+ * whatever reason. Only in the latter case does it remove the folder: it marks that case by removing a file in it.
  */
 const GUARD = `
 folder=$1; alive=$2; shift 2
@@ -96,7 +96,7 @@ export async function startQemu(options: QemuOptions): Promise<Qemu> {
 interface Spawned extends Pick<Qemu, "ended" | "kill"> {
   /** Its connection for QMP; resolves to `undefined` if it ends without one. */
   readonly connection: Promise<Deno.Conn | undefined>;
-  /** Lets its log through, which is held back until then. */
+  /** Passes on its log, which is held back until then. */
   readonly release: () => void;
 }
 

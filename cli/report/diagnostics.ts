@@ -14,7 +14,7 @@ import { headline, remarkLines, sections } from "./report_parts.ts";
 /** The most remarks to show; JSON lists them all. */
 const MOST_REMARKS = 20;
 
-/** What lists all remarks on a load, where the command at hand cannot. */
+/** The command that lists all remarks on a load, if the one at hand may not. */
 export const LOAD_LISTING = "kload load --json";
 
 /** Diagnostics that differ only in their program header. */

@@ -12,7 +12,8 @@ import { readable } from "./readable.ts";
  *
  * @param value Any value.
  * @returns Bigints as "0x…", bytes as hex digits, maps as objects, sets as arrays, numbers that are not finite by their
- * names, "[circular]" for an object inside of itself, and "[throws: message]" for an object that throws when it is read.
+ * names, "[circular]" for an object inside of itself, and "[throws: message]" for an object that throws when it is
+ * read.
  */
 export function plainValue(value: unknown): unknown {
   return plain(value, new Set());

@@ -187,7 +187,9 @@ class Space implements AddressSpace {
     writeVirtual(this.memory, this.pageTable, virt, bytes, this.unshare);
   };
 
-  /** Names what was to be mapped in the error about a page that is already mapped, and the header that owns the page. */
+  /**
+   * Names what was to be mapped in the error about a page that is already mapped, and the header that owns the page.
+   */
   #named<T>(what: string, map: () => T): T {
     try {
       return map();

@@ -1,5 +1,5 @@
 /**
- * A growing set of addresses, kept as ranges: tells what a range adds to it, so that no address is worked on twice.
+ * A growing set of addresses, kept as ranges: returns what a range adds to it, so that no address is handled twice.
  *
  * @module
  */

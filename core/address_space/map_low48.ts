@@ -84,8 +84,8 @@ export function mapFreshLow48(
 }
 
 /**
- * How many bytes to map onto fresh frames at once: zeroing them is what takes time. A multiple of what one level-1 table
- * covers, so that frames are taken in the same order as all at once.
+ * How many bytes to map onto fresh frames between pauses: zeroing the frames is what takes time. A multiple of what one
+ * level-1 table covers, so that frames are taken in the same order as without steps.
  */
 export const FRESH_STEP: number = 8 * LEVEL_SPAN[2];
 

@@ -1,6 +1,6 @@
 /**
- * An index over ranges of addresses, which may overlap: whether one of them contains or touches another range, in time
- * that hardly grows with their number.
+ * An index over ranges of addresses, which may overlap: finds by binary search whether one of them contains or overlaps
+ * another range.
  *
  * Addresses are 64-bit numbers, given as two halves so that inner loops need no `bigint`.
  *
@@ -32,7 +32,8 @@ const LOW_HALF = (1n << HALF) - 1n;
 /**
  * Creates an index.
  *
- * @param ranges The ranges, in any order. Of those that end at the same address, the first in this order is found.
+ * @param ranges The ranges, in any order. Of those that end at the same address, the one that starts first is found; of
+ * equal ranges, the first in this order.
  * @returns The index.
  */
 export function rangeIndex<R extends AddressRange>(ranges: readonly R[]): RangeIndex<R> {

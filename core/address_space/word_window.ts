@@ -11,8 +11,8 @@ import type { AddressSpace } from "./address_space.ts";
 export const NO_PAGE = -1;
 
 /**
- * The pages of an address space as offsets in physical memory. What it found stays valid until something else changes pages;
- * then call `forget`.
+ * The pages of an address space as offsets in physical memory. What it returned stays valid until something else
+ * changes the frames of pages; then call `forget`.
  */
 export interface WordWindow {
   /** All of physical memory, for words that are not aligned. */
@@ -23,8 +23,8 @@ export interface WordWindow {
    */
   readonly wordsAt: (offset: number) => Int32Array;
   /**
-   * Returns the offset of a page in memory, given the low 48 bits of its address; {@linkcode NO_PAGE} if the page is not
-   * mapped or its frame lies outside memory.
+   * Returns the offset of a page in memory, given the low 48 bits of its address; {@linkcode NO_PAGE} if the page is
+   * not mapped or its frame lies outside memory.
    */
   readonly readable: (page: number) => number;
   /**
@@ -36,10 +36,10 @@ export interface WordWindow {
   readonly forget: () => void;
 }
 
-/** Number of pages to remember for each kind of access; each page has one place that it can be remembered in. */
+/** Number of pages to remember for each kind of access: a direct-mapped cache. */
 const PLACES = 64;
 
-/** Number of bytes whose 32-bit words have indices that `>>>` gives. */
+/** Number of bytes whose 32-bit words all have an index that `>>>` can compute. */
 const WORDS_BYTES = 2 ** 32;
 
 /**

@@ -41,7 +41,7 @@ export function elfReader(bytes: Uint8Array, place: ReadPlace): ElfReader {
   return new BytesReader(bytes, place);
 }
 
-/** A class, so that a reader has no functions of its own: notes and symbols have a reader each. */
+/** A class, so that readers share their functions: each note and each symbol gets a reader. */
 class BytesReader implements ElfReader {
   readonly length: number;
   readonly #view: DataView;

@@ -5,8 +5,8 @@
  */
 
 /**
- * Waits until timers that are due have run, and signals have arrived. It takes a millisecond: a message would be much
- * faster, but Deno goes on for hundreds of milliseconds of work and messages before it looks at its timers.
+ * Waits until timers that are due have run, and signals have arrived. It takes a millisecond. A message would be much
+ * faster, but Deno handles work and messages for hundreds of milliseconds before it looks at its timers.
  *
  * @returns A promise that resolves then.
  */

@@ -47,8 +47,8 @@ export interface Intake {
    */
   require(end: number): number | Promise<number>;
   /**
-   * Returns `end`, or the file's length if that is smaller. Reads only what it takes to find out, so that a file that is
-   * refused is not read to its end.
+   * Returns `end`, or the file's length if that is smaller. Reads only what it takes to find out, so that a file that
+   * is refused is not read to its end.
    */
   lengthUpTo(end: number): number | Promise<number>;
   /**
@@ -80,7 +80,7 @@ export function openIntake(source: ByteSource, options: IntakeOptions): Intake {
   return new SourceIntake(source, options);
 }
 
-/** A class, because a load with memory of its caller's takes so little time that a dozen functions of its own count. */
+/** A class: in the caller's memory, a small load is so fast that creating a dozen closures would show. */
 class SourceIntake implements Intake {
   received = 0;
   bytesRead = 0;
@@ -141,7 +141,7 @@ class SourceIntake implements Intake {
     return closing && unlessAborted(closing, this.#options.signal);
   }
 
-  /** Reads until so many bytes have arrived, without a promise if there is nothing to wait for. */
+  /** Reads until `end` bytes have arrived; returns no promise if there is nothing to wait for. */
   #readUntil(end: number): Promise<void> | undefined {
     while (this.received < end && !this.#ended) {
       const waiting = this.#pause() ?? this.#read(end);
@@ -158,7 +158,7 @@ class SourceIntake implements Intake {
     }
   }
 
-  /** Reads once towards an end, which may be unknown; returns a promise if the source does. */
+  /** Reads once towards `end`, which may be infinite; returns a promise if the source does. */
   #read(end: number): Promise<void> | undefined {
     const { signal, maxMemory } = this.#options;
     signal?.throwIfAborted();
@@ -180,7 +180,7 @@ class SourceIntake implements Intake {
     this.#arrive(reading);
   }
 
-  /** Where the next bytes go: to their place, or to those that have none yet. */
+  /** Where the next bytes go: to their place in memory, or to the staging if they have none yet. */
   #destination(wanted: number): Uint8Array {
     const { received } = this;
     const placed = this.#placed;

@@ -1,5 +1,5 @@
 /**
- * Where the first bytes of a file are until their place in memory is known.
+ * Holds the first bytes of a file until their place in memory is known.
  *
  * @module
  */
@@ -28,8 +28,8 @@ const BLOCK_MIN = 2 ** 16;
 const BLOCK_MAX = 2 ** 24;
 
 /**
- * Creates a staging: blocks that the bytes are copied into, also those of a source in memory, which its owner may change
- * before they have their place.
+ * Creates a staging: blocks that the bytes are copied into. Those of a source in memory are copied too, because its
+ * owner may change them before they have their place.
  *
  * @returns The staging, empty.
  */

@@ -8,7 +8,7 @@ import { type ByteSource, MAX_EMPTY_READS } from "./byte_source.ts";
 import { quietly } from "./quietly.ts";
 import { isBytes, isDetached, kindOf } from "./value_kind.ts";
 
-/** How many bytes to gather at least from chunks, unless the stream ends or fewer are wanted. */
+/** The fewest bytes that a read gathers from chunks, unless the stream ends or fewer are wanted. */
 const TINY = 64;
 
 /** How long to wait for a cancelled stream to settle, in milliseconds. */
@@ -39,7 +39,7 @@ export function streamSource(stream: ReadableStream<Uint8Array>): ByteSource {
     offset += piece.length;
     return piece.length;
   };
-  /** Reads on over tiny chunks: a stream of single bytes would cost several times as much, one read at a time. */
+  /** Gathers tiny chunks: with a read for each, a stream of single bytes would cost several times as much. */
   const deliverMore = async (into: Uint8Array): Promise<number> => {
     let delivered = 0;
     for (let empty = 0; empty < MAX_EMPTY_READS;) {

@@ -64,7 +64,7 @@ export function ascendingFrames(
   return Object.freeze(new AscendingFrames(physicalPages(start, "the start of the frames"), end, skip));
 }
 
-/** A class, because getters of an object literal take a microsecond to create, which is much of a small load. */
+/** A class, because an object literal with getters takes a microsecond to create, a large part of a small load. */
 class AscendingFrames implements FrameAllocator {
   readonly #end: number;
   readonly #skip: number | undefined;

@@ -46,7 +46,8 @@ export interface PhysicalMemory {
 export function physicalMemory(
   { base, buffer }: { readonly base: number; readonly buffer: ArrayBufferLike },
 ): PhysicalMemory {
-  // By its tag: SharedArrayBuffer is not a global in pages that are not isolated, and a buffer may be from another realm.
+  // By its tag: SharedArrayBuffer is not a global in pages that are not isolated, and a buffer may be from another
+  // realm.
   if (!/^\[object (Shared)?ArrayBuffer\]$/.test(Object.prototype.toString.call(buffer))) {
     throw new TypeError("Cannot use the buffer as physical memory: it must be an ArrayBuffer or a SharedArrayBuffer");
   }

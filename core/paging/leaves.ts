@@ -46,8 +46,8 @@ export function leaves(tables: Tables): Iterable<Leaf> {
 }
 
 /**
- * An iterator by hand: per page, a generator and fresh `bigint`s cost four times as much. The address of a page is
- * that of the page before plus its size, and neighbours with the same flags share one `bigint`.
+ * An iterator written by hand: a generator and fresh `bigint`s would cost four times as much per page. The address of a
+ * page is that of the page before plus its size, and neighbours with the same flags share one `bigint`.
  */
 function iterateLeaves(tables: Tables): IterableIterator<Leaf> {
   const { words, entries } = tables;
@@ -61,7 +61,7 @@ function iterateLeaves(tables: Tables): IterableIterator<Leaf> {
   let flags = 0n;
   let pageSize = PAGE_SIZES[0];
   let step = BigInt(pageSize);
-  const cell = new BigUint64Array(1); // the last address: unlike a variable, it holds no object
+  const cell = new BigUint64Array(1); // the last address: writing to it allocates nothing, unlike a variable
   let virtSlot = -1; // the entry after the one at that address
 
   /** Goes on to the next span that can have leaves. */

@@ -81,7 +81,7 @@ export interface Mapper {
   /**
    * Changes the flags in the leaf entry of the page at an address, or with `size` of every page of a range, and returns
    * the number of entries that are different now. A `bigint` replaces all flags; an object clears and sets some and
-   * leaves the others of each page as they are. A page larger than 4 KiB stays one, with `HUGE_PAGE` or without. Throws
+   * leaves the others of each page as they are. A page larger than 4 KiB keeps its `HUGE_PAGE` in any case. Throws
    * as `unmap` does, a `TypeError` if flags are not a `bigint`, and a `RangeError` if a bit of the physical address is
    * set; a call that fails leaves the tables as they were.
    */
@@ -115,8 +115,8 @@ export interface PageTables extends Mapper {
   /** Counts the frames that `mapTo` would take for page tables. Throws like `mapTo` but changes nothing. */
   readonly missingTables: (virt: bigint, options?: Pick<MapOptions, "size" | "pageSize">) => number;
   /**
-   * Points the entry of a 4 KiB page to another frame, which nothing else needs to be mapped for; sets bits of the entry,
-   * and leaves its other flags. Throws a `LoadError` "page-not-mapped".
+   * Points the entry of a 4 KiB page to another frame and sets bits in it; its other flags stay as they are. Throws a
+   * `LoadError` "page-not-mapped" or "range-recursive".
    */
   readonly moveTo: (virt: bigint, phys: number, set: bigint) => void;
   /** Returns the physical address of the byte at an address, given by its low 48 bits, or -1 if it is not mapped. */

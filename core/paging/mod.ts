@@ -14,7 +14,7 @@
  * assertEquals(page.mapped && page.flags, PRESENT | WRITABLE);
  * ```
  *
- * Ranges of pages are changed at once, and either all of their pages are or none:
+ * A range of pages is changed as a whole: all of its pages, or none:
  *
  * ```ts
  * import { loadKernel } from "@kload/kload";

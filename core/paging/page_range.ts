@@ -1,5 +1,5 @@
 /**
- * Ranges of pages from the caller: checked once, then handled by the low 48 bits of addresses.
+ * Checks ranges of pages from the caller once; later code uses the low 48 bits of their addresses.
  *
  * @module
  */
@@ -51,7 +51,7 @@ export function rangeToMap(
   }
   const low = checkedLow48(virt);
   const bytes = size ?? pageSize;
-  checkAligned("map", virt, low, pageSize);
+  checkMultiple("map", "virt", low, pageSize, virt);
   checkMultiple("map", "phys", phys, pageSize);
   checkMultiple("map", "size", bytes, pageSize);
   checkHalf("map", virt, low, bytes);
@@ -72,21 +72,22 @@ export function rangeToMap(
  */
 export function rangeToChange(verb: "unmap" | "update", virt: bigint, size: number): Range {
   const low = checkedLow48(virt);
-  checkAligned(verb, virt, low, PAGE_SIZE);
+  checkMultiple(verb, "virt", low, PAGE_SIZE, virt);
   checkMultiple(verb, "size", size, PAGE_SIZE);
   checkHalf(verb, virt, low, size);
   return { low, size };
 }
 
-function checkMultiple(verb: string, name: string, value: number, pageSize: number): void {
+function checkMultiple(
+  verb: string,
+  name: string,
+  value: number,
+  pageSize: number,
+  shown: bigint | number = value,
+): void {
   if (Number.isSafeInteger(value) && value >= 0 && value % pageSize === 0) return;
-  throw new RangeError(`Cannot ${verb}: ${name} is ${value}, not a multiple of the page size ${pageSize}`);
-}
-
-/** The low 48 bits are enough to tell; the error names the whole address. */
-function checkAligned(verb: string, virt: bigint, low: number, pageSize: number): void {
-  if (low % pageSize === 0) return;
-  throw new RangeError(`Cannot ${verb}: virt is ${hexAddr(virt)}, not a multiple of the page size ${pageSize}`);
+  const text = Number.isSafeInteger(value) ? hexAddr(shown) : `${shown}`;
+  throw new RangeError(`Cannot ${verb}: ${name} is ${text}, not a multiple of the page size ${hexAddr(pageSize)}`);
 }
 
 function checkHalf(verb: string, virt: bigint, low: number, size: number): void {
@@ -103,7 +104,7 @@ function checkHalf(verb: string, virt: bigint, low: number, size: number): void 
  * @param low Low 48 bits of the range's first address, a multiple of what an entry covers.
  * @param size Number of bytes.
  * @param level Level of the table.
- * @returns The number of entries that it covers whole, from that of `low` to the end of the table at most.
+ * @returns The number of entries that it covers entirely, from that of `low` up to the end of the table.
  */
 export function entriesLeft(low: number, size: number, level: LeafLevel): number {
   const step = LEVEL_SPAN[level];

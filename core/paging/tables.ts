@@ -21,7 +21,7 @@ export interface Tables {
   readonly entries: BigUint64Array;
   /** Physical address of the first word, divided by 4. */
   readonly firstWord: number;
-  /** Index into `words` of the level-4 table. Tables are known by the index of their first word. */
+  /** Index into `words` of the level-4 table. Tables are identified by the index of their first word. */
   readonly rootTable: number;
   /** Index into `words` of the last frame. */
   readonly lastTable: number;
@@ -86,7 +86,7 @@ export function tableBelow(tables: Tables, slot: number): number {
   return table;
 }
 
-/** Apart from the code that runs for every entry, so that engines can inline that. */
+/** Separate from the code that runs for every entry, so that engines can inline that. */
 function outOfMemory(value: number): LoadError {
   return new LoadError("table-out-of-memory", { field: "a page-table entry's address", value });
 }
@@ -97,7 +97,7 @@ export interface WalkEnd {
   readonly level: number;
   /** Index of its low half in `words`. */
   readonly slot: number;
-  /** Whether it is present, and thus maps the address. */
+  /** Whether it is present, and so maps the address. */
   readonly mapped: boolean;
 }
 

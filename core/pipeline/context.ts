@@ -25,8 +25,8 @@ export interface Context {
   /** The file's bytes, as they arrive. */
   readonly intake: Intake;
   /**
-   * For long work: call it between steps of at most a few milliseconds, and await what it returns. Every 20 ms that is a
-   * promise of the next turn of the event loop, which rejects after an abort; otherwise it is `undefined`.
+   * For long work: call it between steps of at most a few milliseconds, and await what it returns. Every 20 ms that is
+   * a promise of the next turn of the event loop, which rejects after an abort; otherwise it is `undefined`.
    */
   readonly pause: () => Promise<void> | undefined;
   /** Reports a diagnostic. */
@@ -76,7 +76,7 @@ export interface Context {
   readonly fileBytes: (phdr: ProgramHeader) => Promise<Uint8Array>;
   /**
    * v0.11 of the original: clears the marks on copied pages. From then on, copies are recognized by their frames.
-   * Returns a promise if there are any pages to look at. Provided by the loop.
+   * Returns `undefined` if no marks are in use: under other rules, or after the first call. Provided by the loop.
    */
   readonly endMarks: () => Promise<void> | undefined;
 
@@ -87,8 +87,8 @@ export interface Context {
 }
 
 /**
- * A context without anything in it. It has every name from the start: an object to which names are added one by one
- * takes several times the memory.
+ * An empty context. It has every name from the start: an object to which names are added one by one takes several times
+ * the memory.
  */
 export const EMPTY_CONTEXT: { readonly [K in keyof Context]: undefined } = {
   rules: undefined,

@@ -44,7 +44,7 @@ export function forEachProgramHeader(
         for (const stage of stages) {
           // checkOrder guarantees that the context has what the stage needs.
           const returned = stage.segment(segment, grown as never);
-          // Without a promise, nothing is awaited: a turn per stage and header would cost more than most stages.
+          // Only promises are awaited: a turn for each stage and header would cost more than most stages.
           const added = checkAdded(stage, returned instanceof Promise ? await returned : returned);
           if (added === undefined) continue;
           Object.assign(grown, added);
@@ -67,7 +67,7 @@ export function forEachProgramHeader(
 /** How many headers to handle before asking whether a pause is due. */
 const HEADERS_PER_PAUSE = 16;
 
-/** Refuses a file that ended before all was there, by the first segment that is cut off, if any is. */
+/** Refuses a file that ended too early, naming the first segment that is cut off, if any is. */
 async function nameCutOff({ segments }: Prepared, loading: Loading): Promise<void> {
   for (const segment of segments) if (segment.load) await loading.fileBytes(segment);
 }

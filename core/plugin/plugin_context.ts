@@ -35,8 +35,8 @@ export interface PluginContext {
    */
   readonly fileBytes: (segment: ProgramHeader) => Promise<Uint8Array>;
   /**
-   * For long work: call it between steps of at most a few milliseconds, and await what it returns. Every 20 ms that is a
-   * promise of the next turn of the event loop, which rejects after an abort; otherwise it is `undefined`.
+   * For long work: call it between steps of at most a few milliseconds, and await what it returns. Every 20 ms that is
+   * a promise of the next turn of the event loop, which rejects after an abort; otherwise it is `undefined`.
    */
   readonly pause: () => Promise<void> | undefined;
   /** Reports a diagnostic. */

@@ -50,7 +50,7 @@ const NOTHING = Object.freeze({});
 
 type Needs = NeedsOf<typeof bssFixup>;
 
-/** The same as the stage does for a short bss, but waits for bytes of the file, and pauses. */
+/** Does what the stage does for a short bss, but waits for bytes of the file, and pauses. */
 async function fixInSteps(
   load: LoadRange,
   bss: BssPages,

@@ -96,7 +96,7 @@ function mapInPlace(low: number, end: number, load: LoadRange, flags: bigint, { 
   mapLow48(addressSpace, low, phys + low, end - low, flags);
 }
 
-/** Maps the pieces of a segment some of which are copied, once its bytes have arrived. */
+/** Maps a segment piece by piece: in place, or as copies once its bytes have arrived. */
 async function mapAndCopy(segment: Segment, load: LoadRange, context: Needs): Promise<Record<never, never>> {
   const { addressSpace, sharedPages } = context;
   const flags = flagsOf(segment.p_flags);

@@ -42,7 +42,7 @@ export function readFde(fde: bigint, memory: ReadMemory): UnwindEntry | undefine
   const distance = reader.u32(id);
   if (reader.u32(0) === 0) return undefined;
   const cie = BigInt.asUintN(64, fde + BigInt(id) - BigInt(distance));
-  const encoding = pointerEncoding(cie, memory); // a distance of 0 leads to itself, which is no length of an entry
+  const encoding = pointerEncoding(cie, memory); // a distance of 0 points to itself: an entry of length 0, which is refused
   if (encoding === undefined) return undefined;
   const base = { address: fde, data: 0n };
   const start = readEncoded(reader, id + 4, encoding, base);

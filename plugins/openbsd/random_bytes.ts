@@ -48,7 +48,7 @@ export function fillFromSeed(seed: bigint, stream: number): FillRandom {
   return (buffer) => {
     for (let at = 0; at < buffer.length; at += 4) {
       const word = next();
-      // What lies past the end of the buffer is ignored.
+      // Writes past the end of the buffer are ignored.
       for (let byte = 0; byte < 4; byte++) buffer[at + byte] = word >>> (8 * byte);
     }
   };

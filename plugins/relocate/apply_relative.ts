@@ -63,7 +63,7 @@ export function applyRelative(first: number, count: number, target: RelocationTa
     const at = first + done * RELA_SIZE;
     if (at + PAGE_SIZE >= half) return done; // the page after it may be in the hole
     const within = at & PAGE_MASK;
-    const table = window.readable(at - within); // again after each new part, whose page may just have got its own frame
+    const table = window.readable(at - within); // anew after each part, whose page may just have got its own frame
     if (table === NO_PAGE) return done;
     if ((within & 3) === 0) {
       const inPage = Math.min(count - done, Math.floor((PAGE_SIZE - within) / RELA_SIZE));
@@ -81,8 +81,8 @@ export function applyRelative(first: number, count: number, target: RelocationTa
 }
 
 /**
- * Applies consecutive aligned entries whose words are aligned and lie in a part. It sees numbers and arrays alone:
- * nothing that ends with a load, and would end the code that was optimized for it.
+ * Applies consecutive aligned entries whose words are aligned and lie in a part. Its arguments are numbers, arrays
+ * and plain records: an object that ends with a load would take the code optimized for it along.
  */
 function applyInPart(table: Int32Array, first: number, count: number, part: Part, base: Base): number {
   const { words, word, high: partHigh, low: partLow, last } = part;

@@ -31,7 +31,7 @@ export interface DynamicTables {
 /** The fields that must be the same in every `PT_DYNAMIC` header, if only one counts. */
 const FIELDS = ["p_offset", "p_vaddr", "p_filesz", "p_memsz"] as const;
 
-/** How many bytes different tables may have, all together: so many for each byte of the file, and at least so many. */
+/** How many bytes different tables may have together: for each byte of the file, and in any case. */
 const BYTES_MOST = { perByte: 2, least: 2 ** 24 };
 
 /**

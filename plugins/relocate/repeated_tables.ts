@@ -95,14 +95,14 @@ export function limited(range: TableRange, most: bigint): TableRange {
 }
 
 /**
- * The error for more relocations than a file has room for.
+ * The error for more relocations than are applied for a file of this size.
  *
  * @param target The memory, for the header that asks for more.
  * @param most The most relocations.
  * @returns The error.
  */
 export function tooMany({ index }: RelocationTarget, most: bigint): LoadError {
-  const field = "the number of relocations so far, which repeat and change one another,";
+  const field = "the number of relocations, more than one for every 8 bytes of the file,";
   return new LoadError("dynamic-malformed", { index, field, value: most + 1n });
 }
 
@@ -127,7 +127,7 @@ async function changesTables(
 ): Promise<boolean> {
   const tables = coverage();
   for (const { range: { address, size } } of all) tables.add(address, address + size);
-  // What lies across the non-canonical hole continues elsewhere: that is not worked out here.
+  // A table across the non-canonical hole continues elsewhere, which is not worked out here.
   const hole = HOLE_START - all[0].target.offset;
   if (tables.ranges().some(({ start, end }) => start < hole && end > hole)) return true;
   tables.add(hole, hole + 1n);

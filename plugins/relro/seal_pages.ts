@@ -138,7 +138,7 @@ async function sealRange(
   return sealed;
 }
 
-/** Whether a writable segment has bytes in a page that lie outside the runs; the first that may reach it is given. */
+/** Whether a writable segment has bytes in a page outside the runs, of which `first` is the first that may reach it. */
 function holdsWritableData(
   page: number,
   runs: readonly LowRange[],

@@ -107,7 +107,7 @@ Deno.test("image does not overwrite the kernel", async () => {
   await withFile("kernel.elf", kernel, async (path) => {
     const { status, stderr } = await kload(["image", path, "-o", path]);
     assertEquals(status, 1);
-    assertStringIncludes(stderr, "it is the kernel file itself\nhint: Give --output the path of another file.\n");
+    assertStringIncludes(stderr, "it is the kernel file\nhint: Give --output the path of another file.\n");
     assertEquals(await Deno.readFile(path), kernel);
   });
 });

@@ -111,7 +111,7 @@ Deno.test("a dump does not overwrite the kernel that it comes from", async () =>
       cwd: folder,
     });
     assertEquals(status, 1);
-    assertStringIncludes(stderr, "it is the kernel file itself\nhint: Give --dump the path of another file.\n");
+    assertStringIncludes(stderr, "it is the kernel file\nhint: Give --dump the path of another file.\n");
     assertEquals(await Deno.readFile(path), hello);
   });
 });

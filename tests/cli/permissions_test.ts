@@ -42,7 +42,7 @@ function codes(cell: string): readonly string[] {
 function commandsIn(cell: string): readonly CommandName[] {
   const named = codes(cell);
   const all = Object.keys(COMMANDS) as CommandName[];
-  return all.filter((name) => named.includes(name) !== cell.startsWith("every one but"));
+  return all.filter((name) => named.includes(name) !== cell.startsWith("all but"));
 }
 
 /** The rows that apply to a command line, each with what it applies to. */

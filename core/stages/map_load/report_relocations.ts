@@ -22,7 +22,7 @@ const RELOCATION_SIZES: readonly bigint[] = [DT_RELASZ, DT_RELSZ, DT_RELRSZ, DT_
 
 /**
  * Reports a position-independent kernel that has relocations, if no plugin claims its dynamic table. A file may have
- * only one (gABI, "Program Header"): of several, the first counts.
+ * only one such table (gABI, "Program Header"); of several, the first counts.
  *
  * @param phdr The `PT_DYNAMIC` header.
  * @param context The load.

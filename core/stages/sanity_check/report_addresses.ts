@@ -39,7 +39,7 @@ export function reportAddresses(
   report(loadDiagnostic("physical-address-ignored", { index, addresses: [p_vaddr + offset], message }));
 }
 
-/** Only the first template is looked at: tls-extract refuses a second one. */
+/** Checks the first template only: tls-extract refuses a second one. */
 function reportTemplate(
   segments: readonly Segment[],
   loads: readonly Loaded[],

@@ -130,7 +130,7 @@ Deno.test("v0.11: tables that change one another are applied as far as the file 
   const file = kernelFile({ rela: entries, tags, dynamics: 400, extra: 0x6000 });
   const error = await assertRejects(() => loadKernel(file, options), LoadError);
   const most = file.length / 8;
-  const field = "the number of relocations so far, which repeat and change one another,";
+  const field = "the number of relocations, more than one for every 8 bytes of the file,";
   assertObjectMatch(error, {
     code: "dynamic-malformed",
     detail: { index: 2 + Math.floor(most / 20), field, value: BigInt(most + 1) },
