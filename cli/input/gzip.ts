@@ -14,15 +14,21 @@ import { type PackedInput, packedInput } from "./packed_input.ts";
 const PIECE_SIZE = 2 ** 16;
 
 /**
+ * How many members gzip data may have: each takes as much time to begin as many kilobytes take to inflate, and an empty
+ * one has 20 bytes. Tools that write many members (bgzip) put up to 64 KiB into each.
+ */
+const MEMBERS = { least: 1024, bytesPacked: 2 ** 10, bytesInflated: 2 ** 15 };
+
+/**
  * Inflates gzip data. Zero padding and other bytes after the last member are ignored. At most one piece is inflated
- * ahead of what is read.
+ * ahead of what is read. Thousands of tiny members are refused.
  *
  * @param packed Reads the gzip data, which starts with a member.
  * @returns A reader of the bytes of all members; `close()` stops inflating. A read rejects if the data is damaged: then
  * nothing read before can be trusted either.
  */
 export function inflate(packed: ByteReader): ClosableReader {
-  const pieces = members(packedInput(packed));
+  const pieces = members(packed);
   let failure: Promise<never> | undefined;
   const next = async (): Promise<Uint8Array | undefined> => {
     if (failure) return await failure;
@@ -36,13 +42,23 @@ export function inflate(packed: ByteReader): ClosableReader {
   return { ...chunkReader(next), close: () => void pieces.return(undefined).catch(() => {}) };
 }
 
-async function* members(input: PackedInput): AsyncGenerator<Uint8Array, undefined> {
-  while (await takeHeader(input)) {
+async function* members(packed: ByteReader): AsyncGenerator<Uint8Array, undefined> {
+  let [bytesPacked, bytesInflated] = [0, 0];
+  const read = async (buffer: Uint8Array): Promise<number | null> => {
+    const count = await packed.read(buffer);
+    bytesPacked += count ?? 0;
+    return count;
+  };
+  const input = packedInput({ read });
+  for (let begun = 1; await takeHeader(input); begun++) {
+    const most = MEMBERS.least + bytesPacked / MEMBERS.bytesPacked + bytesInflated / MEMBERS.bytesInflated;
+    if (begun > most) throw new Error(`the gzip data is made of too many members: ${begun} in ${bytesPacked} bytes`);
     let checksum = 0;
     let size = 0;
     for await (const piece of inflateData(input)) {
       checksum = crc32(piece, checksum);
       size += piece.length;
+      bytesInflated += piece.length;
       yield piece;
     }
     await checkTrailer(input, checksum, size);

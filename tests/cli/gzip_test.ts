@@ -165,6 +165,32 @@ testWithTools(["gzip"], "a file with any one bit flipped: as gzip -d", async () 
   }
 });
 
+/** So many members with the same content. */
+const repeated = (content: Bytes, count: number, fields?: Fields): Bytes => {
+  const one = member(content, fields);
+  const all = new Uint8Array(one.length * count);
+  for (let at = 0; at < count; at++) all.set(one, at * one.length);
+  return all;
+};
+
+Deno.test("thousands of tiny members are refused after a thousand, as each takes long to begin", async () => {
+  for (const content of [zeros(0), text(1), zeros(1000)]) {
+    const bytes = repeated(content, 20_000);
+    let read = 0;
+    const below = readerOf(bytes, 2 ** 16);
+    const counted: ByteReader = { read: (buffer) => (read++, below.read(buffer)) };
+    const error = await assertRejects(() => readAll(inflate(counted)), Error, "too many members");
+    const begun = Number(/: (\d+) in/.exec(error.message)?.[1]);
+    assert(begun > 1024 && begun < 2500, error.message);
+    assert(read < 10, `${read} reads`);
+  }
+});
+
+testWithTools(["gzip"], "thousands of members with something in each: as gzip -d", async () => {
+  await assertSame(repeated(zeros(2 ** 15), 3000), [2 ** 16], "members of 32 KiB");
+  await assertSame(repeated(noise(1200), 3000, { level: 0 }), [2 ** 16], "members of a kilobyte");
+});
+
 Deno.test("a read that failed fails again, and does not turn into an end", async () => {
   const reader = inflate(readerOf(ONE.subarray(0, ONE.length - 8), 100));
   for (let time = 0; time < 3; time++) {
