@@ -12,6 +12,11 @@ export interface ByteSource {
   readonly taken: number;
   /** Reads at least one byte into the buffer and returns how many, or 0 at the end. */
   readonly read: (into: Uint8Array) => number | Promise<number>;
+  /**
+   * Copies the bytes if they lie in a buffer, but do not start at an offset of it: what a load writes to the buffer would
+   * change them.
+   */
+  readonly moveOut?: (buffer: ArrayBufferLike, offset: number) => void;
   /** Releases the source: a stream is cancelled, a reader is left open. Never rejects. */
   readonly close: (reason?: unknown) => Promise<void> | undefined;
 }

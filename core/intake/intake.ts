@@ -124,6 +124,7 @@ class SourceIntake implements Intake {
   }
 
   async place(memory: PhysicalMemory, address: number, total: number): Promise<void> {
+    this.#source.moveOut?.(memory.buffer, address - memory.base);
     for (let piece = this.#staging.takeNext(this.received); piece; piece = this.#staging.takeNext(this.received)) {
       const { start, bytes } = piece;
       for (let at = 0; at < bytes.length; at += READ_SIZE) {

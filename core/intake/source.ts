@@ -57,7 +57,7 @@ function bytesSource(source: Uint8Array | ArrayBufferLike): ByteSource {
   if (isDetached(isBytes(source) ? source.buffer : source)) {
     throw new TypeError("Cannot read the source: its buffer was transferred, so its bytes are no longer here");
   }
-  const bytes = isBytes(source) ? source : new Uint8Array(source);
+  let bytes = isBytes(source) ? source : new Uint8Array(source);
   const { length } = bytes;
   const opened = {
     length,
@@ -70,6 +70,9 @@ function bytesSource(source: Uint8Array | ArrayBufferLike): ByteSource {
       if (!isInPlace) into.set(piece);
       opened.taken += piece.length;
       return piece.length;
+    },
+    moveOut: (buffer: ArrayBufferLike, offset: number) => {
+      if (bytes.buffer === buffer && bytes.byteOffset !== offset) bytes = new Uint8Array(bytes);
     },
     close: () => undefined,
   };

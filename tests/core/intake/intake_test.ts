@@ -213,3 +213,15 @@ Deno.test("place() moves megabytes that have arrived, each byte to its place", a
   await intake.place(memory, BASE + 0x1000, bytes.length);
   assert(equals(memory.bytes(BASE + 0x1000, bytes.length), bytes));
 });
+
+Deno.test("bytes that lie in the memory itself are loaded as they are, wherever in it they lie", async () => {
+  const file = buildElf({ segments: [{ filesz: 0x3000, p_memsz: 0x5000n, p_flags: 6 }] });
+  const expected = await loadKernel(file, { memory: memoryOf(0x2_0000), kernelOffset: BASE + 0x8000 });
+  for (const offset of [0, 0x7000, 0x7ff8, 0x8000, 0x8008, 0x9000, 0xb000, 0x1_8000]) {
+    const memory = memoryOf(0x2_0000);
+    const source = memory.bytes(BASE + offset, file.length);
+    source.set(file);
+    const kernel = await loadKernel(source, { memory, kernelOffset: BASE + 0x8000 });
+    assert(equals(kernel.read(0x40_0000n, 0x5000), expected.read(0x40_0000n, 0x5000)), `at ${offset}`);
+  }
+});
