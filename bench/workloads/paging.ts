@@ -129,7 +129,7 @@ const updating = changeRange(
 
 const translation: Workload = {
   name: "translate() / four reads by hand",
-  aim: 2.2,
+  aim: 2.8,
   open: () => {
     const { mapper, words } = million();
     return calls(4 * GIB, (virt) => translate(words, 0, virt), mapper.translate);

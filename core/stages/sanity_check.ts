@@ -170,7 +170,7 @@ function checkInFile({ index, p_offset, p_filesz }: ProgramHeader, length: numbe
 
 /** The check of the originals, for every header: gABI, "Program Header", p_align. */
 function checkCongruent({ index, p_align, p_vaddr, p_offset }: ProgramHeader): void {
-  if (p_align <= 1n || p_vaddr % p_align === p_offset % p_align) return;
+  if (p_align === 0n || p_vaddr % p_align === p_offset % p_align) return;
   throw new LoadError("alignment-mismatch", { index, field: "p_align", value: p_align });
 }
 
@@ -184,7 +184,7 @@ function checkAlignment(phdr: ProgramHeader, offset: bigint, { report }: Needs):
   if (p_align !== 0n && !isPowerOfTwo(p_align)) {
     throw new LoadError("alignment-invalid", { index, field: "p_align", value: p_align });
   }
-  if (p_align <= 1n || p_vaddr % p_align === p_offset % p_align) return;
+  if (p_align === 0n || p_vaddr % p_align === p_offset % p_align) return;
   const message = `${bothAddresses(phdr)} are not congruent modulo p_align (${hexAddr(p_align)}).`;
   report(loadDiagnostic("alignment-mismatch", { index, addresses: [p_vaddr + offset], message }));
 }
