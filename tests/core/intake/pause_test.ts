@@ -44,3 +44,10 @@ Deno.test("a pause rejects with the reason of an abort that arrived in it", asyn
   clearTimeout(timer);
   assertEquals(rejected, reason);
 });
+
+Deno.test("a turn leaves nothing open that would keep a program from ending", async () => {
+  const { href } = new URL("../../../core/intake/event_loop_turn.ts", import.meta.url);
+  const program = `import { messageTurn, timersTurn } from "${href}"; await messageTurn(); await timersTurn();`;
+  const { success } = await new Deno.Command(Deno.execPath(), { args: ["eval", program], stderr: "null" }).output();
+  assertEquals(success, true);
+});
