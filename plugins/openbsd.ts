@@ -19,7 +19,7 @@ import { alignUp, canonical, low48, LOW48_END, pageStart } from "../core/memory/
 import type { TakesFor } from "../core/pipeline/context.ts";
 import { unshareDemand } from "../core/pipeline/frame_demand.ts";
 import type { Handler, Plugin } from "../core/plugin/plugin.ts";
-import { checkKeys, wrongKind } from "../core/pipeline/settings.ts";
+import { checkKeys, checkSeed } from "../core/pipeline/settings.ts";
 import type { PluginContext } from "../core/plugin/plugin_context.ts";
 import { diagnostic } from "./openbsd/diagnostics.ts";
 import { fillFromSeed, fillFromSystem, type FillRandom } from "./openbsd/random_bytes.ts";
@@ -88,10 +88,7 @@ const CHUNK = 65536;
 export function openbsd(options: OpenBsdOptions = {}): Plugin<"openbsd", OpenBsd> {
   checkKeys(options, ["seed"]);
   const { seed } = options;
-  if (seed !== undefined && typeof seed !== "bigint") throw wrongKind("seed", seed, "it must be a bigint");
-  if (seed !== undefined && BigInt.asUintN(64, seed) !== seed) {
-    throw new RangeError(`Cannot use ${seed} as seed: it must fit in 64 bits`);
-  }
+  checkSeed(seed);
   return {
     name: "openbsd",
     handlers: [

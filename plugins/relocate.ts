@@ -9,7 +9,7 @@ import { ELFCLASS64, ET_DYN, PT_DYNAMIC } from "../core/elf/constants.ts";
 import type { Segment } from "../core/elf/program_header.ts";
 import { LoadError } from "../core/errors.ts";
 import type { Plugin } from "../core/plugin/plugin.ts";
-import { checkKeys, wrongKind } from "../core/pipeline/settings.ts";
+import { checkKeys, checkSeed } from "../core/pipeline/settings.ts";
 import type { PluginContext } from "../core/plugin/plugin_context.ts";
 import type { TakesFor } from "../core/pipeline/context.ts";
 import { unshareDemand } from "../core/pipeline/frame_demand.ts";
@@ -65,10 +65,7 @@ export interface RelocateOptions {
 export function relocate(options: RelocateOptions = {}): Plugin<"relocate", Relocations> {
   checkKeys(options, ["seed"]);
   const { seed } = options;
-  if (seed !== undefined && typeof seed !== "bigint") throw wrongKind("seed", seed, "it must be a bigint");
-  if (seed !== undefined && BigInt.asUintN(64, seed) !== seed) {
-    throw new RangeError(`Cannot use ${seed} as seed: it must fit in 64 bits`);
-  }
+  checkSeed(seed);
   return {
     name: "relocate",
     stages: [{ before: "sanity-check", stage: placeStage(seed) }],

@@ -122,6 +122,16 @@ export function openAddressSpace(parts: AddressSpaceParts): AddressSpace {
   return Object.freeze(new Space(parts));
 }
 
+/**
+ * Returns the page tables of an address space with the operations that only the loader uses.
+ *
+ * @param space An address space of {@linkcode openAddressSpace}.
+ * @returns The same page tables.
+ */
+export function loaderTables({ pageTable }: AddressSpace): PageTables {
+  return pageTable as PageTables;
+}
+
 /** A class for the same reason as the ascending frame allocator: its getter. */
 class Space implements AddressSpace {
   readonly memory: PhysicalMemory;

@@ -9,8 +9,7 @@ import { canonical, PAGE_SIZE } from "../memory/addresses.ts";
 import type { FrameOwner } from "../memory/frame_allocator.ts";
 import { amended, LoadError } from "../errors.ts";
 import { type FlagHalves, flagHalves, LEVEL_SPAN, NO_EXECUTE, PRESENT, WRITABLE } from "../paging/entry.ts";
-import type { PageTables } from "../paging/mapper.ts";
-import type { AddressSpace } from "./address_space.ts";
+import { type AddressSpace, loaderTables } from "./address_space.ts";
 
 /**
  * Converts `p_flags` to the flags of leaf entries: present; writable with `PF_W`; executable only with `PF_X`. `PF_R`
@@ -30,11 +29,6 @@ const LEAVES: ReadonlyMap<bigint, FlagHalves> = new Map(
 
 function leafOf(flags: bigint): FlagHalves {
   return LEAVES.get(flags) ?? flagHalves(flags, PAGE_SIZE);
-}
-
-/** The page tables of a load, which can map by the low 48 bits of addresses. */
-function loaderTables({ pageTable }: AddressSpace): PageTables {
-  return pageTable as PageTables;
 }
 
 /**

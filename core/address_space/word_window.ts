@@ -5,7 +5,7 @@
  */
 
 import { canonical, PAGE_SIZE } from "../memory/addresses.ts";
-import type { AddressSpace } from "./address_space.ts";
+import { type AddressSpace, loaderTables } from "./address_space.ts";
 
 /** What {@linkcode WordWindow} returns for a page that cannot be read or written. */
 export const NO_PAGE = -1;
@@ -48,7 +48,8 @@ const WORDS_BYTES = 2 ** 32;
  * @param space The address space.
  * @returns The window.
  */
-export function openWordWindow({ memory, pageTable, unshare }: AddressSpace): WordWindow {
+export function openWordWindow(space: AddressSpace): WordWindow {
+  const { memory, unshare } = space;
   const lastFrame = memory.base + memory.size - PAGE_SIZE;
   const [read, written] = [remembered(), remembered()];
   const parts = Array.from({ length: Math.ceil(memory.size / WORDS_BYTES) }, (_, index) => {
@@ -57,8 +58,8 @@ export function openWordWindow({ memory, pageTable, unshare }: AddressSpace): Wo
   });
 
   const frameOffset = (page: number): number => {
-    const found = pageTable.translate(canonical(page));
-    return found.mapped && found.phys >= memory.base && found.phys <= lastFrame ? found.phys - memory.base : NO_PAGE;
+    const phys = loaderTables(space).physAt(page); // -1 if the page is not mapped
+    return phys >= memory.base && phys <= lastFrame ? phys - memory.base : NO_PAGE;
   };
   return {
     view: new DataView(memory.buffer),

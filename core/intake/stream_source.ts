@@ -66,9 +66,7 @@ export function streamSource(stream: ReadableStream<Uint8Array>): ByteSource {
     get taken() {
       return taken;
     },
-    read: (into) => {
-      return offset < size ? deliver(into) : deliverMore(into);
-    },
+    read: (into) => offset < size ? deliver(into) : deliverMore(into),
     close: (reason) => release(reader, reason),
   };
 }

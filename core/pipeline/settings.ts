@@ -98,6 +98,19 @@ export function checkKeys(options: unknown, known: readonly string[]): void {
 }
 
 /**
+ * Checks a seed, from which a plugin derives its random numbers.
+ *
+ * @param seed The value of the option `seed`; `undefined` if it was not given.
+ * @throws {TypeError} If it is not a `bigint`.
+ * @throws {RangeError} If it does not fit in 64 bits.
+ */
+export function checkSeed(seed: unknown): void {
+  if (seed === undefined) return;
+  if (typeof seed !== "bigint") throw wrongKind("seed", seed, "it must be a bigint");
+  if (BigInt.asUintN(64, seed) !== seed) throw new RangeError(`Cannot use ${seed} as seed: it must fit in 64 bits`);
+}
+
+/**
  * Checks the options about memory and addresses.
  *
  * @param options The caller's options.

@@ -84,6 +84,9 @@ export type OnlyAdds<Name extends string, A extends string, R> =
   }
   & { readonly then?: never };
 
+/** What a stage returns that adds nothing: one object for all of them. */
+export const NOTHING: Readonly<Record<never, never>> = Object.freeze({});
+
 /** What a stage reads, adds and takes. */
 export interface StageShape<N extends Need, A extends string> {
   /** What it reads from the context. */

@@ -7,7 +7,14 @@
 import { atHeader } from "../address_space/segment_of_page.ts";
 import type { Segment } from "../elf/program_header.ts";
 import { LoadError } from "../errors.ts";
-import { type ImageStage, imageStage, type Reads, type SegmentStage, segmentStage } from "../pipeline/stage.ts";
+import {
+  type ImageStage,
+  imageStage,
+  NOTHING,
+  type Reads,
+  type SegmentStage,
+  segmentStage,
+} from "../pipeline/stage.ts";
 import type { Claim, PluginList } from "./check_plugins.ts";
 import type { AnyPlugin, Phase } from "./plugin.ts";
 import { pluginContext } from "./plugin_context.ts";
@@ -27,8 +34,6 @@ const NEEDS = [
 ] as const;
 
 type Needs = Reads<(typeof NEEDS)[number]>;
-
-const NOTHING = Object.freeze({});
 
 /** The stages that run the handlers of a list of plugins, and what those found. */
 export interface HandlerStages {

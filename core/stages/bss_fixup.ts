@@ -17,7 +17,7 @@ import type { LoadRange } from "../elf/program_header.ts";
 import { LoadError } from "../errors.ts";
 import { alignUp, canonical, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
 import { type BssPages, bssPages } from "../pipeline/bss_pages.ts";
-import { type NeedsOf, type Reads, type SegmentStage, segmentStage } from "../pipeline/stage.ts";
+import { type NeedsOf, NOTHING, type Reads, type SegmentStage, segmentStage } from "../pipeline/stage.ts";
 
 /**
  * Replaces the page where the file part ends with a copy whose rest is zeroed, and maps fresh frames for the pages
@@ -35,36 +35,28 @@ export const bssFixup: SegmentStage<
     if (!load || !bss) return NOTHING;
     const flags = flagsOf(p_flags);
     const arriving = context.intake.require(awaitedBytes(load, bss, context));
-    const isLong = bss.end - bss.first > FRESH_STEP;
-    if (isLong || typeof arriving !== "number") return fixInSteps(load, bss, flags, arriving, context);
-    fixLastPage(load, bss, flags, context);
-    const { before, fresh, after } = zeroedPages(bss, context);
-    if (before !== undefined) sharedFrame(context.addressSpace, before, flags);
-    if (fresh.size > 0) mapFreshLow48(context.addressSpace, fresh.low, fresh.size, flags, "bss");
-    if (after !== undefined) sharedFrame(context.addressSpace, after, flags);
-    return NOTHING;
+    return typeof arriving === "number"
+      ? fix(load, bss, flags, context)
+      : arriving.then(() => fix(load, bss, flags, context));
   },
 );
 
-const NOTHING = Object.freeze({});
-
 type Needs = NeedsOf<typeof bssFixup>;
+type Nothing = typeof NOTHING;
 
-/** Does what the stage does for a short bss, but waits for bytes of the file, and pauses. */
-async function fixInSteps(
-  load: LoadRange,
-  bss: BssPages,
-  flags: bigint,
-  arriving: number | Promise<number>,
-  context: Needs,
-): Promise<Record<never, never>> {
-  await arriving;
+/** Does the work once the bytes have arrived; pauses only in a long bss. */
+function fix(load: LoadRange, bss: BssPages, flags: bigint, context: Needs): Nothing | Promise<Nothing> {
+  const { addressSpace } = context;
   fixLastPage(load, bss, flags, context);
   const { before, fresh, after } = zeroedPages(bss, context);
-  if (before !== undefined) sharedFrame(context.addressSpace, before, flags);
-  await mapFreshInSteps({ ...fresh, flags, owner: "bss" }, context);
-  if (after !== undefined) sharedFrame(context.addressSpace, after, flags);
-  return NOTHING;
+  const finish = (): Nothing => {
+    if (after !== undefined) sharedFrame(addressSpace, after, flags);
+    return NOTHING;
+  };
+  if (before !== undefined) sharedFrame(addressSpace, before, flags);
+  if (fresh.size > FRESH_STEP) return mapFreshInSteps({ ...fresh, flags, owner: "bss" }, context).then(finish);
+  if (fresh.size > 0) mapFreshLow48(addressSpace, fresh.low, fresh.size, flags, "bss");
+  return finish();
 }
 
 /** How many bytes from the start of the file must arrive before the last page of the file part is copied. */

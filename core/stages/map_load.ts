@@ -9,7 +9,7 @@ import { PT_DYNAMIC } from "../elf/constants.ts";
 import { isMisaligned, type LoadRange, type Segment } from "../elf/program_header.ts";
 import { LoadError } from "../errors.ts";
 import { alignUp, PAGE_SIZE, pageStart } from "../memory/addresses.ts";
-import { type NeedsOf, type Reads, type SegmentStage, segmentStage } from "../pipeline/stage.ts";
+import { type NeedsOf, NOTHING, type Reads, type SegmentStage, segmentStage } from "../pipeline/stage.ts";
 import { reportRelocations } from "./map_load/report_relocations.ts";
 
 /**
@@ -65,8 +65,6 @@ export const mapLoad: SegmentStage<
     return NOTHING;
   },
 );
-
-const NOTHING = Object.freeze({});
 
 type Needs = NeedsOf<typeof mapLoad>;
 

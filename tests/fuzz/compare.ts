@@ -76,7 +76,7 @@ function framesOf({ frameRuns, memory }: LoadedKernel, complain: Complain): Fram
 
 /**
  * No frame is mapped twice by segments if it can be written somewhere, nor is one writable here and executable there.
- * Sections are mapped onto the file's bytes, whoever else is.
+ * Sections are mapped onto the file's bytes, even if a segment is mapped there too.
  */
 function checkSharing(leaves: ReadonlyMap<bigint, Leaf>, sections: ReadonlySet<bigint>, complain: Complain): void {
   const first = new Map<number, [bigint, Leaf]>();

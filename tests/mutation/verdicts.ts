@@ -1,4 +1,4 @@
-/** What became of mutants, in a file that grows as soon as something is known. */
+/** The verdicts on mutants, in a file to which each is appended as soon as it is known. */
 
 import type { Mutant } from "./mutants.ts";
 

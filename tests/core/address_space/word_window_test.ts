@@ -73,7 +73,7 @@ Deno.test("pages that are not mapped, or lie outside memory, are not there", () 
   }
 });
 
-Deno.test("what changes behind the window is seen after forget()", () => {
+Deno.test("changes made without the window are seen after forget()", () => {
   const { space, window } = openFile();
   const before = window.readable(PAGE);
   const phys = space.unshare(BigInt(PAGE));

@@ -44,7 +44,7 @@ export interface Unsettled {
 
 export type Verdict = Accepted | Refused | Unsettled;
 
-/** What the model is told of a case. */
+/** What the model gets to judge a case. */
 export interface ModelInput {
   readonly file: Uint8Array;
   /** Names of the plugins. */
