@@ -12,13 +12,16 @@ const FLOORS: readonly (readonly RegExp[])[] = [
   [/^core\/(errors|error_details|error_texts|hex|rules|diagnostics|random)\.ts$/],
   [/^core\/memory\//],
   [/^core\/elf\//, /^core\/paging\//, /^core\/intake\//],
+  [/^core\/file\//],
   [/^core\/address_space\//],
   [/^core\/pipeline\//],
   [/^core\/stages\//],
   [/^core\/plugin\//],
   [/^core\/(load_kernel|loaded_kernel|read_headers)\.ts$/],
-  [/^plugins\//],
+  [/^plugins\//, /^formats\//],
   [/^boot\//],
+  [/^protocols\//],
+  [/^loaders\//],
   [new RegExp(`^(${DOORS.map((door) => RegExp.escape(door)).join("|")})$`)],
   [/^cli\/output\//],
   [/^cli\/arguments\//, /^cli\/input\//],
@@ -47,7 +50,11 @@ function* sources(folder: string): Generator<string> {
   }
 }
 
-const FILES = ["mod.ts", "cli.ts", ...["core/", "plugins/", "boot/", "cli/"].flatMap((room) => [...sources(room)])];
+const FILES = [
+  "mod.ts",
+  "cli.ts",
+  ...["core/", "plugins/", "formats/", "boot/", "protocols/", "loaders/", "cli/"].flatMap((room) => [...sources(room)]),
+];
 
 function codeOf(path: string): string {
   return Deno.readTextFileSync(new URL(path, ROOT)).replace(/\/\*[\s\S]*?\*\/|\/\/ .*$/gm, "");

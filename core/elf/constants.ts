@@ -15,6 +15,7 @@ export const EI_NIDENT = 16;
 export const ELFCLASS32 = 1;
 export const ELFCLASS64 = 2;
 export const ELFDATA2LSB = 1;
+export const ELFDATA2MSB = 2;
 
 // gABI, "ELF Header", e_type and e_machine
 export const ET_EXEC = 2;
@@ -71,6 +72,7 @@ export const DF_TEXTREL = 4n;
 export const SHN_UNDEF = 0;
 export const SHN_ABS = 0xfff1;
 export const SHN_XINDEX = 0xffff;
+export const SHT_SYMTAB = 2;
 export const SHT_STRTAB = 3;
 export const SHT_NOBITS = 8;
 export const SHF_ALLOC = 2n;

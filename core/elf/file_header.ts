@@ -82,16 +82,16 @@ export function readIdent(
 }
 
 /**
- * Reads the file header in the layout of its class. Nothing is checked.
+ * Reads the file header. Nothing is checked.
  *
  * @param reader A reader over the file's first bytes.
+ * @param wide Whether to read it as an `Elf64_Ehdr`. Default: if its class is 2.
  * @returns The raw header; 32-bit addresses and offsets are widened.
  * @throws {LoadError} "file-too-short" if there are fewer bytes than the header of the class has.
  */
-export function readFileHeader(reader: ElfReader): FileHeader {
+export function readFileHeader(reader: ElfReader, wide: boolean = isWide(reader)): FileHeader {
   const ident = readIdent(reader);
-  const wide = ident.EI_CLASS === ELFCLASS64;
-  const at = fileHeaderOffsets(ident.EI_CLASS);
+  const at = wide ? ELF64 : ELF32;
   return {
     ...ident,
     e_type: reader.u16(E_TYPE),
@@ -108,4 +108,8 @@ export function readFileHeader(reader: ElfReader): FileHeader {
     e_shnum: reader.u16(at.e_ehsize + 8),
     e_shstrndx: reader.u16(at.e_ehsize + 10),
   };
+}
+
+function isWide(reader: ElfReader): boolean {
+  return reader.u8(EI_CLASS) === ELFCLASS64;
 }

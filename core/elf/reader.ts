@@ -1,12 +1,12 @@
 /**
- * The one way to read file bytes: little-endian fields, with a bounds check that knows its position in the file.
+ * The one way to read file bytes: fields of integers, with a bounds check that knows its position in the file.
  *
  * @module
  */
 
 import { LoadError } from "../errors.ts";
 
-/** Reads little-endian fields at offsets within a piece of the file. Its functions are methods: call them on it. */
+/** Reads fields at offsets within a piece of the file. Its functions are methods: call them on it. */
 export interface ElfReader {
   /** Number of bytes that can be read. */
   readonly length: number;
@@ -28,6 +28,8 @@ export interface ReadPlace {
   readonly subject: string;
   /** Its offset in the file, if it was read from the file and not from memory. */
   readonly fileOffset?: number;
+  /** Whether its fields are big-endian. */
+  readonly bigEndian?: boolean;
 }
 
 /**
@@ -45,11 +47,13 @@ export function elfReader(bytes: Uint8Array, place: ReadPlace): ElfReader {
 class BytesReader implements ElfReader {
   readonly length: number;
   readonly #view: DataView;
+  readonly #little: boolean;
   readonly #place: ReadPlace;
 
   constructor({ buffer, byteOffset, length }: Uint8Array, place: ReadPlace) {
     this.length = length;
     this.#view = new DataView(buffer, byteOffset, length);
+    this.#little = place.bigEndian !== true;
     this.#place = place;
   }
 
@@ -58,15 +62,15 @@ class BytesReader implements ElfReader {
   }
 
   u16(offset: number): number {
-    return this.#view.getUint16(this.#at(offset, 2), true);
+    return this.#view.getUint16(this.#at(offset, 2), this.#little);
   }
 
   u32(offset: number): number {
-    return this.#view.getUint32(this.#at(offset, 4), true);
+    return this.#view.getUint32(this.#at(offset, 4), this.#little);
   }
 
   u64(offset: number): bigint {
-    return this.#view.getBigUint64(this.#at(offset, 8), true);
+    return this.#view.getBigUint64(this.#at(offset, 8), this.#little);
   }
 
   word(offset: number, wide: boolean): bigint {

@@ -1,0 +1,216 @@
+/**
+ * One model of a file for everything that looks at it without loading it: its bytes, and its ELF headers as far as they
+ * can be read. Nothing is refused, because other loaders accept what this one does not.
+ *
+ * @module
+ */
+
+import { EI_CLASS, EI_DATA, ELF_MAGIC, ELFCLASS32, ELFCLASS64, ELFDATA2MSB } from "../elf/constants.ts";
+import { PT_DYNAMIC, PT_LOAD, PT_NOTE, RECORD_SIZES, type RecordSizes, SHT_SYMTAB } from "../elf/constants.ts";
+import { type FileHeader, readFileHeader } from "../elf/file_header.ts";
+import { type ProgramHeader, readProgramHeader } from "../elf/program_header.ts";
+import { type ElfReader, elfReader } from "../elf/reader.ts";
+import { readSectionHeader, type SectionHeader } from "../elf/section_header.ts";
+import { readString } from "../elf/strings.ts";
+import type { KeptFile } from "./kept_file.ts";
+
+/** What is read of a file: boot protocols and loaders name the parts that they look at. */
+export type FilePart =
+  /** The first {@linkcode HEAD_SIZE} bytes. */
+  | "head"
+  /** The file bytes of every `PT_NOTE`. */
+  | "notes"
+  /** The section headers, with their names. */
+  | "sections"
+  /** The file bytes of every `PT_LOAD`. */
+  | "image"
+  /** The symbol table with its strings. */
+  | "symbols"
+  /** The bytes of every `PT_DYNAMIC`. */
+  | "dynamic"
+  /** The whole file. */
+  | "all";
+
+/** The size of the first part of a file, in which all formats and boot protocols have their magic numbers. */
+export const HEAD_SIZE = 0x9000;
+
+/** A file as it is looked at. */
+export interface FileModel {
+  /** The file's length, if it is known; otherwise the number of bytes that have arrived, all that were needed. */
+  readonly length: number;
+  /** Whether `length` is the file's length. */
+  readonly isWhole: boolean;
+  /** Returns a view of a part that was read; shorter, or empty, at the end of the file. */
+  readonly bytes: (offset: number, length: number) => Uint8Array;
+  /** Its ELF headers, if it starts with the ELF magic number and has the first header of its class. */
+  readonly elf?: ElfModel;
+}
+
+/** The ELF headers of a file, unchecked. */
+export interface ElfModel {
+  /** The file header. */
+  readonly fileHeader: FileHeader;
+  /** Whether it is laid out as ELF64: `EI_CLASS` is 2. */
+  readonly wide: boolean;
+  /** Whether it is big-endian: `EI_DATA` is 2. */
+  readonly bigEndian: boolean;
+  /** The program headers, `e_phentsize` bytes apart; as many as the file has. */
+  readonly programHeaders: readonly ProgramHeader[];
+  /** The section headers, if they were read; as many as the file has. */
+  readonly sections: readonly SectionHeader[];
+}
+
+/**
+ * Reads parts of a file, and what they say about it.
+ *
+ * @param file The file; what is read of it is kept there.
+ * @param parts The parts. The headers are always read.
+ * @returns The model. It shows what the file had when it was read.
+ * @throws {LoadError} "source-failed" or "memory-limit-exceeded", as the file does.
+ */
+export async function readModel(file: KeptFile, parts: readonly FilePart[]): Promise<FileModel> {
+  const wants = new Set(parts);
+  if (wants.has("all")) await file.reach(Infinity);
+  if (wants.has("all")) await file.keep(0, file.length);
+  await file.keep(0, wants.has("head") ? HEAD_SIZE : RECORD_SIZES[ELFCLASS64].fileHeader);
+  const elf = await readElf(file, wants);
+  return {
+    get length() {
+      return file.length;
+    },
+    get isWhole() {
+      return file.isWhole;
+    },
+    bytes: file.bytes,
+    ...(elf === undefined ? {} : { elf }),
+  };
+}
+
+/** The part of a kept file that models and recognizers use. */
+export type FileBytes = Pick<FileModel, "bytes">;
+
+async function readElf(file: KeptFile, wants: ReadonlySet<FilePart>): Promise<ElfModel | undefined> {
+  const fileHeader = fileHeaderAs(file);
+  if (!fileHeader) return undefined;
+  // A loader that ignores the class reads the table as that of the other one.
+  for (const wide of [true, false]) {
+    const header = fileHeaderAs(file, wide);
+    if (!header) continue;
+    const { programHeader } = sizesOf(wide);
+    const stride = Math.max(header.e_phentsize, programHeader);
+    await file.keep(Number(header.e_phoff), stride * header.e_phnum + programHeader);
+  }
+  const programHeaders = programHeadersAs(file);
+  const sections = wants.has("sections") || wants.has("symbols") ? await readSections(file, fileHeader) : [];
+  const keepAll = async (type: number): Promise<void> => {
+    for (const { p_type, p_offset, p_filesz } of programHeaders) {
+      if (p_type === type) await file.keep(Number(p_offset), Number(p_filesz));
+    }
+  };
+  if (wants.has("image")) await keepAll(PT_LOAD);
+  if (wants.has("notes")) await keepAll(PT_NOTE);
+  if (wants.has("dynamic")) await keepAll(PT_DYNAMIC);
+  if (wants.has("symbols")) await keepSymbols(file, sections);
+  const { EI_CLASS: fileClass, EI_DATA: encoding } = fileHeader;
+  return {
+    fileHeader,
+    wide: fileClass === ELFCLASS64,
+    bigEndian: encoding === ELFDATA2MSB,
+    programHeaders,
+    sections,
+  };
+}
+
+/**
+ * Reads the file header in a given layout, whatever its class says.
+ *
+ * @param file The file, with its first 64 bytes read.
+ * @param wide Whether to read it as ELF64. Default: if `EI_CLASS` is 2.
+ * @returns The header; `undefined` if the file does not start with the ELF magic number, or is shorter than a header.
+ */
+export function fileHeaderAs(file: FileBytes, wide?: boolean): FileHeader | undefined {
+  const bytes = file.bytes(0, RECORD_SIZES[ELFCLASS64].fileHeader);
+  if (ELF_MAGIC.some((byte, index) => bytes[index] !== byte)) return undefined;
+  const layout = wide ?? bytes[EI_CLASS] === ELFCLASS64;
+  if (bytes.length < sizesOf(layout).fileHeader) return undefined;
+  return readFileHeader(readerAt(file, "the ELF file header", 0, bytes.length), layout);
+}
+
+/** How to read a table of program headers. */
+export interface TableLayout {
+  /** Whether headers are laid out as in ELF64. Default: if `EI_CLASS` is 2. */
+  readonly wide?: boolean;
+  /** How far apart they are, in bytes. Default: `e_phentsize`. */
+  readonly stride?: number;
+}
+
+/**
+ * Reads the program headers in a given layout: loaders disagree on which fields of the file header count.
+ *
+ * @param file The file, with its headers read.
+ * @param layout The layout.
+ * @returns The headers, up to the first that the file does not have whole. `e_phnum` is taken literally.
+ */
+export function programHeadersAs(file: FileBytes, layout: TableLayout = {}): readonly ProgramHeader[] {
+  const header = fileHeaderAs(file, layout.wide);
+  if (!header) return [];
+  const wide = layout.wide ?? header.EI_CLASS === ELFCLASS64;
+  const { stride = header.e_phentsize } = layout;
+  const { programHeader } = sizesOf(wide);
+  const count = header.e_phnum;
+  const table = readerAt(file, "the program header table", Number(header.e_phoff), stride * count + programHeader);
+  const headers: ProgramHeader[] = [];
+  for (let index = 0; index < count && index * stride + programHeader <= table.length; index++) {
+    headers.push(readProgramHeader(table, index * stride, index, wide ? ELFCLASS64 : ELFCLASS32));
+  }
+  return headers;
+}
+
+/** The most bytes of names to read. */
+const NAMES_MAX = 2 ** 24;
+
+async function readSections(file: KeptFile, header: FileHeader): Promise<readonly SectionHeader[]> {
+  const { e_shoff, e_shnum, e_shentsize, e_shstrndx, EI_CLASS: fileClass } = header;
+  const { sectionHeader } = sizesOf(fileClass === ELFCLASS64);
+  const start = Number(e_shoff);
+  const size = e_shentsize * e_shnum;
+  await file.keep(start, size);
+  const table = readerAt(file, "the section header table", start, size);
+  const sections: SectionHeader[] = [];
+  for (let index = 0; index < e_shnum && index * e_shentsize + sectionHeader <= table.length; index++) {
+    sections.push(readSectionHeader(table, index * e_shentsize, index, fileClass));
+  }
+  const names = sections[e_shstrndx];
+  if (!names) return sections;
+  const length = Math.min(Number(names.sh_size), NAMES_MAX);
+  await file.keep(Number(names.sh_offset), length);
+  const strings = file.bytes(Number(names.sh_offset), length);
+  return sections.map((section) => ({ ...section, name: readString(strings, section.sh_name).text }));
+}
+
+async function keepSymbols(file: KeptFile, sections: readonly SectionHeader[]): Promise<void> {
+  for (const { sh_type, sh_offset, sh_size, sh_link } of sections) {
+    if (sh_type !== SHT_SYMTAB) continue;
+    await file.keep(Number(sh_offset), Number(sh_size));
+    const strings = sections[sh_link];
+    if (strings) await file.keep(Number(strings.sh_offset), Number(strings.sh_size));
+  }
+}
+
+/**
+ * Creates a reader of a part of a file, in the file's byte order.
+ *
+ * @param file The file, with that part read.
+ * @param subject The name of the part, for errors.
+ * @param offset Its offset in the file.
+ * @param length The number of bytes, or more than the file has.
+ * @returns The reader.
+ */
+export function readerAt(file: FileBytes, subject: string, offset: number, length: number): ElfReader {
+  const bigEndian = file.bytes(EI_DATA, 1)[0] === ELFDATA2MSB;
+  return elfReader(file.bytes(offset, length), { subject, fileOffset: offset, bigEndian });
+}
+
+function sizesOf(wide: boolean): RecordSizes {
+  return RECORD_SIZES[wide ? ELFCLASS64 : ELFCLASS32];
+}

@@ -1,0 +1,7 @@
+/**
+ * What a file is, by its first bytes.
+ *
+ * @module
+ */
+
+export type { FormatName } from "./format.ts";

@@ -1,0 +1,10 @@
+/**
+ * Every rule of findings, in the order of reports.
+ *
+ * @module
+ */
+
+import type { FindingRule } from "./finding.ts";
+
+/** Every rule of findings, in the order of reports. */
+export const FINDING_RULES: readonly FindingRule[] = [];

@@ -1,0 +1,7 @@
+/**
+ * The boot protocols that a file is made for: Multiboot, PVH, Limine, Linux and others, recognized by their headers.
+ *
+ * @module
+ */
+
+export type { Protocol, ProtocolName } from "./protocol.ts";
