@@ -8,6 +8,7 @@
 import { LoadError } from "../../core/errors.ts";
 import type { FileModel } from "../../core/file/file_model.ts";
 import type { KeptFile } from "../../core/file/kept_file.ts";
+import { hexAddr } from "../../core/hex.ts";
 import type { LoadOptions } from "../../core/load_kernel.ts";
 import { PAGE_SIZE } from "../../core/memory/addresses.ts";
 import type { PluginEntry } from "../../core/plugin/plugin.ts";
@@ -52,9 +53,14 @@ export async function judgeCrate(
     signal,
   };
   const judgement = await judgeLoad(model, file, { options, wordsOf: ({ code }) => WORDS[code] });
-  if (judgement.rule !== "memory-too-small" || memory <= maxMemory) return judgement;
+  if (!OUT_OF_MEMORY.includes(judgement.rule ?? "")) return judgement;
+  const hint = `A machine with more memory than ${hexAddr(memory)} bytes is needed, or a kernel with a smaller bss.`;
+  if (memory <= maxMemory) return { ...judgement, hint };
   throw new LoadError("memory-limit-exceeded", { field: "the machine's memory", value: memory, limit: maxMemory });
 }
+
+/** The errors of a load that does not fit into memory. */
+const OUT_OF_MEMORY: readonly string[] = ["memory-too-small", "frames-exhausted"];
 
 /** What both versions print, for the errors that come first whatever else is wrong with the file. */
 const WORDS: Readonly<Record<string, string | undefined>> = {

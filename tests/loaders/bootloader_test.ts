@@ -141,7 +141,11 @@ Deno.test("a verdict names the program header and the file offset of the field a
 
 Deno.test("a kernel that needs more than the machine's memory is refused", async () => {
   const file = buildElf({ segments: [{ filesz: 16, p_memsz: 2n ** 28n }], length: 0x2000 });
-  assertEquals((await judgePastConfig("bootloader-0.10", file)).rule, "memory-too-small");
+  const large = buildElf({ segments: [{ filesz: 16, p_memsz: 2n ** 29n }], length: 0x2000 });
+  assertEquals((await judgePastConfig("bootloader-0.10", large)).rule, "memory-too-small");
+  const { rule, hint } = await judgePastConfig("bootloader-0.10", file);
+  assertEquals(rule, "frames-exhausted");
+  assert(hint?.includes("0x10000000"), hint);
   assertEquals((await judgePastConfig("bootloader-0.10", file, { memory: 2 ** 29 })).outcome, "boots");
   const error = await assertRejects(() => judgePastConfig("bootloader-0.10", file, { maxMemory: 2 ** 24 }), LoadError);
   assertEquals(error.code, "memory-limit-exceeded");
