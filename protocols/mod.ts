@@ -4,4 +4,6 @@
  * @module
  */
 
+export type { KeepOptions, RandomSource } from "../core/file/kept_file.ts";
 export type { Protocol, ProtocolName } from "./protocol.ts";
+export { recognizeProtocols } from "./recognize.ts";
