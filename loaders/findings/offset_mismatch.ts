@@ -26,7 +26,7 @@ export const offsetMismatch: FindingRule = {
         index,
         message:
           `The bytes of program header ${index} start ${hexAddr(p_offset % PAGE)} into a page of the file, and ` +
-          `${hexAddr(p_vaddr % PAGE)} into a page of memory. A loader that maps the file's pages, as " +
+          `${hexAddr(p_vaddr % PAGE)} into a page of memory. A loader that maps the file's pages, as ` +
           "rust-osdev/bootloader 0.10 and 0.11 do, would have other bytes at the address; kload copies the segment.",
       }));
   },
