@@ -112,8 +112,11 @@ function keepWindows(source: RandomSource, { maxMemory = MAX_MEMORY, signal }: K
   let bytesRead = 0;
   const find = (offset: number, end: number): Window | undefined =>
     windows.find(({ start, bytes }) => start <= offset && end <= start + bytes.length);
-  const readAt = (offset: number, buffer: Uint8Array): Promise<number> =>
-    failing(() => unlessAborted(source.readAt(offset, buffer), signal), offset, signal);
+  const readAt = async (offset: number, buffer: Uint8Array): Promise<number> => {
+    const count = await failing(() => unlessAborted(source.readAt(offset, buffer), signal), offset, signal);
+    bytesRead += count;
+    return count;
+  };
   const readWindow = async (start: number, end: number): Promise<Window> => {
     const bytes = new Uint8Array(end - start);
     for (let done = 0; done < bytes.length;) {
@@ -121,7 +124,6 @@ function keepWindows(source: RandomSource, { maxMemory = MAX_MEMORY, signal }: K
       if (count === 0) throw sourceFailed(new Error("the file became shorter while it was read"), start + done);
       done += count;
     }
-    bytesRead += bytes.length;
     return { start, bytes };
   };
   const keep = async (offset: number, length: number): Promise<void> => {
@@ -147,7 +149,12 @@ function keepWindows(source: RandomSource, { maxMemory = MAX_MEMORY, signal }: K
       if (!window) throw notKept(offset, length);
       return window.bytes.subarray(offset - window.start, end - window.start);
     },
-    reader: () => readerFrom((offset, buffer) => offset < size ? readAt(offset, buffer) : 0),
+    reader: () =>
+      readerFrom((offset, buffer) => {
+        const kept = windows.find(({ start, bytes }) => start <= offset && offset < start + bytes.length);
+        if (kept) return copy(kept.bytes.subarray(offset - kept.start, offset - kept.start + buffer.length), buffer);
+        return offset < size ? readAt(offset, buffer) : 0;
+      }),
     close: () => Promise.resolve(),
   };
 }
