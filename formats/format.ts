@@ -36,3 +36,21 @@ export type FormatName =
   | "text"
   | "empty"
   | "unknown";
+
+/** What to do with a file that is not a kernel as it is. */
+export interface FormatAdvice {
+  /** What to do, in a sentence. It ends in a colon if there is a command. */
+  readonly hint: string;
+  /** The command that helps. The word `FILE` in it stands for the file's path, quoted for the shell if need be. */
+  readonly command?: string;
+}
+
+/** What a file is. */
+export interface FileFormat {
+  /** The name of its format. */
+  readonly name: FormatName;
+  /** What it is, in a noun phrase such as "PE32+ image for x86-64, an EFI application". */
+  readonly description: string;
+  /** What to do with it, if there is something that helps. */
+  readonly advice?: FormatAdvice;
+}

@@ -4,4 +4,5 @@
  * @module
  */
 
-export type { FormatName } from "./format.ts";
+export type { FileFormat, FormatAdvice, FormatName } from "./format.ts";
+export { identify } from "./identify.ts";
