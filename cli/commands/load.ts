@@ -55,11 +55,12 @@ export async function load(args: Arguments, output: Output, signal: AbortSignal)
   } catch (error) {
     line.stop();
     if (!(error instanceof LoadError)) throw error;
-    const { isRefusal, otherRulesFor, printError, problemOf } = await import("./refusal.ts");
-    const problem = problemOf(error, {
+    const { isRefusal, nameRefused, otherRulesFor, printError, problemOf } = await import("./refusal.ts");
+    const found = problemOf(error, {
       name: source?.name ?? args.source,
       flags: LOAD.flags.map(({ name }) => name),
     });
+    const problem = source && isRefusal(error) ? await nameRefused(found, source, args.source, signal) : found;
     const { options, choice } = request;
     return await printError(problem, output, async () => {
       return source && isRefusal(error) ? await otherRulesFor(error, source, options, choice, signal) : undefined;

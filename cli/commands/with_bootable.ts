@@ -22,6 +22,7 @@ import { addBootParts, memoryForParts } from "./boot_parts.ts";
 import { type BootPlan, bootPlan, MEMORY_BASE } from "./boot_plan.ts";
 import { keptFiles } from "./kept_files.ts";
 import { loadByPreset } from "./load_by_preset.ts";
+import { nameRefused } from "./name_refused.ts";
 import { isRefusal, otherRulesFor } from "./other_rules.ts";
 
 /** Codes that mean memory was too small for the kernel or one of its parts. */
@@ -69,9 +70,10 @@ export async function withBootable(
     if (memorySize !== undefined && TOO_LITTLE.includes(error.code)) throw tooLittle(error);
     const verdict = kernel && "loaded, but not ready to boot";
     const flags = IMAGE.flags.map(({ name }) => name); // run and dump have every flag that a hint names, too
-    const problem = problemOf(error, { name: source.name, verdict, flags });
-    const findOtherRules = () => otherRulesFor(error, source, options, choice, signal);
     const isAboutFile = kernel === undefined && isRefusal(error);
+    const found = problemOf(error, { name: source.name, verdict, flags });
+    const problem = isAboutFile ? await nameRefused(found, source, name, signal) : found;
+    const findOtherRules = () => otherRulesFor(error, source, options, choice, signal);
     const hint = memoryHint(error) ?? problem.hint;
     return await printError(
       { ...problem, hint, listing: LOAD_LISTING },

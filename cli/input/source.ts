@@ -11,6 +11,7 @@ import { neededFlag, permissionAdvice } from "../output/permission_flag.ts";
 import { type FileIdentity, identityOf, identityOfOpen } from "../output/same_file.ts";
 import { streamReader } from "./chunk_reader.ts";
 import { type Content, contentOf } from "./content.ts";
+import type { RandomFile } from "./random_file.ts";
 import { rewindable } from "./rewindable_reader.ts";
 
 /** How long to wait for bytes of a live source that only the gzip check needs, in milliseconds. */
@@ -26,6 +27,8 @@ export interface Source {
   readonly size?: number;
   /** Its metadata, if it is a regular file. */
   readonly file?: Deno.FileInfo;
+  /** Opens the file itself, packed as it may be, to be read at any offset; only of a regular file. */
+  readonly random?: () => Promise<RandomFile>;
   /** Finds what tells it from other files; resolves to `undefined` if it is no file. */
   readonly identity: () => Promise<FileIdentity | undefined>;
   /** Whether it is a stream, which can be read only once and may be slow. */
@@ -38,37 +41,55 @@ export interface Source {
   readonly close: () => void;
 }
 
+/** Opens the content of a file: {@linkcode contentOf} unpacks it, {@linkcode asItIs} does not. */
+export type OpenContent = (file: ByteReader) => Promise<Content>;
+
+/**
+ * Opens the content of a file as it is, without unpacking it.
+ *
+ * @param file Reads the file.
+ * @returns The content.
+ */
+export function asItIs(file: ByteReader): Promise<Content> {
+  return Promise.resolve({ reader: file, inflated: false, check: () => Promise.resolve(), close: () => {} });
+}
+
 /**
  * Opens a source.
  *
  * @param name A path, "-" for standard input, or an http, https or file URL.
  * @param signal Ends a request.
+ * @param open Opens its content, which is unpacked by default.
  * @returns The source; the caller closes it.
  * @throws {CliError} "source-failed" if it cannot be opened.
  * @throws {LoadError} "response-not-ok" if a server answers with anything but the file.
  */
-export async function openSource(name: string, signal: AbortSignal): Promise<Source> {
-  if (name === "-") return await openStdin();
-  if (/^https?:\/\//i.test(name)) return await openUrl(name, signal);
+export async function openSource(
+  name: string,
+  signal: AbortSignal,
+  open: OpenContent = contentOf,
+): Promise<Source> {
+  if (name === "-") return await openStdin(open);
+  if (/^https?:\/\//i.test(name)) return await openUrl(name, signal, open);
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(name) && !/^file:/i.test(name)) {
     throw failed(name, "only http and https URLs can be read", "Download the file, and give its path.");
   }
-  return await openFile(name);
+  return await openFile(name, open);
 }
 
-async function openStdin(): Promise<Source> {
+async function openStdin(open: OpenContent): Promise<Source> {
   const name = "standard input";
-  return liveSource(name, await attempt(name, () => contentOf(Deno.stdin)), { identity: () => identityOfOpen(0) });
+  return liveSource(name, await attempt(name, () => open(Deno.stdin)), { identity: () => identityOfOpen(0) });
 }
 
-async function openFile(name: string): Promise<Source> {
+async function openFile(name: string, open: OpenContent): Promise<Source> {
   const path = /^file:\/\//i.test(name) ? parseUrl(name) : name;
   const file = await attempt(name, () => Deno.open(path), () => filePath(path));
   const dispose = (): void => file[Symbol.dispose]();
   try {
     const info = await attempt(name, () => file.stat().catch(unlessNotCapable));
     if (info?.isDirectory) throw failed(name, "it is a directory", "Give the path of the ELF file itself.");
-    const content = await attempt(name, () => contentOf(file));
+    const content = await attempt(name, () => open(file));
     const identity = () => info ? Promise.resolve(identityOf(info)) : identityOfOpen(path);
     if (!info?.isFile) return liveSource(name, content, { dispose, identity });
     return {
@@ -76,9 +97,10 @@ async function openFile(name: string): Promise<Source> {
       reader: content.reader,
       ...(content.inflated || info.size === 0 ? {} : { size: info.size }),
       file: info,
+      random: async () => await (await import("./random_file.ts")).openRandomFile(path),
       identity,
       live: false,
-      again: () => openFile(name),
+      again: () => openFile(name, open),
       check: () => checkGzip(name, content.check()),
       close: () => {
         content.close();
@@ -97,7 +119,7 @@ function unlessNotCapable(error: unknown): undefined {
   throw error;
 }
 
-async function openUrl(name: string, signal: AbortSignal): Promise<Source> {
+async function openUrl(name: string, signal: AbortSignal, open: OpenContent): Promise<Source> {
   const url = parseUrl(name);
   const response = await attempt(name, () => fetch(url, { signal }));
   const { ok, status, statusText, headers } = response;
@@ -107,7 +129,7 @@ async function openUrl(name: string, signal: AbortSignal): Promise<Source> {
   }
   const body = streamReader(response.body ?? ReadableStream.from([]));
   const length = headers.has("content-encoding") ? 0 : Number(headers.get("content-length") ?? 0);
-  const content = await attempt(name, () => contentOf(body));
+  const content = await attempt(name, () => open(body));
   return liveSource(name, content, { dispose: body.close, ...(length > 0 ? { size: length } : {}) });
 }
 

@@ -166,8 +166,9 @@ export function programHeadersAs(file: FileBytes, layout: TableLayout = {}): rea
   return headers;
 }
 
-/** The most bytes of names to read. */
+/** The most bytes of names to read, of all sections and of one. */
 const NAMES_MAX = 2 ** 24;
+const NAME_MAX = 2 ** 10;
 
 async function readSections(file: KeptFile, header: FileHeader): Promise<readonly SectionHeader[]> {
   const { e_shoff, e_shnum, e_shentsize, e_shstrndx, EI_CLASS: fileClass } = header;
@@ -185,7 +186,7 @@ async function readSections(file: KeptFile, header: FileHeader): Promise<readonl
   const length = Math.min(Number(names.sh_size), NAMES_MAX);
   await file.keep(Number(names.sh_offset), length);
   const strings = file.bytes(Number(names.sh_offset), length);
-  return sections.map((section) => ({ ...section, name: readString(strings, section.sh_name).text }));
+  return sections.map((section) => ({ ...section, name: readString(strings, section.sh_name, NAME_MAX).text }));
 }
 
 async function keepSymbols(file: KeptFile, sections: readonly SectionHeader[]): Promise<void> {

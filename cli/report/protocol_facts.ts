@@ -1,0 +1,28 @@
+/**
+ * What reports say of the boot protocols that a file is made for.
+ *
+ * @module
+ */
+
+import type { Protocol } from "../../protocols/protocol.ts";
+import { printable } from "../output/text.ts";
+
+/**
+ * The lines of a report on boot protocols.
+ *
+ * @param protocols The protocols.
+ * @returns A label and a text for each.
+ */
+export function protocolFacts(protocols: readonly Protocol[]): readonly (readonly [string, string])[] {
+  return protocols.map(({ summary }) => ["boot protocol", printable(summary)]);
+}
+
+/**
+ * What a report says first of a user program.
+ *
+ * @param interpreter The dynamic linker that it names.
+ * @returns Such as `a user program: it names the interpreter "/lib64/ld-linux-x86-64.so.2"`.
+ */
+export function userProgram(interpreter: string): string {
+  return `a user program: it names the interpreter ${JSON.stringify(printable(interpreter))}`;
+}
