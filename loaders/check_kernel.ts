@@ -8,7 +8,7 @@ import { type FilePart, readModel } from "../core/file/file_model.ts";
 import { keepFile, type KeptFile, type RandomSource } from "../core/file/kept_file.ts";
 import type { KernelSource } from "../core/intake/source.ts";
 import type { Protocol } from "../protocols/protocol.ts";
-import { PROTOCOL_PARTS, recognizeProtocols } from "../protocols/recognize.ts";
+import { PROTOCOL_PARTS, protocolsOf } from "../protocols/recognize.ts";
 import { LOADERS } from "./all_loaders.ts";
 import type { Severity } from "./finding.ts";
 import { FINDING_RULES } from "./findings.ts";
@@ -82,7 +82,7 @@ async function checkFile(file: KeptFile, options: CheckOptions): Promise<CheckRe
     }
   }
   const model = await readModel(file, [...parts]);
-  const protocols = recognizeProtocols(model, [...parts]);
+  const protocols = protocolsOf(model, [...parts]);
   const intended = asked ?? intendedLoaders(loaders, protocols);
   const verdicts: Verdict[] = [];
   for (const { name, judge } of loaders) {

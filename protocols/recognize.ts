@@ -4,7 +4,9 @@
  * @module
  */
 
-import type { FileModel, FilePart } from "../core/file/file_model.ts";
+import { type FileModel, type FilePart, readModel } from "../core/file/file_model.ts";
+import { keepFile, type KeepOptions, type RandomSource } from "../core/file/kept_file.ts";
+import type { KernelSource } from "../core/intake/source.ts";
 import { RECOGNIZERS } from "./all_protocols.ts";
 import type { Protocol } from "./protocol.ts";
 
@@ -12,16 +14,51 @@ import type { Protocol } from "./protocol.ts";
 export const PROTOCOL_PARTS: readonly FilePart[] = [...new Set(RECOGNIZERS.flatMap(({ parts }) => parts))];
 
 /**
- * Recognizes the boot protocols that a file is made for.
+ * Recognizes the boot protocols that a file is made for, by their headers. Nothing is loaded, and no header is checked
+ * further than is needed to find it.
+ *
+ * @example
+ * ```ts
+ * import { recognizeProtocols } from "@kload/kload/protocols";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const file = new DataView(new ArrayBuffer(0x100)); // the headers of an EFI application
+ * file.setUint16(0, 0x5a4d, true); // "MZ"
+ * file.setUint32(0x3c, 0x40, true); // where the PE headers start
+ * file.setUint32(0x40, 0x4550, true); // "PE"
+ * file.setUint16(0x44, 0x8664, true); // x86-64
+ * file.setUint16(0x58, 0x20b, true); // PE32+
+ * file.setUint16(0x9c, 10, true); // the subsystem
+ * assertEquals((await recognizeProtocols(file.buffer)).map(({ name }) => name), ["uefi"]);
+ * ```
+ *
+ * @param source Bytes, a stream of them, an open file or anything with `read(buffer)`, a `Blob`, a `Response`, or a
+ * source with `readAt(offset, buffer)`, of which only what is needed is read.
+ * @param options The most bytes to keep, and a signal.
+ * @returns The protocols, in the order of reports; empty if there are none.
+ * @throws {LoadError} "source-failed" if the source fails, or "memory-limit-exceeded".
+ * @throws {TypeError} If the source is not one.
+ */
+export async function recognizeProtocols(
+  source: KernelSource | RandomSource,
+  options: KeepOptions = {},
+): Promise<readonly Protocol[]> {
+  const file = keepFile(source, options);
+  try {
+    return protocolsOf(await readModel(file, PROTOCOL_PARTS));
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * Recognizes the boot protocols of a file that was read.
  *
  * @param model The file.
  * @param parts The parts that were read of it: protocols that need others are not looked for.
  * @returns The protocols, in the order of reports; empty if there are none.
  */
-export function recognizeProtocols(
-  model: FileModel,
-  parts: readonly FilePart[] = PROTOCOL_PARTS,
-): readonly Protocol[] {
+export function protocolsOf(model: FileModel, parts: readonly FilePart[] = PROTOCOL_PARTS): readonly Protocol[] {
   const readable = RECOGNIZERS.filter((recognizer) => recognizer.parts.every((part) => parts.includes(part)));
   return readable.map(({ recognize }) => recognize(model)).filter((protocol) => protocol !== undefined);
 }

@@ -10,7 +10,7 @@ import { type FileModel, type FilePart, HEAD_SIZE, readModel } from "../../core/
 import type { KeptFile } from "../../core/file/kept_file.ts";
 import { identify } from "../../formats/identify.ts";
 import { LoadError } from "../../mod.ts";
-import { PROTOCOL_PARTS, recognizeProtocols } from "../../protocols/recognize.ts";
+import { PROTOCOL_PARTS, protocolsOf } from "../../protocols/recognize.ts";
 import type { ExaminedFile } from "../report/examined_file.ts";
 
 /** What to read of a file: parts, or fewer of them if they are more than may be kept. */
@@ -50,7 +50,7 @@ export async function examineFile(file: KeptFile, selections: Selections = FULL_
     const { elf } = model;
     return {
       format,
-      protocols: recognizeProtocols(model, parts),
+      protocols: protocolsOf(model, parts),
       unread: selections[0].filter((part) => elf !== undefined && !parts.includes(part)),
       ...(elf && { elf, interpreter: await interpreterOf(file, elf.programHeaders) }),
     };

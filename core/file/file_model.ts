@@ -89,28 +89,29 @@ export async function readModel(file: KeptFile, parts: readonly FilePart[]): Pro
 /** The part of a kept file that models and recognizers use. */
 export type FileBytes = Pick<FileModel, "bytes">;
 
+/** Keeps a table of program headers, for every way to step through it. */
+async function keepTable(file: KeptFile, { e_phoff, e_phentsize, e_phnum }: FileHeader, wide: boolean): Promise<void> {
+  if (e_phnum === 0) return;
+  const { programHeader } = sizesOf(wide);
+  await file.keep(Number(e_phoff), Math.max(e_phentsize, programHeader) * e_phnum + programHeader);
+}
+
 async function readElf(file: KeptFile, wants: ReadonlySet<FilePart>): Promise<ElfModel | undefined> {
   const fileHeader = fileHeaderAs(file);
   if (!fileHeader) return undefined;
-  // A loader that ignores the class reads the table as that of the other one.
-  for (const wide of [true, false]) {
-    const header = fileHeaderAs(file, wide);
-    if (!header) continue;
-    const { programHeader } = sizesOf(wide);
-    const stride = Math.max(header.e_phentsize, programHeader);
-    await file.keep(Number(header.e_phoff), stride * header.e_phnum + programHeader);
-  }
+  await keepTable(file, fileHeader, fileHeader.EI_CLASS === ELFCLASS64);
+  const asWide = fileHeaderAs(file, true); // as loaders see it that ignore the class
+  if (asWide) await keepTable(file, asWide, true);
   const programHeaders = programHeadersAs(file);
   const sections = wants.has("sections") || wants.has("symbols") ? await readSections(file, fileHeader) : [];
-  const keepAll = async (type: number): Promise<void> => {
-    for (const { p_type, p_offset, p_filesz } of programHeaders) {
-      if (p_type === type) await file.keep(Number(p_offset), Number(p_filesz));
-    }
-  };
-  if (wants.has("image")) await keepAll(PT_LOAD);
-  if (wants.has("notes")) await keepAll(PT_NOTE);
-  if (wants.has("dynamic")) await keepAll(PT_DYNAMIC);
-  if (wants.has("symbols")) await keepSymbols(file, sections);
+  const types = [
+    ...(wants.has("image") ? [PT_LOAD] : []),
+    ...(wants.has("notes") ? [PT_NOTE] : []),
+    ...(wants.has("dynamic") ? [PT_DYNAMIC] : []),
+  ];
+  const ranges = programHeaders.filter(({ p_type, p_filesz }) => types.includes(p_type) && p_filesz > 0n)
+    .map(({ p_offset, p_filesz }) => ({ start: Number(p_offset), end: Number(p_offset) + Number(p_filesz) }));
+  await keepRanges(file, [...ranges, ...(wants.has("symbols") ? symbolRanges(sections) : [])]);
   const { EI_CLASS: fileClass, EI_DATA: encoding } = fileHeader;
   return {
     fileHeader,
@@ -153,7 +154,7 @@ export interface TableLayout {
  */
 export function programHeadersAs(file: FileBytes, layout: TableLayout = {}): readonly ProgramHeader[] {
   const header = fileHeaderAs(file, layout.wide);
-  if (!header) return [];
+  if (!header || header.e_phnum === 0) return [];
   const wide = layout.wide ?? header.EI_CLASS === ELFCLASS64;
   const { stride = header.e_phentsize } = layout;
   const { programHeader } = sizesOf(wide);
@@ -189,13 +190,33 @@ async function readSections(file: KeptFile, header: FileHeader): Promise<readonl
   return sections.map((section) => ({ ...section, name: readString(strings, section.sh_name, NAME_MAX).text }));
 }
 
-async function keepSymbols(file: KeptFile, sections: readonly SectionHeader[]): Promise<void> {
-  for (const { sh_type, sh_offset, sh_size, sh_link } of sections) {
-    if (sh_type !== SHT_SYMTAB) continue;
-    await file.keep(Number(sh_offset), Number(sh_size));
-    const strings = sections[sh_link];
-    if (strings) await file.keep(Number(strings.sh_offset), Number(strings.sh_size));
+/** A range of file offsets. */
+interface FileRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Up to so many bytes between two ranges are read too: that costs less than another read. */
+const GAP = 4096;
+
+/** Keeps ranges in the order of the file, neighbours as one. */
+async function keepRanges(file: KeptFile, ranges: readonly FileRange[]): Promise<void> {
+  let run: FileRange | undefined;
+  for (const { start, end } of ranges.toSorted((a, b) => a.start - b.start)) {
+    if (run && start > run.end + GAP) {
+      await file.keep(run.start, run.end - run.start);
+      run = undefined;
+    }
+    run = { start: run?.start ?? start, end: Math.max(run?.end ?? 0, end) };
   }
+  if (run) await file.keep(run.start, run.end - run.start);
+}
+
+function symbolRanges(sections: readonly SectionHeader[]): readonly FileRange[] {
+  return sections.filter(({ sh_type }) => sh_type === SHT_SYMTAB)
+    .flatMap((table) => [table, sections[table.sh_link]])
+    .filter((section) => section !== undefined)
+    .map(({ sh_offset, sh_size }) => ({ start: Number(sh_offset), end: Number(sh_offset) + Number(sh_size) }));
 }
 
 /**

@@ -6,9 +6,10 @@
 
 import { LoadError } from "../errors.ts";
 import type { ByteSource } from "../intake/byte_source.ts";
+import { pauses } from "../intake/pause.ts";
 import { type ByteReader, type KernelSource, openSource } from "../intake/source.ts";
 import { unlessAborted } from "../intake/unless_aborted.ts";
-import { isBuffer, isBytes } from "../intake/value_kind.ts";
+import { hasMethod, isBuffer, isBytes, isDetached, typedValue } from "../intake/value_kind.ts";
 
 /** A file whose bytes can be read at any offset. */
 export interface RandomSource {
@@ -61,26 +62,32 @@ const BLOCK = 2 ** 16;
  * @param options Limit and signal.
  * @returns The file. Its functions reject with a {@linkcode LoadError} "source-failed" if the source fails, and
  * "memory-limit-exceeded" if more than `maxMemory` bytes would be kept.
- * @throws {TypeError} If the source is not one.
+ * @throws {LoadError} "response-not-ok" for a response with an error status.
+ * @throws {TypeError} If the source is not one, or can no longer be read.
  */
 export function keepFile(source: KernelSource | RandomSource, options: KeepOptions = {}): KeptFile {
-  if (isBytes(source)) return keptBytes(source);
-  if (isBuffer(source)) return keptBytes(new Uint8Array(source));
+  options.signal?.throwIfAborted();
+  if (isBytes(source) && !isDetached(source.buffer)) return keptBytes(source);
+  if (isBuffer(source) && !isDetached(source)) return keptBytes(new Uint8Array(source));
   const random = randomSource(source);
   return random ? keepWindows(random, options) : keepStream(openSource(source as KernelSource), options);
 }
 
 function randomSource(source: KernelSource | RandomSource): RandomSource | undefined {
-  if (typeof source !== "object" || source === null) return undefined;
-  if ("readAt" in source) return source;
-  if (!("slice" in source) || !("arrayBuffer" in source)) return undefined;
-  const { size } = source;
+  if (hasMethod(source, "readAt")) return checkSize(source as RandomSource);
+  if (!hasMethod(source, "slice") || !hasMethod(source, "arrayBuffer")) return undefined;
+  const blob = source as Blob;
   const readAt = async (offset: number, buffer: Uint8Array): Promise<number> => {
-    const piece = new Uint8Array(await source.slice(offset, offset + buffer.length).arrayBuffer());
+    const piece = new Uint8Array(await blob.slice(offset, offset + buffer.length).arrayBuffer());
     buffer.set(piece);
     return piece.length;
   };
-  return { size, readAt };
+  return checkSize({ size: blob.size, readAt });
+}
+
+function checkSize(source: RandomSource): RandomSource {
+  if (Number.isSafeInteger(source.size) && source.size >= 0) return source;
+  throw new TypeError(`Cannot use ${typedValue(source.size)} as the size of a source: it must be a number of bytes`);
 }
 
 function keptBytes(bytes: Uint8Array): KeptFile {
@@ -113,12 +120,13 @@ function keepWindows(source: RandomSource, { maxMemory = MAX_MEMORY, signal }: K
   const find = (offset: number, end: number): Window | undefined =>
     windows.find(({ start, bytes }) => start <= offset && end <= start + bytes.length);
   const readAt = async (offset: number, buffer: Uint8Array): Promise<number> => {
-    const count = await failing(() => unlessAborted(source.readAt(offset, buffer), signal), offset, signal);
+    const read = async () => checkCount(await unlessAborted(source.readAt(offset, buffer), signal), buffer.length);
+    const count = await failing(read, offset, signal);
     bytesRead += count;
     return count;
   };
   const readWindow = async (start: number, end: number): Promise<Window> => {
-    const bytes = new Uint8Array(end - start);
+    const bytes = allocate(end - start, maxMemory);
     for (let done = 0; done < bytes.length;) {
       const count = await readAt(start + done, bytes.subarray(done));
       if (count === 0) throw sourceFailed(new Error("the file became shorter while it was read"), start + done);
@@ -153,7 +161,7 @@ function keepWindows(source: RandomSource, { maxMemory = MAX_MEMORY, signal }: K
       readerFrom((offset, buffer) => {
         const kept = windows.find(({ start, bytes }) => start <= offset && offset < start + bytes.length);
         if (kept) return copy(kept.bytes.subarray(offset - kept.start, offset - kept.start + buffer.length), buffer);
-        return offset < size ? readAt(offset, buffer) : 0;
+        return offset < size ? readAt(offset, buffer.subarray(0, size - offset)) : 0;
       }),
     close: () => Promise.resolve(),
   };
@@ -164,17 +172,21 @@ function keepStream(source: ByteSource, { maxMemory = MAX_MEMORY, signal }: Keep
   let buffer = new Uint8Array(Math.min(source.length ?? BLOCK, BLOCK));
   let length = 0;
   let hasEnded = false;
+  const pause = pauses(signal);
   /** Reads some more, at most up to `wanted`. */
   const readOn = async (wanted: number): Promise<void> => {
-    if (length >= maxMemory) checkLimit(wanted, maxMemory);
+    const pausing = pause(); // a source that always has bytes would let no abort in
+    if (pausing) await pausing;
+    const isFull = length >= maxMemory; // only the end may follow
     const end = Math.min(wanted, maxMemory);
     if (end > buffer.length) {
-      const grown = new Uint8Array(Math.min(end, Math.max(2 * buffer.length, length + BLOCK)));
+      const grown = allocate(Math.min(end, Math.max(2 * buffer.length, length + BLOCK)), maxMemory);
       grown.set(buffer.subarray(0, length));
       buffer = grown;
     }
-    const into = buffer.subarray(length, end);
+    const into = isFull ? new Uint8Array(1) : buffer.subarray(length, end);
     const count = await failing(() => unlessAborted(source.read(into), signal), length, signal);
+    if (isFull && count > 0) checkLimit(length + count, maxMemory);
     length += count;
     hasEnded = count === 0;
   };
@@ -225,6 +237,22 @@ function readerFrom(readAt: (offset: number, buffer: Uint8Array) => number | Pro
 function checkLimit(value: number, maxMemory: number): void {
   if (value <= maxMemory) return;
   throw new LoadError("memory-limit-exceeded", { field: "the part of it to be kept", value, limit: maxMemory });
+}
+
+/** A buffer for what is kept, which the system may refuse to allocate. */
+function allocate(size: number, limit: number): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(size);
+  } catch (cause) {
+    const place = { field: "the part of it to be kept", value: size, limit: Math.max(size, limit) };
+    throw new LoadError("memory-limit-exceeded", place, { cause });
+  }
+}
+
+/** Checks what `readAt` returned. */
+function checkCount(count: number, most: number): number {
+  if (Number.isInteger(count) && count >= 0 && count <= most) return count;
+  throw new TypeError(`readAt(offset, buffer) returned ${typedValue(count)}; expected a number from 0 to ${most}`);
 }
 
 /** Fails as an intake does if the source does. */
