@@ -75,7 +75,7 @@ function headlineFacts({ verdicts, findings }: CheckReport, { failOn }: CheckedA
     ...clause(namesOf("refuses"), "refuses it", "refuse it"),
     ...clause(namesOf("fails"), "fails with it", "fail with it"),
     ...clause(namesOf("boots"), "loads and enters it", "load and enter it"),
-    ...(counts.length === 0 ? ["no errors or warnings"] : counts),
+    ...(counts.length === 0 && namesOf("boots").length === intended.length ? ["no errors or warnings"] : counts),
     ...(onlyWarnings ? ["exit status 1 because of --fail-on warning"] : []),
   ];
 }

@@ -131,8 +131,7 @@ Deno.test("loaders with the same reason share it; the others' reasons are shown 
   assertEquals(
     text,
     `kernel.elf:
-  firecracker and cloud-hypervisor refuse it, qemu-kernel fails with it, openvmm loads and enters
-  it, no errors or warnings
+  firecracker and cloud-hypervisor refuse it, qemu-kernel fails with it, openvmm loads and enters it
   protocols  none recognized
 
 Loaders
