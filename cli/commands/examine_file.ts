@@ -4,14 +4,13 @@
  * @module
  */
 
-import { PT_INTERP } from "../../core/elf/constants.ts";
-import { readString } from "../../core/elf/strings.ts";
 import { type FileModel, type FilePart, HEAD_SIZE, readModel } from "../../core/file/file_model.ts";
 import type { KeptFile } from "../../core/file/kept_file.ts";
 import { identify } from "../../formats/identify.ts";
 import { LoadError } from "../../mod.ts";
 import { PROTOCOL_PARTS, protocolsOf } from "../../protocols/recognize.ts";
 import type { ExaminedFile } from "../report/examined_file.ts";
+import { interpreterOf } from "./interpreter_of.ts";
 
 /** What to read of a file: parts, or fewer of them if they are more than may be kept. */
 export type Selections = readonly (readonly FilePart[])[];
@@ -25,12 +24,6 @@ const FULL_LOOK: Selections = [
   ["head", "notes", "image"],
   ...QUICK_LOOK,
 ];
-
-/** PATH_MAX of Linux: the longest path of an interpreter. */
-const PATH_MAX = 4096;
-
-/** The interpreter that kernels of FreeBSD name, so that nothing runs them as programs. */
-const NO_INTERPRETER = "/red/herring";
 
 /**
  * Finds out what a file is.
@@ -52,7 +45,7 @@ export async function examineFile(file: KeptFile, selections: Selections = FULL_
       format,
       protocols: protocolsOf(model, parts),
       unread: selections[0].filter((part) => elf !== undefined && !parts.includes(part)),
-      ...(elf && { elf, interpreter: await interpreterOf(file, elf.programHeaders) }),
+      ...(elf && { elf, ...await interpreterOf(file, elf.programHeaders) }),
     };
   }
   return { format, protocols: [], unread: [] };
@@ -66,17 +59,4 @@ async function readParts(file: KeptFile, parts: readonly FilePart[], isLast: boo
     if (!isLast && error instanceof LoadError && error.code === "memory-limit-exceeded") return undefined;
     throw error;
   }
-}
-
-/** The interpreter that makes a file a user program, if it names one. */
-async function interpreterOf(
-  file: KeptFile,
-  programHeaders: readonly { readonly p_type: number; readonly p_offset: bigint; readonly p_filesz: bigint }[],
-): Promise<string | undefined> {
-  const header = programHeaders.find(({ p_type }) => p_type === PT_INTERP);
-  if (!header || header.p_filesz === 0n) return undefined;
-  const [offset, size] = [Number(header.p_offset), Math.min(Number(header.p_filesz), PATH_MAX)];
-  await file.keep(offset, size);
-  const { text } = readString(file.bytes(offset, size), 0, PATH_MAX);
-  return text === "" || text === NO_INTERPRETER ? undefined : text;
 }

@@ -13,6 +13,7 @@ import { flagLetters, mappingLetters } from "./header_names.ts";
 import type { Kernel } from "./kernel.ts";
 import { plainValue } from "./plain_value.ts";
 import type { Problem } from "./problem.ts";
+import type { Recognized } from "./recognized.ts";
 
 /** Changes when a field is removed or changes its meaning, but not when one is added. */
 const VERSION = 1;
@@ -21,13 +22,17 @@ const VERSION = 1;
  * A loaded kernel.
  *
  * @param kernel The kernel.
- * @param about The name of the file, and the rule set that it was loaded by.
+ * @param about The name of the file, what was recognized of it, and the rule set that it was loaded by.
  * @param signal Ends the work with its reason.
  * @returns The object, and a line break.
  */
 export async function kernelJson(
   kernel: Kernel,
-  { name, rules }: { readonly name: string; readonly rules: RuleSetName },
+  { name, recognized, rules }: {
+    readonly name: string;
+    readonly recognized: Recognized;
+    readonly rules: RuleSetName;
+  },
   signal: AbortSignal,
 ): Promise<string> {
   const { fileHeader, programHeaders, entryPoint, virtualAddressOffset, tlsTemplate = null } = kernel;
@@ -37,6 +42,8 @@ export async function kernelJson(
   });
   return versionedJson({
     name,
+    format: recognized.format,
+    protocols: recognized.protocols,
     rules,
     fileHeader,
     programHeaders: programHeaders.map(namedHeader),

@@ -11,10 +11,14 @@ import { printable } from "../output/text.ts";
  * The lines of a report on boot protocols.
  *
  * @param protocols The protocols.
+ * @param label The label.
  * @returns A label and a text for each.
  */
-export function protocolFacts(protocols: readonly Protocol[]): readonly (readonly [string, string])[] {
-  return protocols.map(({ summary }) => ["boot protocol", printable(summary)]);
+export function protocolFacts(
+  protocols: readonly Protocol[],
+  label = "boot protocol",
+): readonly (readonly [string, string])[] {
+  return protocols.map(({ summary }) => [label, printable(summary)]);
 }
 
 /**

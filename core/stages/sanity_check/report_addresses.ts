@@ -57,8 +57,8 @@ function reportTemplate(
 }
 
 const PHYSICAL_ENTRY =
-  "Boot protocols that enter a kernel with paging off use such an entry point. After this load paging is on, and the " +
-  "processor faults on its first instruction.";
+  "Such an entry point is for loaders that go by p_paddr: Multiboot and PVH enter with paging off, the boot protocol of " +
+  "Linux with physical memory mapped at its own addresses. After this load, the first instruction faults.";
 
 function reportEntry(loads: readonly Loaded[], entry: bigint, report: Report): void {
   const low = low48(entry);

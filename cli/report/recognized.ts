@@ -1,0 +1,18 @@
+/**
+ * What was recognized of a file that was loaded.
+ *
+ * @module
+ */
+
+import type { FormatName } from "../../formats/format.ts";
+import type { Protocol } from "../../protocols/protocol.ts";
+
+/** What was recognized of a file that was loaded. */
+export interface Recognized {
+  /** Its format; of a compressed kernel, that of what it is compressed in. */
+  readonly format: FormatName;
+  /** The boot protocols that the kernel is made for. */
+  readonly protocols: readonly Protocol[];
+  /** The dynamic linker that it names, if it is a user program. */
+  readonly interpreter?: string;
+}
