@@ -10,6 +10,7 @@ import type { Paint } from "../output/paint.ts";
 import { table } from "../output/table.ts";
 import { count, grouped, hex, listed, printable, wrap } from "../output/text.ts";
 import type { FailOn } from "./check_status.ts";
+import { protocolFacts } from "./protocol_facts.ts";
 import { rangePicture } from "./range_picture.ts";
 import { headline, labelled, remarkLines, sections } from "./report_parts.ts";
 
@@ -29,6 +30,8 @@ const MOST_FINDINGS = 20;
 /** The rule of files that are no kernels at all, which is said first. */
 const USER_PROGRAM = "user-program";
 
+const NO_PROTOCOL = [["boot protocol", "none recognized"]] as const;
+
 const SEVERITIES: readonly Severity[] = ["error", "warning", "info"];
 
 /**
@@ -41,7 +44,7 @@ const SEVERITIES: readonly Severity[] = ["error", "warning", "info"];
  * @returns Lines of text.
  */
 export function checkReport(report: CheckReport, checked: CheckedAs, paint: Paint): string {
-  const { verdicts, findings } = report;
+  const { protocols, verdicts, findings } = report;
   const { verbose } = checked;
   const first = findings.filter(({ rule }) => rule === USER_PROGRAM);
   const others = findings.filter((finding) => !first.includes(finding));
@@ -49,7 +52,7 @@ export function checkReport(report: CheckReport, checked: CheckedAs, paint: Pain
   return sections([
     [
       ...headline(checked.name, headlineFacts(report, checked), paint),
-      ...labelled([["protocols", protocolsFact(report)]], paint),
+      ...labelled(protocols.length === 0 ? NO_PROTOCOL : protocolFacts(protocols), paint),
     ],
     first.flatMap((finding) => findingLines(finding, paint)),
     verdicts.length === 0 ? [] : [paint.title("Loaders"), ...verdictTable(verdicts, paint)],
@@ -78,10 +81,6 @@ function headlineFacts({ verdicts, findings }: CheckReport, { failOn }: CheckedA
     ...(counts.length === 0 && namesOf("boots").length === intended.length ? ["no errors or warnings"] : counts),
     ...(onlyWarnings ? ["exit status 1 because of --fail-on warning"] : []),
   ];
-}
-
-function protocolsFact({ protocols }: CheckReport): string {
-  return protocols.length === 0 ? "none recognized" : protocols.map(({ summary }) => printable(summary)).join("; ");
 }
 
 function verdictTable(verdicts: readonly Verdict[], paint: Paint): readonly string[] {

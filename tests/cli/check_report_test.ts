@@ -56,7 +56,7 @@ Deno.test("a file that its loader refuses: the verdict, a line for each loader, 
   assertEquals(
     text,
     `kernel.elf: grub-multiboot2 refuses it, 1 warning
-  protocols  Multiboot 2: header at 0x1000
+  boot protocol  Multiboot 2: header at 0x1000
 
 Loaders
   loader           intended  verdict
@@ -94,7 +94,7 @@ Deno.test("a file with which all is well is said to be so in a line", () => {
       PLAIN,
     ),
     `kernel.elf: limine-8 and limine-12 load and enter it, no errors or warnings
-  protocols  Limine: base revision 3
+  boot protocol  Limine: base revision 3
 
 Loaders
   loader     intended  verdict
@@ -132,7 +132,7 @@ Deno.test("loaders with the same reason share it; the others' reasons are shown 
     text,
     `kernel.elf:
   firecracker and cloud-hypervisor refuse it, qemu-kernel fails with it, openvmm loads and enters it
-  protocols  none recognized
+  boot protocol  none recognized
 
 Loaders
   loader            intended  verdict
