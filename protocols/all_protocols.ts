@@ -4,7 +4,8 @@
  * @module
  */
 
+import { bootloader } from "./bootloader.ts";
 import type { Recognizer } from "./protocol.ts";
 
 /** Every recognizer, in the order of reports. */
-export const RECOGNIZERS: readonly Recognizer[] = [];
+export const RECOGNIZERS: readonly Recognizer[] = [bootloader];
