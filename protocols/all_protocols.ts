@@ -5,7 +5,10 @@
  */
 
 import { bootloader } from "./bootloader.ts";
+import { limine } from "./limine.ts";
 import type { Recognizer } from "./protocol.ts";
+import { stivale } from "./stivale.ts";
+import { stivale2 } from "./stivale2.ts";
 
 /** Every recognizer, in the order of reports. */
-export const RECOGNIZERS: readonly Recognizer[] = [bootloader];
+export const RECOGNIZERS: readonly Recognizer[] = [bootloader, limine, stivale, stivale2];

@@ -4,4 +4,7 @@
  * @module
  */
 
+export type { LiminePlace, LimineProtocol, LimineRequest, LimineRevisionTag } from "./limine.ts";
 export type { Protocol, ProtocolName } from "./protocol.ts";
+export type { StivaleProtocol } from "./stivale.ts";
+export type { Stivale2Protocol } from "./stivale2.ts";

@@ -7,7 +7,7 @@
 import { type FileModel, type FilePart, HEAD_SIZE, readModel } from "../../core/file/file_model.ts";
 import type { KeptFile } from "../../core/file/kept_file.ts";
 import { identify } from "../../formats/identify.ts";
-import { LoadError } from "../../mod.ts";
+import { LoadError } from "../../core/errors.ts";
 import { PROTOCOL_PARTS, protocolsOf } from "../../protocols/recognize.ts";
 import type { ExaminedFile } from "../report/examined_file.ts";
 import { interpreterOf } from "./interpreter_of.ts";

@@ -5,7 +5,8 @@
  */
 
 import type { KeptFile } from "../../core/file/kept_file.ts";
-import { type ByteReader, type Diagnostic, LoadError } from "../../mod.ts";
+import { LoadError } from "../../core/errors.ts";
+import type { ByteReader, Diagnostic } from "../../mod.ts";
 import { defaultPipeline } from "../../core/stages/default_pipeline.ts";
 import { sanityCheck } from "../../core/stages/sanity_check.ts";
 import { typesOf } from "../arguments/built_in_plugins.ts";

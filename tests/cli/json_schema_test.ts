@@ -122,7 +122,7 @@ const FAILING: readonly (readonly [readonly string[], string])[] = [
   [[HELLO, "--memory-size", "0x201000"], "memory-too-small"],
   [[HELLO, "--max-memory", "0x100000"], "memory-limit-exceeded"],
   [["image", pathOf("deno.json"), "-o", "x"], "not-elf"],
-  [["inspect", pathOf("deno.json")], "not-elf"],
+  [["load", pathOf("deno.json")], "not-elf"],
 ];
 
 const ABOUT_FLAGS: readonly (readonly [line: string, detail: Record<string, string>])[] = [
@@ -173,9 +173,11 @@ Deno.test("the schema knows the codes of the loader and the rule sets, and no ot
 Deno.test("the schema refuses fields that it does not describe, and lacks none", () => {
   const example = { version: 1, name: "a", image: "b", size: 1, entry: "0x1", memory: 4096, diagnostics: [] };
   assertIs("image", example, "image");
+  const protocols = [{ name: "pvh", summary: "PVH", entry: "0x1" }];
+  assertIs("image", { ...example, format: "elf", protocols }, "image with protocols");
   const isImage = ajv.getSchema("kload#/$defs/image")!;
   for (const field of Object.keys(example)) assertEquals(isImage({ ...example, [field]: undefined }), false, field);
-  for (const wrong of [{ extra: 1 }, { version: 2 }, { entry: 1 }, { entry: "0xABC" }, { size: -1 }]) {
+  for (const wrong of [{ extra: 1 }, { version: 2 }, { entry: 1 }, { entry: "0xABC" }, { size: -1 }, { format: "x" }]) {
     assertEquals(isImage({ ...example, ...wrong }), false, JSON.stringify(wrong));
   }
 });
