@@ -4,9 +4,10 @@
  * @module
  */
 
+import { ELF_MAGIC } from "../../core/elf/constants.ts";
 import { type FileModel, type FilePart, HEAD_SIZE, readModel } from "../../core/file/file_model.ts";
 import type { KeptFile } from "../../core/file/kept_file.ts";
-import { identify } from "../../formats/identify.ts";
+import type { FileFormat } from "../../formats/format.ts";
 import { LoadError } from "../../core/errors.ts";
 import { PROTOCOL_PARTS, protocolsOf } from "../../protocols/recognize.ts";
 import type { ExaminedFile } from "../report/examined_file.ts";
@@ -36,7 +37,7 @@ const FULL_LOOK: Selections = [
  */
 export async function examineFile(file: KeptFile, selections: Selections = FULL_LOOK): Promise<ExaminedFile> {
   await file.keep(0, HEAD_SIZE);
-  const format = identify(file.bytes(0, HEAD_SIZE), file.isWhole ? file.length : undefined);
+  const format = await formatOf(file);
   for (const [left, parts] of selections.entries()) {
     const model = await readParts(file, parts, left === selections.length - 1);
     if (!model) continue;
@@ -49,6 +50,14 @@ export async function examineFile(file: KeptFile, selections: Selections = FULL_
     };
   }
   return { format, protocols: [], unread: [] };
+}
+
+/** Most files are ELF: for them, the other formats are not even imported. */
+async function formatOf(file: KeptFile): Promise<FileFormat> {
+  const head = file.bytes(0, HEAD_SIZE);
+  if (ELF_MAGIC.every((byte, index) => head[index] === byte)) return { name: "elf", description: "ELF file" };
+  const { identify } = await import("../../formats/identify.ts");
+  return identify(head, file.isWhole ? file.length : undefined);
 }
 
 /** Reads parts of a file; `undefined` if they are more than may be kept, and there is another choice. */

@@ -19,11 +19,12 @@ import type { Recognized } from "../report/recognized.ts";
 export function unfollowedProtocol(kernel: Kernel, { protocols }: Recognized): string | undefined {
   const { entryPoint } = kernel;
   const physical = physicalEntry(kernel);
+  const these = protocols.length === 1 ? "this protocol" : "these protocols";
   const sentences = [
     ...protocols.map(({ summary }) => `${printable(summary)}.`),
     ...(protocols.length === 0
       ? []
-      : [`kload follows no such protocol: it entered the kernel at ${hex(entryPoint)}, in 64-bit mode.`]),
+      : [`kload does not follow ${these}, and entered the kernel at ${hex(entryPoint)} in 64-bit mode.`]),
     ...(physical === undefined ? [] : [physical]),
   ];
   return sentences.length === 0 ? undefined : sentences.join(" ");

@@ -36,7 +36,8 @@ export function reportAddresses(
   if (!elsewhere) return;
   const { index, p_paddr, p_vaddr } = elsewhere;
   const message = `p_paddr ${hexAddr(p_paddr)} differs from p_vaddr ${hexAddr(p_vaddr)}; p_paddr is ignored.`;
-  report(loadDiagnostic("physical-address-ignored", { index, addresses: [p_vaddr + offset], message }));
+  const addresses = [BigInt.asUintN(64, p_vaddr + offset)];
+  report(loadDiagnostic("physical-address-ignored", { index, addresses, message }));
 }
 
 /** Checks the first template only: tls-extract refuses a second one. */
