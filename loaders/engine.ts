@@ -14,7 +14,8 @@ export interface RuleTable<View> extends Omit<Loader, "judge" | "rules"> {
   readonly view: (model: FileModel, circumstances: Circumstances) => View;
   /**
    * The rules, in the order in which the loader applies them. Those in a list of their own are applied to one program
-   * header after the other: the first header that breaks one of them decides, and then the first rule.
+   * header, section or other record after the other: the first record that breaks one of them decides, by its index or
+   * else its offset, and then the first rule.
    */
   readonly rules: readonly (Rule<View> | readonly Rule<View>[])[];
 }
@@ -44,11 +45,15 @@ function judge<View>(steps: readonly (readonly Rule<View>[])[], view: View): Jud
     let first: { readonly rule: Rule<View>; readonly breach: Breach } | undefined;
     for (const rule of rules) {
       const breach = rule.broken(view);
-      if (breach && (first?.breach.index ?? Infinity) > (breach.index ?? -1)) first = { rule, breach };
+      if (breach && (!first || placeOf(breach) < placeOf(first.breach))) first = { rule, breach };
     }
     if (first) return judgementOf(first.rule, first.breach);
   }
   return { outcome: "boots" };
+}
+
+function placeOf({ index, offset }: Breach): number {
+  return index ?? offset ?? -1;
 }
 
 function judgementOf<View>({ id, outcome, words, mend }: Rule<View>, breach: Breach): Judgement {

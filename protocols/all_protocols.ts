@@ -5,9 +5,11 @@
  */
 
 import { limine } from "./limine.ts";
+import { MULTIBOOT } from "./multiboot/recognize.ts";
+import { MULTIBOOT2 } from "./multiboot2/recognize.ts";
 import type { Recognizer } from "./protocol.ts";
 import { stivale } from "./stivale.ts";
 import { stivale2 } from "./stivale2.ts";
 
 /** Every recognizer, in the order of reports. */
-export const RECOGNIZERS: readonly Recognizer[] = [limine, stivale, stivale2];
+export const RECOGNIZERS: readonly Recognizer[] = [MULTIBOOT, MULTIBOOT2, limine, stivale, stivale2];

@@ -28,6 +28,8 @@ export type FilePart =
   | "symbols"
   /** The bytes of every `PT_DYNAMIC`. */
   | "dynamic"
+  /** Its length, for which a stream is read to its end. */
+  | "length"
   /** The whole file. */
   | "all";
 
@@ -70,7 +72,7 @@ export interface ElfModel {
  */
 export async function readModel(file: KeptFile, parts: readonly FilePart[]): Promise<FileModel> {
   const wants = new Set(parts);
-  if (wants.has("all")) await file.reach(Infinity);
+  if (wants.has("all") || wants.has("length")) await file.reach(Infinity);
   if (wants.has("all")) await file.keep(0, file.length);
   await file.keep(0, wants.has("head") ? HEAD_SIZE : RECORD_SIZES[ELFCLASS64].fileHeader);
   const elf = await readElf(file, wants);
