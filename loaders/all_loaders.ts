@@ -4,9 +4,12 @@
  * @module
  */
 
+import { bootloader010 } from "./bootloader_0_10.ts";
+import { bootloader011 } from "./bootloader_0_11.ts";
 import { GRUB_MULTIBOOT } from "./grub_multiboot.ts";
 import { GRUB_MULTIBOOT2 } from "./grub_multiboot2.ts";
+import { kload } from "./kload.ts";
 import type { Loader } from "./loader.ts";
 
 /** Every loader, in the order of reports. */
-export const LOADERS: readonly Loader[] = [GRUB_MULTIBOOT, GRUB_MULTIBOOT2];
+export const LOADERS: readonly Loader[] = [kload, bootloader010, bootloader011, GRUB_MULTIBOOT, GRUB_MULTIBOOT2];

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { bootloader } from "./bootloader.ts";
 import { limine } from "./limine.ts";
 import { MULTIBOOT } from "./multiboot/recognize.ts";
 import { MULTIBOOT2 } from "./multiboot2/recognize.ts";
@@ -12,4 +13,4 @@ import { stivale } from "./stivale.ts";
 import { stivale2 } from "./stivale2.ts";
 
 /** Every recognizer, in the order of reports. */
-export const RECOGNIZERS: readonly Recognizer[] = [MULTIBOOT, MULTIBOOT2, limine, stivale, stivale2];
+export const RECOGNIZERS: readonly Recognizer[] = [bootloader, MULTIBOOT, MULTIBOOT2, limine, stivale, stivale2];

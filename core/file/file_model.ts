@@ -6,7 +6,15 @@
  */
 
 import { EI_CLASS, EI_DATA, ELF_MAGIC, ELFCLASS32, ELFCLASS64, ELFDATA2MSB } from "../elf/constants.ts";
-import { PT_DYNAMIC, PT_LOAD, PT_NOTE, RECORD_SIZES, type RecordSizes, SHT_SYMTAB } from "../elf/constants.ts";
+import {
+  PT_DYNAMIC,
+  PT_LOAD,
+  PT_NOTE,
+  RECORD_SIZES,
+  type RecordSizes,
+  SHT_NOBITS,
+  SHT_SYMTAB,
+} from "../elf/constants.ts";
 import { type FileHeader, readFileHeader } from "../elf/file_header.ts";
 import { type ProgramHeader, readProgramHeader } from "../elf/program_header.ts";
 import { type ElfReader, elfReader } from "../elf/reader.ts";
@@ -20,7 +28,7 @@ export type FilePart =
   | "head"
   /** The file bytes of every `PT_NOTE`. */
   | "notes"
-  /** The section headers, with their names. */
+  /** The section headers, with their names, and the bytes of those with at most {@linkcode SMALL_SECTION}. */
   | "sections"
   /** The file bytes of every `PT_LOAD`. */
   | "image"
@@ -35,6 +43,9 @@ export type FilePart =
 
 /** The size of the first part of a file, in which all formats and boot protocols have their magic numbers. */
 export const HEAD_SIZE = 0x9000;
+
+/** The most bytes of a section that is read with the section headers: enough for the headers of boot protocols. */
+export const SMALL_SECTION = 256;
 
 /** A file as it is looked at. */
 export interface FileModel {
@@ -113,7 +124,9 @@ async function readElf(file: KeptFile, wants: ReadonlySet<FilePart>): Promise<El
   ];
   const ranges = programHeaders.filter(({ p_type, p_filesz }) => types.includes(p_type) && p_filesz > 0n)
     .map(({ p_offset, p_filesz }) => ({ start: Number(p_offset), end: Number(p_offset) + Number(p_filesz) }));
-  await keepRanges(file, [...ranges, ...(wants.has("symbols") ? symbolRanges(sections) : [])]);
+  const small = sections.filter(({ sh_size }) => sh_size > 0n && sh_size <= SMALL_SECTION);
+  const smallRanges = wants.has("sections") ? small.map(sectionRange) : [];
+  await keepRanges(file, [...ranges, ...smallRanges, ...(wants.has("symbols") ? symbolRanges(sections) : [])]);
   const { EI_CLASS: fileClass, EI_DATA: encoding } = fileHeader;
   return {
     fileHeader,
@@ -218,7 +231,11 @@ function symbolRanges(sections: readonly SectionHeader[]): readonly FileRange[] 
   return sections.filter(({ sh_type }) => sh_type === SHT_SYMTAB)
     .flatMap((table) => [table, sections[table.sh_link]])
     .filter((section) => section !== undefined)
-    .map(({ sh_offset, sh_size }) => ({ start: Number(sh_offset), end: Number(sh_offset) + Number(sh_size) }));
+    .map(sectionRange);
+}
+
+function sectionRange({ sh_offset, sh_size }: SectionHeader): FileRange {
+  return { start: Number(sh_offset), end: Number(sh_offset) + Number(sh_size) };
 }
 
 /**

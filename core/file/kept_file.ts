@@ -41,6 +41,8 @@ export interface KeptFile {
   readonly keep: (offset: number, length: number) => Promise<void>;
   /** Returns a view of a part that was kept; shorter, or empty, at the end of the file. */
   readonly bytes: (offset: number, length: number) => Uint8Array;
+  /** Returns all bytes of the file if they were kept, however long it is; otherwise `undefined`. */
+  readonly whole: () => Uint8Array | undefined;
   /** Returns a reader that starts at the first byte. Of a stream, what it reads is kept. */
   readonly reader: () => ByteReader;
   /** Releases the source. */
@@ -98,6 +100,7 @@ function keptBytes(bytes: Uint8Array): KeptFile {
     reach: () => Promise.resolve(),
     keep: () => Promise.resolve(),
     bytes: (offset, length) => bytes.subarray(offset, offset + length),
+    whole: () => bytes,
     reader: () => readerFrom((offset, buffer) => copy(bytes.subarray(offset, offset + buffer.length), buffer)),
     close: () => Promise.resolve(),
   };
@@ -157,6 +160,7 @@ function keepWindows(source: RandomSource, { maxMemory = MAX_MEMORY, signal }: K
       if (!window) throw notKept(offset, length);
       return window.bytes.subarray(offset - window.start, end - window.start);
     },
+    whole: () => find(0, size)?.bytes,
     reader: () =>
       readerFrom((offset, buffer) => {
         const kept = windows.find(({ start, bytes }) => start <= offset && offset < start + bytes.length);
@@ -209,6 +213,7 @@ function keepStream(source: ByteSource, { maxMemory = MAX_MEMORY, signal }: Keep
       if (offset + size > length && !hasEnded) throw notKept(offset, size);
       return buffer.subarray(Math.min(offset, length), Math.min(offset + size, length));
     },
+    whole: () => hasEnded ? buffer.subarray(0, length) : undefined,
     reader: () =>
       readerFrom(async (offset, into) => {
         if (offset >= length && !hasEnded) await readOn(offset + into.length);

@@ -1,0 +1,69 @@
+/**
+ * What the kernel loaders of rust-osdev/bootloader do with a file: the load is done by their rules, in memory of the
+ * machine's size.
+ *
+ * @module
+ */
+
+import { LoadError } from "../../core/errors.ts";
+import type { FileModel } from "../../core/file/file_model.ts";
+import type { KeptFile } from "../../core/file/kept_file.ts";
+import { hexAddr } from "../../core/hex.ts";
+import type { LoadOptions } from "../../core/load_kernel.ts";
+import { PAGE_SIZE } from "../../core/memory/addresses.ts";
+import type { PluginEntry } from "../../core/plugin/plugin.ts";
+import { presets } from "../../plugins/presets.ts";
+import { judgeLoad } from "../load/judge_load.ts";
+import type { Circumstances, Judgement } from "../loader.ts";
+
+/** The versions that kload has the rules of. */
+export type CrateVersion = "bootloader-0.10" | "bootloader-0.11";
+
+/** Where the memory starts in which the kernel is loaded: above what the crate itself takes. */
+const BASE = 0x1000_0000;
+
+/** The largest memory to allocate for it, without a limit of the caller's. */
+const MEMORY_MAX = 2 ** 32;
+
+/**
+ * Loads a file as a version of the crate does.
+ *
+ * @param version The version.
+ * @param model The file, with its headers read.
+ * @param circumstances The machine's memory, and the kernel's base.
+ * @param file The same file, to load it.
+ * @returns The verdict.
+ * @throws {LoadError} "memory-limit-exceeded" if `maxMemory` is less than the machine's memory, and the load needs
+ * more; or "source-failed".
+ */
+export async function judgeCrate(
+  version: CrateVersion,
+  model: FileModel,
+  { memory, maxMemory = MEMORY_MAX, kernelBase, signal }: Circumstances,
+  file: KeptFile,
+): Promise<Judgement> {
+  const size = Math.floor(Math.min(memory, maxMemory) / PAGE_SIZE) * PAGE_SIZE;
+  const options: LoadOptions<readonly PluginEntry[]> = {
+    ...presets[version],
+    memory: { base: BASE, size },
+    maxMemory: Math.max(maxMemory, size),
+    level4Frame: BASE,
+    kernelOffset: BASE + PAGE_SIZE,
+    kernelBase,
+    signal,
+  };
+  const judgement = await judgeLoad(model, file, { options, wordsOf: ({ code }) => WORDS[code] });
+  if (!OUT_OF_MEMORY.includes(judgement.rule ?? "")) return judgement;
+  const hint = `A machine with more memory than ${hexAddr(memory)} bytes is needed, or a kernel with a smaller bss.`;
+  if (memory <= maxMemory) return { ...judgement, hint };
+  throw new LoadError("memory-limit-exceeded", { field: "the machine's memory", value: memory, limit: maxMemory });
+}
+
+/** The errors of a load that does not fit into memory. */
+const OUT_OF_MEMORY: readonly string[] = ["memory-too-small", "frames-exhausted"];
+
+/** What both versions print, for the errors that come first whatever else is wrong with the file. */
+const WORDS: Readonly<Record<string, string | undefined>> = {
+  "not-elf": "Did not find ELF magic number",
+  "class-unsupported": "Invalid ELF class",
+};

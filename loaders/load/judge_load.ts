@@ -1,0 +1,116 @@
+/**
+ * The verdict of a loader whose rules are those of a load: the file is loaded, and what comes of it is the verdict.
+ *
+ * @module
+ */
+
+import { PF_X, PT_LOAD } from "../../core/elf/constants.ts";
+import { errorHint, LoadError } from "../../core/errors.ts";
+import type { FileModel } from "../../core/file/file_model.ts";
+import type { KeptFile } from "../../core/file/kept_file.ts";
+import { hexAddr } from "../../core/hex.ts";
+import type { KernelSource } from "../../core/intake/source.ts";
+import { loadKernel, type LoadOptions } from "../../core/load_kernel.ts";
+import type { PluginEntry } from "../../core/plugin/plugin.ts";
+import type { Judgement } from "../loader.ts";
+import type { Rule } from "../rule.ts";
+import { fieldOffset } from "./field_offset.ts";
+
+/** How a loader loads. */
+export interface LoadProfile {
+  /** The options of the load. */
+  readonly options: LoadOptions<readonly PluginEntry[]>;
+  /** What the loader prints about an error, if that is known. */
+  readonly wordsOf: (error: LoadError) => string | undefined;
+}
+
+/** A loaded kernel that starts with a page fault. */
+export const ENTRY_NOT_EXECUTABLE: Omit<Rule<never>, "broken"> = {
+  id: "entry-not-executable",
+  outcome: "fails",
+  about: "The entry point does not lie in an executable page of the loaded kernel.",
+  why:
+    "The loader jumps to the entry point with its own page tables in use. If the page is not mapped, or may not be " +
+    "executed, the processor faults on the first instruction, and as the kernel has no handler yet, the machine resets.",
+  mend: "Name the entry function in ENTRY(…) of the linker script, and put its section into a PT_LOAD with PF_X.",
+  source: 'Intel SDM volume 3A, "Access Rights": instruction fetches from pages with XD set, or not present, fault.',
+};
+
+/** Errors that say nothing about the file. */
+const NOT_VERDICTS: readonly string[] = ["source-failed", "response-not-ok"];
+
+/**
+ * Loads a file and says what came of it.
+ *
+ * @param model The file, with its headers read.
+ * @param file The same file, to load it.
+ * @param profile How to load it.
+ * @returns The verdict.
+ * @throws {LoadError} "source-failed" if the source fails.
+ */
+export async function judgeLoad(model: FileModel, file: KeptFile, profile: LoadProfile): Promise<Judgement> {
+  let kernel;
+  try {
+    kernel = await loadKernel<readonly PluginEntry[]>(sourceOf(file), profile.options);
+  } catch (error) {
+    if (!(error instanceof LoadError) || NOT_VERDICTS.includes(error.code)) throw error;
+    return refusal(model, error, profile);
+  }
+  const { entryPoint } = kernel;
+  for (const { virt, size, executable } of kernel.mappings()) {
+    if (entryPoint < virt || entryPoint >= virt + BigInt(size)) continue;
+    if (executable) return { outcome: "boots" };
+    return unenterable(model, entryPoint, "is mapped, but not executable", kernel.virtualAddressOffset);
+  }
+  return unenterable(model, entryPoint, "is not mapped", kernel.virtualAddressOffset);
+}
+
+/** The whole file, if it is kept; then it need not be read again. */
+function sourceOf(file: KeptFile): KernelSource {
+  return file.whole() ?? file.reader();
+}
+
+function refusal(model: FileModel, error: LoadError, { wordsOf }: LoadProfile): Judgement {
+  const { code, detail, message } = error;
+  const offset = fieldOffset(model, detail);
+  const words = wordsOf(error);
+  const hint = errorHint(code, detail);
+  return {
+    outcome: "refuses",
+    rule: code,
+    ...(words === undefined ? {} : { words }),
+    ...(detail.index === undefined ? {} : { index: detail.index }),
+    ...(offset === undefined ? {} : { offset }),
+    message,
+    ...(hint === "" ? {} : { hint }),
+  };
+}
+
+/** What to do about an entry point that is right for others. */
+const ENTERED_PHYSICALLY =
+  "An entry point like this is for loaders that enter the kernel with paging off or with an identity mapping. For this " +
+  "one, link an entry function at a virtual address, and name it in ENTRY(…).";
+
+function unenterable(model: FileModel, entry: bigint, state: string, base: bigint): Judgement {
+  const offset = fieldOffset(model, { field: "e_entry" });
+  const linked = BigInt.asUintN(64, entry - base);
+  const physical = model.elf?.programHeaders.find(({ p_type, p_flags, p_paddr, p_vaddr, p_memsz }) =>
+    p_type === PT_LOAD && (p_flags & PF_X) !== 0 && p_paddr !== p_vaddr && linked >= p_paddr &&
+    linked < p_paddr + p_memsz
+  );
+  const clue = physical
+    ? ` It lies in the p_paddr range of program header ${physical.index}, so it is a physical address.`
+    : "";
+  const index = physical ? { index: physical.index } : {};
+  const message = `The page at the entry point ${hexAddr(entry)} ${state}, so the kernel faults on its first ` +
+    `instruction.${clue}`;
+  const { id, outcome, mend } = ENTRY_NOT_EXECUTABLE;
+  return {
+    outcome,
+    rule: id,
+    ...index,
+    ...(offset === undefined ? {} : { offset }),
+    message,
+    hint: physical ? ENTERED_PHYSICALLY : mend,
+  };
+}
