@@ -75,6 +75,7 @@ function loadedFile(
       const isLoaded = Math.min(offset + count, length) <= loaded.length;
       return isLoaded || !rest ? loaded.subarray(offset, offset + count) : rest.bytes(offset, count);
     },
+    whole: () => undefined,
     reader: () => ({ read: () => null }),
     close: () => Promise.resolve(),
   };
