@@ -5,6 +5,7 @@
  */
 
 import type { Loader } from "./loader.ts";
+import { qemuKernel } from "./qemu_kernel.ts";
 
 /** Every loader, in the order of reports. */
-export const LOADERS: readonly Loader[] = [];
+export const LOADERS: readonly Loader[] = [qemuKernel];

@@ -4,7 +4,9 @@
  * @module
  */
 
+import { linux } from "./linux.ts";
 import type { Recognizer } from "./protocol.ts";
+import { pvh } from "./pvh.ts";
 
 /** Every recognizer, in the order of reports. */
-export const RECOGNIZERS: readonly Recognizer[] = [];
+export const RECOGNIZERS: readonly Recognizer[] = [pvh, linux];
