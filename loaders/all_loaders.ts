@@ -4,7 +4,8 @@
  * @module
  */
 
+import { limine8 } from "./limine_8.ts";
 import type { Loader } from "./loader.ts";
 
 /** Every loader, in the order of reports. */
-export const LOADERS: readonly Loader[] = [];
+export const LOADERS: readonly Loader[] = [limine8];

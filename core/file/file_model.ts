@@ -101,9 +101,10 @@ async function readElf(file: KeptFile, wants: ReadonlySet<FilePart>): Promise<El
     await file.keep(Number(header.e_phoff), stride * header.e_phnum + programHeader);
   }
   const programHeaders = programHeadersAs(file);
+  const otherHeaders = fileHeader.EI_CLASS === ELFCLASS64 ? [] : programHeadersAs(file, { wide: true });
   const sections = wants.has("sections") || wants.has("symbols") ? await readSections(file, fileHeader) : [];
   const keepAll = async (type: number): Promise<void> => {
-    for (const { p_type, p_offset, p_filesz } of programHeaders) {
+    for (const { p_type, p_offset, p_filesz } of [...programHeaders, ...otherHeaders]) {
       if (p_type === type) await file.keep(Number(p_offset), Number(p_filesz));
     }
   };
