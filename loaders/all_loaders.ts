@@ -9,6 +9,7 @@ import { bootloader011 } from "./bootloader_0_11.ts";
 import { GRUB_MULTIBOOT } from "./grub_multiboot.ts";
 import { GRUB_MULTIBOOT2 } from "./grub_multiboot2.ts";
 import { kload } from "./kload.ts";
+import { limine8 } from "./limine_8.ts";
 import type { Loader } from "./loader.ts";
 import { qemuKernel } from "./qemu_kernel.ts";
 
@@ -20,4 +21,5 @@ export const LOADERS: readonly Loader[] = [
   GRUB_MULTIBOOT,
   GRUB_MULTIBOOT2,
   qemuKernel,
+  limine8,
 ];

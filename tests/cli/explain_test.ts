@@ -51,7 +51,8 @@ Deno.test("the explanation of an error has its cause and what to do about it", a
     stdout.replace(/file:.*/, "URL"),
     `range-in-use: an error of a load
   A physical range that the caller describes holds frames of the load.
-  what to do  Place it where the load takes no frames: below the file's bytes, or outside this memory.
+  what to do  Place it where the load takes no frames: below the file's bytes, or outside this
+              memory.
   more        URL
 `,
   );
