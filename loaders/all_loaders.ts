@@ -10,6 +10,14 @@ import { GRUB_MULTIBOOT } from "./grub_multiboot.ts";
 import { GRUB_MULTIBOOT2 } from "./grub_multiboot2.ts";
 import { kload } from "./kload.ts";
 import type { Loader } from "./loader.ts";
+import { qemuKernel } from "./qemu_kernel.ts";
 
 /** Every loader, in the order of reports. */
-export const LOADERS: readonly Loader[] = [kload, bootloader010, bootloader011, GRUB_MULTIBOOT, GRUB_MULTIBOOT2];
+export const LOADERS: readonly Loader[] = [
+  kload,
+  bootloader010,
+  bootloader011,
+  GRUB_MULTIBOOT,
+  GRUB_MULTIBOOT2,
+  qemuKernel,
+];

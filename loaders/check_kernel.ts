@@ -4,22 +4,22 @@
  * @module
  */
 
-import { type FilePart, readModel } from "../core/file/file_model.ts";
+import { ELF_MAGIC } from "../core/elf/constants.ts";
+import { type FileModel, type FilePart, HEAD_SIZE, readModel } from "../core/file/file_model.ts";
 import { keepFile, type KeptFile, type RandomSource } from "../core/file/kept_file.ts";
 import type { KernelSource } from "../core/intake/source.ts";
+import type { FileFormat, FormatName } from "../formats/format.ts";
+import { identify } from "../formats/identify.ts";
 import type { Protocol } from "../protocols/protocol.ts";
 import { PROTOCOL_PARTS, protocolsOf } from "../protocols/recognize.ts";
 import { LOADERS } from "./all_loaders.ts";
+import { checkCheckOptions, type CheckOptions } from "./check_options.ts";
 import type { Severity } from "./finding.ts";
 import { FINDING_RULES } from "./findings.ts";
 import type { Circumstances, Judgement, Loader, LoaderName } from "./loader.ts";
 import type { Breach } from "./rule.ts";
 
-/** How to check a file. Every option is optional. */
-export interface CheckOptions extends Partial<Circumstances> {
-  /** The loaders to ask, which are then those that the file is meant for. Default: all; its protocols decide. */
-  readonly loaders?: readonly LoaderName[];
-}
+export type { CheckOptions };
 
 /** What a loader will do with a file. */
 export interface Verdict extends Judgement {
@@ -41,6 +41,10 @@ export interface Finding extends Omit<Breach, "words"> {
 
 /** What a check found. */
 export interface CheckReport {
+  /** The file's format. */
+  readonly format: FormatName;
+  /** What the file is, in a noun phrase. */
+  readonly description: string;
   /** The boot protocols that the file is made for. */
   readonly protocols: readonly Protocol[];
   /** What each loader will do with it, in the order of reports. */
@@ -49,53 +53,86 @@ export interface CheckReport {
   readonly findings: readonly Finding[];
 }
 
-/** The machine's memory without an option, in bytes: 256 MiB. */
-export const DEFAULT_MEMORY: number = 2 ** 28;
-
 /**
- * Asks loaders what they will do with a file.
+ * Asks loaders what they will do with a file. Nothing is run; kload's own verdict, and those of rust-osdev/bootloader,
+ * are what a load by their rules comes to, and those of the others follow from what their sources check and in which
+ * order.
  *
- * @param source The file.
- * @param options The loaders, and the circumstances.
- * @returns Their verdicts, and what else was found. Without a loader's bytes being needed, they are not read.
- * @throws {LoadError} "source-failed" or "memory-limit-exceeded".
+ * @example
+ * ```ts
+ * import { checkKernel } from "@kload/kload/loaders";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const file = await Deno.readFile("tests/fixtures/field/entry-is-physical.elf");
+ * const { verdicts } = await checkKernel(file, { loaders: ["kload"] });
+ * assertEquals(verdicts.map(({ outcome, rule }) => [outcome, rule]), [["fails", "entry-not-executable"]]);
+ * ```
+ *
+ * @param source Bytes, a stream of them, an open file or anything with `read(buffer)`, a `Blob`, a `Response`, or a
+ * source with `readAt(offset, buffer)`, of which only what is needed is read.
+ * @param options The loaders, and what verdicts depend on.
+ * @returns Their verdicts, and what else was found. If loaders are named, nothing is read that only others need.
+ * @throws {LoadError} "source-failed" if the source fails, or "memory-limit-exceeded".
+ * @throws {TypeError} If the source or an option is of the wrong kind.
+ * @throws {RangeError} If an option's value is out of bounds.
  */
 export async function checkKernel(
   source: KernelSource | RandomSource,
   options: CheckOptions = {},
 ): Promise<CheckReport> {
-  const file = keepFile(source, options);
+  const circumstances = checkCheckOptions(options);
+  const file = keepFile(source, circumstances);
   try {
-    return await checkFile(file, options);
+    return await checkFile(file, circumstances, options.loaders);
   } finally {
     await file.close();
   }
 }
 
-async function checkFile(file: KeptFile, options: CheckOptions): Promise<CheckReport> {
-  const { memory = DEFAULT_MEMORY, loaders: asked, ...circumstances } = options;
+async function checkFile(
+  file: KeptFile,
+  circumstances: Circumstances,
+  asked: CheckOptions["loaders"],
+): Promise<CheckReport> {
+  const { name: format, description } = await formatOf(file);
   const loaders = asked ? LOADERS.filter(({ name }) => asked.includes(name)) : LOADERS;
   const parts = new Set<FilePart>(loaders.flatMap((loader) => loader.parts));
-  if (!asked) {
-    for (const part of [...PROTOCOL_PARTS, ...FINDING_RULES.flatMap((rule) => rule.parts)]) {
-      parts.add(part);
-    }
-  }
+  if (!asked) { for (const part of ALL_PARTS) parts.add(part); }
   const model = await readModel(file, [...parts]);
   const protocols = protocolsOf(model, [...parts]);
   const intended = asked ?? intendedLoaders(loaders, protocols);
   const verdicts: Verdict[] = [];
   for (const { name, judge } of loaders) {
-    const judgement = await judge(model, { memory, ...circumstances }, file);
+    const judgement = await judge(model, circumstances, file);
     verdicts.push({ loader: name, intended: intended.includes(name), ...judgement });
   }
-  const findings = FINDING_RULES.filter((rule) => rule.parts.every((part) => parts.has(part)))
+  return { format, description, protocols, verdicts, findings: findingsOf(model, parts, protocols, intended) };
+}
+
+/** What is read of a file if all loaders are asked. */
+const ALL_PARTS: readonly FilePart[] = [...PROTOCOL_PARTS, ...FINDING_RULES.flatMap((rule) => rule.parts)];
+
+async function formatOf(file: KeptFile): Promise<FileFormat> {
+  await file.keep(0, ELF_MAGIC.length);
+  const magic = file.bytes(0, ELF_MAGIC.length);
+  const isElf = ELF_MAGIC.every((byte, index) => magic[index] === byte);
+  if (!isElf) await file.keep(0, HEAD_SIZE);
+  const head = isElf ? magic : file.bytes(0, Math.min(HEAD_SIZE, file.length));
+  return identify(head, file.isWhole ? file.length : undefined);
+}
+
+function findingsOf(
+  model: FileModel,
+  parts: ReadonlySet<FilePart>,
+  protocols: readonly Protocol[],
+  intended: readonly LoaderName[],
+): readonly Finding[] {
+  return FINDING_RULES.filter((rule) => rule.parts.every((part) => parts.has(part)))
     .flatMap(({ id, severity, mend, find }) =>
       find({ model, protocols, intended }).map(({ words: _, ...breach }): Finding => {
         return { rule: id, severity, hint: mend, ...breach, url: ruleUrl(id) };
       })
     );
-  return { protocols, verdicts, findings };
 }
 
 /** The loaders of the protocols that a file is made for; kload, if there are none. */

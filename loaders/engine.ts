@@ -5,13 +5,14 @@
  */
 
 import type { FileModel } from "../core/file/file_model.ts";
+import type { KeptFile } from "../core/file/kept_file.ts";
 import type { Circumstances, Judgement, Loader } from "./loader.ts";
 import type { Breach, Rule } from "./rule.ts";
 
 /** A loader's rules, in the order in which the loader applies them. */
 export interface RuleTable<View> extends Omit<Loader, "judge" | "rules"> {
-  /** Collects what the rules look at. */
-  readonly view: (model: FileModel, circumstances: Circumstances) => View;
+  /** Collects what the rules look at; what only this loader reads of the file, it may have kept. */
+  readonly view: (model: FileModel, circumstances: Circumstances, file: KeptFile) => View | Promise<View>;
   /**
    * The rules, in the order in which the loader applies them. Those in a list of their own are applied to one program
    * header, section or other record after the other: the first record that breaks one of them decides, by its index or
@@ -32,7 +33,10 @@ export function rulesLoader<View>({ view, rules, ...loader }: RuleTable<View>): 
   return {
     ...loader,
     rules: steps.flat(),
-    judge: (model, circumstances) => judge(steps, view(model, circumstances)),
+    judge: (model, circumstances, file) => {
+      const seen = view(model, circumstances, file);
+      return seen instanceof Promise ? seen.then((one) => judge(steps, one)) : judge(steps, seen);
+    },
   };
 }
 

@@ -5,6 +5,29 @@
  */
 
 import type { FindingRule } from "./finding.ts";
+import { directMapCollision } from "./findings/direct_map_collision.ts";
+import { entryIsPhysical, entryOutsideCode } from "./findings/entry_point.ts";
+import { loadInHole } from "./findings/low_memory_hole.ts";
+import { debugOnly, nothingToLoad } from "./findings/nothing_to_load.ts";
+import { offsetMismatch } from "./findings/offset_mismatch.ts";
+import { relroUnsealable } from "./findings/relro_unsealable.ts";
+import { rwxLoad } from "./findings/rwx_load.ts";
+import { stackExecutable } from "./findings/stack_executable.ts";
+import { tlsMisaligned } from "./findings/tls_misaligned.ts";
+import { userProgram } from "./findings/user_program.ts";
 
-/** Every rule of findings, in the order of reports. */
-export const FINDING_RULES: readonly FindingRule[] = [];
+/** Every rule of findings, in the order of reports: what the file is comes first. */
+export const FINDING_RULES: readonly FindingRule[] = [
+  userProgram,
+  nothingToLoad,
+  debugOnly,
+  entryOutsideCode,
+  entryIsPhysical,
+  rwxLoad,
+  offsetMismatch,
+  relroUnsealable,
+  loadInHole,
+  tlsMisaligned,
+  directMapCollision,
+  stackExecutable,
+];

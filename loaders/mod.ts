@@ -4,6 +4,10 @@
  * @module
  */
 
-export type { Judgement, LoaderName } from "./loader.ts";
-export type { Breach, NamedRange, Outcome } from "./rule.ts";
+export { checkKernel } from "./check_kernel.ts";
+export type { CheckReport, Finding, Verdict } from "./check_kernel.ts";
+export { LOADER_NAMES } from "./check_options.ts";
+export type { CheckOptions } from "./check_options.ts";
 export type { Severity } from "./finding.ts";
+export type { Circumstances, Judgement, LoaderName } from "./loader.ts";
+export type { Breach, NamedRange, Outcome } from "./rule.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { CHECK, EXPLAIN } from "./check_commands.ts";
 import type { Command } from "./flag.ts";
 import {
   BOOT_FLAGS,
@@ -173,10 +174,12 @@ virtual addresses and the registers at the entry point. The report includes the 
 export const COMMANDS = {
   load: LOAD,
   inspect: INSPECT,
+  check: CHECK,
   plugins: PLUGINS,
   image: IMAGE,
   run: RUN,
   dump: DUMP,
+  explain: EXPLAIN,
 } as const;
 
 /** The name of a command. */

@@ -6,15 +6,7 @@
  */
 
 import { EI_CLASS, EI_DATA, ELF_MAGIC, ELFCLASS32, ELFCLASS64, ELFDATA2MSB } from "../elf/constants.ts";
-import {
-  PT_DYNAMIC,
-  PT_LOAD,
-  PT_NOTE,
-  RECORD_SIZES,
-  type RecordSizes,
-  SHT_NOBITS,
-  SHT_SYMTAB,
-} from "../elf/constants.ts";
+import { PT_DYNAMIC, PT_LOAD, PT_NOTE, RECORD_SIZES, type RecordSizes, SHT_SYMTAB } from "../elf/constants.ts";
 import { type FileHeader, readFileHeader } from "../elf/file_header.ts";
 import { type ProgramHeader, readProgramHeader } from "../elf/program_header.ts";
 import { type ElfReader, elfReader } from "../elf/reader.ts";

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { PF_X, PT_LOAD } from "../../core/elf/constants.ts";
+import type { Diagnostic } from "../../core/diagnostics.ts";
+import { EM_X86_64, PF_X, PT_LOAD } from "../../core/elf/constants.ts";
 import { errorHint, LoadError } from "../../core/errors.ts";
 import type { FileModel } from "../../core/file/file_model.ts";
 import type { KeptFile } from "../../core/file/kept_file.ts";
@@ -59,10 +60,26 @@ export async function judgeLoad(model: FileModel, file: KeptFile, profile: LoadP
   const { entryPoint } = kernel;
   for (const { virt, size, executable } of kernel.mappings()) {
     if (entryPoint < virt || entryPoint >= virt + BigInt(size)) continue;
-    if (executable) return { outcome: "boots" };
+    if (executable) return accepted(model, kernel.diagnostics);
     return unenterable(model, entryPoint, "is mapped, but not executable", kernel.virtualAddressOffset);
   }
   return unenterable(model, entryPoint, "is not mapped", kernel.virtualAddressOffset);
+}
+
+/** A kernel that is entered, though it may not be what its author built. */
+function accepted({ elf }: FileModel, diagnostics: readonly Diagnostic[]): Judgement {
+  const machine = elf?.fileHeader.e_machine ?? EM_X86_64;
+  if (machine !== EM_X86_64) {
+    const message =
+      `e_machine is ${hexAddr(machine)}, not that of x86-64 (0x3e): this loader does not look at it, and ` +
+      "the processor will take the kernel's code for its own.";
+    return { outcome: "boots", message };
+  }
+  const misplaced = diagnostics.find(({ code }) => code === "bytes-misplaced");
+  if (!misplaced) return { outcome: "boots" };
+  const { index, message } = misplaced;
+  if (index === undefined) return { outcome: "boots", message };
+  return { outcome: "boots", index, message: `Program header ${index}: ${message}` };
 }
 
 /** The whole file, if it is kept; then it need not be read again. */

@@ -41,6 +41,7 @@ async function modulesOfTimers(): Promise<readonly string[]> {
 /** What every command line needs: help is data, and needs nothing else. */
 const ALWAYS = [
   "cli.ts",
+  "cli/arguments/check_commands.ts",
   "cli/arguments/choice.ts",
   "cli/arguments/closest.ts",
   "cli/arguments/command_table.ts",
