@@ -30,7 +30,11 @@ function fileJson(file: InspectedFile, path: string | undefined): object {
   return {
     format: format.name,
     description: format.description,
-    hint: elf || hint === undefined ? undefined : command === undefined ? hint : `${hint} ${command}`,
+    hint: elf || inside || damage !== undefined || hint === undefined
+      ? undefined
+      : command === undefined
+      ? hint
+      : `${hint} ${command}`,
     ...(elf && headersJson(elf)),
     interpreter,
     inside: inside && fileJson(inside, undefined),

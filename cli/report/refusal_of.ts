@@ -7,6 +7,7 @@
 import { EM_386, EM_X86_64 } from "../../core/elf/constants.ts";
 import type { FileHeader } from "../../mod.ts";
 import { quotedPath } from "../output/shell_quote.ts";
+import { listed } from "../output/text.ts";
 import type { ExaminedFile } from "./examined_file.ts";
 import { className, endianName, machineName, typeName } from "./header_names.ts";
 
@@ -96,7 +97,8 @@ function otherMachine(
   if (e_machine === EM_X86_64) return text;
   const own = "kload loads 64-bit kernels for x86-64.";
   if (e_machine === EM_386 && protocols.length > 0) {
-    return commandHint(`${own} To find out which loaders boot this one:`, "kload check FILE", path);
+    const made = listed(protocols.map(({ summary }) => summary));
+    return commandHint(`${own} This one is made for another loader (${made}). To ask which:`, "kload check FILE", path);
   }
   if (e_machine === EM_386) return text;
   return { hint: `${own} If this file should be one, check the compiler's target.` };

@@ -1,7 +1,8 @@
 /** Files like those that people have: what each command says they are, and that nothing false is said of them. */
 
 import { assert, assertEquals, assertFalse, assertStringIncludes } from "@std/assert";
-import { kload, kloadJson, pathOf, withFile } from "./kload.ts";
+import { testWithTools } from "../tools.ts";
+import { kload, kloadJson, pathOf, withFile, withFolder } from "./kload.ts";
 
 const FIELD = "tests/fixtures/field/";
 
@@ -48,6 +49,71 @@ for (const [name, format, description, hint] of FOREIGN) {
   });
 }
 
+/** Kernels for other loaders: the protocol, where its header lies, and what is said of it. */
+const PROTOCOLS: readonly (readonly [name: string, protocol: string, offset: number, said: string])[] = [
+  ["limine.elf", "limine", 0x1000, "Limine: base revision 2, 1 request (framebuffer)"],
+  ["limine-duplicate-request.elf", "limine", 0x1000, "Limine: base revision 2, 2 requests (framebuffer, framebuffer)"],
+  [
+    "multiboot2-32bit-entry.elf",
+    "multiboot2",
+    0x78,
+    "Multiboot 2: header at file offset 0x78; its entry at 0x100018 is 32-bit",
+  ],
+];
+
+for (const [name, protocol, at, said] of PROTOCOLS) {
+  Deno.test(`inspect, load and image recognize the boot protocol of ${name}`, async () => {
+    const path = fieldFile(name);
+    await withFolder(async (folder) => {
+      for (
+        const args of [["inspect"], ["load"], ["image", "-o", `${folder}/a`]]
+      ) {
+        const { status, stdout } = await kload([...args, path]);
+        assertEquals([status, flat(stdout).split(said).length], [0, 2], stdout);
+        const { json } = await kloadJson([...args, path]);
+        assertEquals(json.format, "elf");
+        assertEquals(
+          json.protocols.map(({ name, offset }: { readonly name: string; readonly offset: number }) => [name, offset]),
+          [
+            [protocol, at],
+          ],
+        );
+      }
+    });
+    const stdin = await Deno.readFile(path);
+    assertStringIncludes(flat((await kload(["load", "-"], { stdin })).stdout), said);
+  });
+}
+
+Deno.test("a kernel whose Multiboot header lies too far from its start is not said to be one for Multiboot", async () => {
+  for (const command of ["inspect", "load"]) {
+    const path = fieldFile("multiboot-header-too-far.elf");
+    assertFalse((await kload([command, path])).stdout.includes("boot protocol"));
+    assertEquals((await kloadJson([command, path])).json.protocols, []);
+  }
+});
+
+testWithTools(["qemu-system-x86_64"], "run says first what a kernel expected that did not get it", async () => {
+  const dying: readonly (readonly [string, number, string])[] = [
+    [
+      "multiboot2-32bit-entry.elf",
+      3,
+      "run[guest-reset]: Multiboot 2: header at file offset 0x78; its entry at 0x100018",
+    ],
+    [
+      "entry-is-physical.elf",
+      3,
+      "run[guest-reset]: The entry point 0x1000000 is a physical address, in the p_paddr range",
+    ],
+    ["limine.elf", 124, "run[timeout]: Limine: base revision 2, 1 request (framebuffer). kload does not follow this"],
+  ];
+  for (const [name, status, said] of dying) {
+    const died = await kload(["run", "--timeout", "5", fieldFile(name)]);
+    assertEquals(died.status, status, died.stderr);
+    assertStringIncludes(died.stderr, `${said} `);
+  }
+});
+
 /** Files for other machines: class, machine, and what the message adds to the number. */
 const MACHINES: readonly (readonly [name: string, fileClass: string, machine: string, named: string])[] = [
   ["machine-aarch64.elf", "ELF64", "AArch64", "e_machine is 0xb7 (AArch64), not EM_X86_64 (0x3e)"],
@@ -76,6 +142,23 @@ for (const [name, fileClass, machine, named] of MACHINES) {
     }
   });
 }
+
+Deno.test("a 32-bit kernel for Multiboot is recognized as one", async () => {
+  const path = fieldFile("machine-i386mb.elf");
+  const { json } = await kloadJson(["inspect", path]);
+  assertEquals(
+    json.protocols.map(({ name, offset }: { readonly name: string; readonly offset: number }) => [name, offset]),
+    [
+      ["multiboot", 0x1000],
+    ],
+  );
+  const { stderr } = await kload(["load", path]);
+  assertStringIncludes(
+    flat(stderr),
+    "made for another loader (Multiboot 1: header at file offset 0x1000; entry 0x100000)",
+  );
+  assert(stderr.endsWith(`  kload check ${path}\n`), stderr);
+});
 
 Deno.test("a relocatable object and a file without code get the hint alone", async () => {
   const object = await kload(["load", fieldFile("object.o")]);
