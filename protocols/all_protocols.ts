@@ -4,7 +4,9 @@
  * @module
  */
 
+import { bootboot } from "./bootboot.ts";
 import { bootloader } from "./bootloader.ts";
+import { hermit } from "./hermit.ts";
 import { limine } from "./limine.ts";
 import { linux } from "./linux.ts";
 import { MULTIBOOT } from "./multiboot/recognize.ts";
@@ -13,6 +15,7 @@ import type { Recognizer } from "./protocol.ts";
 import { pvh } from "./pvh.ts";
 import { stivale } from "./stivale.ts";
 import { stivale2 } from "./stivale2.ts";
+import { uefi } from "./uefi.ts";
 
 /** Every recognizer, in the order of reports. */
 export const RECOGNIZERS: readonly Recognizer[] = [
@@ -24,4 +27,7 @@ export const RECOGNIZERS: readonly Recognizer[] = [
   limine,
   stivale,
   stivale2,
+  bootboot,
+  hermit,
+  uefi,
 ];

@@ -57,7 +57,9 @@ const REQUESTS: readonly (readonly [first: bigint, second: bigint, name: string]
   [0x94469551da9b3192n, 0xebe5e86db7382888n, "5-level paging"],
 ];
 
-const NAMES: ReadonlyMap<string, string> = new Map(REQUESTS.map(([first, second, name]) => [`${first} ${second}`, name]));
+const NAMES: ReadonlyMap<string, string> = new Map(
+  REQUESTS.map(([first, second, name]) => [`${first} ${second}`, name]),
+);
 
 /**
  * Returns the name of a request.
