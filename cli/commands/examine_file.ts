@@ -5,11 +5,12 @@
  */
 
 import { ELF_MAGIC } from "../../core/elf/constants.ts";
-import { type FileModel, type FilePart, HEAD_SIZE, readModel } from "../../core/file/file_model.ts";
+import { type FilePart, HEAD_SIZE } from "../../core/file/file_model.ts";
 import type { KeptFile } from "../../core/file/kept_file.ts";
 import type { FileFormat } from "../../formats/format.ts";
 import { LoadError } from "../../core/errors.ts";
-import { PROTOCOL_PARTS, protocolsOf } from "../../protocols/recognize.ts";
+import { type RecognizedFile, recognizeShown } from "../../protocols/recognize_shown.ts";
+import { SIGN_PARTS } from "../../protocols/signs.ts";
 import type { ExaminedFile } from "../report/examined_file.ts";
 import { interpreterOf } from "./interpreter_of.ts";
 
@@ -20,11 +21,7 @@ export type Selections = readonly (readonly FilePart[])[];
 export const QUICK_LOOK: Selections = [["head", "notes"], ["head"]];
 
 /** Reads all that boot protocols look at. */
-const FULL_LOOK: Selections = [
-  [...new Set<FilePart>(["head", "notes", "sections", ...PROTOCOL_PARTS])],
-  ["head", "notes", "image"],
-  ...QUICK_LOOK,
-];
+const FULL_LOOK: Selections = [SIGN_PARTS, ["head", "notes", "image"], ...QUICK_LOOK];
 
 /**
  * Finds out what a file is.
@@ -39,12 +36,12 @@ export async function examineFile(file: KeptFile, selections: Selections = FULL_
   await file.keep(0, HEAD_SIZE);
   const format = await formatOf(file);
   for (const [left, parts] of selections.entries()) {
-    const model = await readParts(file, parts, left === selections.length - 1);
-    if (!model) continue;
-    const { elf } = model;
+    const found = await recognizeParts(file, parts, left === selections.length - 1);
+    if (!found) continue;
+    const { model: { elf }, protocols } = found;
     return {
       format,
-      protocols: protocolsOf(model, parts),
+      protocols,
       unread: selections[0].filter((part) => elf !== undefined && !parts.includes(part)),
       ...(elf && { elf, ...await interpreterOf(file, elf.programHeaders) }),
     };
@@ -60,10 +57,14 @@ async function formatOf(file: KeptFile): Promise<FileFormat> {
   return identify(head, file.isWhole ? file.length : undefined);
 }
 
-/** Reads parts of a file; `undefined` if they are more than may be kept, and there is another choice. */
-async function readParts(file: KeptFile, parts: readonly FilePart[], isLast: boolean): Promise<FileModel | undefined> {
+/** Looks at parts of a file; `undefined` if they are more than may be kept, and there is another choice. */
+async function recognizeParts(
+  file: KeptFile,
+  parts: readonly FilePart[],
+  isLast: boolean,
+): Promise<RecognizedFile | undefined> {
   try {
-    return await readModel(file, parts);
+    return await recognizeShown(file, parts);
   } catch (error) {
     if (!isLast && error instanceof LoadError && error.code === "memory-limit-exceeded") return undefined;
     throw error;

@@ -4,10 +4,11 @@
  * @module
  */
 
-import { type FilePart, readModel } from "../../core/file/file_model.ts";
+import type { FilePart } from "../../core/file/file_model.ts";
 import { keepFile, type KeptFile } from "../../core/file/kept_file.ts";
 import { LoadError } from "../../core/errors.ts";
-import { PROTOCOL_PARTS, protocolsOf } from "../../protocols/recognize.ts";
+import { recognizeShown } from "../../protocols/recognize_shown.ts";
+import { SIGN_PARTS } from "../../protocols/signs.ts";
 import type { RandomFile } from "../input/random_file.ts";
 import type { Source } from "../input/source.ts";
 import type { Kernel } from "../report/kernel.ts";
@@ -18,7 +19,7 @@ import { interpreterOf } from "./interpreter_of.ts";
 const MOST_READ = 2 ** 26;
 
 /** The parts that lie in what was loaded, but for section names at the end of the file. */
-const LOADED_PARTS: readonly FilePart[] = PROTOCOL_PARTS.filter((part) => part !== "sections" && part !== "symbols");
+const LOADED_PARTS: readonly FilePart[] = SIGN_PARTS.filter((part) => part !== "sections");
 
 /**
  * Recognizes boot protocols in the bytes that a kernel was loaded from. They lie unchanged in its memory: pages are
@@ -41,9 +42,8 @@ export async function recognizeLoaded(kernel: Kernel, source: Source): Promise<R
   };
   const file = loadedFile(kernel, openRest, isWhole ? size : undefined);
   try {
-    const parts = isWhole ? PROTOCOL_PARTS : LOADED_PARTS;
-    const model = await readModel(file, parts);
-    return { format, protocols: protocolsOf(model, parts), ...await interpreterOf(file, kernel.programHeaders) };
+    const { protocols } = await recognizeShown(file, isWhole ? SIGN_PARTS : LOADED_PARTS);
+    return { format, protocols, ...await interpreterOf(file, kernel.programHeaders) };
   } catch (error) {
     if (error instanceof LoadError) return { format, protocols: [] }; // the file is gone, or larger than is worth it
     throw error;
