@@ -44,7 +44,7 @@ Deno.test("memory, base, limit and severity are read as elsewhere", () => {
   assertEquals([memory, kernelBase, maxMemory, failOn], [2 ** 30, 0xffff_ffff_8000_0000n, 65536, "never"]);
   assertEquals(request("--strict").failOn, "warning");
   assertEquals(request("-v").failOn, "error");
-  assertThrows(() => request("--memory 0"), CliError, "must be at least 1");
+  assertThrows(() => request("--memory 1023K"), CliError, "must be at least 1048576");
   assertThrows(() => request("--fail-on info"), CliError, "must be one of error, warning, never");
   assertThrows(() => request("--strict --fail-on error"), CliError, "already");
 });
