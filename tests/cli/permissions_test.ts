@@ -79,7 +79,10 @@ function flagsOf(rows: ReturnType<typeof rowsFor>): readonly string[] {
 
 /** Command lines of the documentation and of the help, and some for the rows of the table that these leave out. */
 const SHOWN: readonly string[] = [
-  ...[README, ...["boot", "check", "errors", "json", "plugins"].map((name) => Deno.readTextFileSync(pathOf(`docs/${name}.md`)))]
+  ...[
+    README,
+    ...["boot", "check", "errors", "json", "plugins"].map((name) => Deno.readTextFileSync(pathOf(`docs/${name}.md`))),
+  ]
     .flatMap((text) => [...text.matchAll(/^```(?:sh|console)\n([\s\S]*?)^```/gm)].map(([, block]) => block))
     .flatMap((block) => [...block.matchAll(/^(?:\$ )?((?:\w+ .*\| )?kload .*)$/gm)].map(([, line]) => line)),
   ...Object.values(COMMANDS).flatMap(({ examples }) => examples.map(([line]) => line)),
