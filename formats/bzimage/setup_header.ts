@@ -24,6 +24,9 @@ const LOADED_HIGH = 1;
 /** Linux 2.6.30, which has protocol 2.09, was the last that could be built as a zImage. */
 const LAST_ZIMAGE = 0x209;
 
+/** The first version of the boot protocol with `payload_offset` and `payload_length`: that of Linux 2.6.26. */
+export const FIRST_WITH_PAYLOAD = 0x208;
+
 /** What the setup header says. */
 export interface SetupHeader {
   /** The version of the boot protocol: 0x20f is 2.15. */
@@ -47,7 +50,9 @@ export function readSetupHeader(head: Head): SetupHeader | undefined {
   const protocol = head.u16(VERSION);
   const setupSize = ((head.u8(SETUP_SECTS) || 4) + 1) * SECTOR;
   const release = readRelease(head, setupSize);
-  const [offset, length] = protocol >= 0x208 ? [head.u32(PAYLOAD_OFFSET), head.u32(PAYLOAD_LENGTH)] : [0, 0];
+  const [offset, length] = protocol >= FIRST_WITH_PAYLOAD
+    ? [head.u32(PAYLOAD_OFFSET), head.u32(PAYLOAD_LENGTH)]
+    : [0, 0];
   return {
     protocol,
     isZImage: protocol <= LAST_ZIMAGE && (head.u8(LOADFLAGS) & LOADED_HIGH) === 0,

@@ -5,7 +5,8 @@
  */
 
 import { ELF_MAGIC } from "../../core/elf/constants.ts";
-import { readSetupHeader } from "../bzimage/setup_header.ts";
+import { FIRST_WITH_PAYLOAD, readSetupHeader } from "../bzimage/setup_header.ts";
+import type { FormatAdvice } from "../format.ts";
 import { byteCount, type Head, quoted } from "../head.ts";
 import { containerOf } from "./containers.ts";
 import type { FormatRow } from "./row.ts";
@@ -13,7 +14,12 @@ import type { FormatRow } from "./row.ts";
 /** ELF, and Linux for x86 (Documentation/arch/x86/boot.rst). They come before all others. */
 export const ELF_AND_BZIMAGE: readonly FormatRow[] = [
   { name: "elf", test: (head) => head.has(0, ELF_MAGIC), describe: () => "ELF file" },
-  { name: "bzimage", test: (head) => readSetupHeader(head) !== undefined, describe: describeLinux },
+  {
+    name: "bzimage",
+    test: (head) => readSetupHeader(head) !== undefined,
+    describe: describeLinux,
+    advise: adviseLinux,
+  },
 ];
 
 /** Kernels for other processors: an EFI stub makes a PE image of them too, so they come before "pe". */
@@ -113,10 +119,24 @@ function describeLinux(head: Head): string {
   ].join(", ");
 }
 
+/** Advice on an image whose kernel cannot be unpacked. */
+function adviseLinux(head: Head): FormatAdvice | undefined {
+  const { protocol = 0, payload } = readSetupHeader(head) ?? {};
+  if (!payload && protocol < FIRST_WITH_PAYLOAD) {
+    return { hint: "It is from before Linux 2.6.26, which began to record where the compressed kernel is in it." };
+  }
+  if (!payload) return { hint: "Its setup header records no compressed kernel, so it is damaged or not complete." };
+  if (containerOf(head.bytes.subarray(payload.offset)) !== "lzo") return undefined;
+  return {
+    hint: "kload does not unpack lzo; scripts/extract-vmlinux of the Linux source does:",
+    command: "extract-vmlinux FILE | kload load -",
+  };
+}
+
 function efiStub(head: Head): string {
   return head.has(0, "MZ") ? ", with an EFI stub" : "";
 }
 
-function otherProcessor(name: string) {
+function otherProcessor(name: string): FormatAdvice {
   return { hint: `kload loads kernels for x86-64, and this one is for ${name}: build it for x86-64.` };
 }

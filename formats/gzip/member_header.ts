@@ -5,8 +5,9 @@
  * @module
  */
 
-import { crc32 } from "node:zlib";
-import type { PackedInput } from "./packed_input.ts";
+import { crc32 } from "../checksums/crc32.ts";
+import type { PackedInput } from "../input/packed_input.ts";
+import { damaged, truncated } from "../unpack_error.ts";
 
 /** ID1 and ID2. */
 const MAGIC = 0x8b1f;
@@ -20,21 +21,6 @@ const FCOMMENT = 0x10;
 const RESERVED = 0xe0;
 
 /**
- * The error of gzip data that cannot be inflated.
- *
- * @param what What is wrong.
- * @returns The error.
- */
-export function damaged(what: string): Error {
-  return new Error(`the gzip data is damaged: ${what}`);
-}
-
-/** The error of gzip data that ends inside a member. */
-export function cutOff(): Error {
-  return new Error("the gzip data is truncated");
-}
-
-/**
  * Takes bytes of a member.
  *
  * @param input The gzip data.
@@ -43,7 +29,7 @@ export function cutOff(): Error {
  */
 export async function takeAll(input: PackedInput, count: number): Promise<Uint8Array> {
   const bytes = await input.take(count);
-  if (bytes.length < count) throw cutOff();
+  if (bytes.length < count) throw truncated("gzip");
   return bytes;
 }
 
@@ -56,7 +42,7 @@ export async function takeAll(input: PackedInput, count: number): Promise<Uint8A
  */
 export async function takeHeader(input: PackedInput): Promise<boolean> {
   const magic = await input.take(2);
-  if (magic.length === 1 && magic[0] !== 0) throw cutOff();
+  if (magic.length === 1 && magic[0] !== 0) throw truncated("gzip");
   if ((magic[0] | magic[1] << 8) !== MAGIC) return false;
 
   let checksum = crc32(magic);
@@ -72,7 +58,7 @@ export async function takeHeader(input: PackedInput): Promise<boolean> {
   const skipString = async (): Promise<void> => {
     for (let end = 0; end === 0;) {
       const bytes = await input.next();
-      if (bytes.length === 0) throw cutOff();
+      if (bytes.length === 0) throw truncated("gzip");
       end = bytes.indexOf(0) + 1;
       const length = end || bytes.length;
       checksum = crc32(bytes.subarray(0, length), checksum);
@@ -81,14 +67,14 @@ export async function takeHeader(input: PackedInput): Promise<boolean> {
   };
 
   const [method, flags] = await take(8);
-  if (method !== DEFLATE) throw damaged(`unknown compression method ${method}`);
-  if (flags & RESERVED) throw damaged(`reserved flags are set (0x${flags.toString(16)})`);
+  if (method !== DEFLATE) throw damaged("gzip", `unknown compression method ${method}`);
+  if (flags & RESERVED) throw damaged("gzip", `reserved flags are set (0x${flags.toString(16)})`);
   if (flags & FEXTRA) await take(await takeUint16());
   if (flags & FNAME) await skipString();
   if (flags & FCOMMENT) await skipString();
   if (flags & FHCRC) {
     const expected = checksum & 0xffff;
-    if (await takeUint16() !== expected) throw damaged("a header does not match its checksum");
+    if (await takeUint16() !== expected) throw damaged("gzip", "a header does not match its checksum");
   }
   return true;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ByteReader } from "../../mod.ts";
+import type { ByteReader } from "../../core/intake/source.ts";
 
 /** A reader that has to be closed. */
 export interface ClosableReader extends ByteReader {

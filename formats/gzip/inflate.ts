@@ -5,10 +5,10 @@
  */
 
 import { crc32, createInflateRaw, type InflateRaw } from "node:zlib";
-import type { ByteReader } from "../../mod.ts";
-import { chunkReader, type ClosableReader } from "./chunk_reader.ts";
-import { cutOff, damaged, takeAll, takeHeader } from "./gzip_header.ts";
-import { type PackedInput, packedInput } from "./packed_input.ts";
+import type { Decode } from "../input/decoder.ts";
+import type { PackedInput } from "../input/packed_input.ts";
+import { damaged, truncated, UnpackError } from "../unpack_error.ts";
+import { takeAll, takeHeader } from "./member_header.ts";
 
 /** The most bytes that the inflater returns at a time. */
 const PIECE_SIZE = 2 ** 16;
@@ -20,39 +20,17 @@ const PIECE_SIZE = 2 ** 16;
 const MEMBERS = { least: 1024, bytesPacked: 2 ** 10, bytesInflated: 2 ** 15 };
 
 /**
- * Inflates gzip data. Zero padding and other bytes after the last member are ignored. At most one piece is inflated
- * ahead of what is read. Thousands of tiny members are refused.
- *
- * @param packed Reads the gzip data, which starts with a member.
- * @returns A reader of the bytes of all members; `close()` stops inflating. A read rejects if the data is damaged: then
- * nothing read before can be trusted either.
+ * Inflates gzip data, which starts with a member. Zero padding and other bytes after the last member are ignored. At most
+ * one piece is inflated ahead of what is read. Thousands of tiny members are refused.
  */
-export function inflate(packed: ByteReader): ClosableReader {
-  const pieces = members(packed);
-  let failure: Promise<never> | undefined;
-  const next = async (): Promise<Uint8Array | undefined> => {
-    if (failure) return await failure;
-    try {
-      return (await pieces.next()).value;
-    } catch (error) {
-      failure = Promise.reject(error); // asked again, a failed generator would report the end instead
-      return await failure;
-    }
-  };
-  return { ...chunkReader(next), close: () => void pieces.return(undefined).catch(() => {}) };
-}
-
-async function* members(packed: ByteReader): AsyncGenerator<Uint8Array, undefined> {
-  let [bytesPacked, bytesInflated] = [0, 0];
-  const read = async (buffer: Uint8Array): Promise<number | null> => {
-    const count = await packed.read(buffer);
-    bytesPacked += count ?? 0;
-    return count;
-  };
-  const input = packedInput({ read });
+export const inflate: Decode = async function* (input): AsyncGenerator<Uint8Array, void> {
+  let bytesInflated = 0;
   for (let begun = 1; await takeHeader(input); begun++) {
+    const bytesPacked = input.position;
     const most = MEMBERS.least + bytesPacked / MEMBERS.bytesPacked + bytesInflated / MEMBERS.bytesInflated;
-    if (begun > most) throw new Error(`the gzip data is made of too many members: ${begun} in ${bytesPacked} bytes`);
+    if (begun > most) {
+      throw new UnpackError("gzip", `the gzip data is made of too many members: ${begun} in ${bytesPacked} bytes`);
+    }
     let checksum = 0;
     let size = 0;
     for await (const piece of inflateData(input)) {
@@ -63,12 +41,14 @@ async function* members(packed: ByteReader): AsyncGenerator<Uint8Array, undefine
     }
     await checkTrailer(input, checksum, size);
   }
-}
+};
 
 /** Inflates the compressed blocks of one member. */
 async function* inflateData(input: PackedInput): AsyncGenerator<Uint8Array> {
   const inflater = createInflateRaw({ chunkSize: PIECE_SIZE });
-  if (inflater.bytesWritten === undefined) throw new Error("this version of Deno cannot read gzip: update it");
+  if (inflater.bytesWritten === undefined) {
+    throw new Error("this runtime is too old to inflate gzip data member by member");
+  }
   const fed = feed(inflater, input).catch((error) => void inflater.destroy(error));
   try {
     for await (const piece of inflater) yield piece;
@@ -95,14 +75,16 @@ async function feed(inflater: InflateRaw, input: PackedInput): Promise<void> {
 /** The error in terms of the data, if it is one of zlib's; `undefined` otherwise. */
 function dataError(error: unknown): Error | undefined {
   if (!(error instanceof Error) || !("code" in error)) return undefined;
-  if (error.code === "Z_BUF_ERROR") return cutOff();
-  return error.code === "Z_DATA_ERROR" ? damaged(error.message) : undefined;
+  if (error.code === "Z_BUF_ERROR") return truncated("gzip");
+  return error.code === "Z_DATA_ERROR" ? damaged("gzip", error.message) : undefined;
 }
 
 /** Compares a member's CRC32 and ISIZE ("Member header and trailer") with what was inflated. */
 async function checkTrailer(input: PackedInput, checksum: number, size: number): Promise<void> {
   const { buffer, byteOffset } = await takeAll(input, 8);
   const trailer = new DataView(buffer, byteOffset, 8);
-  if (trailer.getUint32(0, true) !== checksum) throw damaged("its content does not match its checksum");
-  if (trailer.getUint32(4, true) !== size % 2 ** 32) throw damaged("its content does not match its recorded size");
+  if (trailer.getUint32(0, true) !== checksum) throw damaged("gzip", "its content does not match its checksum");
+  if (trailer.getUint32(4, true) !== size % 2 ** 32) {
+    throw damaged("gzip", "its content does not match its recorded size");
+  }
 }
