@@ -5,7 +5,7 @@
  * @module
  */
 
-import { PT_LOAD, PT_NOTE } from "../core/elf/constants.ts";
+import { ET_DYN, PT_LOAD, PT_NOTE } from "../core/elf/constants.ts";
 import { type FileModel, type FilePart, HEAD_SIZE } from "../core/file/file_model.ts";
 import type { ProtocolName } from "./protocol.ts";
 
@@ -81,9 +81,18 @@ function shownBy(file: FileModel, parts: ReadonlySet<FilePart>): Shown {
 function piecesOf({ elf, bytes }: FileModel, type: number | undefined): readonly Uint8Array[] | undefined {
   const headers = elf?.programHeaders.filter(({ p_type, p_filesz }) => p_type === type && p_filesz > 0n) ?? [];
   const size = headers.reduce((sum, { p_filesz }) => sum + Number(p_filesz), 0);
-  const isApart = headers.some(({ p_offset, p_vaddr }) => p_offset % 4n !== 0n || p_vaddr % 4n !== 0n);
-  if (size > SEARCHED || (type === PT_LOAD && isApart)) return undefined;
-  return headers.map(({ p_offset, p_filesz }) => bytes(Number(p_offset), Number(p_filesz)));
+  if (size > SEARCHED) return undefined;
+  if (type !== PT_LOAD) return headers.map(({ p_offset, p_filesz }) => bytes(Number(p_offset), Number(p_filesz)));
+  // Words that are aligned in memory are so in the file too, or are not looked for here.
+  const isMovable = elf?.fileHeader.e_type === ET_DYN;
+  const isApart = headers.some(({ p_offset, p_vaddr }) =>
+    (p_offset - p_vaddr) % 4n !== 0n || (isMovable && p_vaddr % 4n !== 0n)
+  );
+  if (isApart) return undefined;
+  return headers.map(({ p_offset, p_filesz }) => {
+    const start = Number(p_offset);
+    return bytes(start, Number(p_filesz)).subarray(-start & 3);
+  });
 }
 
 function hasText(bytes: Uint8Array, text: string): boolean {
