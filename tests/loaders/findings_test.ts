@@ -4,7 +4,6 @@ import {
   ET_DYN,
   PF_R,
   PF_W,
-  PF_X,
   PT_DYNAMIC,
   PT_GNU_RELRO,
   PT_GNU_STACK,
@@ -58,7 +57,6 @@ interface RuleTest {
 }
 
 const RW = PF_R | PF_W;
-const RX = PF_R | PF_X;
 
 const CODE: SegmentSpec = { filesz: 0x100 };
 const DATA: SegmentSpec = { filesz: 0x100, offset: 0x2000, p_vaddr: 0x40_2000n, p_flags: RW };
