@@ -9,6 +9,7 @@ import { bootloader011 } from "./bootloader_0_11.ts";
 import { GRUB_MULTIBOOT } from "./grub_multiboot.ts";
 import { GRUB_MULTIBOOT2 } from "./grub_multiboot2.ts";
 import { kload } from "./kload.ts";
+import { limine12 } from "./limine_12.ts";
 import { limine8 } from "./limine_8.ts";
 import type { Loader } from "./loader.ts";
 import { qemuKernel } from "./qemu_kernel.ts";
@@ -22,4 +23,5 @@ export const LOADERS: readonly Loader[] = [
   GRUB_MULTIBOOT2,
   qemuKernel,
   limine8,
+  limine12,
 ];

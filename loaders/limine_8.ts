@@ -49,6 +49,7 @@ export const limine8: Loader = rulesLoader({
     memory.stackTooLarge,
     mappedLow,
     memory.tablesTooLarge,
+    memory.stackWraps,
     memory.baseUnaligned,
     entryOutside,
     entryNotExecutable,

@@ -70,6 +70,26 @@ export const stackTooLarge: Rule<LimineView> = {
   source: "Limine, common/protos/limine.c: limine_load",
 };
 
+/** The stack that the kernel asks for has 4 GiB or more. */
+export const stackWraps: Rule<LimineView> = {
+  id: "stack-size-wraps",
+  outcome: "fails",
+  broken: (view) => {
+    const request = view.requests().requests.find(({ name }) => name === "stack size");
+    const size = request?.word(6) ?? 0n;
+    if (!request || size < 2n ** 32n) return undefined;
+    const message = `The stack size request at ${describePlace(request)} asks for ${hexAddr(size)} bytes, of which ` +
+      `Limine allocates ${hexAddr(BigInt.asUintN(32, size))}: the stack pointer lies outside the stack.`;
+    return { ...(request.offset === undefined ? {} : { offset: request.offset }), message };
+  },
+  about: "The stack size request asks for 4 GiB or more.",
+  why:
+    "On BIOS machines Limine is a 32-bit program: it allocates the size modulo 4 GiB, and enters the kernel with a " +
+    "stack pointer that is not in memory.",
+  mend: "Ask for a smaller stack: 64 KiB is what a kernel gets without the request.",
+  source: "Limine, common/protos/limine.c: limine_load; seen in Limine 8.2.0",
+};
+
 /** The page tables of the segments do not fit in memory. */
 export const tablesTooLarge: Rule<LimineView> = {
   id: "page-tables-too-large",
@@ -99,10 +119,12 @@ export const baseUnaligned: Rule<LimineView> = {
     const isMoved = isRelocatable && version.randomizes && alignment % 0x1000n !== 0n;
     if (inPage === BigInt.asUintN(12, start + leastSlide(view)) && !isMoved) return undefined;
     const load = view.loads.find(({ p_vaddr }) => p_vaddr === start) ?? view.loads[0];
-    const place = inPage === undefined || isMoved ? "at an address" : `${hexAddr(inPage)} bytes into a page`;
+    const multiple = `at a multiple of the largest p_align, ${hexAddr(alignment)}`;
+    const place = inPage === undefined || isMoved
+      ? `${multiple}, which need not be as far into a page`
+      : `${hexAddr(inPage)} bytes into a page: ${multiple}`;
     const message = `The image begins at virtual address ${hexAddr(start)}, ${hexAddr(start % 0x1000n)} bytes into a ` +
-      `page, and Limine puts it ${place}${inPage === undefined || isMoved ? " that need not agree" : ""} in memory, ` +
-      `a multiple of the largest p_align (${hexAddr(alignment)}): all its bytes are mapped at wrong addresses.`;
+      `page. Limine puts it in memory ${place}, and maps its bytes at wrong addresses.`;
     return { ...fieldOf(view, load, "p_vaddr"), message };
   },
   about: "The first address of the image and the place in memory that Limine gives it differ modulo 4096. With a " +

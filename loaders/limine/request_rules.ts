@@ -50,6 +50,25 @@ export const requestTwice: Rule<LimineView> = {
   source: 'Limine, common/protos/limine.c: limine_load; protocol specification, "Requests"',
 };
 
+/** The section with the list of requests points outside the image. */
+export const listedOutside: Rule<LimineView> = {
+  id: "request-list-outside",
+  outcome: "refuses",
+  words: "limine: .limine_reqs entry outside kernel image",
+  broken: (view) => {
+    const { listedOutside: address, scanEnd } = view.requests();
+    if (address === undefined) return undefined;
+    const message = `The section .limine_reqs lists a request at ${hexAddr(address)}, and Limine looks at ` +
+      `${hexAddr(view.start)} to ${hexAddr(scanEnd)} only.`;
+    return { message };
+  },
+  about: "A kernel of base revision 0 has a section `.limine_reqs`, and an address in it is outside the image, or in " +
+    "the bss at its end.",
+  why: "Requests have values from the start on, so they lie in file bytes.",
+  mend: "Place requests in .data, and ask for a newer base revision, which needs no list.",
+  source: "Limine 12, common/protos/limine.c: limine_load",
+};
+
 /** There are too many requests. */
 export const tooManyRequests: Rule<LimineView> = {
   id: "too-many-requests",

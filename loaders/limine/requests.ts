@@ -35,6 +35,8 @@ export interface RequestsView {
   readonly requestTwice?: readonly [FoundRequest, FoundRequest];
   /** The first request too many. */
   readonly tooMany?: FoundRequest;
+  /** An address in the section `.limine_reqs` that is outside the image. */
+  readonly listedOutside?: bigint;
   /** The address from which on Limine does not look. */
   readonly scanEnd: bigint;
 }
@@ -61,8 +63,8 @@ export function readRequests(view: LimineImage): RequestsView {
   const scanEnd = scanEndOf(view);
   const tags = findTags(model, loads, start).filter((tag) => isSeen(view, tag, scanEnd));
   const revision = readRevision(view, tags);
-  const listed = revision.revision === 0 ? listedRequests(view) : undefined;
-  return { ...revision, ...(listed ? { requests: listed } : scanRequests(tags)), scanEnd };
+  const listed = revision.revision === 0 ? listedRequests(view, scanEnd) : undefined;
+  return { ...revision, ...(listed ?? scanRequests(tags)), scanEnd };
 }
 
 /**
@@ -123,18 +125,25 @@ function describeRequest(request: Omit<FoundRequest, "name">): FoundRequest {
 }
 
 /** The requests of a kernel that lists them in a section; `undefined` if there is no such section. */
-function listedRequests(view: LimineImage): readonly FoundRequest[] | undefined {
+function listedRequests(
+  view: LimineImage,
+  scanEnd: bigint,
+): Pick<RequestsView, "requests" | "tooMany" | "listedOutside"> | undefined {
   const section = view.model.elf?.sections.find(({ name }) => name === LIST_SECTION);
   if (!section) return undefined;
-  const bytes = view.bytes(section.sh_offset, Math.min(Number(section.sh_size), 8 * MAX_REQUESTS));
+  const bytes = view.bytes(section.sh_offset, Math.min(Number(section.sh_size), 8 * MAX_REQUESTS + 8));
   const list = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const requests: FoundRequest[] = [];
   for (let at = 0; at + 8 <= bytes.length; at += 8) {
     const address = list.getBigUint64(at, true);
     if (address === 0n) break;
-    requests.push(describeRequest(requestAt(view, address)));
+    const request = describeRequest(requestAt(view, address));
+    if (requests.length === MAX_REQUESTS) return { requests, ...(view.version.isChecked ? { tooMany: request } : {}) };
+    const isInside = address >= view.start && address + TAG_SIZES.request <= scanEnd;
+    if (view.version.isChecked && !isInside) return { requests, listedOutside: address };
+    requests.push(request);
   }
-  return requests;
+  return { requests };
 }
 
 function requestAt(view: LimineImage, address: bigint): Omit<FoundRequest, "name"> {
