@@ -8,6 +8,12 @@ import type { FindingRule } from "./finding.ts";
 import { directMapCollision } from "./findings/direct_map_collision.ts";
 import { entryIsPhysical, entryOutsideCode } from "./findings/entry_point.ts";
 import { baseRevisionNew, baseRevisionOld } from "./findings/limine_base_revision.ts";
+import {
+  requestInBss,
+  requestOutsideMarkers,
+  requestSeenDifferently,
+  requestUnaligned,
+} from "./findings/limine_requests.ts";
 import { loadInHole } from "./findings/low_memory_hole.ts";
 import { debugOnly, nothingToLoad } from "./findings/nothing_to_load.ts";
 import { offsetMismatch } from "./findings/offset_mismatch.ts";
@@ -18,11 +24,23 @@ import { tlsMisaligned } from "./findings/tls_misaligned.ts";
 import { userProgram } from "./findings/user_program.ts";
 
 /** Every rule of findings, in the order of reports: what the file is comes first. */
-export const FINDING_RULES: readonly FindingRule[] = [userProgram, nothingToLoad, debugOnly, entryOutsideCode, entryIsPhysical, rwxLoad, offsetMismatch, relroUnsealable, loadInHole, tlsMisaligned, directMapCollision, stackExecutable, =======
-import { baseRevisionNew, baseRevisionOld } from "./findings/limine_base_revision.ts";
-import {
-  requestInBss, requestOutsideMarkers, requestSeenDifferently, requestUnaligned, } from "./findings/limine_requests.ts";
-
-/** Every rule of findings, in the order of reports. */
 export const FINDING_RULES: readonly FindingRule[] = [
-  requestInBss, baseRevisionOld, baseRevisionNew, >>>>>>> limine];
+  userProgram,
+  nothingToLoad,
+  debugOnly,
+  entryOutsideCode,
+  entryIsPhysical,
+  rwxLoad,
+  offsetMismatch,
+  relroUnsealable,
+  loadInHole,
+  tlsMisaligned,
+  directMapCollision,
+  requestInBss,
+  requestOutsideMarkers,
+  requestUnaligned,
+  requestSeenDifferently,
+  baseRevisionOld,
+  baseRevisionNew,
+  stackExecutable,
+];
