@@ -16,7 +16,7 @@ import { exactSize, hex } from "../output/text.ts";
 import { EXIT_DEVICE, PROGRAM, RAMFB } from "../qemu/machine.ts";
 import type { Bootable } from "../report/bootable.ts";
 import { diagnosticsSection } from "../report/diagnostics.ts";
-import { versionedJson } from "../report/json.ts";
+import { fileFormat, versionedJson } from "../report/json.ts";
 import { protocolFacts } from "../report/protocol_facts.ts";
 import type { Recognized } from "../report/recognized.ts";
 import { headline, labelled, sections } from "../report/report_parts.ts";
@@ -43,8 +43,9 @@ export function image(args: Arguments, output: Output, signal: AbortSignal): Pro
     const memory = imageMemory(kernel);
     if (output.json) {
       const { diagnostics } = kernel;
-      const { format, protocols } = await recognize();
-      const { name } = source;
+      const recognized = await recognize();
+      const { protocols } = recognized;
+      const [{ name }, format] = [source, fileFormat(recognized)];
       const entry32 = hex(entry.entry32);
       await output.print(
         versionedJson({ name, format, protocols, image: path, size, entry: entry32, memory, diagnostics }),

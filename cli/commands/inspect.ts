@@ -57,9 +57,9 @@ async function inspectSource(source: Source, signal: AbortSignal): Promise<Inspe
 }
 
 /** Nothing that a file is made of may be unknown; with `--strict`, nothing may be remarkable. */
-function statusOf({ format, inside, damage, findings }: InspectedFile, strict: boolean): number {
+function statusOf({ format, inside, obstacle, findings }: InspectedFile, strict: boolean): number {
   const { objection, diagnostics = [] } = findings ?? {};
   const isRemarkable = objection !== undefined || diagnostics.some(({ severity }) => severity === "warning");
-  if (format.name === "unknown" || (strict && (isRemarkable || damage !== undefined))) return 1;
+  if (format.name === "unknown" || (strict && (isRemarkable || obstacle !== undefined))) return 1;
   return inside ? statusOf(inside, strict) : 0;
 }

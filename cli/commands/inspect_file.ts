@@ -6,11 +6,11 @@
 
 import type { KeptFile } from "../../core/file/kept_file.ts";
 import { LoadError } from "../../core/errors.ts";
+import type { UnpackError } from "../../formats/unpack_error.ts";
 import type { ByteReader, Diagnostic } from "../../mod.ts";
 import { defaultPipeline } from "../../core/stages/default_pipeline.ts";
 import { sanityCheck } from "../../core/stages/sanity_check.ts";
 import { typesOf } from "../arguments/built_in_plugins.ts";
-import { messageOf } from "../output/cli_error.ts";
 import type { ExaminedFile, Findings, InspectedFile } from "../report/examined_file.ts";
 import { examineFile } from "./examine_file.ts";
 import { loadByPreset } from "./load_by_preset.ts";
@@ -57,19 +57,20 @@ async function inspectInside(
   openInside: OpenInside,
   signal: AbortSignal,
   layers: number,
-): Promise<Pick<InspectedFile, "inside" | "damage"> | undefined> {
-  const inside = await openInside(file, format);
-  if (!inside) return undefined;
+): Promise<Pick<InspectedFile, "inside" | "obstacle"> | undefined> {
+  let inside: Inside | undefined;
   try {
-    return { inside: await inspectFile(inside.file, openInside, signal, layers) };
+    inside = await openInside(file, format);
+    return inside && { inside: await inspectFile(inside.file, openInside, signal, layers) };
   } catch (error) {
     signal.throwIfAborted();
     // A failure of the file itself comes through as the cause of the failure of what it holds.
-    if (!(error instanceof LoadError) || error.cause === undefined) throw error;
-    if (error.cause instanceof LoadError) throw error.cause;
-    return { damage: messageOf(error.cause) };
+    const cause = error instanceof LoadError && error.code === "source-failed" ? error.cause : error;
+    if (!(cause instanceof Error) || cause.name !== "UnpackError") throw cause;
+    const { message, advice } = cause as UnpackError;
+    return { obstacle: { message, ...advice } };
   } finally {
-    inside.close();
+    inside?.close();
   }
 }
 

@@ -30,7 +30,7 @@ const LOADED_PARTS: readonly FilePart[] = SIGN_PARTS.filter((part) => part !== "
  * @returns What was recognized.
  */
 export async function recognizeLoaded(kernel: Kernel, source: Source): Promise<Recognized> {
-  const format = "elf";
+  const layers = source.layers.map(({ name }) => name).toReversed();
   const opened: RandomFile[] = [];
   const { random, size } = source;
   const isWhole = random !== undefined && size !== undefined;
@@ -43,9 +43,9 @@ export async function recognizeLoaded(kernel: Kernel, source: Source): Promise<R
   const file = loadedFile(kernel, openRest, isWhole ? size : undefined);
   try {
     const { protocols } = await recognizeShown(file, isWhole ? SIGN_PARTS : LOADED_PARTS);
-    return { format, protocols, ...await interpreterOf(file, kernel.programHeaders) };
+    return { layers, protocols, ...await interpreterOf(file, kernel.programHeaders) };
   } catch (error) {
-    if (error instanceof LoadError) return { format, protocols: [] }; // the file is gone, or larger than is worth it
+    if (error instanceof LoadError) return { layers, protocols: [] }; // the file is gone, or larger than is worth it
     throw error;
   } finally {
     for (const rest of opened) rest.close();

@@ -39,6 +39,13 @@ export interface InspectedFile extends ExaminedFile {
   readonly findings?: Findings;
   /** What it holds, if it is compressed. */
   readonly inside?: InspectedFile;
-  /** Why what it holds cannot be read, if it is compressed and damaged. */
-  readonly damage?: string;
+  /** Why what it holds cannot be read, if it is compressed but cannot be unpacked. */
+  readonly obstacle?: {
+    /** What is wrong. */
+    readonly message: string;
+    /** What to do about it. */
+    readonly hint?: string;
+    /** A command to copy, with the word `FILE` for the path. */
+    readonly command?: string;
+  };
 }

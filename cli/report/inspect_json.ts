@@ -10,7 +10,7 @@ import type { ElfModel } from "../../core/file/file_model.ts";
 import type { InspectedFile } from "./examined_file.ts";
 import { className, endianName, machineName } from "./header_names.ts";
 import { namedHeader, versionedJson } from "./json.ts";
-import { refusalOf } from "./refusal_of.ts";
+import { commandHint, refusalOf } from "./refusal_of.ts";
 
 /**
  * What a file is.
@@ -25,12 +25,12 @@ export function inspectJson(file: InspectedFile, name: string, path?: string): s
 }
 
 function fileJson(file: InspectedFile, path: string | undefined): object {
-  const { format, elf, protocols, interpreter, bytesRead, findings, inside, damage, unread } = file;
+  const { format, elf, protocols, interpreter, bytesRead, findings, inside, obstacle, unread } = file;
   const { hint, command } = refusalOf("not-elf", { message: "" }, file, path);
   return {
     format: format.name,
     description: format.description,
-    hint: elf || inside || damage !== undefined || hint === undefined
+    hint: elf || inside || obstacle || hint === undefined
       ? undefined
       : command === undefined
       ? hint
@@ -38,7 +38,7 @@ function fileJson(file: InspectedFile, path: string | undefined): object {
     ...(elf && headersJson(elf)),
     interpreter,
     inside: inside && fileJson(inside, undefined),
-    damage,
+    obstacle: obstacle && adviceOf(obstacle, path),
     protocols,
     bytesRead,
     unread: unread.length === 0 ? undefined : unread,
@@ -59,6 +59,17 @@ function headersJson({ fileHeader, programHeaders }: ElfModel): object {
 
 function objectionOf({ code, message, detail }: LoadError, file: InspectedFile, path: string | undefined): object {
   const text = refusalOf(code, { message, hint: errorHint(code, detail) }, file, path);
-  const { hint, command } = text;
-  return { code, message: text.message, detail, hint: command === undefined ? hint : `${hint} ${command}` };
+  return { code, message: text.message, detail, hint: joined(text.hint, text.command) };
+}
+
+function adviceOf(
+  { message, hint, command }: NonNullable<InspectedFile["obstacle"]>,
+  path: string | undefined,
+): object {
+  const advice = command === undefined ? { hint } : commandHint(hint ?? "", command, path);
+  return { message, hint: joined(advice.hint, advice.command) };
+}
+
+function joined(hint: string | undefined, command: string | undefined): string | undefined {
+  return command === undefined ? hint : `${hint} ${command}`;
 }

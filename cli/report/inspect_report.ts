@@ -13,7 +13,7 @@ import type { ExaminedFile, Findings, InspectedFile } from "./examined_file.ts";
 import { fileKind } from "./header_names.ts";
 import { headersTable } from "./headers_table.ts";
 import { protocolFacts, userProgram } from "./protocol_facts.ts";
-import { refusalOf } from "./refusal_of.ts";
+import { commandHint, refusalOf, type RefusalText } from "./refusal_of.ts";
 import { headline, labelled, remarkLines, sections } from "./report_parts.ts";
 
 /** What a report shows besides the file. */
@@ -64,8 +64,8 @@ function layersOf(file: InspectedFile): readonly InspectedFile[] {
   return layers;
 }
 
-function headlineOf({ format, elf, findings, interpreter, damage }: InspectedFile): readonly string[] {
-  if (damage !== undefined) return [printable(format.description), "damaged"];
+function headlineOf({ format, elf, findings, interpreter, obstacle }: InspectedFile): readonly string[] {
+  if (obstacle) return [printable(format.description), "what it holds cannot be read"];
   if (!elf) return [printable(format.description)];
   const objection = findings?.objection ? "refused by the default rules" : "nothing in its headers to refuse";
   return [
@@ -114,15 +114,19 @@ function objectionLines(
   ];
 }
 
-/** What to do with a file that is not ELF. */
+/** What to do with a file that is not ELF, or that holds what cannot be read. */
 function adviceLines(file: InspectedFile, { path }: About, paint: Paint): readonly string[] {
-  const { format, damage } = file;
-  const hint = damage ?? format.advice?.hint;
+  const { obstacle } = file;
+  if (!obstacle) return hintLines(refusalOf("not-elf", { message: "" }, file, path), paint);
+  const { message, hint, command } = obstacle;
+  const advice = hint === undefined || command === undefined ? { hint } : commandHint(hint, command, path);
+  return [...remarkLines("error:", message, undefined, paint, paint.error), ...hintLines(advice, paint)];
+}
+
+function hintLines({ hint, command }: Pick<RefusalText, "hint" | "command">, paint: Paint): readonly string[] {
   if (hint === undefined) return [];
-  if (damage !== undefined) return remarkLines("damaged:", damage, undefined, paint, paint.error);
-  const text = refusalOf("not-elf", { message: "" }, file, path);
   return [
-    ...remarkLines("hint:", text.hint ?? "", undefined, paint, paint.label),
-    ...(text.command === undefined ? [] : [`    ${text.command}`]),
+    ...remarkLines("hint:", hint, undefined, paint, paint.label),
+    ...(command === undefined ? [] : [`    ${command}`]),
   ];
 }

@@ -7,6 +7,7 @@
 
 import type { ProgramHeader, RuleSetName } from "../../mod.ts";
 import { segmentTypeName } from "../../core/elf/constants.ts";
+import type { FormatName } from "../../formats/format.ts";
 import { memorySha256 } from "../output/memory_pieces.ts";
 import { hex, printable } from "../output/text.ts";
 import { flagLetters, mappingLetters } from "./header_names.ts";
@@ -42,7 +43,7 @@ export async function kernelJson(
   });
   return versionedJson({
     name,
-    format: recognized.format,
+    format: fileFormat(recognized),
     protocols: recognized.protocols,
     rules,
     fileHeader,
@@ -61,6 +62,16 @@ export async function kernelJson(
     bytesRead: kernel.bytesRead,
     results: kernel.results,
   });
+}
+
+/**
+ * The format of a file that was loaded.
+ *
+ * @param recognized What was recognized of it.
+ * @returns "elf", or what the kernel is compressed in.
+ */
+export function fileFormat({ layers }: Recognized): FormatName {
+  return layers.at(-1) ?? "elf";
 }
 
 /**

@@ -90,7 +90,7 @@ function factLines(kernel: Kernel, { recognized, rules, kernelBase, dump }: Abou
   const { fileHeader, bytesRead, entryPoint, memory, tlsTemplate, level4Frame, nextFrame, framesAllocated } = kernel;
   const entry = kernel.pageTable.translate(entryPoint);
   const facts: (readonly [string, string])[] = [
-    ["file", `${fileKind(fileHeader)}, ${count(bytesRead, "byte")} read`],
+    ["file", [fileKind(fileHeader), ...unpackedFrom(recognized), `${count(bytesRead, "byte")} read`].join(", ")],
     ...protocolFacts(recognized.protocols),
     ["rules", rules],
     ["entry point", `${hex(entryPoint)}, ${entry.mapped ? `physical ${hex(entry.phys)}` : "not mapped"}`],
@@ -108,6 +108,10 @@ function factLines(kernel: Kernel, { recognized, rules, kernelBase, dump }: Abou
   );
   if (dump) facts.push(["dump", `${printable(dump.path)}, ${exactSize(dump.size)}`]);
   return labelled(facts, paint, dump ? [printable(dump.path)] : []);
+}
+
+function unpackedFrom({ layers }: Recognized): readonly string[] {
+  return layers.length === 0 ? [] : [`unpacked from ${layers.join(" in ")}`];
 }
 
 function baseFact(kernel: Kernel, rules: RuleSetName, kernelBase: bigint | undefined): string {

@@ -9,8 +9,8 @@ import type { Protocol } from "../../protocols/protocol.ts";
 
 /** What was recognized of a file that was loaded. */
 export interface Recognized {
-  /** Its format; of a compressed kernel, that of what it is compressed in. */
-  readonly format: FormatName;
+  /** The containers that it was unpacked from, the innermost first. */
+  readonly layers: readonly FormatName[];
   /** The boot protocols that the kernel is made for. */
   readonly protocols: readonly Protocol[];
   /** The dynamic linker that it names, if it is a user program. */

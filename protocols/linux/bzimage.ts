@@ -62,6 +62,9 @@ const PAYLOADS: readonly (readonly [FormatName, readonly number[]])[] = [
   ["elf", [0x7f, 0x45]],
 ];
 
+/** The last protocol version of kernels that could be built as zImage: those before Linux 2.6.30. */
+const LAST_ZIMAGE = 0x20a;
+
 /** The longest version string that is read. */
 const LONGEST_VERSION = 256;
 
@@ -74,10 +77,13 @@ const LONGEST_VERSION = 256;
 export function recognizeImage(file: FileModel): LinuxImage | undefined {
   const setup = readSetupHeader(file);
   if (setup.header !== HDRS || setup.boot_flag !== BOOT_FLAG) return undefined;
-  const image = (setup.loadflags & LOADED_HIGH) === 0 ? "zImage" : "bzImage";
+  const isZImage = setup.version <= LAST_ZIMAGE && (setup.loadflags & LOADED_HIGH) === 0;
+  const image = isZImage ? "zImage" : "bzImage";
   const version = protocolVersion(setup.version);
   const kernelVersion = readKernelVersion(file, setup);
-  const payload = setup.version >= VERSION_OF.payload ? readPayload(file, setup) : undefined;
+  const payload = setup.version >= VERSION_OF.payload && setup.payload_length > 0
+    ? readPayload(file, setup)
+    : undefined;
   const named = kernelVersion === undefined ? "" : `, version ${kernelVersion.split(" ")[0]}`;
   return {
     name: "linux",

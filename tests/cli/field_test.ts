@@ -49,6 +49,47 @@ for (const [name, format, description, hint] of FOREIGN) {
   });
 }
 
+/** Compressed kernels: the format, and what is said of it. */
+const COMPRESSED: readonly (readonly [name: string, format: string])[] = [
+  ["kernel.elf.xz", "xz"],
+  ["kernel.elf.zst", "zstd"],
+  ["kernel.elf.lz4", "lz4"],
+];
+
+for (const [name, format] of COMPRESSED) {
+  Deno.test(`inspect says what ${name} holds, and load loads that`, async () => {
+    const path = fieldFile(name);
+    const said = "boot protocol Limine: base revision 2, 1 request (framebuffer)";
+    const report = await kload(["inspect", path]);
+    assertEquals([report.status, report.stderr], [0, ""]);
+    assertStringIncludes(report.stdout, `${name}: ELF64 EXEC x86-64, nothing in its headers to refuse\n`);
+    assertStringIncludes(flat(report.stdout), `unpacked from ${format} data ${said}`);
+    const { json } = await kloadJson(["inspect", path]);
+    assertEquals([json.format, json.machine, json.protocols, json.objection], [format, undefined, [], null]);
+    const { inside } = json;
+    assertEquals([inside.format, inside.machine, inside.class, inside.endian], ["elf", "x86-64", "ELF64", "little"]);
+    assertEquals([inside.protocols[0].name, inside.fileHeader.e_entry], ["limine", "0xffffffff80001000"]);
+    assertEquals(json.bytesRead, (await Deno.stat(path)).size);
+    const loaded = await kload(["load", path]);
+    assertEquals([loaded.status, loaded.stderr], [0, ""]);
+    assertStringIncludes(flat(loaded.stdout), `, unpacked from ${format}, 8,236 bytes read ${said}`);
+    const kernel = (await kloadJson(["load", path])).json;
+    assertEquals([kernel.format, kernel.protocols.length], [format, 1]);
+  });
+}
+
+Deno.test("inspect and load name a bzImage without a kernel in it", async () => {
+  const path = fieldFile("bzimage-named-vmlinux");
+  const { status, json } = await kloadJson(["inspect", path]);
+  assertEquals([status, json.format, json.inside], [0, "bzimage", undefined]);
+  assertEquals(json.protocols.map(({ summary }: { readonly summary: string }) => summary), [
+    "Linux: bzImage, boot protocol 2.15",
+  ]);
+  const refused = await kload(["load", path]);
+  assertEquals(refused.status, 1);
+  assertStringIncludes(flat(refused.stderr), "which is not ELF: Linux kernel image (bzImage), boot protocol 2.15");
+});
+
 /** Kernels for other loaders: the protocol, where its header lies, and what is said of it. */
 const PROTOCOLS: readonly (readonly [name: string, protocol: string, offset: number, said: string])[] = [
   ["limine.elf", "limine", 0x1000, "Limine: base revision 2, 1 request (framebuffer)"],

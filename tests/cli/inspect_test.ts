@@ -44,9 +44,9 @@ Deno.test("inspect names what is compressed twice, and what is damaged", async (
   const cut = (await gzip(hello)).slice(0, 1000);
   const { status, stdout } = await kload(["inspect", "-"], { stdin: cut });
   assertEquals(status, 0);
-  assertStringIncludes(stdout, "standard input: gzip data, damaged\n");
+  assertStringIncludes(stdout, "standard input: gzip data, what it holds cannot be read\n");
   const found = await kloadJson(["inspect", "-"], { stdin: cut });
-  assertEquals([found.json.damage, found.json.inside, found.json.bytesRead], [
+  assertEquals([found.json.obstacle.message, found.json.inside, found.json.bytesRead], [
     "the gzip data is truncated",
     undefined,
     1000,

@@ -11,7 +11,7 @@ import { HELLO } from "./kload.ts";
 
 const file = await Deno.readFile(HELLO);
 const never = new AbortController().signal;
-const ABOUT = { name: "hello.elf", recognized: { format: "elf", protocols: [] }, rules: "default" } as const;
+const ABOUT = { name: "hello.elf", recognized: { layers: [], protocols: [] }, rules: "default" } as const;
 
 Deno.test("a kernel's JSON has addresses as hex strings, sizes and counts as numbers", async () => {
   const kernel = await loadKernel(file);

@@ -19,7 +19,7 @@ import { HELLO, pathOf, withFile } from "./kload.ts";
 const PLAIN = paintFor(false);
 const ABOUT: About = {
   name: "kernel.elf",
-  recognized: { format: "elf", protocols: [] },
+  recognized: { layers: [], protocols: [] },
   rules: "default",
   plugins: presets.default.plugins,
   verbose: false,
