@@ -11,7 +11,7 @@ import { unlessAborted } from "../core/intake/unless_aborted.ts";
 import { openPayload } from "./bzimage/payload.ts";
 import { readSetupHeader } from "./bzimage/setup_header.ts";
 import { decoderOf, isUnpacked } from "./decoders.ts";
-import type { FileFormat } from "./format.ts";
+import type { FileFormat, FormatName } from "./format.ts";
 import { headOf } from "./head.ts";
 import { identify } from "./identify.ts";
 import { decoded } from "./input/decoded.ts";
@@ -27,6 +27,8 @@ export interface UnpackOptions {
   readonly maxMemory?: number;
   /** Aborts every wait and the decoding, which then reject with the signal's reason. */
   readonly signal?: AbortSignal;
+  /** The containers to take off; at the first of another format, unpacking ends. Default: all. */
+  readonly only?: readonly FormatName[];
 }
 
 /** A file without its containers. */
@@ -87,7 +89,7 @@ const WHOLE_HEAD = 0x9000;
  * ```
  */
 export async function unpack(source: KernelSource, options: UnpackOptions = {}): Promise<Unpacked> {
-  const { maxMemory = MAX_MEMORY, signal } = options;
+  const { maxMemory = MAX_MEMORY, signal, only } = options;
   const file = openSource(source);
   const pause = pauses(signal);
   const closers: (() => void)[] = [];
@@ -111,7 +113,7 @@ export async function unpack(source: KernelSource, options: UnpackOptions = {}):
       const seen = await look(reader);
       const { format } = seen;
       reader = seen.reader;
-      if (!seen.isContainer) {
+      if (!seen.isContainer || only?.includes(format.name) === false) {
         return { source: reader, layers, format, check: () => drain(readers, pause), close };
       }
       if (layers.length === MAX_LAYERS) {

@@ -5,18 +5,20 @@
  */
 
 import { ELF_MAGIC } from "../core/elf/constants.ts";
-import { type FileModel, type FilePart, HEAD_SIZE, readModel } from "../core/file/file_model.ts";
+import { type FilePart, HEAD_SIZE } from "../core/file/file_model.ts";
 import { keepFile, type KeptFile, type RandomSource } from "../core/file/kept_file.ts";
 import type { KernelSource } from "../core/intake/source.ts";
 import type { FileFormat, FormatName } from "../formats/format.ts";
 import { identify } from "../formats/identify.ts";
 import type { Protocol } from "../protocols/protocol.ts";
-import { PROTOCOL_PARTS, protocolsOf } from "../protocols/recognize.ts";
+import { PROTOCOL_PARTS } from "../protocols/recognize.ts";
 import { LOADERS } from "./all_loaders.ts";
 import { checkCheckOptions, type CheckOptions } from "./check_options.ts";
+import type { Contents } from "./contents.ts";
 import type { Severity } from "./finding.ts";
 import { FINDING_RULES } from "./findings.ts";
 import type { Circumstances, Judgement, Loader, LoaderName } from "./loader.ts";
+import { ask, look, type Looked, lookInside } from "./look.ts";
 import type { Breach } from "./rule.ts";
 
 export type { CheckOptions };
@@ -27,6 +29,8 @@ export interface Verdict extends Judgement {
   readonly loader: LoaderName;
   /** Whether the file is meant for it. */
   readonly intended: boolean;
+  /** The containers that it takes off, from the outermost on: the verdict is about what is in them. */
+  readonly unpacked?: readonly FormatName[];
 }
 
 /** Something remarkable about a file. */
@@ -45,12 +49,26 @@ export interface CheckReport {
   readonly format: FormatName;
   /** What the file is, in a noun phrase. */
   readonly description: string;
-  /** The boot protocols that the file is made for. */
+  /** What is in it, if it is compressed and one of the loaders unpacks it. */
+  readonly inside?: InsideReport;
+  /** The boot protocols that the file is made for, as it is. */
   readonly protocols: readonly Protocol[];
   /** What each loader will do with it, in the order of reports. */
   readonly verdicts: readonly Verdict[];
-  /** What else is remarkable about it. */
+  /** What else is remarkable about it, or about the kernel in it. */
   readonly findings: readonly Finding[];
+}
+
+/** What is in a compressed file. */
+export interface InsideReport {
+  /** Its format. */
+  readonly format: FormatName;
+  /** What it is, in a noun phrase. */
+  readonly description: string;
+  /** The containers that it is in, from the outermost on. */
+  readonly layers: readonly FormatName[];
+  /** The boot protocols that it is made for. */
+  readonly protocols: readonly Protocol[];
 }
 
 /**
@@ -82,9 +100,11 @@ export async function checkKernel(
 ): Promise<CheckReport> {
   const circumstances = checkCheckOptions(options);
   const file = keepFile(source, circumstances);
+  const contents: Contents[] = [];
   try {
-    return await checkFile(file, circumstances, options.loaders);
+    return await checkFile(file, circumstances, options.loaders, (opened) => void contents.push(opened));
   } finally {
+    for (const { close } of contents) await close();
     await file.close();
   }
 }
@@ -93,20 +113,34 @@ async function checkFile(
   file: KeptFile,
   circumstances: Circumstances,
   asked: CheckOptions["loaders"],
+  opened: (contents: Contents) => void,
 ): Promise<CheckReport> {
   const { name: format, description } = await formatOf(file);
   const loaders = asked ? LOADERS.filter(({ name }) => asked.includes(name)) : LOADERS;
-  const parts = new Set<FilePart>(loaders.flatMap((loader) => loader.parts));
-  if (!asked) { for (const part of ALL_PARTS) parts.add(part); }
-  const model = await readModel(file, [...parts]);
-  const protocols = protocolsOf(model, [...parts]);
-  const intended = asked ?? intendedLoaders(loaders, protocols);
+  const parts = new Set<FilePart>([...loaders.flatMap((loader) => loader.parts), ...(asked ? [] : ALL_PARTS)]);
+  const outer = await look(file, parts);
+  const insides = await lookInside(file, format, loaders, { parts, circumstances, opened });
+  const inside = [...insides.values()].find((each) => "model" in each);
+  const intended = asked ?? intendedLoaders(loaders, outer.protocols.length > 0 ? outer : inside ?? outer);
   const verdicts: Verdict[] = [];
-  for (const { name, judge } of loaders) {
-    const judgement = await judge(model, circumstances, file);
-    verdicts.push({ loader: name, intended: intended.includes(name), ...judgement });
+  for (const loader of loaders) {
+    const judgement = await ask(loader, insides.get(loader) ?? outer, circumstances);
+    verdicts.push({ loader: loader.name, intended: intended.includes(loader.name), ...judgement });
   }
-  return { format, description, protocols, verdicts, findings: findingsOf(model, parts, protocols, intended) };
+  const subject = inside?.model.elf ? inside : outer;
+  return {
+    format,
+    description,
+    ...(inside ? { inside: describeInside(inside) } : {}),
+    protocols: outer.protocols,
+    verdicts,
+    findings: findingsOf(subject, parts, intended),
+  };
+}
+
+function describeInside({ contents, protocols }: Looked): InsideReport {
+  const { format: { name: format, description }, layers } = contents!;
+  return { format, description, layers, protocols };
 }
 
 /** What is read of a file if all loaders are asked. */
@@ -122,9 +156,8 @@ async function formatOf(file: KeptFile): Promise<FileFormat> {
 }
 
 function findingsOf(
-  model: FileModel,
+  { model, protocols }: Looked,
   parts: ReadonlySet<FilePart>,
-  protocols: readonly Protocol[],
   intended: readonly LoaderName[],
 ): readonly Finding[] {
   return FINDING_RULES.filter((rule) => rule.parts.every((part) => parts.has(part)))
@@ -136,7 +169,7 @@ function findingsOf(
 }
 
 /** The loaders of the protocols that a file is made for; kload, if there are none. */
-function intendedLoaders(loaders: readonly Loader[], protocols: readonly Protocol[]): readonly LoaderName[] {
+function intendedLoaders(loaders: readonly Loader[], { protocols }: Looked): readonly LoaderName[] {
   const meant = loaders.filter((loader) => protocols.some(({ name }) => loader.protocols.includes(name)));
   return meant.length === 0 ? ["kload"] : meant.map(({ name }) => name);
 }

@@ -8,7 +8,7 @@
 import { ELFCLASS32, ELFCLASS64, ELFDATA2MSB, PT_LOAD, PT_NOTE, RECORD_SIZES } from "../core/elf/constants.ts";
 import { type ProgramHeader, programHeaderOffsets } from "../core/elf/program_header.ts";
 import { fileHeaderAs, programHeadersAs, readerAt } from "../core/file/file_model.ts";
-import { walkNotes } from "./fixes/walk_notes.ts";
+import { firstNote, walkNotes } from "./fixes/walk_notes.ts";
 
 /** One field to change. */
 export interface Fix {
@@ -28,6 +28,9 @@ export interface Fix {
 
 const PAGE = 0x1000n;
 
+/** The note that has the PVH entry (Xen, "xen/include/public/elfnote.h"). QEMU does not look at its owner. */
+const XEN_ELFNOTE_PHYS32_ENTRY = 18;
+
 /** The most bytes of notes to look at, of all program headers together. */
 const NOTES_MAX = 2 ** 24;
 
@@ -42,7 +45,7 @@ interface NewAlign extends Pick<Fix, "rule" | "why"> {
  *
  * - 0 of a `PT_LOAD` becomes 4096: Limine takes no kernel with 0.
  * - Any value of a `PT_NOTE` but 4, if its notes can be read with an alignment of 4, and QEMU, which goes by `p_align`,
- *   reads other notes or divides by 0.
+ *   misses the PVH entry among them or divides by 0.
  *
  * @param file The whole file.
  * @returns The changes, in the order of the program headers; none for what is not an ELF file.
@@ -56,13 +59,15 @@ export function findFixes(file: Uint8Array): readonly Fix[] {
   // In a table of overlapping entries, a field is part of two.
   if (header.e_phentsize !== programHeader || header.e_phoff < fileHeader) return [];
   const headers = programHeadersAs({ bytes });
-  const startsOnPage = loadsStartOnPage(headers);
+  const loads = headers.filter(({ p_type, p_memsz }) => p_type === PT_LOAD && p_memsz > 0n);
+  const startsOnPage = startOnPage(loads);
+  const areAllZero = loads.every(({ p_align }) => p_align === 0n);
   const isBigEndian = header.EI_DATA === ELFDATA2MSB;
   let notesLeft = NOTES_MAX;
   return headers.flatMap((phdr): readonly Fix[] => {
     if (phdr.p_type === PT_NOTE) notesLeft -= Number(phdr.p_filesz);
     const changed = phdr.p_type === PT_LOAD && startsOnPage
-      ? loadAlign(phdr)
+      ? loadAlign(phdr, areAllZero ? "align-zero-only" : "align-zero")
       : phdr.p_type === PT_NOTE && notesLeft >= 0
       ? noteAlign(phdr, (offset, length) => readerAt({ bytes }, "the notes", offset, length))
       : undefined;
@@ -89,18 +94,19 @@ export function applyFixes(file: Uint8Array, fixes: readonly Fix[]): Uint8Array<
 }
 
 /** Limine fails where the lowest segment does not start on a page, whatever its alignment. */
-function loadsStartOnPage(headers: readonly ProgramHeader[]): boolean {
-  const starts = headers.filter(({ p_type, p_memsz }) => p_type === PT_LOAD && p_memsz > 0n).map(({ p_vaddr }) =>
-    p_vaddr
-  );
+function startOnPage(loads: readonly ProgramHeader[]): boolean {
+  const starts = loads.map(({ p_vaddr }) => p_vaddr);
   return starts.length > 0 && starts.reduce((one, other) => one < other ? one : other) % PAGE === 0n;
 }
 
-function loadAlign({ p_align, p_vaddr, p_offset, p_memsz }: ProgramHeader): NewAlign | undefined {
+function loadAlign(
+  { p_align, p_vaddr, p_offset, p_memsz }: ProgramHeader,
+  rule: string,
+): NewAlign | undefined {
   if (p_align !== 0n || p_memsz === 0n || (p_vaddr - p_offset) % PAGE !== 0n) return undefined;
   const why =
     "p_align is 0, with which Limine takes no kernel; p_vaddr and p_offset are congruent modulo 4096 already.";
-  return { rule: "align-zero-only", p_align: PAGE, why };
+  return { rule, p_align: PAGE, why };
 }
 
 function noteAlign(
@@ -110,17 +116,19 @@ function noteAlign(
   if (p_align === 4n || p_filesz === 0n || (p_vaddr - p_offset) % 4n !== 0n) return undefined;
   const reader = read(Number(p_offset), Number(p_filesz));
   if (reader.length < Number(p_filesz)) return undefined;
-  const byFour = walkNotes(reader, 4);
-  if (!byFour || byFour.length === 0) return undefined;
+  const notes = walkNotes(reader, 4);
+  if (!notes || notes.length === 0) return undefined;
   if (p_align === 0n) {
+    if (notes[0].type === XEN_ELFNOTE_PHYS32_ENTRY) return undefined;
     const why = "p_align is 0, by which QEMU divides; all of its notes can be read with an alignment of 4.";
     return { rule: "note-align-zero", p_align: 4n, why };
   }
-  // More than a note can be long is the same as no next note.
-  const byAlign = walkNotes(reader, Number(p_align < 2n ** 32n ? p_align : 2n ** 32n));
-  if (byAlign?.join() === byFour.join()) return undefined;
-  const why = `p_align is 0x${p_align.toString(16)}, by which QEMU goes from note to note; with an alignment of 4, ` +
-    "all of its notes can be read.";
+  const entry = notes.find(({ type }) => type === XEN_ELFNOTE_PHYS32_ENTRY);
+  // Of more than a note can be long, the next note is out of reach in any case.
+  const alignment = Number(p_align < 2n ** 32n ? p_align : 2n ** 32n);
+  if (!entry || firstNote(reader, alignment, XEN_ELFNOTE_PHYS32_ENTRY) === entry.descriptor) return undefined;
+  const why = `p_align is 0x${p_align.toString(16)}, by which QEMU goes from note to note and misses the PVH entry; ` +
+    "with an alignment of 4, all notes can be read.";
   return { rule: "note-align-mismatch", p_align: 4n, why };
 }
 

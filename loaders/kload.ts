@@ -5,6 +5,7 @@
  */
 
 import { presets } from "../plugins/presets.ts";
+import { DAMAGED_CONTAINER } from "./contents.ts";
 import { ENTRY_NOT_EXECUTABLE, judgeLoad } from "./load/judge_load.ts";
 import type { Loader } from "./loader.ts";
 
@@ -14,8 +15,9 @@ export const kload: Loader = {
   title: "kload",
   versions: "this one",
   protocols: [],
+  unpacks: { formats: ["gzip", "xz", "zstd", "lz4", "lz4-legacy", "bzip2", "lzma", "bzimage"] },
   parts: [],
-  rules: [ENTRY_NOT_EXECUTABLE],
+  rules: [DAMAGED_CONTAINER, ENTRY_NOT_EXECUTABLE],
   judge: (model, { kernelBase, maxMemory, signal }, file) => {
     const options = { ...presets.default, kernelBase, maxMemory, signal };
     return judgeLoad(model, file, { options, wordsOf: ({ message }) => message });

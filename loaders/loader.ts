@@ -6,6 +6,7 @@
 
 import type { FileModel, FilePart } from "../core/file/file_model.ts";
 import type { KeptFile } from "../core/file/kept_file.ts";
+import type { FormatName } from "../formats/format.ts";
 import type { ProtocolName } from "../protocols/protocol.ts";
 import type { Breach, Outcome, Rule } from "./rule.ts";
 
@@ -45,6 +46,14 @@ export interface Judgement extends Partial<Breach> {
   readonly words?: string;
 }
 
+/** How a loader takes compressed files. */
+export interface Unpacking {
+  /** The containers that it takes off before it looks at a file. */
+  readonly formats: readonly FormatName[];
+  /** What that depends on, in a sentence; absent if on nothing. */
+  readonly note?: string;
+}
+
 /** A loader. */
 export interface Loader {
   /** Its name. */
@@ -55,6 +64,8 @@ export interface Loader {
   readonly versions: string;
   /** The boot protocols of files that are meant for it. */
   readonly protocols: readonly ProtocolName[];
+  /** How it takes compressed files. Default: as they are. */
+  readonly unpacks?: Unpacking;
   /** The parts of a file that it looks at. */
   readonly parts: readonly FilePart[];
   /** Its rules, for the documentation; empty if its verdict is that of a load. */

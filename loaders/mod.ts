@@ -5,7 +5,7 @@
  */
 
 export { checkKernel } from "./check_kernel.ts";
-export type { CheckReport, Finding, Verdict } from "./check_kernel.ts";
+export type { CheckReport, Finding, InsideReport, Verdict } from "./check_kernel.ts";
 export { LOADER_NAMES } from "./check_options.ts";
 export type { CheckOptions } from "./check_options.ts";
 export type { Severity } from "./finding.ts";

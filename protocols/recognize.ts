@@ -27,6 +27,7 @@ export const PROTOCOL_PARTS: readonly FilePart[] = [...new Set(RECOGNIZERS.flatM
  * file.setUint32(0x3c, 0x40, true); // where the PE headers start
  * file.setUint32(0x40, 0x4550, true); // "PE"
  * file.setUint16(0x44, 0x8664, true); // x86-64
+ * file.setUint16(0x54, 0xf0, true); // size of the optional header
  * file.setUint16(0x58, 0x20b, true); // PE32+
  * file.setUint16(0x9c, 10, true); // the subsystem
  * assertEquals((await recognizeProtocols(file.buffer)).map(({ name }) => name), ["uefi"]);

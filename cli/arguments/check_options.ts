@@ -13,6 +13,9 @@ import { outputPath } from "./output_path.ts";
 import type { Arguments } from "./parse_arguments.ts";
 import { readValue } from "./read_value.ts";
 
+/** The least memory that a PC can have; what lies below it belongs to the firmware. */
+const MEMORY_MIN = 2 ** 20;
+
 /** What to check, and what to do with the result. */
 export interface CheckRequest {
   /** The loaders to ask; `undefined` for all. */
@@ -47,7 +50,7 @@ export function checkRequest({ values, lists, switches }: Arguments): CheckReque
   }
   return {
     loaders: named && [...new Set(named.flatMap(loaderNames))],
-    memory: readValue(values, "memory", (flag, text) => parseBytes(flag, text, 1)),
+    memory: readValue(values, "memory", (flag, text) => parseBytes(flag, text, MEMORY_MIN)),
     kernelBase: readValue(values, "kernel-base", parseAddress),
     maxMemory: readValue(values, "max-memory", (flag, text) => parseBytes(flag, text, 1)),
     failOn: readValue(values, "fail-on", (flag, text) => parseChoice(flag, text, FAIL_ON_CHOICES)) ?? "error",

@@ -127,8 +127,8 @@ function watchedFile(file: RandomFile | undefined, source: Source, line: Progres
     size: file.size,
     readAt: async (offset, buffer) => {
       const count = await file.readAt(offset, buffer);
-      loaded += count;
-      line.update({ loaded }, file.size);
+      loaded += count; // what several loaders need is read again
+      line.update({ loaded: Math.min(loaded, file.size) }, file.size);
       return count;
     },
   };

@@ -30,8 +30,6 @@ const MOST_FINDINGS = 20;
 /** The rule of files that are no kernels at all, which is said first. */
 const USER_PROGRAM = "user-program";
 
-const NO_PROTOCOL = [["boot protocol", "none recognized"]] as const;
-
 const SEVERITIES: readonly Severity[] = ["error", "warning", "info"];
 
 /**
@@ -44,7 +42,7 @@ const SEVERITIES: readonly Severity[] = ["error", "warning", "info"];
  * @returns Lines of text.
  */
 export function checkReport(report: CheckReport, checked: CheckedAs, paint: Paint): string {
-  const { protocols, verdicts, findings } = report;
+  const { verdicts, findings } = report;
   const { verbose } = checked;
   const first = findings.filter(({ rule }) => rule === USER_PROGRAM);
   const others = findings.filter((finding) => !first.includes(finding));
@@ -52,7 +50,7 @@ export function checkReport(report: CheckReport, checked: CheckedAs, paint: Pain
   return sections([
     [
       ...headline(checked.name, headlineFacts(report, checked), paint),
-      ...labelled(protocols.length === 0 ? NO_PROTOCOL : protocolFacts(protocols), paint),
+      ...labelled(factsOf(report), paint),
     ],
     first.flatMap((finding) => findingLines(finding, paint)),
     verdicts.length === 0 ? [] : [paint.title("Loaders"), ...verdictTable(verdicts, paint)],
@@ -80,6 +78,14 @@ function headlineFacts({ verdicts, findings }: CheckReport, { failOn }: CheckedA
     ...clause(namesOf("boots"), "loads and enters it", "load and enter it"),
     ...(counts.length === 0 && namesOf("boots").length === intended.length ? ["no errors or warnings"] : counts),
     ...(onlyWarnings ? ["exit status 1 because of --fail-on warning"] : []),
+  ];
+}
+
+/** What the file is: its boot protocols, and its format unless that is the usual one. */
+function factsOf({ format, description, protocols }: CheckReport): readonly (readonly [string, string])[] {
+  return [
+    ...(format === "elf" ? [] : [["file", printable(description)] as const]),
+    ...(protocols.length === 0 ? [["boot protocol", "none recognized"] as const] : protocolFacts(protocols)),
   ];
 }
 

@@ -108,13 +108,16 @@ async function readElf(file: KeptFile, wants: ReadonlySet<FilePart>): Promise<El
   const asWide = fileHeaderAs(file, true); // as loaders see it that ignore the class
   if (asWide) await keepTable(file, asWide, true);
   const programHeaders = programHeadersAs(file);
+  const otherHeaders = fileHeader.EI_CLASS === ELFCLASS64 ? [] : programHeadersAs(file, { wide: true });
   const sections = wants.has("sections") || wants.has("symbols") ? await readSections(file, fileHeader) : [];
   const types = [
     ...(wants.has("image") ? [PT_LOAD] : []),
     ...(wants.has("notes") ? [PT_NOTE] : []),
     ...(wants.has("dynamic") ? [PT_DYNAMIC] : []),
   ];
-  const ranges = programHeaders.filter(({ p_type, p_filesz }) => types.includes(p_type) && p_filesz > 0n)
+  const ranges = [...programHeaders, ...otherHeaders].filter(({ p_type, p_filesz }) =>
+    types.includes(p_type) && p_filesz > 0n
+  )
     .map(({ p_offset, p_filesz }) => ({ start: Number(p_offset), end: Number(p_offset) + Number(p_filesz) }));
   const small = sections.filter(({ sh_size }) => sh_size > 0n && sh_size <= SMALL_SECTION);
   const smallRanges = wants.has("sections") ? small.map(sectionRange) : [];

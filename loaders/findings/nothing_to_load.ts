@@ -48,21 +48,22 @@ export const nothingToLoad: FindingRule = {
   source: 'gABI, "Program Loading"',
 };
 
-/** An executable whose segments have no bytes. */
+/** An executable whose code is not in the file. */
 export const debugOnly: FindingRule = {
   id: "debug-only",
   severity: "error",
   parts: [],
   find: ({ model, protocols }) => {
-    const loads = loadsOf(model);
-    const isCode = loads.some(({ p_flags }) => (p_flags & PF_X) !== 0);
-    if (!isCode || loads.some(({ p_filesz }) => p_filesz > 0n)) return [];
+    const code = loadsOf(model).filter(({ p_flags }) => (p_flags & PF_X) !== 0);
+    if (code.length === 0 || code.some(({ p_filesz }) => p_filesz > 0n)) return [];
     if (protocols.some(({ name }) => WITHOUT_SEGMENTS.includes(name))) return [];
-    const message = "No PT_LOAD segment has bytes in the file, not even the executable one: this is what objcopy " +
-      "--only-keep-debug leaves of a kernel.";
-    return [{ index: loads[0].index, message }];
+    const { index } = code[0];
+    const message =
+      `No executable segment has bytes in the file, beginning with program header ${index}: this is what ` +
+      "objcopy --only-keep-debug leaves of a kernel.";
+    return [{ index, message }];
   },
-  about: "The file has PT_LOAD segments, one of them executable, but all have a p_filesz of 0.",
+  about: "The file has executable PT_LOAD segments, and all of them have a p_filesz of 0.",
   why:
     "The code is not in this file. A file with debug information only has the program headers of the kernel that it " +
     "belongs to, and a loader that takes it starts a kernel of zeros.",

@@ -58,6 +58,26 @@ export const imageRules: readonly Rule<QemuView>[] = [
     source: SOURCE,
   },
   {
+    id: "setup-code-missing",
+    outcome: "fails",
+    broken: ({ model, kind }) => {
+      const [jump] = model.bytes(JUMP, 1);
+      if (kind !== "linux" || jump === SHORT_JUMP || jump === NEAR_JUMP) return undefined;
+      const message =
+        `The file has Linux's magic number "HdrS" at file offset ${hexAddr(SETUP_OFFSETS.header)}, but the ` +
+        `setup code that QEMU enters at ${hexAddr(JUMP)} starts with the byte ${
+          hexAddr(jump)
+        }, which is no jump over it.`;
+      return { offset: JUMP, message };
+    },
+    about: 'A file has "HdrS" at file offset 0x202, and is no Linux image: its setup code does not start with a jump.',
+    why:
+      "QEMU takes every file with these four bytes for a Linux image, before it looks at anything else, and enters the " +
+      "setup code at file offset 0x200. The setup header begins with a jump over itself.",
+    mend: 'Move what has the text "HdrS" at file offset 0x202 of a file that is no Linux image',
+    source: `${SOURCE}; Linux, Documentation/arch/x86/boot.rst: jump`,
+  },
+  {
     id: "phys-outside-ram",
     outcome: "fails",
     broken: (view) => view.kind === "linux" ? outsideMemory(view) : undefined,
@@ -69,6 +89,11 @@ export const imageRules: readonly Rule<QemuView>[] = [
     source: SOURCE,
   },
 ];
+
+/** `jump`: where the setup code is entered. */
+const JUMP = 0x200;
+const SHORT_JUMP = 0xeb;
+const NEAR_JUMP = 0xe9;
 
 function isImage({ kind }: QemuView): boolean {
   return kind === "linux" || kind === "raw";

@@ -19,6 +19,10 @@ const FIRMWARE_USES: readonly (readonly [number, number])[] = [[0, 0x600], [0x70
 /** SeaBIOS has its tables in the last part of memory below 4 GiB. */
 const FIRMWARE_TOP = 0x2_0000;
 
+/** Where the option ROMs are that SeaBIOS runs, the last of which loads a Multiboot kernel. */
+const OPTION_ROMS = 0xc_8000n;
+const OPTION_ROMS_END = 0xd_0000n;
+
 /** Zeroing memory that does not exist takes some 5 seconds a GiB. */
 const TOO_MUCH_TO_ZERO = 1n << 34n;
 
@@ -106,6 +110,19 @@ export const startRules: readonly Rule<QemuView>[] = [
     source: "QEMU 7.2, hw/i386/x86.c: load_elfboot; hw/i386/multiboot.c: load_multiboot",
   },
   {
+    id: "entry-all-zeros",
+    outcome: "fails",
+    broken: ({ elf }) =>
+      elf?.entersZeros
+        ? { message: `The kernel is entered at ${hexAddr(elf.entry)}, and the file has only zeros there.` }
+        : undefined,
+    about: "The bytes of the file from the physical address at which the kernel is entered to its segment's end are 0.",
+    why:
+      "There is no code at the entry: the segment's p_offset points to another part of the file, or the entry is wrong.",
+    mend: "Look at the bytes with objdump -d --start-address, and correct the entry or the segment",
+    source: "QEMU 7.2, as measured",
+  },
+  {
     id: "entry-outside-ram",
     outcome: "fails",
     broken: (view) => {
@@ -140,7 +157,32 @@ export const startRules: readonly Rule<QemuView>[] = [
     mend: "Link the kernel at 1 MiB or above: . = 1M;",
     source: SEEN,
   },
+  {
+    id: "multiboot-over-option-rom",
+    outcome: "fails",
+    broken: ({ multiboot, elf }) => {
+      if (!multiboot || !elf || elf.entry >= OPTION_ROMS_END) return undefined;
+      const { low, high } = elf.blocks;
+      if (low >= OPTION_ROMS || high < OPTION_ROMS_END) return undefined;
+      const message =
+        `The kernel, gathered from ${hexAddr(low)} to ${hexAddr(high)}, is copied over the option ROM below ` +
+        `${hexAddr(OPTION_ROMS_END)} that copies it, and its entry at ${hexAddr(elf.entry)} is never reached.`;
+      return { message };
+    },
+    about:
+      "A Multiboot kernel has PT_LOADs below and above the option ROMs at 0xc0000 to 0xd0000, and its entry below.",
+    why: "QEMU copies it as one piece, with what lies between, and the code that copies it is such an option ROM.",
+    mend: "Link the kernel at 1 MiB or above: . = 1M;",
+    source: "QEMU 7.2, as measured; pc-bios/optionrom/multiboot.S",
+  },
 ];
+
+/** What the rules say of an entry without bytes of the file. */
+function entryOutsideLoad(view: QemuView): Breach | undefined {
+  const entry = entryOf(view);
+  if (entry === undefined || bytesOf(view).some((range) => holds(range, entry))) return undefined;
+  return { message: `The kernel is entered at ${hexAddr(entry)}, where ${nothingOf(view)}.` };
+}
 
 function overlap(blocks: readonly QemuBlock[]): Breach | undefined {
   const sorted = inQemuOrder(blocks);

@@ -54,6 +54,8 @@ export interface QemuElf {
   readonly entry: bigint;
   /** What QEMU read as PVH's entry before it cut it to 32 bits; 0 if it found none. */
   readonly pvhStart: bigint;
+  /** Whether all bytes of the file from the entry to its segment's end are 0. */
+  readonly entersZeros: boolean;
 }
 
 /** QEMU gives a machine of this size or more only 3 GiB below 4 GiB. */
@@ -112,7 +114,28 @@ async function qemuElf(model: FileModel, file: KeptFile, hasMagic: boolean, isPv
     hasMagic,
     ...(header ? { header } : {}),
     ...{ headerSize, headers, bits, blocks, scans, entry: BigInt.asUintN(32, entry), pvhStart },
+    entersZeros: await hasOnlyZeros(file, headers, blocks, BigInt.asUintN(32, entry)),
   };
+}
+
+const PIECE = 4096;
+
+/** Reads on from the entry up to the first byte that is not 0. */
+async function hasOnlyZeros(
+  file: KeptFile,
+  headers: readonly ProgramHeader[],
+  { blocks }: QemuBlocks,
+  entry: bigint,
+): Promise<boolean> {
+  const block = blocks.find(({ start, dataSize }) => start <= entry && entry < start + dataSize);
+  const header = headers.find(({ index }) => index === block?.index);
+  if (!block || !header || header.p_offset + header.p_filesz > file.length) return false;
+  const end = Number(header.p_offset + header.p_filesz);
+  for (let at = Number(header.p_offset + entry - block.start), size = PIECE; at < end; at += size, size *= 2) {
+    await file.keep(at, Math.min(size, end - at));
+    if (file.bytes(at, Math.min(size, end - at)).some((byte) => byte !== 0)) return false;
+  }
+  return true;
 }
 
 /** Whether QEMU looks at a header's bytes in the file. */

@@ -45,7 +45,9 @@ const STACK: Finding = {
 };
 
 type Report = Parameters<typeof checkReport>[0];
-const report = (part: Partial<Report>): Report => ({ protocols: [], verdicts: [], findings: [], ...part } as Report);
+const report = (part: Partial<Report>): Report => {
+  return { format: "elf", description: "ELF file", protocols: [], verdicts: [], findings: [], ...part };
+};
 
 Deno.test("a file that its loader refuses: the verdict, a line for each loader, why, and what to do", () => {
   const text = checkReport(
@@ -156,6 +158,11 @@ Why firecracker and cloud-hypervisor refuse it
   );
   const verbose = checkReport(report({ verdicts }), { ...CHECKED, verbose: true }, PLAIN);
   assertStringIncludes(verbose, "Why grub-multiboot refuses it\n  error[no-header]: There is no header.\n");
+});
+
+Deno.test("what is no ELF file is named", () => {
+  const text = checkReport(report({ format: "gzip", description: "gzip data", verdicts: [KLOAD] }), CHECKED, PLAIN);
+  assertStringIncludes(text, "\n  file           gzip data\n  boot protocol  none recognized\n");
 });
 
 Deno.test("a user program is said first, whatever its severity, and findings come by severity", () => {

@@ -44,7 +44,7 @@ Deno.test("memory, base, limit and severity are read as elsewhere", () => {
   assertEquals([memory, kernelBase, maxMemory, failOn], [2 ** 30, 0xffff_ffff_8000_0000n, 65536, "never"]);
   assertEquals(request("--strict").failOn, "warning");
   assertEquals(request("-v").failOn, "error");
-  assertThrows(() => request("--memory 0"), CliError, "must be at least 1");
+  assertThrows(() => request("--memory 1023K"), CliError, "must be at least 1048576");
   assertThrows(() => request("--fail-on info"), CliError, "must be one of error, warning, never");
   assertThrows(() => request("--strict --fail-on error"), CliError, "already");
 });
@@ -90,12 +90,9 @@ Deno.test("--json has a verdict for each loader that is asked", async () => {
 Deno.test("--sarif prints the log alone", async () => {
   const { status, stdout, stderr } = await kload(["check", OBJECT, "--for", "kload", "--sarif"]);
   assertEquals([status, stderr], [1, ""]);
-  const [{ results }] = JSON.parse(stdout).runs;
-  assertEquals(results.length, 1);
-  assertEquals([results[0].ruleId, results[0].locations[0].physicalLocation.region.byteOffset], [
-    "type-unsupported",
-    16,
-  ]);
+  const [{ ruleId, locations, properties }] = JSON.parse(stdout).runs[0].results;
+  assertEquals([ruleId, properties.loader], ["type-unsupported", "kload"]);
+  assertEquals(locations[0].physicalLocation.region.byteOffset, 16);
 });
 
 Deno.test("what cannot be read is an error, as with other commands", async () => {

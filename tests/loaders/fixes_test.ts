@@ -1,10 +1,12 @@
 /** What is mended in a file, and what is left alone. */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { ELFCLASS32, ELFCLASS64, PT_LOAD, PT_NOTE } from "../../core/elf/constants.ts";
 import { writeFileHeader, writeProgramHeader } from "../../core/elf/writer.ts";
 import { readModel } from "../../core/file/file_model.ts";
 import { keepFile } from "../../core/file/kept_file.ts";
+import { LOADERS } from "../../loaders/all_loaders.ts";
+import { checkKernel } from "../../loaders/check_kernel.ts";
 import { applyFixes, findFixes } from "../../loaders/fixes.ts";
 import { buildElf, type SegmentSpec } from "../elf_builder.ts";
 
@@ -40,7 +42,7 @@ Deno.test("p_align 0 of segments to load becomes 4096, where addresses and offse
     ["align-zero-only", 1, 64 + 56 + 48, 0x1000],
   ]);
   assertEquals(fixesOf(buildElf({ segments: [TEXT, { ...data, p_align: 0n }] })), [
-    ["align-zero-only", 1, 64 + 56 + 48, 0x1000],
+    ["align-zero", 1, 64 + 56 + 48, 0x1000],
   ]);
 });
 
@@ -70,7 +72,22 @@ Deno.test("a PT_NOTE with p_align 8 becomes one with 4 if QEMU would step over i
   assertEquals(fixesOf(buildElf({ segments: [TEXT, noteSegment([...BUILD_ID, ...PVH], 1n)] })), []);
 });
 
-Deno.test("a PT_NOTE with p_align 0 becomes one with 4", () => {
+Deno.test("a PT_NOTE without a PVH entry stays, and one changes in which QEMU reads that from the wrong place", () => {
+  // With 8, QEMU takes the name for 8 bytes, so the entry would be read from the note that follows.
+  assertEquals(fixesOf(buildElf({ segments: [TEXT, noteSegment([...PVH, ...BUILD_ID], 8n)] })).length, 1);
+  for (const bytes of [BUILD_ID, [...BUILD_ID, ...BUILD_ID]]) {
+    assertEquals(fixesOf(buildElf({ segments: [TEXT, noteSegment(bytes, 8n)] })), []);
+  }
+  // A user program's property note wants to be aligned to 8.
+  const property = note("GNU", 5, [2, 0, 0, 0xc0, 4, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0]);
+  assertEquals(fixesOf(buildElf({ segments: [TEXT, noteSegment([...property, ...BUILD_ID], 8n)] })), []);
+  assertEquals(fixesOf(buildElf({ segments: [TEXT, noteSegment([...property, ...PVH], 8n)] })), [
+    ["note-align-mismatch", 1, 64 + 56 + 48, 4],
+  ]);
+});
+
+Deno.test("a PT_NOTE with p_align 0 becomes one with 4, unless QEMU takes its first note", () => {
+  assertEquals(fixesOf(buildElf({ segments: [TEXT, noteSegment([...PVH, ...BUILD_ID], 0n)] })), []);
   assertEquals(fixesOf(buildElf({ segments: [TEXT, noteSegment(BUILD_ID, 0n)] })), [
     ["note-align-zero", 1, 64 + 56 + 48, 4],
   ]);
@@ -136,4 +153,49 @@ Deno.test("a mended file differs in those fields alone, and has nothing left to 
   assertEquals(elf?.programHeaders.map(({ p_align }) => p_align), [0x1000n, 4n]);
   const differing = [...mended.keys()].filter((at) => mended[at] !== file[at]);
   assertEquals(differing, [64 + 48 + 1, 64 + 56 + 48]);
+});
+
+const FOLDERS = ["loaders/", "loaders/probes/", "field/", "original/corpus/"];
+
+Deno.test("no loader does worse with a mended file, and the one that a fix is for takes it", async () => {
+  const OUTCOMES = ["fails", "refuses", "boots"];
+  const mended = new Set<string>();
+  for (const folder of FOLDERS.map((name) => new URL(`../fixtures/${name}`, import.meta.url))) {
+    for (const { name } of [...Deno.readDirSync(folder)].filter(({ isFile }) => isFile)) {
+      const file = await Deno.readFile(new URL(name, folder));
+      const fixes = findFixes(file);
+      if (fixes.length === 0) continue;
+      const before = (await checkKernel(file)).verdicts;
+      const after = (await checkKernel(applyFixes(file, fixes))).verdicts;
+      before.forEach(({ loader, outcome, rule }, at) => {
+        const now = after[at];
+        assert(OUTCOMES.indexOf(now.outcome) >= OUTCOMES.indexOf(outcome), `${name}: ${loader} ${now.message}`);
+        if (!fixes.some((fix) => fix.rule === rule)) return;
+        assert(now.rule !== rule, `${name}: ${loader} still has ${rule}`);
+        mended.add(`${name} ${loader} ${now.outcome}`);
+      });
+    }
+  }
+  assert(mended.has("la_second_align0.elf limine-8 boots"), [...mended].join("; "));
+  assert(mended.has("dyn-align-0.elf limine-8 boots"), [...mended].join("; "));
+});
+
+Deno.test("QEMU takes a kernel whose PVH note it missed before, or divided by 0 at", async () => {
+  for (const [p_align, notes] of [[8n, [...BUILD_ID, ...PVH]], [0n, [...BUILD_ID, ...PVH]]] as const) {
+    const file = buildElf({
+      header: { e_entry: 0x10_0040n },
+      segments: [{ ...TEXT, p_vaddr: 0x10_0000n }, noteSegment(notes, p_align)],
+    });
+    const ask = async (bytes: Uint8Array) => (await checkKernel(bytes, { loaders: ["qemu-kernel"] })).verdicts[0];
+    const [fix] = findFixes(file);
+    assertEquals((await ask(file)).rule, fix.rule);
+    assertEquals((await ask(applyFixes(file, [fix]))).outcome, "boots");
+  }
+});
+
+Deno.test("every fix is for a rule that a loader has", () => {
+  const rules = new Set(LOADERS.flatMap(({ rules }) => rules.map(({ id }) => id)));
+  for (const rule of ["align-zero-only", "align-zero", "note-align-zero", "note-align-mismatch"]) {
+    assert(rules.has(rule), rule);
+  }
 });

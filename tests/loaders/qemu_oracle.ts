@@ -19,7 +19,7 @@ export const REPORTING_CODE: Uint8Array = Uint8Array.from([
 /** The exit status of QEMU after 0x10 to the debug exit device. */
 const REPORTED = 0x10 << 1 | 1;
 
-const MACHINE = "-accel tcg -display none -vga none -nic none -monitor none -serial stdio -no-reboot";
+const MACHINE = "-accel tcg -display none -nic none -monitor none -serial stdio -no-reboot";
 
 /** How to ask. */
 export interface QemuOptions {

@@ -1,0 +1,125 @@
+/**
+ * A file, and what is in it, as loaders look at them: each of them gets what it would see itself.
+ *
+ * @module
+ */
+
+import { type FileModel, type FilePart, readModel } from "../core/file/file_model.ts";
+import type { KeptFile } from "../core/file/kept_file.ts";
+import type { FormatName } from "../formats/format.ts";
+import type { Protocol } from "../protocols/protocol.ts";
+import { protocolsOf } from "../protocols/recognize.ts";
+import { type Contents, judgeDamage, openContents, unpackErrorOf } from "./contents.ts";
+import type { Circumstances, Judgement, Loader } from "./loader.ts";
+
+/** A file, or what is in it. */
+export interface Looked {
+  /** The file. */
+  readonly file: KeptFile;
+  /** What was read of it. */
+  readonly model: FileModel;
+  /** The boot protocols that it is made for. */
+  readonly protocols: readonly Protocol[];
+  /** What was taken off, if it is what is in a file. */
+  readonly contents?: Contents;
+}
+
+/** A verdict on what cannot even be looked at. */
+export interface Damaged {
+  /** The verdict. */
+  readonly damage: Judgement;
+}
+
+/** What to read, and how. */
+export interface LookOptions {
+  /** The parts to read. */
+  readonly parts: ReadonlySet<FilePart>;
+  /** Limit and signal. */
+  readonly circumstances: Circumstances;
+  /** Takes what has to be closed at the end. */
+  readonly opened: (contents: Contents) => void;
+}
+
+/**
+ * Looks at a file as it is.
+ *
+ * @param file The file.
+ * @param parts The parts to read.
+ * @returns What was read.
+ * @throws {LoadError} "source-failed" or "memory-limit-exceeded".
+ */
+export async function look(file: KeptFile, parts: ReadonlySet<FilePart>): Promise<Looked> {
+  const model = await readModel(file, [...parts]);
+  return { file, model, protocols: protocolsOf(model, [...parts]) };
+}
+
+/**
+ * Looks at what is in a file, for each loader that takes its outermost container off. Those that take off the same
+ * containers share what they see.
+ *
+ * @param file The file.
+ * @param format Its format.
+ * @param loaders The loaders.
+ * @param options What to read, and how.
+ * @returns What each of those loaders sees.
+ * @throws {LoadError} "source-failed" or "memory-limit-exceeded".
+ */
+export async function lookInside(
+  file: KeptFile,
+  format: FormatName,
+  loaders: readonly Loader[],
+  { parts, circumstances, opened }: LookOptions,
+): Promise<ReadonlyMap<Loader, Looked | Damaged>> {
+  const byLoader = new Map<Loader, Looked | Damaged>();
+  const byFormats = new Map<string, Looked | Damaged>();
+  for (const loader of loaders) {
+    const formats = loader.unpacks?.formats ?? [];
+    if (!formats.includes(format)) continue;
+    const key = formats.join();
+    const inside = byFormats.get(key) ?? await unlessDamaged(async () => {
+      const contents = await openContents(file, formats, circumstances);
+      opened(contents);
+      return { ...await look(contents.file, parts), contents };
+    });
+    byFormats.set(key, inside);
+    byLoader.set(loader, inside);
+  }
+  return byLoader;
+}
+
+/**
+ * Asks a loader about what it sees.
+ *
+ * @param loader The loader.
+ * @param looked What it sees.
+ * @param circumstances What the verdict depends on.
+ * @returns The verdict, with the containers that the loader takes off.
+ * @throws {LoadError} "source-failed" or "memory-limit-exceeded".
+ */
+export async function ask(
+  loader: Loader,
+  looked: Looked | Damaged,
+  circumstances: Circumstances,
+): Promise<Judgement & { readonly unpacked?: readonly FormatName[] }> {
+  if ("damage" in looked) return looked.damage;
+  const { file, model, contents } = looked;
+  if (!contents) return await loader.judge(model, circumstances, file);
+  const judged = await unlessDamaged(async () => {
+    const judgement = await loader.judge(model, circumstances, file);
+    await contents.check();
+    return judgement;
+  });
+  const judgement = "damage" in judged ? judged.damage : judged;
+  const message = [judgement.message, loader.unpacks?.note].filter((sentence) => sentence !== undefined).join(" ");
+  return { ...judgement, ...(message === "" ? {} : { message }), unpacked: contents.layers };
+}
+
+async function unlessDamaged<T>(work: () => Promise<T>): Promise<T | Damaged> {
+  try {
+    return await work();
+  } catch (error) {
+    const reason = unpackErrorOf(error);
+    if (!reason) throw error;
+    return { damage: judgeDamage(reason) };
+  }
+}
