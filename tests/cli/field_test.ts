@@ -72,7 +72,7 @@ for (const [name, format] of COMPRESSED) {
     assertEquals(json.bytesRead, (await Deno.stat(path)).size);
     const loaded = await kload(["load", path]);
     assertEquals([loaded.status, loaded.stderr], [0, ""]);
-    assertStringIncludes(flat(loaded.stdout), `, unpacked from ${format}, 8,236 bytes read ${said}`);
+    assertStringIncludes(flat(loaded.stdout), `8,236 bytes read unpacked from ${format} data ${said}`);
     const kernel = (await kloadJson(["load", path])).json;
     assertEquals([kernel.format, kernel.protocols.length], [format, 1]);
   });
