@@ -54,6 +54,16 @@ Deno.test("README shows a refusal", async () => {
   }
 });
 
+Deno.test("README shows what a file is", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.copyFile(new URL("tests/fixtures/field/multiboot2-32bit-entry.elf", ROOT), `${folder}/kernel.elf`);
+    assertEquals(await kload(["inspect", "kernel.elf"], folder), shown("kload inspect kernel.elf"));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("README shows what a loader will say of a kernel", async () => {
   const folder = await Deno.makeTempDir();
   try {

@@ -17,7 +17,7 @@ import { EXIT_DEVICE, PROGRAM, RAMFB } from "../qemu/machine.ts";
 import type { Bootable } from "../report/bootable.ts";
 import { diagnosticsSection } from "../report/diagnostics.ts";
 import { fileFormat, versionedJson } from "../report/json.ts";
-import { protocolFacts } from "../report/protocol_facts.ts";
+import { protocolFacts } from "../report/file_facts.ts";
 import type { Recognized } from "../report/recognized.ts";
 import { headline, labelled, sections } from "../report/report_parts.ts";
 import { withBootable } from "./with_bootable.ts";

@@ -8,7 +8,7 @@ import { keepFile } from "../../core/file/kept_file.ts";
 import type { Source } from "../input/source.ts";
 import type { ExaminedFile } from "../report/examined_file.ts";
 import type { Problem } from "../report/problem.ts";
-import { userProgram } from "../report/protocol_facts.ts";
+import { userProgram } from "../report/file_facts.ts";
 import { refusalOf } from "../report/refusal_of.ts";
 import { examineFile, QUICK_LOOK } from "./examine_file.ts";
 

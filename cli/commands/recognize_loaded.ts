@@ -30,9 +30,8 @@ const LOADED_PARTS: readonly FilePart[] = SIGN_PARTS.filter((part) => part !== "
  * @returns What was recognized.
  */
 export async function recognizeLoaded(kernel: Kernel, source: Source): Promise<Recognized> {
-  const layers = source.layers.map(({ name }) => name).toReversed();
   const opened: RandomFile[] = [];
-  const { random, size } = source;
+  const { layers, random, size } = source;
   const isWhole = random !== undefined && size !== undefined;
   const openRest = async (): Promise<KeptFile | undefined> => {
     if (!isWhole) return undefined;

@@ -10,7 +10,7 @@ import type { Paint } from "../output/paint.ts";
 import { table } from "../output/table.ts";
 import { count, grouped, hex, listed, printable, wrap } from "../output/text.ts";
 import type { FailOn } from "./check_status.ts";
-import { protocolFacts } from "./protocol_facts.ts";
+import { protocolFacts } from "./file_facts.ts";
 import { rangePicture } from "./range_picture.ts";
 import { headline, labelled, remarkLines, sections } from "./report_parts.ts";
 

@@ -12,7 +12,7 @@ import { diagnosticLines, warningCount } from "./diagnostics.ts";
 import type { ExaminedFile, Findings, InspectedFile } from "./examined_file.ts";
 import { fileKind } from "./header_names.ts";
 import { headersTable } from "./headers_table.ts";
-import { protocolFacts, userProgram } from "./protocol_facts.ts";
+import { protocolFacts, unpackedFacts, userProgram } from "./file_facts.ts";
 import { commandHint, refusalOf, type RefusalText } from "./refusal_of.ts";
 import { headline, labelled, remarkLines, sections } from "./report_parts.ts";
 
@@ -39,7 +39,7 @@ export function inspectReport(file: InspectedFile, about: About, paint: Paint): 
   const innermost = layers[layers.length - 1];
   const { elf, findings } = innermost;
   const facts: (readonly [string, string])[] = [
-    ...layers.slice(0, -1).map(({ format }) => ["unpacked from", printable(format.description)] as const),
+    ...unpackedFacts(layers.slice(0, -1).map(({ format }) => format)),
     ...layers.flatMap(({ protocols }) => protocolFacts(protocols)),
     ...headerFacts(innermost),
     ["bytes read", grouped(file.bytesRead)],

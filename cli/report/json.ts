@@ -71,7 +71,7 @@ export async function kernelJson(
  * @returns "elf", or what the kernel is compressed in.
  */
 export function fileFormat({ layers }: Recognized): FormatName {
-  return layers.at(-1) ?? "elf";
+  return layers[0]?.name ?? "elf";
 }
 
 /**

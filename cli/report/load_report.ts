@@ -16,7 +16,7 @@ import { diagnosticsSection, warningCount } from "./diagnostics.ts";
 import { fileKind, mappingLetters } from "./header_names.ts";
 import { headersTable } from "./headers_table.ts";
 import type { Kernel } from "./kernel.ts";
-import { protocolFacts, userProgram } from "./protocol_facts.ts";
+import { protocolFacts, unpackedFacts, userProgram } from "./file_facts.ts";
 import type { Recognized } from "./recognized.ts";
 import { headline, labelled, sections } from "./report_parts.ts";
 import { segmentOutcomes } from "./segment_outcomes.ts";
@@ -90,7 +90,8 @@ function factLines(kernel: Kernel, { recognized, rules, kernelBase, dump }: Abou
   const { fileHeader, bytesRead, entryPoint, memory, tlsTemplate, level4Frame, nextFrame, framesAllocated } = kernel;
   const entry = kernel.pageTable.translate(entryPoint);
   const facts: (readonly [string, string])[] = [
-    ["file", [fileKind(fileHeader), ...unpackedFrom(recognized), `${count(bytesRead, "byte")} read`].join(", ")],
+    ["file", `${fileKind(fileHeader)}, ${count(bytesRead, "byte")} read`],
+    ...unpackedFacts(recognized.layers),
     ...protocolFacts(recognized.protocols),
     ["rules", rules],
     ["entry point", `${hex(entryPoint)}, ${entry.mapped ? `physical ${hex(entry.phys)}` : "not mapped"}`],
@@ -108,10 +109,6 @@ function factLines(kernel: Kernel, { recognized, rules, kernelBase, dump }: Abou
   );
   if (dump) facts.push(["dump", `${printable(dump.path)}, ${exactSize(dump.size)}`]);
   return labelled(facts, paint, dump ? [printable(dump.path)] : []);
-}
-
-function unpackedFrom({ layers }: Recognized): readonly string[] {
-  return layers.length === 0 ? [] : [`unpacked from ${layers.join(" in ")}`];
 }
 
 function baseFact(kernel: Kernel, rules: RuleSetName, kernelBase: bigint | undefined): string {

@@ -80,7 +80,7 @@ const READING = [
   "cli/report/header_names.ts",
   "cli/report/headers_table.ts",
   "cli/report/machines.ts",
-  "cli/report/protocol_facts.ts",
+  "cli/report/file_facts.ts",
   "cli/report/report_parts.ts",
   "plugins/stack.ts",
   "plugins/stack/diagnostics.ts",

@@ -1,9 +1,10 @@
 /**
- * What reports say of the boot protocols that a file is made for.
+ * What reports say of a file besides its headers: what it was unpacked from, and the boot protocols that it is made for.
  *
  * @module
  */
 
+import type { FileFormat } from "../../formats/format.ts";
 import type { Protocol } from "../../protocols/protocol.ts";
 import { printable } from "../output/text.ts";
 
@@ -19,6 +20,16 @@ export function protocolFacts(
   label = "boot protocol",
 ): readonly (readonly [string, string])[] {
   return protocols.map(({ summary }) => [label, printable(summary)]);
+}
+
+/**
+ * The lines of a report on the containers that a kernel was unpacked from.
+ *
+ * @param layers The containers, from the outermost on.
+ * @returns A label and a text for each.
+ */
+export function unpackedFacts(layers: readonly FileFormat[]): readonly (readonly [string, string])[] {
+  return layers.map(({ description }) => ["unpacked from", printable(description)]);
 }
 
 /**
