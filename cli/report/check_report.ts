@@ -9,6 +9,7 @@ import type { Breach, Severity } from "../../loaders/mod.ts";
 import type { Paint } from "../output/paint.ts";
 import { table } from "../output/table.ts";
 import { count, grouped, hex, listed, printable, wrap } from "../output/text.ts";
+import { breachText } from "./breach_text.ts";
 import type { FailOn } from "./check_status.ts";
 import { protocolFacts } from "./file_facts.ts";
 import { rangePicture } from "./range_picture.ts";
@@ -178,7 +179,7 @@ function breachLines(
   ];
   const indented = (text: string): readonly string[] => wrap(text, paint.width - 4).map((line) => `    ${line}`);
   return [
-    ...remarkLines(label, message, undefined, paint, color),
+    ...remarkLines(label, breachText({ index, message }), undefined, paint, color),
     ...(words === undefined || words === message ? [] : indented(`its words: ${printable(words)}`)),
     ...(where.length === 0 ? [] : indented(`where: ${where.join(", ")}`)),
     ...(ranges ? rangePicture(ranges, 4, paint) : []),

@@ -8,6 +8,7 @@ import type { CheckReport, Finding, Verdict } from "../../loaders/check_kernel.t
 import type { Breach, Severity } from "../../loaders/mod.ts";
 import config from "../../deno.json" with { type: "json" };
 import { printable } from "../output/text.ts";
+import { breachText } from "./breach_text.ts";
 import { plainValue } from "./plain_value.ts";
 import { allTopics, type Topic } from "./topics.ts";
 
@@ -76,7 +77,7 @@ function alertOfVerdict(
   return {
     ruleId: rule,
     level: "error",
-    text: [`${head}${quoted}.`, message, hint].filter((text) => text).join(" "),
+    text: [`${head}${quoted}.`, breachText({ ...breach, message }), hint].filter((text) => text).join(" "),
     breach,
     topic: topicsOf(rule).find(({ kind, loaders = [] }) => kind !== "rule" || loaders.includes(loader)),
     properties: { loader, outcome, words, index: breach.index, ranges },
@@ -90,7 +91,7 @@ function alertOfFinding(
   return {
     ruleId: rule,
     level: LEVELS[severity],
-    text: [message, hint].filter((text) => text).join(" "),
+    text: [breachText({ ...breach, message }), hint].filter((text) => text).join(" "),
     breach,
     topic: topicsOf(rule).find(({ kind }) => kind === "finding"),
     properties: { index: breach.index, ranges },

@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { terminalPage } from "../../cli/output/page.ts";
 import { paintFor } from "../../cli/output/paint.ts";
+import { breachText } from "../../cli/report/breach_text.ts";
 import { type CheckedAs, checkReport, verdictText } from "../../cli/report/check_report.ts";
 import { checkStatus, type FailOn } from "../../cli/report/check_status.ts";
 import type { Finding, Verdict } from "../../loaders/check_kernel.ts";
@@ -226,6 +227,19 @@ Deno.test("text from the file cannot control the terminal", () => {
   // deno-lint-ignore no-control-regex
   assertEquals(/[\x00-\x09\x0b-\x1f]/.test(text), false);
   assertStringIncludes(text, "its words: c\\u000ad\n");
+});
+
+Deno.test("a message that does not name its program header gets that in front", () => {
+  assertEquals(breachText({ message: "No entry." }), "No entry.");
+  assertEquals(breachText({ index: 1, message: "p_align is 0." }), "Program header 1: p_align is 0.");
+  assertEquals(
+    breachText({ index: 1, message: "The bytes of program header 1 end." }),
+    "The bytes of program header 1 end.",
+  );
+  assertEquals(
+    breachText({ index: 1, message: "It overlaps program header 10." }),
+    "Program header 1: It overlaps program header 10.",
+  );
 });
 
 Deno.test("a verdict without words is that of its rule", () => {

@@ -71,7 +71,8 @@ Deno.test("a refusal of a loader that the file is meant for is a result, with it
   assertEquals([ruleId, ruleIndex, level], ["segments-overlap", 0, "error"]);
   assertEquals(
     message.text,
-    "kload refuses this file (“Cannot load program header 1”). Two ranges overlap. Move one of them.",
+    "kload refuses this file (“Cannot load program header 1”). Program header 1: Two ranges overlap. " +
+      "Move one of them.",
   );
   assertEquals(locations[0].physicalLocation, {
     artifactLocation: { uri: "build/kernel.elf", index: 0 },
