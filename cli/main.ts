@@ -22,10 +22,12 @@ type Work = (args: Arguments, output: Output, signal: AbortSignal) => Promise<nu
 const WORK: Readonly<Record<CommandName, () => Promise<Work>>> = {
   load: async () => (await import("./commands/load.ts")).load,
   inspect: async () => (await import("./commands/inspect.ts")).inspect,
+  check: async () => (await import("./commands/check.ts")).check,
   plugins: async () => (await import("./commands/plugins.ts")).plugins,
   image: async () => (await import("./commands/image.ts")).image,
   run: async () => (await import("./commands/run.ts")).run,
   dump: async () => (await import("./commands/dump.ts")).dumpCore,
+  explain: async () => (await import("./commands/explain.ts")).explain,
 };
 
 /**

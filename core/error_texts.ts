@@ -73,6 +73,12 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
   "type-unsupported": {
     message: load("neither ET_EXEC (0x2) nor ET_DYN (0x3)"),
     hint: "Link a relocatable object (.o) first. A core file cannot be loaded.",
+    hintFor: ({ value }) =>
+      value === 1 /* ET_REL */
+        ? "It is a relocatable object (.o): link it first."
+        : value === 4 /* ET_CORE */
+        ? "It is a core file, which holds the memory of a program: load the program itself."
+        : "The header is damaged, or has a type of one system: e_type must be 2 (ET_EXEC) or 3 (ET_DYN).",
   },
   "machine-unsupported": {
     message: load("not EM_X86_64 (0x3e)"),

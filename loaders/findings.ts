@@ -7,6 +7,13 @@
 import type { FindingRule } from "./finding.ts";
 import { directMapCollision } from "./findings/direct_map_collision.ts";
 import { entryIsPhysical, entryOutsideCode } from "./findings/entry_point.ts";
+import { baseRevisionNew, baseRevisionOld } from "./findings/limine_base_revision.ts";
+import {
+  requestInBss,
+  requestOutsideMarkers,
+  requestSeenDifferently,
+  requestUnaligned,
+} from "./findings/limine_requests.ts";
 import { loadInHole } from "./findings/low_memory_hole.ts";
 import { debugOnly, nothingToLoad } from "./findings/nothing_to_load.ts";
 import { offsetMismatch } from "./findings/offset_mismatch.ts";
@@ -29,5 +36,11 @@ export const FINDING_RULES: readonly FindingRule[] = [
   loadInHole,
   tlsMisaligned,
   directMapCollision,
+  requestInBss,
+  requestOutsideMarkers,
+  requestUnaligned,
+  requestSeenDifferently,
+  baseRevisionOld,
+  baseRevisionNew,
   stackExecutable,
 ];

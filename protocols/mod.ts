@@ -5,5 +5,8 @@
  */
 
 export type { KeepOptions, RandomSource } from "../core/file/kept_file.ts";
+export type { LiminePlace, LimineProtocol, LimineRequest, LimineRevisionTag } from "./limine.ts";
 export type { Protocol, ProtocolName } from "./protocol.ts";
 export { recognizeProtocols } from "./recognize.ts";
+export type { StivaleProtocol } from "./stivale.ts";
+export type { Stivale2Protocol } from "./stivale2.ts";

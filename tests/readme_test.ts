@@ -53,3 +53,25 @@ Deno.test("README shows a refusal", async () => {
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("README shows what a file is", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.copyFile(new URL("tests/fixtures/field/multiboot2-32bit-entry.elf", ROOT), `${folder}/kernel.elf`);
+    assertEquals(await kload(["inspect", "kernel.elf"], folder), shown("kload inspect kernel.elf"));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("README shows what a loader will say of a kernel", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const file = new URL("tests/fixtures/loaders/mb2-same-physical-118.elf", ROOT);
+    await Deno.copyFile(file, `${folder}/broken.elf`);
+    const line = "check broken.elf --for grub-multiboot2";
+    assertEquals(await kload(line.split(" "), folder), shown(`kload ${line}`));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

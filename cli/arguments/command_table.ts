@@ -4,6 +4,7 @@
  * @module
  */
 
+import { CHECK, EXPLAIN } from "./check_commands.ts";
 import type { Command } from "./flag.ts";
 import {
   BOOT_FLAGS,
@@ -54,20 +55,24 @@ https URL. Gzip files are decompressed on the fly. kload reads no further than i
 /** `kload inspect` and its flags. */
 export const INSPECT: Command = {
   name: "inspect",
-  summary: "Show the headers of a little-endian ELF file, and what the default rules object to",
-  about: `Reads the ELF file header and the program headers, and nothing after them. The file may be for any
-little-endian machine, of 32 or 64 bits. If the headers show that the default rules refuse the file, the report says why.`,
+  summary: "Say what a file is, whatever it is, and for which boot protocols it is made",
+  about: `Names the file: an ELF file for any machine, a compressed kernel and what it holds, a bzImage, an archive, a
+disk image, a web page. Of an ELF file it shows the headers, and what the default rules object to in them. It reads the
+first 36 KiB, and of an ELF file the headers, notes, section names and segments, where boot protocols leave their marks:
+a regular file only there, anything else in order.`,
   flags: [
     { ...STRICT, text: "Exit with status 1 if there is a warning or an objection" },
     JSON_FLAG,
-    { ...QUIET, text: "Print no report; the exit status says whether the headers were read" },
+    { ...QUIET, text: "Print no report; the exit status says whether the file has a name" },
     { ...VERBOSE, text: "Also print remarks of severity info" },
     ...COLOR_FLAGS,
   ],
+  status: "0 the file is named, 1 it is unknown or cannot be read, 2 wrong usage, 130 interrupted (129 by SIGHUP, " +
+    "143 by SIGTERM)",
   examples: [
     ["kload inspect kernel.elf", "show the headers of a kernel"],
-    ["kload inspect vmlinux.gz --json", "print them as JSON"],
-    ["curl -s https://example.com/kernel.elf | kload inspect -", "read the headers alone"],
+    ["kload inspect vmlinux.gz --json", "print what it is and what it holds as JSON"],
+    ["curl -s https://example.com/kernel.elf | kload inspect -", "look at the output of another program"],
   ],
 };
 
@@ -173,10 +178,12 @@ virtual addresses and the registers at the entry point. The report includes the 
 export const COMMANDS = {
   load: LOAD,
   inspect: INSPECT,
+  check: CHECK,
   plugins: PLUGINS,
   image: IMAGE,
   run: RUN,
   dump: DUMP,
+  explain: EXPLAIN,
 } as const;
 
 /** The name of a command. */

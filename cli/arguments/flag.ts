@@ -40,6 +40,8 @@ export interface Command {
   readonly flags: readonly Flag[];
   /** False if it takes no FILE, - or URL. */
   readonly takesSource?: false;
+  /** The placeholder of what it may be given in place of a source, in capitals. */
+  readonly argument?: string;
   /** Its exit statuses, if it has some of its own. */
   readonly status?: string;
   /** Examples: what to type, and what that does. */

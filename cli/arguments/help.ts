@@ -56,11 +56,12 @@ ${folded(`Exit status: ${STATUS}; kload run has more.`, width)}
  * @returns Lines of text.
  */
 export function commandHelp(command: Command, width = WIDEST): string {
-  const { name, summary, about, flags, examples, takesSource, status = STATUS } = command;
+  const { name, summary, about, flags, examples, takesSource, argument, status = STATUS } = command;
+  const takes = argument === undefined ? takesSource === false ? "" : " FILE|-|URL" : ` [${argument}]`;
   const takesNumbers = flags.some(({ value }) => value === "BYTES");
   return `${folded(`${summary}.`, width)}
 
-Usage: kload ${name}${takesSource === false ? "" : " FILE|-|URL"} [FLAGS]
+Usage: kload ${name}${takes} [FLAGS]
 
 ${folded(about, width)}
 

@@ -14,7 +14,7 @@ import { argumentText, printable } from "../output/text.ts";
 
 /** The parsed arguments of a command. */
 export interface Arguments {
-  /** The source: a path, "-" or a URL; empty for a command without one. */
+  /** The source: a path, "-" or a URL, or what the command takes in its place; empty for a command without one. */
   readonly source: string;
   /** The values of flags that take one, by flag name. */
   readonly values: ReadonlyMap<string, string>;
@@ -55,7 +55,8 @@ export function parseArguments(command: Command, args: readonly string[]): Argum
     if (flag.repeats) lists.set(flag.name, texts);
     else if (texts.length > 0) values.set(flag.name, texts[0]);
   }
-  return { source: onlySource(found, command), values, lists, switches };
+  const source = command.argument === undefined ? onlySource(found, command) : onlyArgument(found, command.argument);
+  return { source, values, lists, switches };
 }
 
 function checkValue({ flag, spelled, value }: Token & { readonly kind: "flag" }, command: Command): void {
@@ -107,6 +108,15 @@ function onlySource(found: readonly Token[], { name, takesSource }: Command): st
   }
   const hint = value ?? commandHint(source, extra, name);
   throw usageError(`Cannot use ${argumentText(extra)}: the source is already ${printable(source)}`, hint, { extra });
+}
+
+function onlyArgument(found: readonly Token[], placeholder: string): string {
+  const [text = "", extra] = found.filter((token) => token.kind === "source").map(({ text }) => text);
+  if (extra === undefined) return text;
+  const message = `Cannot use ${argumentText(extra)}: the ${placeholder.toLowerCase()} is already ${
+    argumentText(text)
+  }`;
+  throw usageError(message, undefined, { extra });
 }
 
 /** The hint for two sources of which one was meant as a value, or as the rest of one. */

@@ -35,7 +35,7 @@ export function dumpCore(args: Arguments, output: Output, signal: AbortSignal): 
     throw usageError("Cannot dump the kernel: no dump format given", hint, { flag: "core" });
   }
   const path = outputPath(args.values, "dump --core");
-  return withBootable(args, output, signal, undefined, async (bootable, source, kept) => {
+  return withBootable(args, output, signal, undefined, async (bootable, { source, kept }) => {
     const { kernel, stack, info, entry } = bootable;
     const { size, pieces } = coreDump(kernel, { stack, info, entry });
     const target = { path, flag: "output", what: "the core file", code: "dump-failed" } as const;

@@ -16,7 +16,9 @@ import { exactSize, hex } from "../output/text.ts";
 import { EXIT_DEVICE, PROGRAM, RAMFB } from "../qemu/machine.ts";
 import type { Bootable } from "../report/bootable.ts";
 import { diagnosticsSection } from "../report/diagnostics.ts";
-import { versionedJson } from "../report/json.ts";
+import { fileFormat, versionedJson } from "../report/json.ts";
+import { protocolFacts } from "../report/file_facts.ts";
+import type { Recognized } from "../report/recognized.ts";
 import { headline, labelled, sections } from "../report/report_parts.ts";
 import { withBootable } from "./with_bootable.ts";
 
@@ -32,7 +34,7 @@ const MIB = 2 ** 20;
  */
 export function image(args: Arguments, output: Output, signal: AbortSignal): Promise<number> {
   const path = outputPath(args.values, "image");
-  return withBootable(args, output, signal, undefined, async (bootable, source, kept) => {
+  return withBootable(args, output, signal, undefined, async (bootable, { source, kept, recognize }) => {
     const { kernel, entry } = bootable;
     const pieces = [...bootImage(kernel, { entry })];
     const size = pieces.reduce((sum, { length }) => sum + length, 0);
@@ -41,25 +43,39 @@ export function image(args: Arguments, output: Output, signal: AbortSignal): Pro
     const memory = imageMemory(kernel);
     if (output.json) {
       const { diagnostics } = kernel;
+      const recognized = await recognize();
+      const { protocols } = recognized;
+      const [{ name }, format] = [source, fileFormat(recognized)];
+      const entry32 = hex(entry.entry32);
       await output.print(
-        versionedJson({ name: source.name, image: path, size, entry: hex(entry.entry32), memory, diagnostics }),
+        versionedJson({ name, format, protocols, image: path, size, entry: entry32, memory, diagnostics }),
       );
     } else if (!output.quiet) {
-      await output.print(imageReport(bootable, path, size, memory, output));
+      const recognized = await recognize();
+      await output.print(imageReport(bootable, { path, size, memory, recognized }, output));
     }
     return 0;
   });
 }
 
+/** An image that was written. */
+interface Written {
+  readonly path: string;
+  readonly size: number;
+  /** The memory that a machine needs to boot it, in bytes. */
+  readonly memory: number;
+  /** What was recognized of the kernel's file. */
+  readonly recognized: Recognized;
+}
+
 function imageReport(
   { kernel, entry, framebuffer }: Bootable,
-  path: string,
-  size: number,
-  memory: number,
+  { path, size, memory, recognized }: Written,
   { paint, verbose }: Output,
 ): string {
   const pixels = framebuffer?.info;
   const facts: (readonly [string, string])[] = [
+    ...protocolFacts(recognized.protocols, "kernel made for"),
     [
       "entry point",
       `${hex(entry.entry32)} in 32-bit protected mode, which enters the kernel at ${hex(kernel.entryPoint)}`,

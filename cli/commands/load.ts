@@ -16,6 +16,7 @@ import type { Output } from "../output/output.ts";
 import type { ProgressLine } from "../output/progress.ts";
 import { strictStatus } from "../report/diagnostics.ts";
 import { loadReport } from "../report/load_report.ts";
+import type { Recognized } from "../report/recognized.ts";
 import { type LoadedWith, loadWithPlugins } from "./load_by_preset.ts";
 
 /** What the arguments ask for. */
@@ -41,25 +42,28 @@ export async function load(args: Arguments, output: Output, signal: AbortSignal)
   const line = await progressLine(output);
   signal.addEventListener("abort", line.stop, { once: true });
   let source: Source | undefined;
+  const importing = output.quiet && !output.json ? undefined : import("./recognize_loaded.ts");
   try {
     source = await openSource(args.source, signal);
     const loaded = await loadFrom(source, request, line, signal);
     const { kernel } = loaded;
+    const recognized = await (await importing)?.recognizeLoaded(kernel, source);
     if (request.dump !== undefined) {
       const { writeDump } = await import("../output/memory_dump.ts");
       const { keptFiles } = await import("./kept_files.ts");
       await writeDump(kernel, request.dump, keptFiles(source, args), signal);
     }
-    await printKernel(loaded, source.name, request, output, signal);
+    if (recognized) await printKernel(loaded, { name: source.name, recognized }, request, output, signal);
     return strictStatus(kernel.diagnostics, request.strict);
   } catch (error) {
     line.stop();
     if (!(error instanceof LoadError)) throw error;
-    const { isRefusal, otherRulesFor, printError, problemOf } = await import("./refusal.ts");
-    const problem = problemOf(error, {
+    const { isRefusal, nameRefused, otherRulesFor, printError, problemOf } = await import("./refusal.ts");
+    const found = problemOf(error, {
       name: source?.name ?? args.source,
       flags: LOAD.flags.map(({ name }) => name),
     });
+    const problem = source && isRefusal(error) ? await nameRefused(found, source, args.source, signal) : found;
     const { options, choice } = request;
     return await printError(problem, output, async () => {
       return source && isRefusal(error) ? await otherRulesFor(error, source, options, choice, signal) : undefined;
@@ -97,7 +101,7 @@ async function loadFrom(
 
 async function printKernel(
   { kernel, plugins }: LoadedWith,
-  name: string,
+  file: { readonly name: string; readonly recognized: Recognized },
   { options, dump: path, strict }: Request,
   output: Output,
   signal: AbortSignal,
@@ -105,11 +109,10 @@ async function printKernel(
   const { rules, kernelBase } = options;
   if (output.json) {
     const { kernelJson } = await import("../report/json.ts");
-    return await output.print(await kernelJson(kernel, { name, rules }, signal));
+    return await output.print(await kernelJson(kernel, { ...file, rules }, signal));
   }
-  if (output.quiet) return;
   const dump = path === undefined ? undefined : { path, size: kernel.nextFrame - kernel.memory.base };
-  const about = { name, rules, plugins, kernelBase, dump, verbose: output.verbose, strict };
+  const about = { ...file, rules, plugins, kernelBase, dump, verbose: output.verbose, strict };
   await output.print(loadReport(kernel, about, output.paint));
 }
 

@@ -38,6 +38,7 @@ const NOT_THE_RULES: readonly ErrorCode[] = [
 
 /** Codes of files that no rule set loads correctly, whether or not one accepts them. */
 const NOT_FOR_US: readonly ErrorCode[] = [
+  "not-elf",
   "class-unsupported",
   "data-encoding-unsupported",
   "machine-unsupported",

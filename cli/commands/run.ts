@@ -24,7 +24,7 @@ import { startFailed } from "../qemu/start_failed.ts";
 import type { Bootable } from "../report/bootable.ts";
 import { diagnosticsReport, strictStatus } from "../report/diagnostics.ts";
 import { MAX_MEMORY } from "./boot_plan.ts";
-import { withBootable } from "./with_bootable.ts";
+import { type LoadedFile, withBootable } from "./with_bootable.ts";
 
 const MIB = 2 ** 20;
 const DEFAULT_TIMEOUT = 60;
@@ -38,6 +38,8 @@ interface Guest {
   readonly bootable: Bootable;
   /** The name of its file. */
   readonly name: string;
+  /** Recognizes the boot protocols that it is made for. */
+  readonly recognize: LoadedFile["recognize"];
   /** How many seconds it may run; without it, there is no limit. */
   readonly timeout?: number;
   readonly gdb: boolean;
@@ -61,7 +63,7 @@ export function run(args: Arguments, output: Output, signal: AbortSignal): Promi
   const timeout = readValue(values, "timeout", parseTimeout) ?? (gdb ? undefined : DEFAULT_TIMEOUT);
   const maxMemory = readValue(values, "max-memory", (flag, text) => parseBytes(flag, text, 1)) ?? MAX_MEMORY;
   const memorySize = readValue(values, "memory", (flag, text) => parseMemory(flag, text, maxMemory));
-  return withBootable(args, output, signal, memorySize, async (bootable, source) => {
+  return withBootable(args, output, signal, memorySize, async (bootable, { source, recognize }) => {
     const { diagnostics } = bootable.kernel;
     const refused = strictStatus(diagnostics, switches.has("strict"));
     if (!output.quiet) {
@@ -70,7 +72,7 @@ export function run(args: Arguments, output: Output, signal: AbortSignal): Promi
       if (text !== "") await output.printError(refused === 0 ? `${text}\n` : text); // apart from what the guest writes
     }
     if (refused !== 0) return refused;
-    const guest: Guest = { bootable, name: source.name, timeout, gdb, args: lists.get("qemu-arg") ?? [] };
+    const guest: Guest = { bootable, name: source.name, recognize, timeout, gdb, args: lists.get("qemu-arg") ?? [] };
     return await withFolder(async (folder) => {
       await writeImage(bootable, `${folder}/${IMAGE_FILE}`, signal);
       return await boot(guest, folder, output, signal);
@@ -149,13 +151,21 @@ async function boot(guest: Guest, folder: string, output: Output, signal: AbortS
     qemu.kill();
     await qemu.ended;
     const { line } = serial;
-    const report = { end, registers: text === undefined ? undefined : parseRegisters(text), log };
-    if (!output.quiet) await output.printError((line ? "" : "\n") + runReport(bootable, report, output.paintError));
+    if (!output.quiet) {
+      const unfollowed = statusOf(end) === 0 ? undefined : await unfollowedBy(guest);
+      const report = { end, registers: text === undefined ? undefined : parseRegisters(text), log, unfollowed };
+      await output.printError((line ? "" : "\n") + runReport(bootable, report, output.paintError));
+    }
     return statusOf(end);
   } finally {
     qemu.kill();
     await qemu.ended;
   }
+}
+
+async function unfollowedBy({ bootable: { kernel }, recognize }: Guest): Promise<string | undefined> {
+  const { unfollowedProtocol } = await import("../qemu/unfollowed_protocol.ts");
+  return unfollowedProtocol(kernel, await recognize());
 }
 
 async function endOf(qemu: Qemu, timeout: number | undefined, signal: AbortSignal): Promise<End> {

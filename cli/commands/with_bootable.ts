@@ -17,21 +17,30 @@ import type { Bootable } from "../report/bootable.ts";
 import { LOAD_LISTING, strictStatus } from "../report/diagnostics.ts";
 import type { Kernel } from "../report/kernel.ts";
 import { printError } from "../report/print_error.ts";
+import type { Recognized } from "../report/recognized.ts";
 import { problemOf } from "../report/problem.ts";
 import { addBootParts, memoryForParts } from "./boot_parts.ts";
 import { type BootPlan, bootPlan, MEMORY_BASE } from "./boot_plan.ts";
 import { keptFiles } from "./kept_files.ts";
 import { loadByPreset } from "./load_by_preset.ts";
+import { nameRefused } from "./name_refused.ts";
 import { isRefusal, otherRulesFor } from "./other_rules.ts";
 
 /** Codes that mean memory was too small for the kernel or one of its parts. */
 const TOO_LITTLE: readonly ErrorCode[] = ["memory-too-small", "frames-exhausted"];
 
-/**
- * What a command does with a kernel that is ready to boot, and the files that it must not replace; resolves to the exit
- * status.
- */
-export type Work = (bootable: Bootable, source: Source, kept: readonly KeptFile[]) => Promise<number>;
+/** What a command knows of the file. */
+export interface LoadedFile {
+  /** The file. */
+  readonly source: Source;
+  /** The files that the command must not replace. */
+  readonly kept: readonly KeptFile[];
+  /** Recognizes the boot protocols that the kernel is made for. */
+  readonly recognize: () => Promise<Recognized>;
+}
+
+/** What a command does with a kernel that is ready to boot; resolves to the exit status. */
+export type Work = (bootable: Bootable, file: LoadedFile) => Promise<number>;
 
 /**
  * Loads the kernel that the arguments name, adds what the flags ask for, and passes it on. If the file is refused,
@@ -62,16 +71,18 @@ export async function withBootable(
     await source.check();
     kernel = loaded;
     const kept = [...keptFiles(source, args), ...plan.files];
-    const status = await work(addBootParts(kernel, plan), source, kept);
+    const recognize = async () => await (await import("./recognize_loaded.ts")).recognizeLoaded(loaded, source);
+    const status = await work(addBootParts(kernel, plan), { source, kept, recognize });
     return status === 0 ? strictStatus(kernel.diagnostics, switches.has("strict")) : status;
   } catch (error) {
     if (!(error instanceof LoadError)) throw error;
     if (memorySize !== undefined && TOO_LITTLE.includes(error.code)) throw tooLittle(error);
     const verdict = kernel && "loaded, but not ready to boot";
     const flags = IMAGE.flags.map(({ name }) => name); // run and dump have every flag that a hint names, too
-    const problem = problemOf(error, { name: source.name, verdict, flags });
-    const findOtherRules = () => otherRulesFor(error, source, options, choice, signal);
     const isAboutFile = kernel === undefined && isRefusal(error);
+    const found = problemOf(error, { name: source.name, verdict, flags });
+    const problem = isAboutFile ? await nameRefused(found, source, name, signal) : found;
+    const findOtherRules = () => otherRulesFor(error, source, options, choice, signal);
     const hint = memoryHint(error) ?? problem.hint;
     return await printError(
       { ...problem, hint, listing: LOAD_LISTING },

@@ -11,6 +11,7 @@ export type CliErrorCode =
   | "plugin-failed"
   | "dump-failed"
   | "image-failed"
+  | "fix-failed"
   | "qemu-failed"
   | "output-failed"
   | "interrupted";

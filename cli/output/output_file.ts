@@ -22,7 +22,7 @@ export interface OutputFile {
   /** What it is, such as "the image". */
   readonly what: string;
   /** The code of the error if it cannot be written. */
-  readonly code: "dump-failed" | "image-failed";
+  readonly code: "dump-failed" | "image-failed" | "fix-failed";
 }
 
 /**

@@ -23,9 +23,10 @@ const CLEAR = "\r\x1b[K";
  * Starts a progress line, which appears after half a second.
  *
  * @param write Writes text to the terminal.
+ * @param verb What is done with the bytes.
  * @returns The line; the caller stops it.
  */
-export function startProgress(write: (text: string) => void): ProgressLine {
+export function startProgress(write: (text: string) => void, verb = "loading"): ProgressLine {
   const start = performance.now();
   let loaded = 0;
   let total: number | undefined;
@@ -34,7 +35,7 @@ export function startProgress(write: (text: string) => void): ProgressLine {
     const elapsed = performance.now() - start;
     if (elapsed < PATIENCE) return;
     shown = true;
-    write(CLEAR + progressText(loaded, total, elapsed / 1000));
+    write(CLEAR + progressText(loaded, total, elapsed / 1000, verb));
   }, INTERVAL);
   return {
     update: (progress, size) => {
@@ -55,13 +56,14 @@ export function startProgress(write: (text: string) => void): ProgressLine {
  * @param loaded Number of bytes read.
  * @param total Number of bytes of the source, if known.
  * @param seconds Time since the start, in seconds.
- * @returns Such as "12.3 MiB of 64 MiB, 19%, 4.1 MiB/s".
+ * @param verb What is done with the bytes.
+ * @returns Such as "loading: 12.3 MiB of 64 MiB, 19%, 4.1 MiB/s".
  */
-export function progressText(loaded: number, total: number | undefined, seconds: number): string {
+export function progressText(loaded: number, total: number | undefined, seconds: number, verb = "loading"): string {
   const parts = [total === undefined ? bytes(loaded) : `${bytes(loaded)} of ${bytes(total)}`];
   if (total !== undefined && total > 0) parts.push(`${Math.min(100, Math.floor(loaded / total * 100))}%`);
   parts.push(`${bytes(loaded / seconds)}/s`);
-  return `loading: ${parts.join(", ")}`;
+  return `${verb}: ${parts.join(", ")}`;
 }
 
 function bytes(count: number): string {

@@ -133,6 +133,16 @@ function irqOf(vector: number): string {
 }
 
 /**
+ * Whether a processor takes interrupts.
+ *
+ * @param registers Its registers.
+ * @returns True if the interrupt flag is set.
+ */
+export function areInterruptsEnabled(registers: Registers): boolean {
+  return ((registers.get("RFL") ?? 0n) & INTERRUPT_FLAG) !== 0n;
+}
+
+/**
  * Explains what a stopped guest was doing.
  *
  * @param registers Its registers.
@@ -144,8 +154,7 @@ export function explainState(registers: Registers, bootable: Bootable): readonly
     return [["state", "not in 64-bit mode: the kernel was never entered, or has left 64-bit mode"]];
   }
   const rip = registers.get("RIP") ?? 0n;
-  const flags = registers.get("RFL") ?? 0n;
-  const waits = (flags & INTERRUPT_FLAG) !== 0n
+  const waits = areInterruptsEnabled(registers)
     ? "halted, waiting for an interrupt"
     : "halted forever: interrupts are disabled";
   return [

@@ -9,7 +9,7 @@ import { labelled, sections } from "../report/report_parts.ts";
 import { hex, printable, wrap } from "../output/text.ts";
 import type { Bootable } from "../report/bootable.ts";
 import type { Exception, ExceptionLog } from "./exception_log.ts";
-import { exceptionName, explainException, explainState } from "./explain_exception.ts";
+import { areInterruptsEnabled, exceptionName, explainException, explainState } from "./explain_exception.ts";
 import { explainMissingHandler } from "./explain_missing_handler.ts";
 import type { Fact } from "./fact.ts";
 import { EXIT_SUCCESS } from "./machine.ts";
@@ -44,6 +44,8 @@ export interface Ending {
   readonly registers?: Registers;
   /** QEMU's log. */
   readonly log: ExceptionLog;
+  /** How the kernel was not entered as it wants, if that is so. */
+  readonly unfollowed?: string;
 }
 
 /** QEMU's exit status after the guest wrote a number to the port of isa-debug-exit. */
@@ -88,7 +90,11 @@ export function runReport(bootable: Bootable, ending: Ending, paint: Paint): str
   const registers = fatal?.registers ?? ending.registers;
   return sections([
     [
-      ...headLines(`run[${end.kind === "timeout" ? "timeout" : end.reason}]:`, headOf(ending, fatal), paint),
+      ...headLines(
+        `run[${end.kind === "timeout" ? "timeout" : end.reason}]:`,
+        leading(ending) + headOf(ending, fatal),
+        paint,
+      ),
       ...labelled(factsOf(bootable, ending, fatal), paint),
     ],
     registers ? [paint.title("Registers"), ...registerLines(registers, paint)] : [],
@@ -99,6 +105,13 @@ export function runReport(bootable: Bootable, ending: Ending, paint: Paint): str
 function headLines(label: string, sentence: string, { error, width, folds }: Paint): readonly string[] {
   const [first, ...more] = wrap(`${label} ${sentence}`, folds ? width - 2 : Infinity);
   return [error(label) + first.slice(label.length), ...more.map((line) => `  ${line}`)];
+}
+
+/** What comes first if the guest died, or halted for good: that is what tends to come of it. */
+function leading({ end, registers, unfollowed }: Ending): string {
+  const hasHalted = registers?.get("HLT") === 1n && !areInterruptsEnabled(registers);
+  const isOver = statusOf(end) === STATUS.fault || (end.kind === "timeout" && hasHalted);
+  return unfollowed !== undefined && isOver ? `${unfollowed} ` : "";
 }
 
 function headOf({ end, log }: Ending, fatal: Exception | undefined): string {

@@ -14,6 +14,9 @@ import { headline, remarkLines, sections } from "./report_parts.ts";
 /** The most remarks to show; JSON lists them all. */
 const MOST_REMARKS = 20;
 
+/** Remarks that need no mention unless asked for: every kernel whose linker script uses AT() has them. */
+const UNREMARKABLE: readonly string[] = ["physical-address-ignored"];
+
 /** The command that lists all remarks on a load, if the one at hand may not. */
 export const LOAD_LISTING = "kload load --json";
 
@@ -63,7 +66,7 @@ export function diagnosticLines(
   const remarks = remarksOf(diagnostics);
   const wanted = remarks.filter(({ severity }) => verbose || severity === "warning");
   const shown = wanted.slice(0, MOST_REMARKS);
-  const hidden = remarks.length - wanted.length;
+  const hidden = remarks.filter((remark) => !wanted.includes(remark) && !UNREMARKABLE.includes(remark.code)).length;
   return [
     ...shown.flatMap((remark) => {
       const { code, severity, hint } = remark;

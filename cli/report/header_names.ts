@@ -7,32 +7,12 @@
 import type { FileHeader } from "../../mod.ts";
 import type { Mapping } from "../../core/paging/mod.ts";
 import { hex } from "../output/text.ts";
+import { MACHINES } from "./machines.ts";
 
-// gABI, "ELF Header": e_type, e_machine and e_ident
+// gABI, "ELF Header": e_type, e_ident
 const TYPES: Readonly<Record<number, string>> = { 0: "NONE", 1: "REL", 2: "EXEC", 3: "DYN", 4: "CORE" };
 const CLASSES: Readonly<Record<number, string>> = { 1: "ELF32", 2: "ELF64" };
 const ENCODINGS: Readonly<Record<number, string>> = { 1: "little", 2: "big" };
-const MACHINES: Readonly<Record<number, string>> = {
-  2: "SPARC",
-  3: "i386",
-  4: "m68k",
-  8: "MIPS",
-  15: "PA-RISC",
-  20: "PowerPC",
-  21: "PowerPC64",
-  22: "S390",
-  40: "ARM",
-  42: "SuperH",
-  43: "SPARC V9",
-  50: "IA-64",
-  62: "x86-64",
-  94: "Xtensa",
-  183: "AArch64",
-  243: "RISC-V",
-  247: "BPF",
-  252: "C-SKY",
-  258: "LoongArch",
-};
 
 /**
  * The class of a file.
@@ -61,7 +41,7 @@ export function endianName({ EI_DATA }: FileHeader): string {
  * @returns Such as "x86-64"; the number in hex if it has no name here.
  */
 export function machineName({ e_machine }: FileHeader): string {
-  return MACHINES[e_machine] ?? hex(e_machine);
+  return MACHINES.get(e_machine) ?? hex(e_machine);
 }
 
 /**
@@ -77,8 +57,18 @@ export function fileKind(header: FileHeader): string {
     EI_CLASS in CLASSES ? className(header) : `class ${EI_CLASS}`,
     ...(EI_DATA === 1 ? [] : [encoding]),
     TYPES[e_type] ?? `type ${hex(e_type)}`,
-    e_machine in MACHINES ? machineName(header) : `machine ${hex(e_machine)}`,
+    MACHINES.has(e_machine) ? machineName(header) : `machine ${hex(e_machine)}`,
   ].join(" ");
+}
+
+/**
+ * The type of a file.
+ *
+ * @param header Its file header.
+ * @returns Such as "EXEC"; the number in hex if it has no name.
+ */
+export function typeName({ e_type }: FileHeader): string {
+  return TYPES[e_type] ?? hex(e_type);
 }
 
 /**

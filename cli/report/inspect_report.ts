@@ -4,65 +4,129 @@
  * @module
  */
 
-import type { Headers, ProgramHeader } from "../../mod.ts";
+import type { ProgramHeader } from "../../mod.ts";
 import { errorHint } from "../../core/errors.ts";
 import type { Paint } from "../output/paint.ts";
-import { grouped, hex } from "../output/text.ts";
+import { grouped, hex, listed, printable } from "../output/text.ts";
 import { diagnosticLines, warningCount } from "./diagnostics.ts";
+import type { ExaminedFile, Findings, InspectedFile } from "./examined_file.ts";
 import { fileKind } from "./header_names.ts";
 import { headersTable } from "./headers_table.ts";
-import type { Findings } from "./json.ts";
+import { protocolFacts, unpackedFacts, userProgram } from "./file_facts.ts";
+import { commandHint, refusalOf, type RefusalText } from "./refusal_of.ts";
 import { headline, labelled, remarkLines, sections } from "./report_parts.ts";
 
+/** What a report shows besides the file. */
+export interface About {
+  /** The name of the file. */
+  readonly name: string;
+  /** Its path, if it is one that commands can be given. */
+  readonly path?: string;
+  /** Whether to show diagnostics of severity "info" too. */
+  readonly verbose: boolean;
+}
+
 /**
- * The report on the headers of a file.
+ * The report on what a file is.
  *
- * @param name The name of the file.
- * @param headers The headers.
- * @param findings What the default rules find in them; `undefined` if they could not be applied.
+ * @param file The file.
+ * @param about What the report shows besides it.
  * @param paint The colors and the width.
- * @param verbose Whether to show diagnostics of severity "info" too.
  * @returns Lines of text.
  */
-export function headersReport(
-  name: string,
-  headers: Headers,
-  findings: Findings | undefined,
-  paint: Paint,
-  verbose: boolean,
-): string {
-  const { fileHeader, programHeaders, bytesRead } = headers;
-  const { e_entry, e_phnum, e_phoff, e_shnum, e_shoff } = fileHeader;
-  const facts: [string, string][] = [
-    ["entry point", hex(e_entry)],
-    ["program headers", e_phnum === 0 ? "none" : `${e_phnum} at file offset ${hex(e_phoff)}`],
-    ["section headers", e_shnum === 0 ? "none" : `${e_shnum} at file offset ${hex(e_shoff)}`],
-    ["bytes read", grouped(bytesRead)],
+export function inspectReport(file: InspectedFile, about: About, paint: Paint): string {
+  const layers = layersOf(file);
+  const innermost = layers[layers.length - 1];
+  const { elf, findings } = innermost;
+  const facts: (readonly [string, string])[] = [
+    ...unpackedFacts(layers.slice(0, -1).map(({ format }) => format)),
+    ...layers.flatMap(({ protocols }) => protocolFacts(protocols)),
+    ...headerFacts(innermost),
+    ["bytes read", grouped(file.bytesRead)],
   ];
-  const remarks = findings ? findingLines(findings, paint, verbose) : [];
+  const remarks = elf && findings
+    ? findingLines(findings, innermost, about, paint)
+    : adviceLines(innermost, about, paint);
   return sections([
-    [...headline(name, [fileKind(fileHeader), ...verdict(findings)], paint), ...labelled(facts, paint)],
-    programHeaders.length === 0 ? [] : [
+    [...headline(about.name, headlineOf(innermost), paint), ...labelled(facts, paint)],
+    !elf || elf.programHeaders.length === 0 ? [] : [
       paint.title("Program headers"),
-      ...headersTable(programHeaders, 0n, physicalRemark, paint),
+      ...headersTable(elf.programHeaders, 0n, physicalRemark, paint),
     ],
-    remarks.length === 0 ? [] : [paint.title("Findings of the default rules"), ...remarks],
+    remarks,
   ]);
 }
 
-function verdict(findings: Findings | undefined): readonly string[] {
-  if (!findings) return [];
-  const objection = findings.objection ? "refused by the default rules" : "nothing in its headers to refuse";
-  return [objection, ...warningCount(findings.diagnostics)];
+/** A file and what it holds, one after the other. */
+function layersOf(file: InspectedFile): readonly InspectedFile[] {
+  const layers = [file];
+  for (let inside = file.inside; inside; inside = inside.inside) layers.push(inside);
+  return layers;
+}
+
+function headlineOf({ format, elf, findings, interpreter, obstacle }: InspectedFile): readonly string[] {
+  if (obstacle) return [printable(format.description), "what it holds cannot be read"];
+  if (!elf) return [printable(format.description)];
+  const objection = findings?.objection ? "refused by the default rules" : "nothing in its headers to refuse";
+  return [
+    ...(interpreter === undefined ? [] : [userProgram(interpreter)]),
+    fileKind(elf.fileHeader),
+    ...(findings ? [objection, ...warningCount(findings.diagnostics)] : []),
+  ];
+}
+
+function headerFacts({ elf, unread }: ExaminedFile): readonly (readonly [string, string])[] {
+  if (!elf) return [];
+  const { e_entry, e_phnum, e_phoff, e_shnum, e_shoff } = elf.fileHeader;
+  return [
+    ["entry point", hex(e_entry)],
+    ["program headers", e_phnum === 0 ? "none" : `${e_phnum} at file offset ${hex(e_phoff)}`],
+    ["section headers", e_shnum === 0 ? "none" : `${e_shnum} at file offset ${hex(e_shoff)}`],
+    ...(unread.length === 0 ? [] : [["not read", `${listed(unread)}: too large`] as const]),
+  ];
 }
 
 function physicalRemark({ p_paddr, p_vaddr }: ProgramHeader): string {
   return p_paddr === p_vaddr ? "" : `p_paddr ${hex(p_paddr)}`;
 }
 
-function findingLines({ objection, diagnostics }: Findings, paint: Paint, verbose: boolean): readonly string[] {
+function findingLines(
+  { objection, diagnostics }: Findings,
+  file: ExaminedFile,
+  { path, verbose }: About,
+  paint: Paint,
+): readonly string[] {
   const remarks = diagnosticLines(diagnostics, paint, verbose);
-  if (!objection) return remarks;
-  const { code, message, detail } = objection;
-  return [...remarkLines(`refused[${code}]:`, message, errorHint(code, detail), paint, paint.error), ...remarks];
+  const lines = objection ? [...objectionLines(objection, file, path, paint), ...remarks] : remarks;
+  return lines.length === 0 ? [] : [paint.title("Findings of the default rules"), ...lines];
+}
+
+function objectionLines(
+  { code, message, detail }: NonNullable<Findings["objection"]>,
+  file: ExaminedFile,
+  path: string | undefined,
+  paint: Paint,
+): readonly string[] {
+  const text = refusalOf(code, { message, hint: errorHint(code, detail) }, file, path);
+  return [
+    ...remarkLines(`refused[${code}]:`, text.message, text.hint, paint, paint.error),
+    ...(text.command === undefined ? [] : [`      ${text.command}`]),
+  ];
+}
+
+/** What to do with a file that is not ELF, or that holds what cannot be read. */
+function adviceLines(file: InspectedFile, { path }: About, paint: Paint): readonly string[] {
+  const { obstacle } = file;
+  if (!obstacle) return hintLines(refusalOf("not-elf", { message: "" }, file, path), paint);
+  const { message, hint, command } = obstacle;
+  const advice = hint === undefined || command === undefined ? { hint } : commandHint(hint, command, path);
+  return [...remarkLines("error:", message, undefined, paint, paint.error), ...hintLines(advice, paint)];
+}
+
+function hintLines({ hint, command }: Pick<RefusalText, "hint" | "command">, paint: Paint): readonly string[] {
+  if (hint === undefined) return [];
+  return [
+    ...remarkLines("hint:", hint, undefined, paint, paint.label),
+    ...(command === undefined ? [] : [`    ${command}`]),
+  ];
 }

@@ -5,15 +5,16 @@
  * @module
  */
 
-import type { Diagnostic, Headers, LoadError, ProgramHeader, RuleSetName } from "../../mod.ts";
+import type { ProgramHeader, RuleSetName } from "../../mod.ts";
 import { segmentTypeName } from "../../core/elf/constants.ts";
-import { errorHint } from "../../core/errors.ts";
+import type { FormatName } from "../../formats/format.ts";
 import { memorySha256 } from "../output/memory_pieces.ts";
 import { hex, printable } from "../output/text.ts";
-import { className, endianName, flagLetters, machineName, mappingLetters } from "./header_names.ts";
+import { flagLetters, mappingLetters } from "./header_names.ts";
 import type { Kernel } from "./kernel.ts";
 import { plainValue } from "./plain_value.ts";
 import type { Problem } from "./problem.ts";
+import type { Recognized } from "./recognized.ts";
 
 /** Changes when a field is removed or changes its meaning, but not when one is added. */
 const VERSION = 1;
@@ -22,13 +23,17 @@ const VERSION = 1;
  * A loaded kernel.
  *
  * @param kernel The kernel.
- * @param about The name of the file, and the rule set that it was loaded by.
+ * @param about The name of the file, what was recognized of it, and the rule set that it was loaded by.
  * @param signal Ends the work with its reason.
  * @returns The object, and a line break.
  */
 export async function kernelJson(
   kernel: Kernel,
-  { name, rules }: { readonly name: string; readonly rules: RuleSetName },
+  { name, recognized, rules }: {
+    readonly name: string;
+    readonly recognized: Recognized;
+    readonly rules: RuleSetName;
+  },
   signal: AbortSignal,
 ): Promise<string> {
   const { fileHeader, programHeaders, entryPoint, virtualAddressOffset, tlsTemplate = null } = kernel;
@@ -38,6 +43,8 @@ export async function kernelJson(
   });
   return versionedJson({
     name,
+    format: fileFormat(recognized),
+    protocols: recognized.protocols,
     rules,
     fileHeader,
     programHeaders: programHeaders.map(namedHeader),
@@ -57,45 +64,23 @@ export async function kernelJson(
   });
 }
 
-/** What the default rules find in headers. */
-export interface Findings {
-  /** Why they refuse the file, if the headers show it. */
-  readonly objection?: LoadError;
-  /** What they report, as far as they could be applied. */
-  readonly diagnostics: readonly Diagnostic[];
+/**
+ * The format of a file that was loaded.
+ *
+ * @param recognized What was recognized of it.
+ * @returns "elf", or what the kernel is compressed in.
+ */
+export function fileFormat({ layers }: Recognized): FormatName {
+  return layers[0]?.name ?? "elf";
 }
 
 /**
- * The headers of a file.
+ * A program header, with its type and flags in words.
  *
- * @param name The name of the file.
- * @param headers The headers.
- * @param findings What the default rules find in them; `undefined` if they could not be applied.
- * @returns The object, and a line break.
+ * @param phdr The header.
+ * @returns The object.
  */
-export function headersJson(
-  name: string,
-  { fileHeader, programHeaders, bytesRead }: Headers,
-  findings?: Findings,
-): string {
-  return versionedJson({
-    name,
-    machine: machineName(fileHeader),
-    class: className(fileHeader),
-    endian: endianName(fileHeader),
-    fileHeader,
-    programHeaders: programHeaders.map(namedHeader),
-    bytesRead,
-    objection: findings?.objection ? objectionOf(findings.objection) : null,
-    diagnostics: findings?.diagnostics ?? [],
-  });
-}
-
-function objectionOf({ code, message, detail }: LoadError): object {
-  return { code, message, detail, hint: errorHint(code, detail) };
-}
-
-function namedHeader(phdr: ProgramHeader): object {
+export function namedHeader(phdr: ProgramHeader): object {
   return { ...phdr, type: segmentTypeName(phdr.p_type), flags: flagLetters(phdr.p_flags) };
 }
 
@@ -107,9 +92,12 @@ function namedHeader(phdr: ProgramHeader): object {
  * @returns The object, and a line break.
  */
 export function errorJson(problem: Problem, acceptedBy?: readonly RuleSetName[]): string {
-  const { name, code, message, detail, cause, hint, command, stack, diagnostics } = problem;
+  const { name, code, message, detail, format, cause, hint, command, stack, diagnostics } = problem;
   const advice = command === undefined ? hint : `${hint} ${command}`;
-  return versionedJson({ name, error: { code, message, detail, cause, hint: advice, stack, diagnostics, acceptedBy } });
+  return versionedJson({
+    name,
+    error: { code, message, detail, format, cause, hint: advice, stack, diagnostics, acceptedBy },
+  });
 }
 
 /**

@@ -16,6 +16,8 @@ import { diagnosticsSection, warningCount } from "./diagnostics.ts";
 import { fileKind, mappingLetters } from "./header_names.ts";
 import { headersTable } from "./headers_table.ts";
 import type { Kernel } from "./kernel.ts";
+import { protocolFacts, unpackedFacts, userProgram } from "./file_facts.ts";
+import type { Recognized } from "./recognized.ts";
 import { headline, labelled, sections } from "./report_parts.ts";
 import { segmentOutcomes } from "./segment_outcomes.ts";
 
@@ -23,6 +25,8 @@ import { segmentOutcomes } from "./segment_outcomes.ts";
 export interface About {
   /** The name of the file. */
   readonly name: string;
+  /** What was recognized of it. */
+  readonly recognized: Recognized;
   /** The rule set that it was loaded by. */
   readonly rules: RuleSetName;
   /** The plugins that it was loaded with. */
@@ -74,17 +78,21 @@ export function loadReport(kernel: Kernel, about: About, paint: Paint): string {
   ]);
 }
 
-function verdictLines({ diagnostics }: Kernel, { name, strict }: About, paint: Paint): readonly string[] {
+function verdictLines({ diagnostics }: Kernel, { name, recognized, strict }: About, paint: Paint): readonly string[] {
   const warnings = warningCount(diagnostics);
   const consequence = strict && warnings.length > 0 ? ["exit status 1 because of --strict"] : [];
-  return headline(name, ["loads", ...warnings, ...consequence], paint);
+  const { interpreter } = recognized;
+  const about = interpreter === undefined ? [] : [userProgram(interpreter)];
+  return headline(name, [...about, "loads", ...warnings, ...consequence], paint);
 }
 
-function factLines(kernel: Kernel, { rules, kernelBase, dump }: About, paint: Paint): readonly string[] {
+function factLines(kernel: Kernel, { recognized, rules, kernelBase, dump }: About, paint: Paint): readonly string[] {
   const { fileHeader, bytesRead, entryPoint, memory, tlsTemplate, level4Frame, nextFrame, framesAllocated } = kernel;
   const entry = kernel.pageTable.translate(entryPoint);
-  const facts: [string, string][] = [
+  const facts: (readonly [string, string])[] = [
     ["file", `${fileKind(fileHeader)}, ${count(bytesRead, "byte")} read`],
+    ...unpackedFacts(recognized.layers),
+    ...protocolFacts(recognized.protocols),
     ["rules", rules],
     ["entry point", `${hex(entryPoint)}, ${entry.mapped ? `physical ${hex(entry.phys)}` : "not mapped"}`],
     ["kernel base", baseFact(kernel, rules, kernelBase)],

@@ -10,6 +10,7 @@ import { printable, wrap } from "../output/text.ts";
 import { diagnosticLines } from "./diagnostics.ts";
 import { errorJson } from "./json.ts";
 import type { Problem } from "./problem.ts";
+import { headline } from "./report_parts.ts";
 
 /** What the other rule sets do with a refused file. */
 export interface OtherRules {
@@ -47,7 +48,8 @@ export async function printError(
 }
 
 function problemText(problem: Problem, { paintError: paint, verbose }: Output): string {
-  const { name, verdict, code, message, detail, cause, hint, command, stack, diagnostics = [], listing } = problem;
+  const { name, verdict = "", about, code, message, detail, cause, hint, command, stack, diagnostics = [], listing } =
+    problem;
   // The command line's own messages are short: in a pipe, each stays on one line, however long the names in it are.
   const width = problem.diagnostics || paint.folds ? paint.width : Infinity;
   const whole = Object.values(detail).filter((value) => typeof value === "string").map(printable);
@@ -57,7 +59,11 @@ function problemText(problem: Problem, { paintError: paint, verbose }: Output): 
     return [color(shown) + first.slice(shown.length), ...more.map((line) => `  ${line}`)];
   };
   return [
-    ...(name === undefined ? [] : [`${paint.title(printable(name))}: ${verdict}`]),
+    ...(name === undefined
+      ? []
+      : about === undefined
+      ? [`${paint.title(printable(name))}: ${verdict}`]
+      : headline(name, [about, verdict], { ...paint, width })),
     ...lines(`error[${code}]:`, message, paint.error),
     ...(cause === undefined ? [] : lines("cause:", cause, paint.label)),
     ...(verbose && stack !== undefined ? stack.split("\n").map((frame) => `  ${printable(frame)}`) : []),

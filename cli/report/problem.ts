@@ -6,6 +6,7 @@
 
 import type { Diagnostic } from "../../mod.ts";
 import { errorHint, LoadError } from "../../core/errors.ts";
+import type { FormatName } from "../../formats/format.ts";
 import { CliError, type CliErrorCode, messageOf } from "../output/cli_error.ts";
 import { stackOf } from "../output/error_stack.ts";
 import { neededFlag } from "../output/permission_flag.ts";
@@ -17,6 +18,10 @@ export interface Problem {
   readonly name?: string;
   /** The verdict on the file, such as "not loaded". */
   readonly verdict?: string;
+  /** What the file is, if that must be said first. */
+  readonly about?: string;
+  /** The format of the file, if it was looked at. */
+  readonly format?: FormatName;
   /** The code of a `LoadError` or a `CliError`, or "internal". */
   readonly code: string;
   /** What went wrong, in words. */

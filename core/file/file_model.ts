@@ -28,6 +28,8 @@ export type FilePart =
   | "symbols"
   /** The bytes of every `PT_DYNAMIC`. */
   | "dynamic"
+  /** Its length, for which a stream is read to its end. */
+  | "length"
   /** The whole file. */
   | "all";
 
@@ -73,7 +75,7 @@ export interface ElfModel {
  */
 export async function readModel(file: KeptFile, parts: readonly FilePart[]): Promise<FileModel> {
   const wants = new Set(parts);
-  if (wants.has("all")) await file.reach(Infinity);
+  if (wants.has("all") || wants.has("length")) await file.reach(Infinity);
   if (wants.has("all")) await file.keep(0, file.length);
   await file.keep(0, wants.has("head") ? HEAD_SIZE : RECORD_SIZES[ELFCLASS64].fileHeader);
   const elf = await readElf(file, wants);
@@ -106,13 +108,16 @@ async function readElf(file: KeptFile, wants: ReadonlySet<FilePart>): Promise<El
   const asWide = fileHeaderAs(file, true); // as loaders see it that ignore the class
   if (asWide) await keepTable(file, asWide, true);
   const programHeaders = programHeadersAs(file);
+  const otherHeaders = fileHeader.EI_CLASS === ELFCLASS64 ? [] : programHeadersAs(file, { wide: true });
   const sections = wants.has("sections") || wants.has("symbols") ? await readSections(file, fileHeader) : [];
   const types = [
     ...(wants.has("image") ? [PT_LOAD] : []),
     ...(wants.has("notes") ? [PT_NOTE] : []),
     ...(wants.has("dynamic") ? [PT_DYNAMIC] : []),
   ];
-  const ranges = programHeaders.filter(({ p_type, p_filesz }) => types.includes(p_type) && p_filesz > 0n)
+  const ranges = [...programHeaders, ...otherHeaders].filter(({ p_type, p_filesz }) =>
+    types.includes(p_type) && p_filesz > 0n
+  )
     .map(({ p_offset, p_filesz }) => ({ start: Number(p_offset), end: Number(p_offset) + Number(p_filesz) }));
   const small = sections.filter(({ sh_size }) => sh_size > 0n && sh_size <= SMALL_SECTION);
   const smallRanges = wants.has("sections") ? small.map(sectionRange) : [];

@@ -186,7 +186,7 @@ function checkAlignment(phdr: ProgramHeader, offset: bigint, { report }: Needs):
   }
   if (p_align === 0n || p_vaddr % p_align === p_offset % p_align) return;
   const message = `${bothAddresses(phdr)} are not congruent modulo p_align (${hexAddr(p_align)}).`;
-  report(loadDiagnostic("alignment-mismatch", { index, addresses: [p_vaddr + offset], message }));
+  report(loadDiagnostic("alignment-mismatch", { index, addresses: [BigInt.asUintN(64, p_vaddr + offset)], message }));
 }
 
 function reportMisaligned(phdr: ProgramHeader, offset: bigint, { rules, report }: Needs): void {

@@ -108,7 +108,7 @@ Deno.test("help with a command's name is that command's help", () => {
 Deno.test("help refuses what is no command, and two of them", () => {
   assertStringIncludes(assertThrows(() => helpOn(["laod"]), CliError, "laod").hint ?? "", "kload help load");
   const { hint } = assertThrows(() => helpOn(["x"]), CliError);
-  assertEquals(hint, "The commands are load, inspect, plugins, image, run and dump.");
+  assertEquals(hint, "The commands are load, inspect, check, plugins, image, run, dump and explain.");
   assertThrows(() => helpOn(["load", "inspect"]), CliError, "inspect");
 });
 
@@ -122,6 +122,8 @@ const RUNS: readonly (readonly [readonly string[], number, string, string])[] = 
   [["inspect", HELLO, "-h"], 0, "Usage: kload inspect", ""],
   [["plugins", "--help"], 0, "Usage: kload plugins [FLAGS]", ""],
   [["run", "--help"], 0, "--physical-memory[=ADDRESS]", ""],
+  [["check", "--help"], 0, "Usage: kload check FILE|-|URL [FLAGS]", ""],
+  [["explain", "--help"], 0, "Usage: kload explain [CODE] [FLAGS]", ""],
   [["help", "nothing"], 2, "", "error[usage]: Cannot show help for nothing"],
 ];
 

@@ -1,11 +1,13 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { MACHINES } from "../../cli/report/machines.ts";
 import { buildElf } from "../elf_builder.ts";
+import { runTool, testWithTools } from "../tools.ts";
 import { gzip, HELLO, kload, kloadJson, ONLY_HELLO, pathOf, withFile } from "./kload.ts";
 
 const hello = await Deno.readFile(HELLO);
 const AARCH64 = buildElf({ header: { e_machine: 183 }, segments: [{ filesz: 0x100 }] });
 
-Deno.test("inspect shows the headers and reads nothing after them", async () => {
+Deno.test("inspect shows the headers, also of a file that ends after them", async () => {
   const cut = hello.slice(0, 64 + 5 * 56);
   const { status, stdout, stderr } = await kload(["inspect", "-"], { stdin: cut, permissions: [] });
   assertEquals([status, stderr], [0, ""]);
@@ -17,10 +19,50 @@ Deno.test("inspect shows the headers and reads nothing after them", async () => 
 
 Deno.test("inspect takes a file, with the permission for it, and gzip", async () => {
   const { json } = await kloadJson(["inspect", HELLO], ONLY_HELLO);
-  assertEquals([json.bytesRead, json.programHeaders.length, json.objection], [344, 5, null]);
-  assertEquals((await kloadJson(["inspect", "-"], { stdin: await gzip(hello) })).json, {
-    ...json,
-    name: "standard input",
+  const { bytesRead, programHeaders, objection, format, protocols } = json;
+  assertEquals([bytesRead, programHeaders.length, objection], [hello.length, 5, null]);
+  assertEquals([format, protocols], ["elf", []]);
+  const packed = await gzip(hello);
+  const { version, name, inside, ...outer } = (await kloadJson(["inspect", "-"], { stdin: packed })).json;
+  assertEquals([version, name], [1, "standard input"]);
+  const description = "gzip data";
+  assertEquals(outer, {
+    format: "gzip",
+    description,
+    protocols: [],
+    bytesRead: packed.length,
+    objection: null,
+    diagnostics: [],
+  });
+  assertEquals({ version, name: json.name, ...inside }, json);
+});
+
+Deno.test("inspect names what is compressed twice, and what is damaged", async () => {
+  const twice = await gzip(await gzip(hello));
+  const { json } = await kloadJson(["inspect", "-"], { stdin: twice });
+  assertEquals([json.format, json.inside.format, json.inside.inside.format], ["gzip", "gzip", "elf"]);
+  const cut = (await gzip(hello)).slice(0, 1000);
+  const { status, stdout } = await kload(["inspect", "-"], { stdin: cut });
+  assertEquals(status, 0);
+  assertStringIncludes(stdout, "standard input: gzip data, what it holds cannot be read\n");
+  const found = await kloadJson(["inspect", "-"], { stdin: cut });
+  assertEquals([found.json.obstacle.message, found.json.inside, found.json.bytesRead], [
+    "the gzip data is truncated",
+    undefined,
+    1000,
+  ]);
+  assertEquals((await kload(["inspect", "-", "--strict"], { stdin: cut })).status, 1);
+});
+
+Deno.test("inspect reads of a regular file only what it looks at", async () => {
+  const [far, length] = [0x100_0000, 0x200_0000];
+  const bytes = buildElf({ segments: [{ offset: far, filesz: 0x1000 }], length });
+  await withFile("sparse.elf", bytes, async (path) => {
+    const { json } = await kloadJson(["inspect", path]);
+    assertEquals([json.programHeaders.length, json.unread], [1, undefined]);
+    assert(json.bytesRead >= 0x9000 + 0x1000 && json.bytesRead < 0x9000 + 0x3000, `${json.bytesRead} bytes`);
+    const stream = await kloadJson(["inspect", "-"], { stdin: bytes });
+    assertEquals(stream.json.bytesRead, far + 0x1000);
   });
 });
 
@@ -31,6 +73,49 @@ Deno.test("inspect shows a file of another machine, and what the default rules o
     assertStringIncludes(stdout, "ELF64 EXEC AArch64, refused by the default rules\n");
     assertStringIncludes(stdout, "refused[machine-unsupported]");
     assertEquals((await kloadJson(["inspect", path])).json.objection.code, "machine-unsupported");
+  });
+});
+
+Deno.test("inspect reads big-endian files, of 32 and 64 bits", async () => {
+  const wide = new Uint8Array(0x200);
+  const [view, narrow] = [new DataView(wide.buffer), new Uint8Array(0x200)];
+  wide.set([0x7f, 0x45, 0x4c, 0x46, 2, 2, 1]);
+  view.setUint16(16, 2); // e_type
+  view.setUint16(18, 22); // e_machine: S/390
+  view.setUint32(20, 1); // e_version
+  view.setBigUint64(24, 0x12_3456n); // e_entry
+  view.setBigUint64(32, 0x40n); // e_phoff
+  view.setUint16(52, 64); // e_ehsize
+  view.setUint16(54, 56); // e_phentsize
+  view.setUint16(56, 1); // e_phnum
+  view.setUint32(0x40, 1); // p_type
+  view.setBigUint64(0x40 + 16, 0x10_0000n); // p_vaddr
+  narrow.set([0x7f, 0x45, 0x4c, 0x46, 1, 2, 1]);
+  new DataView(narrow.buffer).setUint16(16, 2);
+  new DataView(narrow.buffer).setUint16(18, 8); // MIPS
+  new DataView(narrow.buffer).setUint32(24, 0x8000_0400); // e_entry
+  const { json } = await kloadJson(["inspect", "-"], { stdin: wide });
+  assertEquals([json.machine, json.class, json.endian, json.fileHeader.e_entry], ["S390", "ELF64", "big", "0x123456"]);
+  assertEquals([json.programHeaders[0].p_vaddr, json.programHeaders[0].type], ["0x100000", "LOAD"]);
+  assertEquals(json.objection.code, "data-encoding-unsupported");
+  assertStringIncludes(json.objection.message, "EI_DATA is 0x2 (big-endian, for S390)");
+  const mips = (await kloadJson(["inspect", "-"], { stdin: narrow })).json;
+  assertEquals([mips.machine, mips.class, mips.endian], ["MIPS", "ELF32", "big"]);
+  assertEquals([mips.fileHeader.e_entry, mips.programHeaders], ["0x80000400", []]);
+});
+
+testWithTools(["readelf"], "every machine that has a name here has one in readelf", async () => {
+  await withFile("machine.elf", hello, async (path) => {
+    for (const [number, name] of MACHINES) {
+      const bytes = hello.slice(0, 64);
+      new DataView(bytes.buffer).setUint16(18, number, true);
+      new DataView(bytes.buffer).setUint16(56, 0, true); // e_phnum
+      new DataView(bytes.buffer).setBigUint64(40, 0n, true); // e_shoff
+      new DataView(bytes.buffer).setUint16(60, 0, true); // e_shnum
+      await Deno.writeFile(path, bytes);
+      const machine = /Machine: +(.*)/.exec(await runTool("readelf", ["-h", path]))?.[1] ?? "";
+      assert(!machine.startsWith("<unknown>"), `${number} ${name}: ${machine}`);
+    }
   });
 });
 
@@ -57,17 +142,34 @@ Deno.test("inspect tells what the default rules remark on", async () => {
 
 Deno.test("inspect --strict exits with 1 for an objection or a warning, and the report stays the same", async () => {
   const warned = buildElf({ header: { e_entry: 0x1234n }, segments: [{ filesz: 0x100 }] });
-  for (const [stdin, expected] of [[hello, 0], [AARCH64, 1], [warned, 1]] as const) {
+  for (const [stdin, expected] of [[hello, 0], [AARCH64, 1], [warned, 1], [await gzip(AARCH64), 1]] as const) {
     const lax = await kload(["inspect", "-"], { stdin });
     const strict = await kload(["inspect", "-", "--strict"], { stdin });
     assertEquals([lax.status, strict], [0, { ...lax, status: expected }]);
   }
 });
 
-Deno.test("inspect refuses what has no headers", async () => {
-  const { status, stdout, stderr } = await kload(["inspect", pathOf("deno.json")]);
-  assertEquals([status, stdout], [1, ""]);
-  assertStringIncludes(stderr, "deno.json: headers not read\nerror[not-elf]");
+Deno.test("inspect exits with 1 for what it cannot name, even inside gzip, and for what it cannot read", async () => {
+  const unknown = new Uint8Array([0x80, 1, 0, 0xff, 0xfe, 0x81, 7, 3, 2, 1]);
+  for (const stdin of [unknown, await gzip(unknown)]) {
+    const { status, stdout, stderr } = await kload(["inspect", "-"], { stdin });
+    assertEquals([status, stderr], [1, ""]);
+    assertStringIncludes(stdout, "standard input: unknown: starts with 0x800100fffe810703\n");
+  }
+  const missing = await kload(["inspect", "nowhere.elf"]);
+  assertEquals([missing.status, missing.stdout], [1, ""]);
+  assertStringIncludes(missing.stderr, "error[source-failed]");
+});
+
+Deno.test("inspect names an empty file, and one that is cut off in its file header", async () => {
+  const empty = await kloadJson(["inspect", "-"], { stdin: new Uint8Array() });
+  assertEquals([empty.status, empty.json.format, empty.json.bytesRead], [0, "empty", 0]);
+  const cut = await kloadJson(["inspect", "-"], { stdin: hello.slice(0, 40) });
+  assertEquals([cut.status, cut.json.format, cut.json.fileHeader], [0, "elf", undefined]);
+  assertEquals(cut.json.objection.code, "file-too-short");
+});
+
+Deno.test("inspect prints nothing with --quiet, and needs a file", async () => {
   assertEquals(await kload(["inspect", HELLO, "--quiet"]), { status: 0, stdout: "", stderr: "" });
   const usage = await kload(["inspect"]);
   assert(usage.status === 2 && usage.stderr.includes("Cannot run kload inspect"));

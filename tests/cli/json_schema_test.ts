@@ -3,6 +3,7 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { assert, assertEquals } from "@std/assert";
 import type { Arguments } from "../../cli/arguments/parse_arguments.ts";
+import { check } from "../../cli/commands/check.ts";
 import { inspect } from "../../cli/commands/inspect.ts";
 import { load } from "../../cli/commands/load.ts";
 import type { Output } from "../../cli/output/output.ts";
@@ -71,6 +72,32 @@ Deno.test("inspect --json of every file of the corpus is in the schema", async (
   }
 });
 
+Deno.test("check --json of every file of the corpus, and of those of other loaders, is in the schema", async () => {
+  const folders = ["tests/fixtures/field/", "tests/fixtures/loaders/", "tests/fixtures/loaders/probes/"];
+  const others = folders.flatMap((folder) =>
+    [...Deno.readDirSync(pathOf(folder))].map(({ name }) => pathOf(folder) + name)
+  );
+  const outcomes = new Set<string>();
+  for (const file of [...FILES, ...others.filter((path) => /\.(elf|o|a|bin|xz|zst|lz4)$/.test(path))]) {
+    const json = await printed(check, file) as { readonly verdicts?: readonly { readonly outcome: string }[] };
+    assertIs(json.verdicts ? "check" : "error", json, file);
+    for (const { outcome } of json.verdicts ?? []) outcomes.add(outcome);
+  }
+  assertEquals([...outcomes].sort(), ["boots", "fails", "refuses"]);
+});
+
+Deno.test("check --json with --fix, and explain --json, are in the schema", async () => {
+  const file = buildElf({ segments: [{ filesz: 0x100, p_align: 0n }] });
+  await withFile("kernel.elf", file, async (path, folder) => {
+    const { json } = await kloadJson(["check", path, "--fix", "-o", `${folder}/fixed.elf`]);
+    assertEquals(json.fix.changes.length, 1);
+    assertIs("check", json, "check --fix");
+  });
+  for (const args of [["explain"], ["explain", "not-elf"], ["explain", "alignment-mismatch"]]) {
+    assertIs("explain", (await kloadJson(args)).json, args.join(" "));
+  }
+});
+
 Deno.test("plugins --json is in the schema, for each rule set and with a plugin of one's own", async () => {
   for (const rules of Object.keys(RULES)) {
     assertIs("plugins", (await kloadJson(["plugins", "--rules", rules])).json, rules);
@@ -111,6 +138,11 @@ const FAILING: readonly (readonly [readonly string[], string])[] = [
   [["help", "nothing"], "usage"],
   [["image", HELLO], "usage"],
   [["dump", HELLO], "usage"],
+  [["check", HELLO, "--for", "grub"], "usage"],
+  [["check", HELLO, "--fix"], "usage"],
+  [["explain", "nothing"], "usage"],
+  [["check", "nowhere.elf"], "source-failed"],
+  [["check", HELLO, "--fix", "-o", "/nowhere/fixed.elf"], "fix-failed"],
   [["nowhere.elf"], "source-failed"],
   [["inspect", "nowhere.elf"], "source-failed"],
   [[HELLO, "--plugin", "./nowhere.ts"], "plugin-failed"],
@@ -122,7 +154,7 @@ const FAILING: readonly (readonly [readonly string[], string])[] = [
   [[HELLO, "--memory-size", "0x201000"], "memory-too-small"],
   [[HELLO, "--max-memory", "0x100000"], "memory-limit-exceeded"],
   [["image", pathOf("deno.json"), "-o", "x"], "not-elf"],
-  [["inspect", pathOf("deno.json")], "not-elf"],
+  [["load", pathOf("deno.json")], "not-elf"],
 ];
 
 const ABOUT_FLAGS: readonly (readonly [line: string, detail: Record<string, string>])[] = [
@@ -142,6 +174,8 @@ const ABOUT_FLAGS: readonly (readonly [line: string, detail: Record<string, stri
   ["image FILE -o /nowhere/boot.elf", { flag: "output", value: "/nowhere/boot.elf" }],
   ["image FILE -o x --ramdisk nowhere", { flag: "ramdisk", value: "nowhere" }],
   ["dump FILE", { flag: "core" }],
+  ["check FILE --for grub", { flag: "for", value: "grub" }],
+  ["check FILE -o x", { flag: "output", value: "x" }],
 ];
 
 for (const [line, detail] of ABOUT_FLAGS) {
@@ -173,9 +207,11 @@ Deno.test("the schema knows the codes of the loader and the rule sets, and no ot
 Deno.test("the schema refuses fields that it does not describe, and lacks none", () => {
   const example = { version: 1, name: "a", image: "b", size: 1, entry: "0x1", memory: 4096, diagnostics: [] };
   assertIs("image", example, "image");
+  const protocols = [{ name: "pvh", summary: "PVH", entry: "0x1" }];
+  assertIs("image", { ...example, format: "elf", protocols }, "image with protocols");
   const isImage = ajv.getSchema("kload#/$defs/image")!;
   for (const field of Object.keys(example)) assertEquals(isImage({ ...example, [field]: undefined }), false, field);
-  for (const wrong of [{ extra: 1 }, { version: 2 }, { entry: 1 }, { entry: "0xABC" }, { size: -1 }]) {
+  for (const wrong of [{ extra: 1 }, { version: 2 }, { entry: 1 }, { entry: "0xABC" }, { size: -1 }, { format: "x" }]) {
     assertEquals(isImage({ ...example, ...wrong }), false, JSON.stringify(wrong));
   }
 });
@@ -183,7 +219,7 @@ Deno.test("the schema refuses fields that it does not describe, and lacks none",
 Deno.test("the examples of docs/json.md are in the schema, one for each definition", async () => {
   const text = await Deno.readTextFile(new URL("json.md", DOCS));
   const examples = [...text.matchAll(/```json\n([\s\S]*?)```/g)].map(([, json]) => JSON.parse(json));
-  const order = ["load", "inspect", "plugins", "image", "dump", "error", "error"];
+  const order = ["load", "inspect", "check", "plugins", "image", "dump", "explain", "error", "error"];
   assertEquals(examples.length, order.length);
   examples.forEach((example, at) => assertIs(order[at], example, `example ${at}`));
 });

@@ -1,15 +1,17 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
 import type { Kernel } from "../../cli/report/kernel.ts";
-import { errorJson, headersJson, kernelJson } from "../../cli/report/json.ts";
+import { inspectJson } from "../../cli/report/inspect_json.ts";
+import { errorJson, kernelJson } from "../../cli/report/json.ts";
 import { problemOf } from "../../cli/report/problem.ts";
-import { LoadError, loadKernel, readHeaders } from "../../mod.ts";
+import { LoadError, loadKernel } from "../../mod.ts";
 import { defaultPipeline } from "../../core/stages/mod.ts";
+import { inspected } from "./inspected.ts";
 import { HELLO } from "./kload.ts";
 
 const file = await Deno.readFile(HELLO);
 const never = new AbortController().signal;
-const ABOUT = { name: "hello.elf", rules: "default" } as const;
+const ABOUT = { name: "hello.elf", recognized: { layers: [], protocols: [] }, rules: "default" } as const;
 
 Deno.test("a kernel's JSON has addresses as hex strings, sizes and counts as numbers", async () => {
   const kernel = await loadKernel(file);
@@ -83,11 +85,11 @@ Deno.test("a digest that is no longer wanted is not finished", async () => {
 });
 
 Deno.test("headers come out with the specification's names", async () => {
-  const json = JSON.parse(headersJson("hello.elf", await readHeaders(file), { diagnostics: [] }));
+  const json = JSON.parse(inspectJson(await inspected(file), "hello.elf"));
   assertEquals([json.fileHeader.e_type, json.fileHeader.e_entry], [2, "0xffffffff80000000"]);
   const { p_type, type, flags, p_vaddr, p_memsz } = json.programHeaders[2];
   assertEquals([p_type, type, flags, p_vaddr, p_memsz], [1, "LOAD", "RW-", "0xffffffff80002000", "0x3640"]);
-  assertEquals([json.bytesRead, json.objection], [64 + 5 * 56, null]);
+  assertEquals([json.format, json.protocols, json.bytesRead, json.objection], ["elf", [], file.length, null]);
   assertEquals([json.version, json.name, json.machine, json.class, json.endian], [
     1,
     "hello.elf",
@@ -113,8 +115,7 @@ Deno.test("an error's JSON keeps numbers and writes bigints in hex", () => {
 Deno.test("headers of no known class, byte order or machine come out with the numbers", async () => {
   const odd = file.slice();
   odd.set([0x34, 0x12], 18); // e_machine
-  const headers = await readHeaders(odd);
-  const fileHeader = { ...headers.fileHeader, EI_CLASS: 3, EI_DATA: 2 };
-  const json = JSON.parse(headersJson("odd.elf", { ...headers, fileHeader }));
-  assertEquals([json.machine, json.class, json.endian], ["0x1234", "0x3", "big"]);
+  odd.set([3, 3], 4); // EI_CLASS and EI_DATA
+  const json = JSON.parse(inspectJson(await inspected(odd), "odd.elf"));
+  assertEquals([json.machine, json.class, json.endian], ["0x1234", "0x3", "0x3"]);
 });

@@ -1,6 +1,6 @@
 /** The commands load and inspect, with switches that need no process. */
 
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { Arguments } from "../../cli/arguments/parse_arguments.ts";
 import { inspect } from "../../cli/commands/inspect.ts";
 import { load } from "../../cli/commands/load.ts";
@@ -68,8 +68,15 @@ for (const [what, command, segments, switches, expected] of STATUS) {
 
 for (const command of [load, inspect]) {
   Deno.test(`${command.name} shows remarks of severity info with -v`, async () => {
-    const hidden = await run(command, [MOVED], []);
+    const copied = { ...TEXT, offset: 0x1010, p_align: 1n };
+    const hidden = await run(command, [copied], []);
     assertStringIncludes(hidden.stdout, "1 remark of severity info hidden; -v shows it\n");
+    const shown = await run(command, [copied], ["verbose"]);
+    assertMatch(shown.stdout, /info\[segment-copied\]: Program header 0: p_vaddr /);
+  });
+
+  Deno.test(`${command.name} mentions only with -v that p_paddr is ignored`, async () => {
+    assert(!(await run(command, [MOVED], [])).stdout.includes("remark"));
     const shown = await run(command, [MOVED], ["verbose"]);
     assertMatch(shown.stdout, /info\[physical-address-ignored\]: Program header 0: p_paddr 0x1000 /);
   });

@@ -41,6 +41,7 @@ async function modulesOfTimers(): Promise<readonly string[]> {
 /** What every command line needs: help is data, and needs nothing else. */
 const ALWAYS = [
   "cli.ts",
+  "cli/arguments/check_commands.ts",
   "cli/arguments/choice.ts",
   "cli/arguments/closest.ts",
   "cli/arguments/command_table.ts",
@@ -64,6 +65,7 @@ const ALWAYS = [
 const READING = [
   "cli/arguments/built_in_plugins.ts",
   "cli/arguments/plugin_choice.ts",
+  "cli/commands/interpreter_of.ts",
   "cli/commands/load_by_preset.ts",
   "cli/input/chunk_reader.ts",
   "cli/input/content.ts",
@@ -77,17 +79,28 @@ const READING = [
   "cli/report/diagnostics.ts",
   "cli/report/header_names.ts",
   "cli/report/headers_table.ts",
+  "cli/report/machines.ts",
+  "cli/report/file_facts.ts",
   "cli/report/report_parts.ts",
   "plugins/stack.ts",
   "plugins/stack/diagnostics.ts",
 ];
 
-const INSPECT = ["cli/commands/inspect.ts", "cli/report/inspect_report.ts"];
+const INSPECT = [
+  "cli/commands/examine_file.ts",
+  "cli/commands/inspect.ts",
+  "cli/commands/inspect_file.ts",
+  "cli/commands/unpack_kept.ts",
+  "cli/input/random_file.ts",
+  "cli/report/inspect_report.ts",
+  "cli/report/refusal_of.ts",
+];
 
 const LOAD = [
   "cli/arguments/load_options.ts",
   "cli/arguments/read_value.ts",
   "cli/commands/load.ts",
+  "cli/commands/recognize_loaded.ts",
   "cli/report/built_in_results.ts",
   "cli/report/describe_results.ts",
   "cli/report/load_report.ts",

@@ -79,7 +79,10 @@ function flagsOf(rows: ReturnType<typeof rowsFor>): readonly string[] {
 
 /** Command lines of the documentation and of the help, and some for the rows of the table that these leave out. */
 const SHOWN: readonly string[] = [
-  ...[README, ...["boot", "errors", "json", "plugins"].map((name) => Deno.readTextFileSync(pathOf(`docs/${name}.md`)))]
+  ...[
+    README,
+    ...["boot", "check", "errors", "json", "plugins"].map((name) => Deno.readTextFileSync(pathOf(`docs/${name}.md`))),
+  ]
     .flatMap((text) => [...text.matchAll(/^```(?:sh|console)\n([\s\S]*?)^```/gm)].map(([, block]) => block))
     .flatMap((block) => [...block.matchAll(/^(?:\$ )?((?:\w+ .*\| )?kload .*)$/gm)].map(([, line]) => line)),
   ...Object.values(COMMANDS).flatMap(({ examples }) => examples.map(([line]) => line)),
@@ -93,6 +96,7 @@ const SHOWN: readonly string[] = [
   "kload --help",
   "kload --version",
   "kload help run",
+  "kload explain tls-repeated --json",
 ];
 
 /** A shell's commands in front of `kload`, which may be missing, and kload itself with permissions of the test's. */

@@ -14,6 +14,10 @@ for (const [loaded, total, seconds, text] of TEXTS) {
   });
 }
 
+Deno.test("the progress line says what is done with the bytes", () => {
+  assertEquals(progressText(1024, 2048, 1, "reading"), "reading: 1 KiB of 2 KiB, 50%, 1 KiB/s");
+});
+
 Deno.test("the progress line waits half a second, and is taken away", async () => {
   const written: string[] = [];
   const line = startProgress((text) => void written.push(text));

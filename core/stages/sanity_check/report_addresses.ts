@@ -36,7 +36,8 @@ export function reportAddresses(
   if (!elsewhere) return;
   const { index, p_paddr, p_vaddr } = elsewhere;
   const message = `p_paddr ${hexAddr(p_paddr)} differs from p_vaddr ${hexAddr(p_vaddr)}; p_paddr is ignored.`;
-  report(loadDiagnostic("physical-address-ignored", { index, addresses: [p_vaddr + offset], message }));
+  const addresses = [BigInt.asUintN(64, p_vaddr + offset)];
+  report(loadDiagnostic("physical-address-ignored", { index, addresses, message }));
 }
 
 /** Checks the first template only: tls-extract refuses a second one. */
@@ -57,8 +58,8 @@ function reportTemplate(
 }
 
 const PHYSICAL_ENTRY =
-  "Boot protocols that enter a kernel with paging off use such an entry point. After this load paging is on, and the " +
-  "processor faults on its first instruction.";
+  "Such an entry point is for loaders that go by p_paddr: Multiboot and PVH enter with paging off, the boot protocol of " +
+  "Linux with physical memory mapped at its own addresses. After this load, the first instruction faults.";
 
 function reportEntry(loads: readonly Loaded[], entry: bigint, report: Report): void {
   const low = low48(entry);

@@ -1,0 +1,72 @@
+/**
+ * Finds out what a file is: its format, its ELF headers, the boot protocols that it is made for.
+ *
+ * @module
+ */
+
+import { ELF_MAGIC } from "../../core/elf/constants.ts";
+import { type FilePart, HEAD_SIZE } from "../../core/file/file_model.ts";
+import type { KeptFile } from "../../core/file/kept_file.ts";
+import type { FileFormat } from "../../formats/format.ts";
+import { LoadError } from "../../core/errors.ts";
+import { type RecognizedFile, recognizeShown } from "../../protocols/recognize_shown.ts";
+import { SIGN_PARTS } from "../../protocols/signs.ts";
+import type { ExaminedFile } from "../report/examined_file.ts";
+import { interpreterOf } from "./interpreter_of.ts";
+
+/** What to read of a file: parts, or fewer of them if they are more than may be kept. */
+export type Selections = readonly (readonly FilePart[])[];
+
+/** Reads only what lies near the start of most files. */
+export const QUICK_LOOK: Selections = [["head", "notes"], ["head"]];
+
+/** Reads all that boot protocols look at. */
+const FULL_LOOK: Selections = [SIGN_PARTS, ["head", "notes", "image"], ...QUICK_LOOK];
+
+/**
+ * Finds out what a file is.
+ *
+ * @param file The file. Its first bytes are read; of an ELF file also the headers, notes, section names and the bytes of
+ * its segments, as far as they fit into what may be kept.
+ * @param selections What to read of an ELF file.
+ * @returns What it is.
+ * @throws {LoadError} "source-failed" if the source fails.
+ */
+export async function examineFile(file: KeptFile, selections: Selections = FULL_LOOK): Promise<ExaminedFile> {
+  await file.keep(0, HEAD_SIZE);
+  const format = await formatOf(file);
+  for (const [left, parts] of selections.entries()) {
+    const found = await recognizeParts(file, parts, left === selections.length - 1);
+    if (!found) continue;
+    const { model: { elf }, protocols } = found;
+    return {
+      format,
+      protocols,
+      unread: selections[0].filter((part) => elf !== undefined && !parts.includes(part)),
+      ...(elf && { elf, ...await interpreterOf(file, elf.programHeaders) }),
+    };
+  }
+  return { format, protocols: [], unread: [] };
+}
+
+/** Most files are ELF: for them, the other formats are not even imported. */
+async function formatOf(file: KeptFile): Promise<FileFormat> {
+  const head = file.bytes(0, HEAD_SIZE);
+  if (ELF_MAGIC.every((byte, index) => head[index] === byte)) return { name: "elf", description: "ELF file" };
+  const { identify } = await import("../../formats/identify.ts");
+  return identify(head, file.isWhole ? file.length : undefined);
+}
+
+/** Looks at parts of a file; `undefined` if they are more than may be kept, and there is another choice. */
+async function recognizeParts(
+  file: KeptFile,
+  parts: readonly FilePart[],
+  isLast: boolean,
+): Promise<RecognizedFile | undefined> {
+  try {
+    return await recognizeShown(file, parts);
+  } catch (error) {
+    if (!isLast && error instanceof LoadError && error.code === "memory-limit-exceeded") return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * The SARIF log of `kload check`, for code scanning (OASIS, "Static Analysis Results Interchange Format 2.1.0").
+ *
+ * @module
+ */
+
+import type { CheckReport, Finding, Verdict } from "../../loaders/check_kernel.ts";
+import type { Breach, Severity } from "../../loaders/mod.ts";
+import config from "../../deno.json" with { type: "json" };
+import { printable } from "../output/text.ts";
+import { breachText } from "./breach_text.ts";
+import { plainValue } from "./plain_value.ts";
+import { allTopics, type Topic } from "./topics.ts";
+
+const SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
+
+const LEVELS = { error: "error", warning: "warning", info: "note" } as const satisfies Record<Severity, string>;
+
+/** One thing to show: a verdict or a finding. */
+interface Alert {
+  readonly ruleId: string;
+  readonly level: "error" | "warning" | "note";
+  readonly text: string;
+  readonly breach: Pick<Breach, "index" | "offset">;
+  readonly topic?: Topic;
+  /** What only this tool has, for those who read the log by program. */
+  readonly properties: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * What is wrong with a file, as a SARIF log: a result for each loader that the file is meant for and that does not boot
+ * it, and one for each finding.
+ *
+ * @param name The path or URL of the file.
+ * @param report The verdicts and findings.
+ * @returns The log as JSON on one line, and a line break.
+ */
+export function checkSarif(name: string, report: CheckReport): string {
+  const topics = Map.groupBy(allTopics(), ({ code }) => code);
+  const topicsOf = (code: string): readonly Topic[] => topics.get(code) ?? [];
+  const refusing = report.verdicts.filter(({ intended, outcome }) => intended && outcome !== "boots");
+  const alerts = [
+    ...refusing.map((verdict) => alertOfVerdict(verdict, topicsOf)),
+    ...report.findings.map((finding) => alertOfFinding(finding, topicsOf)),
+  ];
+  const rules = new Map<string, Alert>();
+  for (const alert of alerts) if (!rules.has(alert.ruleId)) rules.set(alert.ruleId, alert);
+  const ruleIds = [...rules.keys()];
+  const log = {
+    $schema: SCHEMA,
+    version: "2.1.0",
+    runs: [{
+      tool: {
+        driver: {
+          name: "kload",
+          semanticVersion: config.version,
+          informationUri: "https://jsr.io/@kload/kload",
+          rules: [...rules.values()].map(ruleOf),
+        },
+      },
+      artifacts: [{ location: { uri: uriOf(name) } }],
+      results: alerts.map((alert) => resultOf(alert, ruleIds.indexOf(alert.ruleId), uriOf(name))),
+    }],
+  };
+  return printable(JSON.stringify(plainValue(log))) + "\n";
+}
+
+/** Returns the documentation of a code. */
+type TopicsOf = (code: string) => readonly Topic[];
+
+function alertOfVerdict(
+  { loader, outcome, rule = outcome, words, message = "", hint, ranges, ...breach }: Verdict,
+  topicsOf: TopicsOf,
+): Alert {
+  const head = `${loader} ${outcome === "fails" ? "fails with this file" : "refuses this file"}`;
+  const quoted = words === undefined || words === message ? "" : ` (“${words}”)`;
+  return {
+    ruleId: rule,
+    level: "error",
+    text: [`${head}${quoted}.`, breachText({ ...breach, message }), hint].filter((text) => text).join(" "),
+    breach,
+    topic: topicsOf(rule).find(({ kind, loaders = [] }) => kind !== "rule" || loaders.includes(loader)),
+    properties: { loader, outcome, words, index: breach.index, ranges },
+  };
+}
+
+function alertOfFinding(
+  { rule, severity, message, hint, url: _, ranges, ...breach }: Finding,
+  topicsOf: TopicsOf,
+): Alert {
+  return {
+    ruleId: rule,
+    level: LEVELS[severity],
+    text: [breachText({ ...breach, message }), hint].filter((text) => text).join(" "),
+    breach,
+    topic: topicsOf(rule).find(({ kind }) => kind === "finding"),
+    properties: { index: breach.index, ranges },
+  };
+}
+
+/** GitHub asks for all of these texts. */
+function ruleOf({ ruleId, level, topic, text }: Alert): object {
+  const { about = text, why = about, hint = why, url } = topic ?? {};
+  return {
+    id: ruleId,
+    shortDescription: { text: about },
+    fullDescription: { text: why },
+    help: { text: hint },
+    ...(url === undefined ? {} : { helpUri: url }),
+    defaultConfiguration: { level },
+  };
+}
+
+function resultOf({ ruleId, level, text, breach, properties }: Alert, ruleIndex: number, uri: string): object {
+  const { index, offset } = breach;
+  // GitHub shows only what has a line; of a binary file, SARIF keeps lines and bytes apart.
+  const region = { startLine: 1, ...(offset === undefined ? {} : { byteOffset: offset }) };
+  const header = index === undefined ? {} : {
+    logicalLocations: [{ name: `program header ${index}`, kind: "object" }],
+  };
+  return {
+    ruleId,
+    ruleIndex,
+    level,
+    message: { text },
+    locations: [{ physicalLocation: { artifactLocation: { uri, index: 0 }, region }, ...header }],
+    // Without one, results of one rule would be taken for each other in a file that has no lines.
+    partialFingerprints: { "kload/v1": [ruleId, properties.loader ?? "finding", index ?? "file"].join(":") },
+    properties,
+  };
+}
+
+/** A relative path as a relative reference, and an absolute one as a file URL. */
+function uriOf(name: string): string {
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(name)) return URL.parse(name)?.href ?? encodeURI(name);
+  const [, drive = "", rest] = /^([a-z]:(?=[\\/]))?(.*)$/is.exec(name)!;
+  const path = rest.replaceAll("\\", "/").split("/").map(encodeURIComponent).join("/");
+  return path.startsWith("/") ? `file://${drive && `/${drive}`}${path}` : path;
+}

@@ -1,0 +1,43 @@
+/**
+ * What reports say of a file besides its headers: what it was unpacked from, and the boot protocols that it is made for.
+ *
+ * @module
+ */
+
+import type { FileFormat } from "../../formats/format.ts";
+import type { Protocol } from "../../protocols/protocol.ts";
+import { printable } from "../output/text.ts";
+
+/**
+ * The lines of a report on boot protocols.
+ *
+ * @param protocols The protocols.
+ * @param label The label.
+ * @returns A label and a text for each.
+ */
+export function protocolFacts(
+  protocols: readonly Protocol[],
+  label = "boot protocol",
+): readonly (readonly [string, string])[] {
+  return protocols.map(({ summary }) => [label, printable(summary)]);
+}
+
+/**
+ * The lines of a report on the containers that a kernel was unpacked from.
+ *
+ * @param layers The containers, from the outermost on.
+ * @returns A label and a text for each.
+ */
+export function unpackedFacts(layers: readonly FileFormat[]): readonly (readonly [string, string])[] {
+  return layers.map(({ description }) => ["unpacked from", printable(description)]);
+}
+
+/**
+ * What a report says first of a user program.
+ *
+ * @param interpreter The dynamic linker that it names.
+ * @returns Such as `a user program: it names the interpreter "/lib64/ld-linux-x86-64.so.2"`.
+ */
+export function userProgram(interpreter: string): string {
+  return `a user program: it names the interpreter ${JSON.stringify(printable(interpreter))}`;
+}

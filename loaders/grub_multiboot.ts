@@ -1,0 +1,88 @@
+/**
+ * GRUB's command `multiboot`, for kernels of Multiboot 1.
+ *
+ * @module
+ */
+
+import { hexAddr } from "../core/hex.ts";
+import { findMultibootHeader, type MultibootHeader } from "../protocols/multiboot/header.ts";
+import { rulesLoader } from "./engine.ts";
+import { ENTRY_NOT_LOADED, NO_MEMORY_TO_ENTER } from "./grub/entry_rules.ts";
+import { NO_HEADER, TOO_SHORT } from "./grub/header_rules.ts";
+import { LOAD_RULES } from "./grub/load_rules.ts";
+import { type GrubView, grubView, type HeaderFacts } from "./grub/view.ts";
+import type { Loader } from "./loader.ts";
+import type { Rule } from "./rule.ts";
+
+/** The command keeps so many bytes of the file. */
+const SEARCH = 8192;
+
+/** Flags that a loader must know, and GRUB does not. */
+const UNKNOWN_FLAGS = 0xfff8;
+
+/** Video modes: 0 for graphics, 1 for text. */
+const LAST_MODE = 1;
+
+interface Facts extends HeaderFacts {
+  /** The Multiboot header. */
+  readonly header?: MultibootHeader;
+}
+
+type View = GrubView & Facts;
+
+function factsOf(found: MultibootHeader | undefined): Facts {
+  if (!found) return { version: 1, search: SEARCH };
+  return {
+    version: 1,
+    search: SEARCH,
+    headerOffset: found.offset,
+    header: found,
+    ...(found.addresses && { addresses: found.addresses, entry: found.addresses.entry_addr }),
+  };
+}
+
+const FLAGS: Rule<View> = {
+  id: "multiboot-flags-unknown",
+  outcome: "refuses",
+  broken: (view) => {
+    const { flags = 0, offset = 0 } = view.header ?? {};
+    return (flags & UNKNOWN_FLAGS) === 0 ? undefined : {
+      offset: offset + 4,
+      words: `unsupported flag: ${hexAddr(flags)}`,
+      message: `The flags of the Multiboot header are ${hexAddr(flags)}; GRUB does not know ` +
+        `${hexAddr(flags & UNKNOWN_FLAGS)} of them, and a loader has to know all of bits 0 to 15.`,
+    };
+  },
+  about: "The Multiboot 1 header sets one of the flags 3 to 15.",
+  why: "These flags are for what a kernel cannot do without. None of them is defined.",
+  mend: "Set only the flags 0 (page-aligned modules), 1 (memory information), 2 (video mode) and 16 (address fields).",
+  source: "GRUB 2.06 grub-core/loader/i386/multiboot_mbi.c, grub_multiboot_load; Multiboot Specification 0.6.96, 3.1.2",
+};
+
+const VIDEO_MODE: Rule<View> = {
+  id: "video-mode-unsupported",
+  outcome: "refuses",
+  broken: ({ header: found }) =>
+    !found?.video || found.video.mode_type <= LAST_MODE ? undefined : {
+      offset: found.offset + 32,
+      words: `unsupported graphical mode type ${found.video.mode_type | 0}`,
+      message: `mode_type of the Multiboot header is ${found.video.mode_type}: neither 0 (graphics) nor 1 (text).`,
+    },
+  about: "The Multiboot 1 header asks for a video mode (flag 2), with a mode_type other than 0 and 1.",
+  why: "The specification defines two types of mode.",
+  mend:
+    "Let mode_type be 0 or 1, or clear flag 2. The video fields lie at offset 32 of the header, after the address " +
+    "fields, which have to be there even if they are not used.",
+  source: "GRUB 2.06 grub-core/loader/i386/multiboot_mbi.c, grub_multiboot_load",
+};
+
+/** What GRUB's command `multiboot` does with a file. */
+export const GRUB_MULTIBOOT: Loader = rulesLoader<View>({
+  name: "grub-multiboot",
+  title: "GRUB's multiboot command",
+  versions: "GRUB 2.06 on BIOS",
+  protocols: ["multiboot"],
+  parts: ["head", "sections", "length"],
+  view: (model, circumstances) => grubView(model, circumstances, factsOf(findMultibootHeader(model))),
+  rules: [TOO_SHORT, NO_HEADER, FLAGS, ...LOAD_RULES, VIDEO_MODE, NO_MEMORY_TO_ENTER, ENTRY_NOT_LOADED],
+});
