@@ -22,6 +22,7 @@ import { rwxLoad } from "./findings/rwx_load.ts";
 import { stackExecutable } from "./findings/stack_executable.ts";
 import { tlsMisaligned } from "./findings/tls_misaligned.ts";
 import { userProgram } from "./findings/user_program.ts";
+import { MULTIBOOT_FINDINGS } from "./multiboot_findings.ts";
 
 /** Every rule of findings, in the order of reports: what the file is comes first. */
 export const FINDING_RULES: readonly FindingRule[] = [
@@ -36,6 +37,7 @@ export const FINDING_RULES: readonly FindingRule[] = [
   loadInHole,
   tlsMisaligned,
   directMapCollision,
+  ...MULTIBOOT_FINDINGS,
   requestInBss,
   requestOutsideMarkers,
   requestUnaligned,
