@@ -17,6 +17,7 @@ import {
 import { loadInHole } from "./findings/low_memory_hole.ts";
 import { debugOnly, nothingToLoad } from "./findings/nothing_to_load.ts";
 import { offsetMismatch } from "./findings/offset_mismatch.ts";
+import { pvhFindings } from "./findings/pvh_findings.ts";
 import { relroUnsealable } from "./findings/relro_unsealable.ts";
 import { rwxLoad } from "./findings/rwx_load.ts";
 import { stackExecutable } from "./findings/stack_executable.ts";
@@ -38,6 +39,7 @@ export const FINDING_RULES: readonly FindingRule[] = [
   tlsMisaligned,
   directMapCollision,
   ...MULTIBOOT_FINDINGS,
+  ...pvhFindings,
   requestInBss,
   requestOutsideMarkers,
   requestUnaligned,
