@@ -253,3 +253,31 @@ Deno.test("what is unpacked is bounded", async () => {
   const { verdicts } = await checkKernel(bomb, { loaders: ["kload"], maxMemory: 2 ** 22 });
   assertEquals(verdicts[0].outcome, "refuses");
 });
+
+Deno.test("a loader that is asked alone, about a file read at offsets, says the same as with all others", async () => {
+  const folders = ["loaders", "loaders/probes", "field"].map((name) =>
+    new URL(`../fixtures/${name}/`, import.meta.url)
+  );
+  const files = folders.flatMap((folder) => {
+    return [...Deno.readDirSync(folder)].filter(({ isFile }) => isFile).map(({ name }) => new URL(name, folder));
+  });
+  for (const url of files.filter((_, index) => index % 4 === 0)) {
+    const file = await Deno.readFile(url);
+    const { verdicts } = await checkKernel(file);
+    for (const { intended: _, hint: __, ...expected } of verdicts) {
+      const alone = await checkKernel(counting(file).source, { loaders: [expected.loader] });
+      const { intended, hint: ___, ...verdict } = alone.verdicts[0];
+      assertEquals([intended, verdict], [true, expected], url.pathname);
+    }
+  }
+});
+
+Deno.test("65,534 program headers are judged by every loader", async () => {
+  const segments = Array.from({ length: 0xfffe }, (_, index) => ({
+    ...{ p_type: index % 2 === 0 ? 1 : 4, offset: 0x38_1000, filesz: 0x100, p_memsz: 0x200n },
+    ...{ p_vaddr: 0xffff_ffff_8000_0000n + BigInt(index) * 0x1000n, p_paddr: 0x10_0000n + BigInt(index) * 0x1000n },
+  }));
+  const header = { e_entry: 0xffff_ffff_8000_0000n };
+  const { verdicts } = await checkKernel(buildElf({ header, segments }), { memory: 2 ** 30 });
+  assertEquals(verdicts.length, LOADERS.length);
+});
