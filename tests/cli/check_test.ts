@@ -141,9 +141,9 @@ Deno.test("--fix writes a mended copy, says what it changed, and checks that; th
     assertEquals(
       stdout,
       `fixed.elf: kernel.elf with 1 field mended
-  fixed[align-zero-only]: Program header 0, file offset 0x70: p_align is 0, with which Limine
-    takes no kernel; p_vaddr and p_offset are congruent modulo 4096 already. The bytes
-    0000000000000000 became 0010000000000000.
+  fixed[align-zero-only]: Program header 0, file offset 0x70: p_align is 0, which Limine 8
+    refuses; p_vaddr and p_offset are congruent modulo 4096 already. The bytes 0000000000000000
+    became 0010000000000000.
 
 fixed.elf: kload loads and enters it, no errors or warnings
   boot protocol  none recognized
