@@ -50,7 +50,7 @@ export async function load(args: Arguments, output: Output, signal: AbortSignal)
       const { keptFiles } = await import("./kept_files.ts");
       await writeDump(kernel, request.dump, keptFiles(source, args), signal);
     }
-    await printKernel(loaded, source.name, request, output, signal);
+    await printKernel(loaded, source, request, output, signal);
     return strictStatus(kernel.diagnostics, request.strict);
   } catch (error) {
     line.stop();
@@ -97,7 +97,7 @@ async function loadFrom(
 
 async function printKernel(
   { kernel, plugins }: LoadedWith,
-  name: string,
+  { name, layers }: Source,
   { options, dump: path, strict }: Request,
   output: Output,
   signal: AbortSignal,
@@ -109,7 +109,7 @@ async function printKernel(
   }
   if (output.quiet) return;
   const dump = path === undefined ? undefined : { path, size: kernel.nextFrame - kernel.memory.base };
-  const about = { name, rules, plugins, kernelBase, dump, verbose: output.verbose, strict };
+  const about = { name, layers, rules, plugins, kernelBase, dump, verbose: output.verbose, strict };
   await output.print(loadReport(kernel, about, output.paint));
 }
 

@@ -5,23 +5,28 @@
  */
 
 import { LoadError } from "../../core/errors.ts";
+import { streamReader } from "../../formats/input/chunk_reader.ts";
+import type { FileFormat, UnpackError } from "../../formats/mod.ts";
 import type { ByteReader } from "../../mod.ts";
 import { CliError, messageOf } from "../output/cli_error.ts";
 import { neededFlag, permissionAdvice } from "../output/permission_flag.ts";
 import { type FileIdentity, identityOf, identityOfOpen } from "../output/same_file.ts";
-import { streamReader } from "./chunk_reader.ts";
 import { type Content, contentOf } from "./content.ts";
 import { rewindable } from "./rewindable_reader.ts";
 
-/** How long to wait for bytes of a live source that only the gzip check needs, in milliseconds. */
+/** How long to wait for bytes of a live source that only checksums need, in milliseconds. */
 const PATIENCE = 1000;
 
 /** An open source. */
 export interface Source {
   /** What to call it. */
   readonly name: string;
-  /** Reads it, inflated if it is gzip. */
+  /** Reads what is in it, without its containers. */
   readonly reader: ByteReader;
+  /** The containers that were taken off, from the outermost on. */
+  readonly layers: readonly FileFormat[];
+  /** What is in them, or what it is, unless that is ELF. */
+  readonly format?: FileFormat;
   /** Number of bytes to read, if it is known. */
   readonly size?: number;
   /** Its metadata, if it is a regular file. */
@@ -32,7 +37,7 @@ export interface Source {
   readonly live: boolean;
   /** Opens it again from its first byte. Resolves to `undefined` if those bytes are gone. */
   readonly again: () => Promise<Pick<Source, "reader" | "close"> | undefined>;
-  /** If it is gzip, reads on to its last checksum, unless that is too far. Rejects if the data is damaged. */
+  /** If it has containers, reads on to their checksums, unless that is too far. Rejects if the data is damaged. */
   readonly check: () => Promise<void>;
   /** Closes it. */
   readonly close: () => void;
@@ -48,38 +53,39 @@ export interface Source {
  * @throws {LoadError} "response-not-ok" if a server answers with anything but the file.
  */
 export async function openSource(name: string, signal: AbortSignal): Promise<Source> {
-  if (name === "-") return await openStdin();
+  if (name === "-") return await openStdin(signal);
   if (/^https?:\/\//i.test(name)) return await openUrl(name, signal);
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(name) && !/^file:/i.test(name)) {
     throw failed(name, "only http and https URLs can be read", "Download the file, and give its path.");
   }
-  return await openFile(name);
+  return await openFile(name, signal);
 }
 
-async function openStdin(): Promise<Source> {
+async function openStdin(signal: AbortSignal): Promise<Source> {
   const name = "standard input";
-  return liveSource(name, await attempt(name, () => contentOf(Deno.stdin)), { identity: () => identityOfOpen(0) });
+  const content = await attempt(name, () => contentOf(Deno.stdin, signal), { signal });
+  return liveSource(name, content, { signal, identity: () => identityOfOpen(0) });
 }
 
-async function openFile(name: string): Promise<Source> {
+async function openFile(name: string, signal: AbortSignal): Promise<Source> {
   const path = /^file:\/\//i.test(name) ? parseUrl(name) : name;
-  const file = await attempt(name, () => Deno.open(path), () => filePath(path));
+  const file = await attempt(name, () => Deno.open(path), { path: () => filePath(path) });
   const dispose = (): void => file[Symbol.dispose]();
   try {
     const info = await attempt(name, () => file.stat().catch(unlessNotCapable));
     if (info?.isDirectory) throw failed(name, "it is a directory", "Give the path of the ELF file itself.");
-    const content = await attempt(name, () => contentOf(file));
+    const content = await attempt(name, () => contentOf(file, signal), { signal });
     const identity = () => info ? Promise.resolve(identityOf(info)) : identityOfOpen(path);
-    if (!info?.isFile) return liveSource(name, content, { dispose, identity });
+    if (!info?.isFile) return liveSource(name, content, { signal, dispose, identity });
     return {
       name,
-      reader: content.reader,
-      ...(content.inflated || info.size === 0 ? {} : { size: info.size }),
+      ...contentFields(content),
+      ...(content.layers.length > 0 || info.size === 0 ? {} : { size: info.size }),
       file: info,
       identity,
       live: false,
-      again: () => openFile(name),
-      check: () => checkGzip(name, content.check()),
+      again: () => openFile(name, signal),
+      check: () => checked(name, content.check(), signal),
       close: () => {
         content.close();
         dispose();
@@ -107,30 +113,32 @@ async function openUrl(name: string, signal: AbortSignal): Promise<Source> {
   }
   const body = streamReader(response.body ?? ReadableStream.from([]));
   const length = headers.has("content-encoding") ? 0 : Number(headers.get("content-length") ?? 0);
-  const content = await attempt(name, () => contentOf(body));
-  return liveSource(name, content, { dispose: body.close, ...(length > 0 ? { size: length } : {}) });
+  const content = await attempt(name, () => contentOf(body, signal), { signal });
+  return liveSource(name, content, { signal, dispose: body.close, ...(length > 0 ? { size: length } : {}) });
 }
 
 /** A source that can be read only once; what was read is kept. */
 function liveSource(
   name: string,
   content: Content,
-  { dispose, size, identity = () => Promise.resolve(undefined) }: Partial<Pick<Source, "size" | "identity">> & {
+  { signal, dispose, size, identity = () => Promise.resolve(undefined) }: Partial<Pick<Source, "size" | "identity">> & {
+    readonly signal: AbortSignal;
     readonly dispose?: () => void;
   },
 ): Source {
   const { reader, rewind } = rewindable(content.reader);
   return {
     name,
+    ...contentFields(content),
     reader,
-    ...(content.inflated || size === undefined ? {} : { size }),
+    ...(content.layers.length > 0 || size === undefined ? {} : { size }),
     identity,
     live: true,
     again: () => {
       const rewound = rewind();
       return Promise.resolve(rewound && { reader: rewound, close: () => {} });
     },
-    check: () => checkGzip(name, settledWithin(content.check(), PATIENCE)),
+    check: () => checked(name, settledWithin(content.check(), PATIENCE), signal),
     close: () => {
       content.close();
       dispose?.();
@@ -153,15 +161,22 @@ function parseUrl(name: string): URL {
   }
 }
 
+/** What a source has of its content. */
+function contentFields({ reader, layers, format }: Content): Pick<Source, "reader" | "layers" | "format"> {
+  return { reader, layers, ...(format === undefined ? {} : { format }) };
+}
+
 /** Does something with a source. If it fails, the error has a hint; most often Deno lacks a permission. */
 async function attempt<T>(
   name: string,
   work: () => Promise<T>,
-  path?: () => string | Promise<string>,
+  { path, signal }: { readonly path?: () => string | Promise<string>; readonly signal?: AbortSignal } = {},
 ): Promise<T> {
   try {
     return await work();
   } catch (cause) {
+    signal?.throwIfAborted();
+    if (isUnpackError(cause)) throw await unpackFailed(name, cause);
     const flag = neededFlag(cause, await path?.());
     if (flag === undefined) throw failed(name, messageOf(cause), undefined, cause);
     const { why, hint, command } = permissionAdvice(flag === "--allow-all" ? [] : [flag]);
@@ -175,12 +190,24 @@ async function filePath(path: string | URL): Promise<string> {
   return fromFileUrl(path);
 }
 
-async function checkGzip(name: string, check: Promise<void>): Promise<void> {
+async function checked(name: string, check: Promise<void>, signal: AbortSignal): Promise<void> {
   try {
     await check;
   } catch (cause) {
-    throw failed(name, messageOf(cause), "Compare it with the original; gzip -t checks whether it is intact.", cause);
+    signal.throwIfAborted();
+    throw isUnpackError(cause) ? await unpackFailed(name, cause) : failed(name, messageOf(cause), undefined, cause);
   }
+}
+
+/** The class is imported with the decoders, if at all. */
+function isUnpackError(error: unknown): error is UnpackError {
+  return error instanceof Error && error.name === "UnpackError";
+}
+
+async function unpackFailed(name: string, cause: UnpackError): Promise<CliError> {
+  const { formatAdvice } = await import("../output/format_advice.ts");
+  const { hint, command } = formatAdvice(cause.advice, name) ?? {};
+  return failed(name, cause.message, hint, cause, command);
 }
 
 function failed(name: string, why: string, hint?: string, cause?: unknown, command?: string): CliError {

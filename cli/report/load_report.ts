@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { FileFormat } from "../../formats/mod.ts";
 import type { AnyPlugin, FrameRun, RuleSetName } from "../../mod.ts";
 import type { Mapping } from "../../core/paging/mod.ts";
 import { ET_DYN, PT_LOAD } from "../../core/elf/constants.ts";
@@ -23,6 +24,8 @@ import { segmentOutcomes } from "./segment_outcomes.ts";
 export interface About {
   /** The name of the file. */
   readonly name: string;
+  /** The containers that it was in, from the outermost on. */
+  readonly layers?: readonly FileFormat[];
   /** The rule set that it was loaded by. */
   readonly rules: RuleSetName;
   /** The plugins that it was loaded with. */
@@ -80,11 +83,12 @@ function verdictLines({ diagnostics }: Kernel, { name, strict }: About, paint: P
   return headline(name, ["loads", ...warnings, ...consequence], paint);
 }
 
-function factLines(kernel: Kernel, { rules, kernelBase, dump }: About, paint: Paint): readonly string[] {
+function factLines(kernel: Kernel, { layers = [], rules, kernelBase, dump }: About, paint: Paint): readonly string[] {
   const { fileHeader, bytesRead, entryPoint, memory, tlsTemplate, level4Frame, nextFrame, framesAllocated } = kernel;
   const entry = kernel.pageTable.translate(entryPoint);
   const facts: [string, string][] = [
     ["file", `${fileKind(fileHeader)}, ${count(bytesRead, "byte")} read`],
+    ...layers.map(({ description }): [string, string] => ["unpacked from", printable(description)]),
     ["rules", rules],
     ["entry point", `${hex(entryPoint)}, ${entry.mapped ? `physical ${hex(entry.phys)}` : "not mapped"}`],
     ["kernel base", baseFact(kernel, rules, kernelBase)],

@@ -65,7 +65,6 @@ const READING = [
   "cli/arguments/built_in_plugins.ts",
   "cli/arguments/plugin_choice.ts",
   "cli/commands/load_by_preset.ts",
-  "cli/input/chunk_reader.ts",
   "cli/input/content.ts",
   "cli/input/peek_types.ts",
   "cli/input/rewindable_reader.ts",
@@ -78,6 +77,8 @@ const READING = [
   "cli/report/header_names.ts",
   "cli/report/headers_table.ts",
   "cli/report/report_parts.ts",
+  "formats/input/chunk_reader.ts",
+  "formats/input/peek.ts",
   "plugins/stack.ts",
   "plugins/stack/diagnostics.ts",
 ];
