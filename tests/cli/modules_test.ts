@@ -67,7 +67,6 @@ const READING = [
   "cli/arguments/plugin_choice.ts",
   "cli/commands/interpreter_of.ts",
   "cli/commands/load_by_preset.ts",
-  "cli/input/chunk_reader.ts",
   "cli/input/content.ts",
   "cli/input/peek_types.ts",
   "cli/input/rewindable_reader.ts",
@@ -82,6 +81,8 @@ const READING = [
   "cli/report/machines.ts",
   "cli/report/file_facts.ts",
   "cli/report/report_parts.ts",
+  "formats/input/chunk_reader.ts",
+  "formats/input/peek.ts",
   "plugins/stack.ts",
   "plugins/stack/diagnostics.ts",
 ];
