@@ -163,12 +163,12 @@ Deno.test("a kernel in two members with padding is loaded from a file and from s
   const bytes = concat(members);
   assertEquals(await kloadJson(["-"], { stdin: bytes, permissions: [] }), {
     status: 0,
-    json: { ...json, name: "standard input" },
+    json: { ...json, name: "standard input", format: "gzip" },
   });
   await withFile("hello.elf.gz", bytes, async (path) => {
     assertEquals(await kloadJson([path], { permissions: [`--allow-read=${path}`] }), {
       status: 0,
-      json: { ...json, name: path },
+      json: { ...json, name: path, format: "gzip" },
     });
   });
 });
