@@ -50,6 +50,7 @@ export const limine8: Loader = rulesLoader({
     mappedLow,
     memory.tablesTooLarge,
     memory.stackWraps,
+    segment.addressWraps,
     memory.baseUnaligned,
     entryOutside,
     entryNotExecutable,

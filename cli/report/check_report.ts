@@ -81,11 +81,13 @@ function headlineFacts({ verdicts, findings }: CheckReport, { failOn }: CheckedA
   ];
 }
 
-/** What the file is: its boot protocols, and its format unless that is the usual one. */
-function factsOf({ format, description, protocols }: CheckReport): readonly (readonly [string, string])[] {
+/** What the file is: its format unless that is the usual one, what it holds, and its boot protocols. */
+function factsOf({ format, description, inside, protocols }: CheckReport): readonly (readonly [string, string])[] {
+  const all = [...protocols, ...inside?.protocols ?? []];
   return [
     ...(format === "elf" ? [] : [["file", printable(description)] as const]),
-    ...(protocols.length === 0 ? [["boot protocol", "none recognized"] as const] : protocolFacts(protocols)),
+    ...(inside === undefined ? [] : [["what it holds", printable(inside.description)] as const]),
+    ...(all.length === 0 ? [["boot protocol", "none recognized"] as const] : protocolFacts(all)),
   ];
 }
 
@@ -101,8 +103,10 @@ function verdictTable(verdicts: readonly Verdict[], paint: Paint): readonly stri
  * @param verdict The verdict.
  * @returns "loads and enters it", or "refuses" or "fails" with the loader's own words or, if it has none, the rule.
  */
-export function verdictText({ outcome, words, rule }: Pick<Verdict, "outcome" | "words" | "rule">): string {
-  if (outcome === "boots") return "loads and enters it";
+export function verdictText(
+  { outcome, words, rule, unpacked }: Pick<Verdict, "outcome" | "words" | "rule" | "unpacked">,
+): string {
+  if (outcome === "boots") return unpacked ? "unpacks it, loads and enters what it holds" : "loads and enters it";
   const why = words ?? rule;
   return why === undefined ? outcome : `${outcome}: ${why}`;
 }

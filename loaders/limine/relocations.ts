@@ -61,8 +61,7 @@ export function firstRelocationFault(view: LimineImage, table: DynamicTable): Re
   const loadOf = loadFinder(view.loads);
   const symbols = view.bytes(table.symbols, 2 ** 31);
   let first: Found | undefined;
-  for (const { bytes, start } of relocationTables(view, table)) {
-    const stride = Math.max(RELA_SIZE, Number(table.relaEntry));
+  for (const { bytes, start, stride } of relocationTables(view, table)) {
     const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     for (let at = 0; at + RELA_SIZE <= bytes.length; at += stride) {
       const type = data.getUint32(at + 8, true);
@@ -106,8 +105,7 @@ function named(
  * @returns The address that is stored, as linked; `undefined` if no relative relocation is for that address.
  */
 export function relativeAddend(view: LimineImage, table: DynamicTable, address: bigint): bigint | undefined {
-  for (const { bytes } of relocationTables(view, table)) {
-    const stride = Math.max(RELA_SIZE, Number(table.relaEntry));
+  for (const { bytes, stride } of relocationTables(view, table)) {
     const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     for (let at = 0; at + RELA_SIZE <= bytes.length; at += stride) {
       if (data.getUint32(at + 8, true) !== R_X86_64_RELATIVE || data.getBigUint64(at, true) !== address) continue;
@@ -117,12 +115,15 @@ export function relativeAddend(view: LimineImage, table: DynamicTable, address: 
   return undefined;
 }
 
+/** The tables of relocations, without a partial one at the end. */
 function relocationTables(
   view: LimineImage,
-  { rela, relaSize, plt, pltSize }: DynamicTable,
-): readonly { readonly bytes: Uint8Array; readonly start: number }[] {
-  return ([[rela, relaSize], [plt, pltSize]] as const).filter(([, size]) => size > 0n).map(([offset, size]) => {
-    return { bytes: view.bytes(offset, Number(size)), start: Number(offset) };
+  { rela, relaSize, relaEntry, plt, pltSize }: DynamicTable,
+): readonly { readonly bytes: Uint8Array; readonly start: number; readonly stride: number }[] {
+  if (relaEntry === 0n) return [];
+  return ([[rela, relaSize], [plt, pltSize]] as const).map(([offset, size]) => {
+    const bytes = view.bytes(offset, Number(size / relaEntry * relaEntry));
+    return { bytes, start: Number(offset), stride: Number(relaEntry) };
   });
 }
 

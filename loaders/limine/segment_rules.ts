@@ -175,6 +175,27 @@ export const addressOverflow: Rule<LimineView> = {
   source: "Limine, common/lib/elf.c: elf64_load",
 };
 
+/** A segment ends above 2^64, and Limine takes its end for a low address. */
+export const addressWraps: Rule<LimineView> = {
+  ...addressOverflow,
+  outcome: "fails",
+  broken: (view) => {
+    const { loads, start } = view;
+    const { size } = view.placement();
+    const load = loads.find(({ p_vaddr, p_memsz }) => p_vaddr - start + p_memsz > size);
+    if (!load) return undefined;
+    const { index, p_vaddr, p_memsz } = load;
+    const message = `Program header ${index} has ${hexAddr(p_memsz)} bytes in memory from ${hexAddr(p_vaddr)} on, ` +
+      `which reaches the end of the address space: Limine allocates ${hexAddr(size)} bytes for the whole image, and ` +
+      "the segment lies outside them.";
+    return { ...fieldOf(view, load, "p_memsz"), message };
+  },
+  about: "The sum of p_vaddr and p_memsz of a PT_LOAD is 2^64 or more, and another PT_LOAD ends below 2^64.",
+  why: "Limine 8 computes the sum modulo 2^64: the segment seems to end at a low address, and the image is taken for " +
+    "smaller than it is.",
+  source: "Limine 8, common/lib/elf.c: elf64_load; seen in Limine 8.2.0",
+};
+
 /** A segment has more bytes in the file than in memory. */
 export const filesLarger: Rule<LimineView> = {
   id: "filesz-gt-memsz",

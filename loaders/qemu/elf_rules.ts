@@ -16,6 +16,9 @@ const SOURCE = "QEMU 7.2, include/hw/elf_ops.h: load_elf";
 /** Flags of an a.out kludge, which QEMU takes for a.out's even in ELF files. */
 const UNSUPPORTED_FLAGS = 0x1_0004;
 
+/** So far behind the end of a file QEMU has no memory; closer, it reads memory of its own. */
+const FAR_OUTSIDE = 0x20_0000n;
+
 /** A rule on an ELF file, which most often has QEMU's one sentence for all of them. */
 function elfRule(
   rule: Omit<Rule<QemuView>, "broken" | "outcome"> & Partial<Pick<Rule<QemuView>, "outcome">> & {
@@ -218,8 +221,9 @@ export const segmentRules: readonly Rule<QemuView>[] = [
       const p_align = headers.find(({ index }) => index === scan.index)?.p_align ?? 0n;
       const message =
         `Program header ${scan.index} is a PT_NOTE with p_align ${hexAddr(p_align)}, so QEMU looks for the ` +
-        `entry so many bytes after the note at file offset ${hexAddr(scan.noteOffset)}, behind the end of the file.`;
-      return { index: scan.index, offset: scan.noteOffset, message };
+        `entry about that far after the note at file offset ${hexAddr(scan.noteOffset)}, behind the end of the file.`;
+      const words = p_align >= FAR_OUTSIDE ? { words: "QEMU itself dies of SIGSEGV" } : {};
+      return { index: scan.index, offset: scan.noteOffset, message, ...words };
     },
     about: "A PT_NOTE with a note of type 18 has a p_align that is so large that QEMU looks for the entry behind the " +
       "end of the file.",

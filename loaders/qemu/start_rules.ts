@@ -59,19 +59,21 @@ export const startRules: readonly Rule<QemuView>[] = [
     id: "segment-wraps",
     outcome: "fails",
     broken: ({ elf, model }) => {
-      const block = elf?.blocks.blocks.find(({ index, dataSize }) =>
-        dataSize > 0n && (elf.headers.find((header) => header.index === index)?.p_offset ?? 0n) > model.length
-      );
-      return block && {
-        index: block.index,
-        message:
-          `Program header ${block.index} starts past the end of the file at ${hexAddr(model.length)}, and its end ` +
-          "wraps around: QEMU reads memory that it does not own.",
-      };
+      const block = elf?.blocks.blocks.find(({ start, dataSize }) => holds([start, start + dataSize], elf.entry));
+      const header = elf?.headers.find(({ index }) => index === block?.index);
+      if (!elf || !header || header.p_offset <= model.length) return undefined;
+      const message =
+        `Program header ${header.index}, which has the entry ${hexAddr(elf.entry)}, starts at file offset ` +
+        `${hexAddr(header.p_offset)}, past the end of the file at ${
+          hexAddr(model.length)
+        }, and its end wraps around: ` +
+        "QEMU copies memory of its own.";
+      return { index: header.index, message };
     },
     about:
-      "The end of a PT_LOAD in the file, p_offset + p_filesz, is past the largest number, and wraps to a small one.",
-    why: "QEMU compares only the sum with the file's length.",
+      "The end in the file of the PT_LOAD that has the entry, p_offset + p_filesz, is past the largest number, and " +
+      "wraps to a small one.",
+    why: "QEMU compares only the sum with the file's length, and takes what is in its own memory there.",
     mend: "Correct the program header",
     source: "QEMU 7.2, include/hw/elf_ops.h: load_elf",
   },
@@ -95,19 +97,24 @@ export const startRules: readonly Rule<QemuView>[] = [
     source: `${SEEN}; hw/core/loader.c: rom_reset`,
   },
   {
+    id: "pvh-entry-outside-load",
+    outcome: "fails",
+    broken: (view) => view.kind === "elf" ? entryOutsideLoad(view) : undefined,
+    about: "The physical address that PVH's note names is in no PT_LOAD's bytes from the file.",
+    why: "QEMU does not check it, and the guest runs what is in memory there: most often zeros.",
+    mend: "Put the physical address of the entry's symbol into the note: its virtual address less the offset between " +
+      "p_vaddr and p_paddr",
+    source: "QEMU 7.2, hw/i386/x86.c: load_elfboot",
+  },
+  {
     id: "entry-outside-load",
     outcome: "fails",
-    broken: (view) => {
-      const entry = entryOf(view);
-      if (entry === undefined || bytesOf(view).some((range) => holds(range, entry))) return undefined;
-      return { message: `The kernel is entered at ${hexAddr(entry)}, where ${nothingOf(view)}.` };
-    },
-    about: "The physical address at which the kernel is entered is in no PT_LOAD's bytes from the file.",
-    why: "QEMU does not check it, and the guest runs what is in memory there: most often zeros.",
-    mend:
-      "For PVH, put the physical address of the entry's symbol into the note. For Multiboot, link the entry into an " +
-      "executable PT_LOAD, since only such a one makes e_entry a physical address",
-    source: "QEMU 7.2, hw/i386/x86.c: load_elfboot; hw/i386/multiboot.c: load_multiboot",
+    broken: (view) => view.kind === "elf" ? undefined : entryOutsideLoad(view),
+    about: "The physical address at which a Multiboot kernel is entered is in no bytes of the file.",
+    why: "QEMU does not check it, and the guest runs what is in memory there: most often zeros. e_entry is made a " +
+      "physical address through an executable PT_LOAD whose bytes hold it, and is taken as it is otherwise.",
+    mend: "Link the entry into a PT_LOAD with PF_X",
+    source: "QEMU 7.2, hw/i386/multiboot.c: load_multiboot; include/hw/elf_ops.h: load_elf",
   },
   {
     id: "entry-all-zeros",

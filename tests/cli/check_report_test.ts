@@ -165,6 +165,19 @@ Deno.test("what is no ELF file is named", () => {
   assertStringIncludes(text, "\n  file           gzip data\n  boot protocol  none recognized\n");
 });
 
+Deno.test("what a compressed file holds is named too, with its boot protocols", () => {
+  const inside = { format: "elf", description: "ELF file", layers: ["zstd"], protocols: [MULTIBOOT2] } as const;
+  const text = checkReport(report({ format: "zstd", description: "zstd data", inside }), CHECKED, PLAIN);
+  assertStringIncludes(
+    text,
+    `
+  file           zstd data
+  what it holds  ELF file
+  boot protocol  Multiboot 2: header at 0x1000
+`,
+  );
+});
+
 Deno.test("a user program is said first, whatever its severity, and findings come by severity", () => {
   const user: Finding = { ...STACK, rule: "user-program", message: "This is a user program: it names an interpreter." };
   const entry: Finding = { ...RWX, rule: "entry-not-executable", severity: "error", message: "The entry is data." };
@@ -217,6 +230,7 @@ Deno.test("text from the file cannot control the terminal", () => {
 
 Deno.test("a verdict without words is that of its rule", () => {
   assertEquals(verdictText({ outcome: "boots" }), "loads and enters it");
+  assertEquals(verdictText({ outcome: "boots", unpacked: ["gzip"] }), "unpacks it, loads and enters what it holds");
   assertEquals(verdictText({ outcome: "refuses", words: "no", rule: "x" }), "refuses: no");
   assertEquals(verdictText({ outcome: "fails", rule: "x" }), "fails: x");
   assertEquals(verdictText({ outcome: "fails" }), "fails");
