@@ -8,12 +8,6 @@ import type { FindingRule } from "./finding.ts";
 import { directMapCollision } from "./findings/direct_map_collision.ts";
 import { entryIsPhysical, entryOutsideCode } from "./findings/entry_point.ts";
 import { baseRevisionNew, baseRevisionOld } from "./findings/limine_base_revision.ts";
-import {
-  requestInBss,
-  requestOutsideMarkers,
-  requestSeenDifferently,
-  requestUnaligned,
-} from "./findings/limine_requests.ts";
 import { loadInHole } from "./findings/low_memory_hole.ts";
 import { debugOnly, nothingToLoad } from "./findings/nothing_to_load.ts";
 import { offsetMismatch } from "./findings/offset_mismatch.ts";
@@ -22,6 +16,7 @@ import { rwxLoad } from "./findings/rwx_load.ts";
 import { stackExecutable } from "./findings/stack_executable.ts";
 import { tlsMisaligned } from "./findings/tls_misaligned.ts";
 import { userProgram } from "./findings/user_program.ts";
+import { MULTIBOOT_FINDINGS } from "./multiboot_findings.ts";
 
 /** Every rule of findings, in the order of reports: what the file is comes first. */
 export const FINDING_RULES: readonly FindingRule[] = [
@@ -43,4 +38,5 @@ export const FINDING_RULES: readonly FindingRule[] = [
   baseRevisionOld,
   baseRevisionNew,
   stackExecutable,
+  ...MULTIBOOT_FINDINGS,
 ];

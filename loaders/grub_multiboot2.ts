@@ -23,6 +23,9 @@ const SEARCH = 32_768;
 /** Of a header, so many bytes have to lie among them. */
 const HEADER_NEEDED = 12;
 
+/** What starts an allocated block of GRUB's heap. */
+const HEAP_HEADER = { size: 16, magicAt: 8, magic: 0x6db0_8fa4 };
+
 /** The tags that GRUB knows on BIOS. */
 const KNOWN_TAGS: ReadonlySet<number> = new Set(
   Object.values(HEADER_TAG).filter((type) => type !== HEADER_TAG.ENTRY_ADDRESS_EFI32),
@@ -41,10 +44,23 @@ interface Facts extends HeaderFacts {
 
 type View = GrubView & Facts;
 
+/**
+ * What GRUB reads tags from: its buffer, and once the file has filled that, the header of the next block of GRUB's heap.
+ * A list of tags that runs out of the buffer mostly ends there, with a tag of an unknown type.
+ */
+function tagBytes(model: FileModel): Uint8Array {
+  const bytes = model.bytes(0, SEARCH);
+  if (bytes.length < SEARCH) return bytes;
+  const extended = new Uint8Array(SEARCH + HEAP_HEADER.size);
+  extended.set(bytes);
+  new DataView(extended.buffer).setUint32(SEARCH + HEAP_HEADER.magicAt, HEAP_HEADER.magic, true);
+  return extended;
+}
+
 function factsOf(model: FileModel): Facts {
   const found = findMultiboot2Header(model, { end: SEARCH, needed: HEADER_NEEDED });
   if (!found) return { version: 2, search: SEARCH, list: { tags: [], end: "end-tag" } };
-  const bytes = model.bytes(0, SEARCH);
+  const bytes = tagBytes(model);
   const list = readHeaderTags(bytes, found.tags);
   const requests = decodeTags(bytes, list.tags);
   const { address, entry, relocatable } = requests;
