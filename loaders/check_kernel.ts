@@ -123,9 +123,10 @@ async function checkFile(
   const inside = [...insides.values()].find((each) => "model" in each);
   const intended = asked ?? intendedLoaders(loaders, outer.protocols.length > 0 ? outer : inside ?? outer);
   const verdicts: Verdict[] = [];
-  for (const loader of loaders) {
+  // kload comes last: it may load the file in the memory in which others have loaded it before.
+  for (const loader of loaders.toReversed()) {
     const judgement = await ask(loader, insides.get(loader) ?? outer, circumstances);
-    verdicts.push({ loader: loader.name, intended: intended.includes(loader.name), ...judgement });
+    verdicts.unshift({ loader: loader.name, intended: intended.includes(loader.name), ...judgement });
   }
   const subject = inside?.model.elf ? inside : outer;
   return {
