@@ -11,6 +11,7 @@ import { baseRevisionNew, baseRevisionOld } from "./findings/limine_base_revisio
 import { loadInHole } from "./findings/low_memory_hole.ts";
 import { debugOnly, nothingToLoad } from "./findings/nothing_to_load.ts";
 import { offsetMismatch } from "./findings/offset_mismatch.ts";
+import { pvhFindings } from "./findings/pvh_findings.ts";
 import { relroUnsealable } from "./findings/relro_unsealable.ts";
 import { rwxLoad } from "./findings/rwx_load.ts";
 import { stackExecutable } from "./findings/stack_executable.ts";
@@ -39,4 +40,5 @@ export const FINDING_RULES: readonly FindingRule[] = [
   baseRevisionNew,
   stackExecutable,
   ...MULTIBOOT_FINDINGS,
+  ...pvhFindings,
 ];
