@@ -83,7 +83,9 @@ function named(code: string, message: string, header: FileHeader): string {
     "type-unsupported": typeName(header),
   };
   const name = names[code];
-  return name === undefined ? message : message.replace(/(?<= is 0x[0-9a-f]+),/, () => ` (${name}),`);
+  return name === undefined || name.startsWith("0x")
+    ? message
+    : message.replace(/(?<= is 0x[0-9a-f]+),/, () => ` (${name}),`);
 }
 
 /** What to do with a file for another machine. */
