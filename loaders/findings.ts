@@ -8,6 +8,12 @@ import type { FindingRule } from "./finding.ts";
 import { directMapCollision } from "./findings/direct_map_collision.ts";
 import { entryIsPhysical, entryOutsideCode } from "./findings/entry_point.ts";
 import { baseRevisionNew, baseRevisionOld } from "./findings/limine_base_revision.ts";
+import {
+  requestInBss,
+  requestOutsideMarkers,
+  requestSeenDifferently,
+  requestUnaligned,
+} from "./findings/limine_requests.ts";
 import { loadInHole } from "./findings/low_memory_hole.ts";
 import { debugOnly, nothingToLoad } from "./findings/nothing_to_load.ts";
 import { offsetMismatch } from "./findings/offset_mismatch.ts";
@@ -38,7 +44,7 @@ export const FINDING_RULES: readonly FindingRule[] = [
   requestSeenDifferently,
   baseRevisionOld,
   baseRevisionNew,
-  stackExecutable,
   ...MULTIBOOT_FINDINGS,
   ...pvhFindings,
+  stackExecutable,
 ];
