@@ -10,6 +10,7 @@ import { rulesLoader } from "./engine.ts";
 import { ENTRY_NOT_LOADED, NO_MEMORY_TO_ENTER } from "./grub/entry_rules.ts";
 import { NO_HEADER, TOO_SHORT } from "./grub/header_rules.ts";
 import { LOAD_RULES } from "./grub/load_rules.ts";
+import { GRUB_UNPACKING } from "./grub/unpacking.ts";
 import { type GrubView, grubView, type HeaderFacts } from "./grub/view.ts";
 import type { Loader } from "./loader.ts";
 import type { Rule } from "./rule.ts";
@@ -106,6 +107,7 @@ export const GRUB_MULTIBOOT: Loader = rulesLoader<View>({
   title: "GRUB's multiboot command",
   versions: "GRUB 2.06 on BIOS",
   protocols: ["multiboot"],
+  unpacks: GRUB_UNPACKING,
   parts: ["head", "sections", "length"],
   view: (model, circumstances) => grubView(model, circumstances, factsOf(findMultibootHeader(model))),
   rules: [TOO_SHORT, NO_HEADER, FLAGS, FIELDS_CUT, ...LOAD_RULES, VIDEO_MODE, NO_MEMORY_TO_ENTER, ENTRY_NOT_LOADED],
