@@ -75,6 +75,7 @@ function headlineFacts({ verdicts, findings }: CheckReport, { failOn }: CheckedA
   const onlyWarnings = failOn === "warning" && namesOf("boots").length === intended.length &&
     !findings.some(({ severity }) => severity === "error") && counts.length > 0;
   return [
+    ...(findings.some(({ rule }) => rule === USER_PROGRAM) ? ["a user program"] : []),
     ...clause(namesOf("refuses"), "refuses it", "refuse it"),
     ...clause(namesOf("fails"), "fails with it", "fail with it"),
     ...clause(namesOf("boots"), "loads and enters it", "load and enter it"),

@@ -194,6 +194,7 @@ Deno.test("a user program is said first, whatever its severity, and findings com
   const user: Finding = { ...STACK, rule: "user-program", message: "This is a user program: it names an interpreter." };
   const entry: Finding = { ...RWX, rule: "entry-not-executable", severity: "error", message: "The entry is data." };
   const text = checkReport(report({ verdicts: [KLOAD], findings: [RWX, user, entry] }), CHECKED, PLAIN);
+  assert(text.startsWith("kernel.elf: a user program, 1 error, 1 warning\n"), text);
   const order = ["This is a user program", "Loaders", "Findings", "error[entry-not-executable]", "warning[rwx-load]"];
   const places = order.map((part) => text.indexOf(part));
   assertEquals(places, places.toSorted((one, other) => one - other));
