@@ -51,6 +51,7 @@ export const limine8: Loader = rulesLoader({
     memory.tablesTooLarge,
     memory.stackWraps,
     segment.addressWraps,
+    memory.imageWraps,
     memory.baseUnaligned,
     entryOutside,
     entryNotExecutable,

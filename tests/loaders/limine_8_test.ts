@@ -2,6 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { EI_CLASS, ET_DYN, PF_R, PF_W, PF_X } from "../../core/elf/constants.ts";
+import { checkKernel } from "../../loaders/check_kernel.ts";
 import type { Judgement } from "../../loaders/loader.ts";
 import * as limine from "./limine_kernel.ts";
 import { ask, BASE, data, DYNAMIC, dynamic, kernel, rela, revision, symbol } from "./limine_kernel.ts";
@@ -51,6 +52,38 @@ const CASES: readonly (readonly [title: string, file: Uint8Array, expected: read
       more: [data(), ...dynamic([])],
     }),
     ["refuses", "mixed-halves", "elf: Mix of lower and higher half PHDRs in relocatable kernel"],
+  ],
+  [
+    "segments of both halves, the higher one first",
+    kernel({
+      header: { e_type: ET_DYN },
+      more: dynamic([]).map((segment) => ({ ...segment, p_vaddr: 0x80000n })),
+    }),
+    ["refuses", "out-of-memory", "High memory allocator: Out of memory"],
+  ],
+  [
+    "the same, 8 GiB apart",
+    kernel({
+      header: { e_type: ET_DYN },
+      more: dynamic([]).map((segment) => ({ ...segment, p_vaddr: BASE - 2n ** 33n })),
+    }),
+    ["refuses", "image-too-high", "elf: Image wants to load too high"],
+  ],
+  [
+    "the same, as far apart as they can be, with an alignment of 64 MiB",
+    kernel({
+      header: { e_type: ET_DYN },
+      code: { p_vaddr: 2n ** 64n - 0x1000n, p_align: 2n ** 26n },
+      more: dynamic([]).map((segment) => ({ ...segment, p_vaddr: 0x80000n })),
+    }),
+    ["fails", "image-size-wraps"],
+  ],
+  [
+    "a segment that ends above 2^64 after one that does not",
+    kernel({
+      more: [data({ p_vaddr: 2n ** 64n - 0x1000n, p_memsz: 0x2000n })],
+    }),
+    ["fails", "address-overflow"],
   ],
   ["a needed library", kernel({ more: dynamic([[1n, 1n]]) }), [
     ...["refuses", "needed-library", "elf: ELF file attempts to load a dynamically linked library"],
@@ -214,4 +247,15 @@ Deno.test("limine-8 points to the field, and shows two ranges that are in confli
     ["program header 0", BASE],
     ["program header 1", BASE + 0x800n],
   ]);
+});
+
+Deno.test("limine-8 looks at the segments of a file whose class is not 2, of a file that is read at offsets", async () => {
+  const file = kernel({ header: { EI_CLASS: 1 }, tags: [revision(2n), revision(2n)] });
+  const readAt = (offset: number, buffer: Uint8Array): number => {
+    const piece = file.subarray(offset, offset + buffer.length);
+    buffer.set(piece);
+    return piece.length;
+  };
+  const { verdicts } = await checkKernel({ size: file.length, readAt }, { loaders: ["limine-8", "limine-12"] });
+  assertEquals(verdicts.map(({ rule }) => rule), ["duplicate-base-revision", "duplicate-base-revision"]);
 });
