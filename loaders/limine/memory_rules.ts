@@ -6,6 +6,7 @@
 
 import { hexAddr } from "../../core/hex.ts";
 import type { Rule } from "../rule.ts";
+import { FREE_BELOW_1_MIB } from "./placement.ts";
 import { describePlace, fieldOf } from "./places.ts";
 import { HIGHER_HALF, leastSlide } from "./image.ts";
 import type { LimineView } from "./view.ts";
@@ -99,7 +100,7 @@ export const tablesTooLarge: Rule<LimineView> = {
   broken: (view) => {
     const { tables } = view.entry();
     const { free, needed } = view.placement();
-    if (tables + needed <= free) return undefined;
+    if (tables + needed <= free + FREE_BELOW_1_MIB) return undefined;
     const message = `Each segment is mapped from its start rounded down to its p_align, to its end rounded up. That ` +
       `takes ${hexAddr(tables)} bytes of page tables.`;
     return { message };
