@@ -39,6 +39,7 @@ export const limine8: Loader = rulesLoader({
     relocation.neededLibrary,
     relocation.dynamicEntrySize,
     relocation.implicitAddends,
+    relocation.endlessRelocations,
     [segment.filesLarger, relocation.relocationType, relocation.undefinedSymbol],
     request.revisionTwice,
     file.smallSectionHeaders,

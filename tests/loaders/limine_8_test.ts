@@ -85,6 +85,9 @@ const CASES: readonly (readonly [title: string, file: Uint8Array, expected: read
     }),
     ["fails", "address-overflow"],
   ],
+  ["relocations of no size", kernel({ more: dynamic([[2n, 24n], [20n, 7n], [23n, DYNAMIC + 0x200n]]) }), [
+    ...["fails", "relocations-endless"],
+  ]],
   ["a needed library", kernel({ more: dynamic([[1n, 1n]]) }), [
     ...["refuses", "needed-library", "elf: ELF file attempts to load a dynamically linked library"],
   ]],
