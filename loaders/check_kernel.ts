@@ -123,9 +123,11 @@ async function checkFile(
   const inside = [...insides.values()].find((each) => "model" in each);
   const intended = asked ?? intendedLoaders(loaders, outer.protocols.length > 0 ? outer : inside ?? outer);
   const verdicts: Verdict[] = [];
-  for (const loader of loaders) {
+  // kload comes last: it may load the file in the memory in which others have loaded it before.
+  for (const loader of loaders.toReversed()) {
     const judgement = await ask(loader, insides.get(loader) ?? outer, circumstances);
-    verdicts.push({ loader: loader.name, intended: intended.includes(loader.name), ...judgement });
+    const hint = inside && !insides.has(loader) ? unpackFirst(inside, judgement) : {};
+    verdicts.unshift({ loader: loader.name, intended: intended.includes(loader.name), ...judgement, ...hint });
   }
   const subject = inside?.model.elf ? inside : outer;
   return {
@@ -135,6 +137,17 @@ async function checkFile(
     protocols: outer.protocols,
     verdicts,
     findings: findingsOf(subject, parts, intended),
+  };
+}
+
+/** What to do if a loader refuses a compressed file because it does not unpack it. */
+function unpackFirst({ contents }: Looked, { outcome }: Judgement): Pick<Verdict, "hint"> {
+  const layers = contents?.layers ?? [];
+  if (outcome === "boots" || layers.includes("bzimage")) return {};
+  return {
+    hint: `Unpack the kernel first: the file is ${
+      layers.toReversed().join(" in ")
+    } data, which this loader takes as it is.`,
   };
 }
 

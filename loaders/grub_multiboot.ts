@@ -10,6 +10,7 @@ import { rulesLoader } from "./engine.ts";
 import { ENTRY_NOT_LOADED, NO_MEMORY_TO_ENTER } from "./grub/entry_rules.ts";
 import { NO_HEADER, TOO_SHORT } from "./grub/header_rules.ts";
 import { LOAD_RULES } from "./grub/load_rules.ts";
+import { GRUB_UNPACKING } from "./grub/unpacking.ts";
 import { type GrubView, grubView, type HeaderFacts } from "./grub/view.ts";
 import type { Loader } from "./loader.ts";
 import type { Rule } from "./rule.ts";
@@ -19,6 +20,9 @@ const SEARCH = 8192;
 
 /** Flags that a loader must know, and GRUB does not. */
 const UNKNOWN_FLAGS = 0xfff8;
+
+/** Where the address fields of a header end in it. */
+const ADDRESSES_END = 32;
 
 /** Video modes: 0 for graphics, 1 for text. */
 const LAST_MODE = 1;
@@ -59,6 +63,27 @@ const FLAGS: Rule<View> = {
   source: "GRUB 2.06 grub-core/loader/i386/multiboot_mbi.c, grub_multiboot_load; Multiboot Specification 0.6.96, 3.1.2",
 };
 
+const FIELDS_CUT: Rule<View> = {
+  id: "address-fields-out-of-reach",
+  outcome: "fails",
+  broken: ({ header: found }) => {
+    if (!found?.addresses || found.offset + ADDRESSES_END <= SEARCH) return undefined;
+    return {
+      offset: found.offset,
+      message:
+        `The Multiboot header at file offset ${hexAddr(found.offset)} has address fields that end after the first ` +
+        "8,192 bytes. GRUB does not read them from the file: it takes whatever lies in memory after its buffer.",
+    };
+  },
+  about:
+    "The Multiboot 1 header starts within the first 8,192 bytes of the file, but its address fields (flag 16) end " +
+    "after them.",
+  why: "GRUB checks that the first three fields of the header lie within what it has read, and then reads all of them.",
+  mend:
+    "Put the header nearer to the start of the file, or clear flag 16: GRUB loads ELF files by their program headers.",
+  source: "GRUB 2.06 grub-core/loader/i386/multiboot_mbi.c, find_header and load_kernel",
+};
+
 const VIDEO_MODE: Rule<View> = {
   id: "video-mode-unsupported",
   outcome: "refuses",
@@ -82,7 +107,8 @@ export const GRUB_MULTIBOOT: Loader = rulesLoader<View>({
   title: "GRUB's multiboot command",
   versions: "GRUB 2.06 on BIOS",
   protocols: ["multiboot"],
+  unpacks: GRUB_UNPACKING,
   parts: ["head", "sections", "length"],
   view: (model, circumstances) => grubView(model, circumstances, factsOf(findMultibootHeader(model))),
-  rules: [TOO_SHORT, NO_HEADER, FLAGS, ...LOAD_RULES, VIDEO_MODE, NO_MEMORY_TO_ENTER, ENTRY_NOT_LOADED],
+  rules: [TOO_SHORT, NO_HEADER, FLAGS, FIELDS_CUT, ...LOAD_RULES, VIDEO_MODE, NO_MEMORY_TO_ENTER, ENTRY_NOT_LOADED],
 });

@@ -13,6 +13,7 @@ import { rulesLoader } from "./engine.ts";
 import { ENTRY_NOT_LOADED, NO_MEMORY_TO_ENTER } from "./grub/entry_rules.ts";
 import { NO_HEADER, TOO_SHORT } from "./grub/header_rules.ts";
 import { LOAD_RULES } from "./grub/load_rules.ts";
+import { GRUB_UNPACKING } from "./grub/unpacking.ts";
 import { type GrubView, grubView, type HeaderFacts } from "./grub/view.ts";
 import type { Loader } from "./loader.ts";
 import type { Rule } from "./rule.ts";
@@ -22,6 +23,9 @@ const SEARCH = 32_768;
 
 /** Of a header, so many bytes have to lie among them. */
 const HEADER_NEEDED = 12;
+
+/** What starts an allocated block of GRUB's heap. */
+const HEAP_HEADER = { size: 16, magicAt: 8, magic: 0x6db0_8fa4 };
 
 /** The tags that GRUB knows on BIOS. */
 const KNOWN_TAGS: ReadonlySet<number> = new Set(
@@ -41,10 +45,23 @@ interface Facts extends HeaderFacts {
 
 type View = GrubView & Facts;
 
+/**
+ * What GRUB reads tags from: its buffer, and once the file has filled that, the header of the next block of GRUB's heap.
+ * A list of tags that runs out of the buffer mostly ends there, with a tag of an unknown type.
+ */
+function tagBytes(model: FileModel): Uint8Array {
+  const bytes = model.bytes(0, SEARCH);
+  if (bytes.length < SEARCH) return bytes;
+  const extended = new Uint8Array(SEARCH + HEAP_HEADER.size);
+  extended.set(bytes);
+  new DataView(extended.buffer).setUint32(SEARCH + HEAP_HEADER.magicAt, HEAP_HEADER.magic, true);
+  return extended;
+}
+
 function factsOf(model: FileModel): Facts {
   const found = findMultiboot2Header(model, { end: SEARCH, needed: HEADER_NEEDED });
   if (!found) return { version: 2, search: SEARCH, list: { tags: [], end: "end-tag" } };
-  const bytes = model.bytes(0, SEARCH);
+  const bytes = tagBytes(model);
   const list = readHeaderTags(bytes, found.tags);
   const requests = decodeTags(bytes, list.tags);
   const { address, entry, relocatable } = requests;
@@ -194,6 +211,7 @@ export const GRUB_MULTIBOOT2: Loader = rulesLoader<View>({
   title: "GRUB's multiboot2 command",
   versions: "GRUB 2.06 on BIOS",
   protocols: ["multiboot2"],
+  unpacks: GRUB_UNPACKING,
   parts: ["head", "sections", "length"],
   view: (model, circumstances) => grubView(model, circumstances, factsOf(model)),
   rules: [

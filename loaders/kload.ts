@@ -4,9 +4,11 @@
  * @module
  */
 
+import type { LoadError } from "../core/errors.ts";
 import { presets } from "../plugins/presets.ts";
 import { DAMAGED_CONTAINER } from "./contents.ts";
-import { ENTRY_NOT_EXECUTABLE, judgeLoad } from "./load/judge_load.ts";
+import { takeArena } from "./load/arena.ts";
+import { ENTRY_NOT_EXECUTABLE, judgeLoad, OUT_OF_MEMORY, sourceOf } from "./load/judge_load.ts";
 import type { Loader } from "./loader.ts";
 
 /** kload. */
@@ -18,8 +20,26 @@ export const kload: Loader = {
   unpacks: { formats: ["gzip", "xz", "zstd", "lz4", "lz4-legacy", "bzip2", "lzma", "bzimage"] },
   parts: [],
   rules: [DAMAGED_CONTAINER, ENTRY_NOT_EXECUTABLE],
-  judge: (model, { kernelBase, maxMemory, signal }, file) => {
-    const options = { ...presets.default, kernelBase, maxMemory, signal };
-    return judgeLoad(model, file, { options, wordsOf: ({ message }) => message });
+  judge: async (model, { kernelBase, maxMemory = MAX_MEMORY, signal }, file) => {
+    const preset = { ...presets.default, kernelBase, signal };
+    const arena = takeArena(file, maxMemory - MARGIN);
+    if (arena) {
+      const { memory, source } = arena;
+      const options = { ...preset, memory, kernelOffset: memory.base + source.byteOffset };
+      const judgement = await judgeLoad(model, source, { options, wordsOf });
+      if (!OUT_OF_MEMORY.includes(judgement.rule ?? "")) return judgement;
+    }
+    const options = { ...preset, maxMemory };
+    return await judgeLoad(model, sourceOf(file), { options, wordsOf });
   },
 };
+
+/** The limit of a load. */
+const MAX_MEMORY = 2 ** 32;
+
+/** What a load that sizes its memory itself may take more than one in memory that is given to it. */
+const MARGIN = 2 ** 22;
+
+function wordsOf({ message }: LoadError): string {
+  return message;
+}

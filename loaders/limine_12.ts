@@ -7,7 +7,7 @@
 import { EM_386, EM_X86_64 } from "../core/elf/constants.ts";
 import { hexAddr } from "../core/hex.ts";
 import { rulesLoader } from "./engine.ts";
-import { entryNotExecutable, entryOutside, entryZero, mappedLow } from "./limine/entry_rules.ts";
+import { entryNotExecutable, entryOutside, entryZero } from "./limine/entry_rules.ts";
 import * as file from "./limine/file_rules.ts";
 import * as memory from "./limine/memory_rules.ts";
 import * as relocation from "./limine/relocation_rules.ts";
@@ -139,8 +139,6 @@ export const limine12: Loader = rulesLoader({
     request.pagingModeRange("Executable"),
     request.pagingModeUnsupported("Executable"),
     memory.stackTooLarge,
-    mappedLow,
-    memory.tablesTooLarge,
     memory.stackWraps,
     memory.baseUnaligned,
     entryOutside,

@@ -71,18 +71,19 @@ export async function lookInside(
   { parts, circumstances, opened }: LookOptions,
 ): Promise<ReadonlyMap<Loader, Looked | Damaged>> {
   const byLoader = new Map<Loader, Looked | Damaged>();
-  const byFormats = new Map<string, Looked | Damaged>();
+  const byFormats = new Map<string, Looked | Damaged | undefined>();
   for (const loader of loaders) {
     const formats = loader.unpacks?.formats ?? [];
     if (!formats.includes(format)) continue;
     const key = formats.join();
-    const inside = byFormats.get(key) ?? await unlessDamaged(async () => {
+    const inside = byFormats.has(key) ? byFormats.get(key) : await unlessDamaged(async () => {
       const contents = await openContents(file, formats, circumstances);
       opened(contents);
+      if (contents.layers.length === 0) return undefined; // such as a bzImage without a payload
       return { ...await look(contents.file, parts), contents };
     });
     byFormats.set(key, inside);
-    byLoader.set(loader, inside);
+    if (inside) byLoader.set(loader, inside);
   }
   return byLoader;
 }

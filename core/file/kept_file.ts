@@ -171,6 +171,9 @@ function keepWindows(source: RandomSource, { maxMemory = MAX_MEMORY, signal }: K
   };
 }
 
+/** How many times larger a full buffer gets: memory that is not written to costs nothing, and copying does. */
+const GROWTH = 16;
+
 /** Keeps all bytes up to the last one that is asked for. */
 function keepStream(source: ByteSource, { maxMemory = MAX_MEMORY, signal }: KeepOptions): KeptFile {
   let buffer = new Uint8Array(Math.min(source.length ?? BLOCK, BLOCK));
@@ -184,7 +187,7 @@ function keepStream(source: ByteSource, { maxMemory = MAX_MEMORY, signal }: Keep
     const isFull = length >= maxMemory; // only the end may follow
     const end = Math.min(wanted, maxMemory);
     if (end > buffer.length) {
-      const grown = allocate(Math.min(end, Math.max(2 * buffer.length, length + BLOCK)), maxMemory);
+      const grown = allocate(Math.min(end, Math.max(GROWTH * buffer.length, length + BLOCK)), maxMemory);
       grown.set(buffer.subarray(0, length));
       buffer = grown;
     }

@@ -13,14 +13,15 @@ import type { LoadOptions } from "../../core/load_kernel.ts";
 import { PAGE_SIZE } from "../../core/memory/addresses.ts";
 import type { PluginEntry } from "../../core/plugin/plugin.ts";
 import { presets } from "../../plugins/presets.ts";
-import { judgeLoad } from "../load/judge_load.ts";
+import { arenaOf, BASE } from "../load/arena.ts";
+import { judgeLoad, OUT_OF_MEMORY, sourceOf } from "../load/judge_load.ts";
 import type { Circumstances, Judgement } from "../loader.ts";
 
 /** The versions that kload has the rules of. */
 export type CrateVersion = "bootloader-0.10" | "bootloader-0.11";
 
-/** Where the memory starts in which the kernel is loaded: above what the crate itself takes. */
-const BASE = 0x1000_0000;
+/** The size of files that are worth being copied only once. */
+const LARGE = 2 ** 20;
 
 /** The largest memory to allocate for it, without a limit of the caller's. */
 const MEMORY_MAX = 2 ** 32;
@@ -43,24 +44,24 @@ export async function judgeCrate(
   file: KeptFile,
 ): Promise<Judgement> {
   const size = Math.floor(Math.min(memory, maxMemory) / PAGE_SIZE) * PAGE_SIZE;
+  await file.reach(LARGE);
+  const arena = file.length < LARGE ? undefined : await arenaOf(file, size);
   const options: LoadOptions<readonly PluginEntry[]> = {
     ...presets[version],
-    memory: { base: BASE, size },
-    maxMemory: Math.max(maxMemory, size),
+    memory: arena?.memory ?? { base: BASE, size },
     level4Frame: BASE,
     kernelOffset: BASE + PAGE_SIZE,
+    maxMemory: Math.max(maxMemory, size),
     kernelBase,
     signal,
   };
-  const judgement = await judgeLoad(model, file, { options, wordsOf: ({ code }) => WORDS[code] });
+  const source = arena?.source ?? sourceOf(file);
+  const judgement = await judgeLoad(model, source, { options, wordsOf: ({ code }) => WORDS[code] });
   if (!OUT_OF_MEMORY.includes(judgement.rule ?? "")) return judgement;
   const hint = `A machine with more memory than ${hexAddr(memory)} bytes is needed, or a kernel with a smaller bss.`;
   if (memory <= maxMemory) return { ...judgement, hint };
   throw new LoadError("memory-limit-exceeded", { field: "the machine's memory", value: memory, limit: maxMemory });
 }
-
-/** The errors of a load that does not fit into memory. */
-const OUT_OF_MEMORY: readonly string[] = ["memory-too-small", "frames-exhausted"];
 
 /** What both versions print, for the errors that come first whatever else is wrong with the file. */
 const WORDS: Readonly<Record<string, string | undefined>> = {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { EM_X86_64 } from "../../core/elf/constants.ts";
+import { EM_X86_64, ET_EXEC } from "../../core/elf/constants.ts";
 import type { FindingRule } from "../finding.ts";
 import { inWords, loadsOf, named, overlap, virtualRange } from "./segments.ts";
 
@@ -17,7 +17,8 @@ export const directMapCollision: FindingRule = {
   severity: "info",
   parts: [],
   find: ({ model }) => {
-    if (model.elf?.fileHeader.e_machine !== EM_X86_64) return [];
+    const { e_machine, e_type } = model.elf?.fileHeader ?? {};
+    if (e_machine !== EM_X86_64 || e_type !== ET_EXEC) return []; // others can be placed elsewhere
     const header = loadsOf(model).find((each) => overlap(virtualRange(each), ENTRY));
     if (!header) return [];
     const range = virtualRange(header);
@@ -25,7 +26,8 @@ export const directMapCollision: FindingRule = {
       "higher half, where a map of all physical memory at 0xffff800000000000 would start as well.";
     return [{ index: header.index, message, ranges: [named(header, range), { name: "level-4 entry 256", ...ENTRY }] }];
   },
-  about: "A PT_LOAD segment has virtual addresses from 0xffff800000000000 to 0xffff807fffffffff: level-4 entry 256.",
+  about:
+    "A PT_LOAD segment of a kernel with fixed addresses has virtual addresses from 0xffff800000000000 to 0xffff807fffffffff: level-4 entry 256.",
   why:
     "Many kernels map all of physical memory from 0xffff800000000000 on, and Limine does so for them. A kernel that is " +
     "linked there cannot have such a map at that address.",

@@ -8,7 +8,7 @@ import { E_ENTRY } from "../../core/elf/file_header.ts";
 import { hexAddr, hexRange } from "../../core/hex.ts";
 import type { Rule } from "../rule.ts";
 import { type GrubElf, type GrubProgramHeader, loadsOf } from "./kernel_file.ts";
-import { addressRange, type ImageRange } from "./loading.ts";
+import { addressRange, type ImageRange, lowMemory } from "./loading.ts";
 import type { GrubView } from "./view.ts";
 
 const SOURCE = "GRUB 2.06 grub-core/loader/multiboot_elfxx.c, grub_multiboot_load_elf";
@@ -144,10 +144,17 @@ function fileRanges(view: GrubView): readonly ImageRange[] {
     const { start, fileOffset, loadSize } = addressRange(addresses, headerOffset, length);
     return [{ start, size: Math.min(loadSize, length - fileOffset) }];
   }
-  return !elf ? [] : loadsOf(elf).map(({ p_paddr, p_filesz }) => ({ start: Number(p_paddr), size: Number(p_filesz) }));
+  return !elf ? [] : loadsOf(elf).map(({ p_paddr, p_filesz }) => ({
+    start: Number(p_paddr),
+    size: Number(BigInt.asUintN(32, p_filesz)),
+  }));
 }
 
-/** Where a PC has memory: GRUB does not look at the last part, which firmware uses. */
+/** Where a PC has memory that code can run in: RAM, of which firmware uses some, and that of VGA text mode. */
 function memoryRanges(memory: number): readonly ImageRange[] {
-  return [{ start: 0, size: 0xa_0000 }, { start: 0x10_0000, size: Math.min(memory, 3 * 2 ** 30) - 0x10_0000 }];
+  return [
+    { start: 0, size: 0xa_0000 },
+    { start: 0xb_8000, size: 0x8000 },
+    { start: 0x10_0000, size: lowMemory(memory) - 0x10_0000 },
+  ];
 }

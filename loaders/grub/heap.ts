@@ -18,7 +18,7 @@ interface Blocked {
   readonly size: number;
 }
 
-/** Finds room in the heap, and takes it. */
+/** Finds room in the heap, and takes it. Sums are those of 32 bits, as in GRUB: a huge size may seem to fit anywhere. */
 export interface Heap {
   /** The lowest address in a range at which so many bytes are free, and lie outside the blocked ranges. */
   readonly lowest: (within: FreeRange, size: number, align: number, blocked?: readonly Blocked[]) => number | undefined;
@@ -46,10 +46,10 @@ export function grubHeap(ranges: readonly FreeRange[]): Heap {
 
   const lowest: Heap["lowest"] = ({ start, end }, size, align, blocked = []) => {
     const [first, last] = [alignUp(start, align), (alignDown(end - size, align) + size) % 2 ** 32];
-    if (last < first + size) return undefined;
+    if (last < (first + size) % 2 ** 32) return undefined;
     for (const range of withoutBlocked(free, blocked)) {
       const at = Math.max(alignUp(range.start, align), first);
-      if (at + size <= Math.min(last, range.end)) return at;
+      if ((at + size) % 2 ** 32 <= Math.min(last, range.end)) return at;
     }
     return undefined;
   };

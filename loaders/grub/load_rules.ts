@@ -26,6 +26,7 @@ export const LOAD_RULES: readonly (Rule<GrubView> | readonly Rule<GrubView>[])[]
     addresses.ADDRESSES_WRAP,
     segments.OVERLAP,
     segments.NO_MEMORY,
+    segments.SIZE_WRAPS,
     segments.SEGMENT_OUTSIDE_FILE,
     segments.FILE_SIZE_LARGER,
     segments.SEGMENT_CUT,
@@ -36,5 +37,11 @@ export const LOAD_RULES: readonly (Rule<GrubView> | readonly Rule<GrubView>[])[]
   ENTRY_ABOVE_4G,
   sections.SECTION_TABLE_OUTSIDE,
   sections.SECTION_TABLE_CUT,
-  [sections.RELOCATIONS, sections.SECTION_MEMORY, sections.SECTION_OUTSIDE, sections.SECTION_CUT],
+  [
+    sections.RELOCATIONS,
+    sections.SECTION_MEMORY,
+    sections.SECTION_OUTSIDE,
+    sections.SECTION_ALIGN_ZERO,
+    sections.SECTION_CUT,
+  ],
 ];

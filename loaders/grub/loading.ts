@@ -34,8 +34,8 @@ export interface Loading {
 /** RAM of QEMU's PC that its firmware keeps at the top, in bytes. */
 const FIRMWARE = 0x2_0000;
 
-/** RAM below 4 GiB of a PC with a lot of it. */
-const LOW_MEMORY = 3 * 2 ** 30;
+/** From this much memory on, QEMU's PC has 3 GiB of it below 4 GiB and the rest above. */
+const SPLIT = { from: 0xe000_0000, low: 0xc000_0000 };
 
 /** What GRUB's modules and buffers take at the top of its heap, and the largest hole between them. */
 const IN_USE = { total: 0x9_8000, hole: 0x6_b400, holeSize: 0x7c0 };
@@ -53,13 +53,23 @@ const ENTERING = { size: 0xd0, align: 16, min: 0x1000, end: 0x9_a000 };
 const MOST_SECTIONS = 1024;
 
 /**
+ * The end of a PC's memory below 4 GiB.
+ *
+ * @param memory Its memory in bytes.
+ * @returns The address after its last byte there.
+ */
+export function lowMemory(memory: number): number {
+  return memory < SPLIT.from ? memory : SPLIT.low;
+}
+
+/**
  * The ranges of RAM of a PC, below 4 GiB.
  *
  * @param memory Its memory in bytes.
  * @returns What is free for use.
  */
-export function availableMemory(memory: number): readonly FreeRange[] {
-  return [{ start: 0, end: 0x9_fc00 }, { start: 0x10_0000, end: Math.min(memory, LOW_MEMORY) - FIRMWARE }];
+function availableMemory(memory: number): readonly FreeRange[] {
+  return [{ start: 0, end: 0x9_fc00 }, { start: 0x10_0000, end: lowMemory(memory) - FIRMWARE }];
 }
 
 function heapOf(memory: number): readonly FreeRange[] {

@@ -25,6 +25,8 @@ export type Allocation =
   | { readonly kind: "out-of-range" }
   /** GRUB's heap has no room for it. */
   | { readonly kind: "no-memory" }
+  /** The heap seems to have room, because the sum of address and size is more than 32 bits. */
+  | { readonly kind: "wraps" }
   /** The machine has no memory in the range of addresses that was asked for. */
   | { readonly kind: "no-target" };
 
@@ -118,6 +120,7 @@ export function grubRelocator(ranges: readonly FreeRange[], memory: readonly Fre
       heap.lowest({ start: target, end }, size, 1) ??
       heap.highest({ start, end: target }, size, 1) ?? keepAfter(size);
     if (source === undefined) return { kind: "no-memory" };
+    if (source + size > TOP) return { kind: "wraps" };
     heap.take(source, size);
     if (source < after) highest = Math.max(highest, target + size, source + size);
     return add({ target, source, size });
@@ -128,11 +131,13 @@ export function grubRelocator(ranges: readonly FreeRange[], memory: readonly Fre
     const range = { start: Math.max(min, LOWEST), end: Math.min(max, 2 ** 32 - size) };
     const at = preference === "high" ? heap.highest(range, size, align, moved) : heap.lowest(range, size, align, moved);
     if (at !== undefined) {
+      if (at + size > TOP) return { kind: "wraps" };
       heap.take(at, size);
       return add({ target: at, source: at, size });
     }
     const source = heap.lowest(limits(range.start, range.end), size, align, moved) ?? keepAfter(size);
     if (source === undefined) return { kind: "no-memory" };
+    if (source + size > TOP) return { kind: "wraps" };
     heap.take(source, size);
     const first = targetIn(memory, placement);
     if (first === undefined) return { kind: "no-target" };

@@ -126,6 +126,33 @@ export const SECTION_OUTSIDE: Rule<GrubView> = {
   source: SOURCE,
 };
 
+/** The part of the processor's table of real-mode interrupts, at address 0, that GRUB gets along without. */
+const UNUSED_VECTORS = 0x40;
+
+/** Such sections have to have an alignment. */
+export const SECTION_ALIGN_ZERO: Rule<GrubView> = {
+  id: "section-align-zero",
+  outcome: "fails",
+  broken: onSection((section, { length }) => {
+    const { index, sh_offset, sh_size, sh_addralign } = section;
+    if (!isLoadedByItself(section) || BigInt.asUintN(32, sh_addralign) !== 0n) return undefined;
+    const size = BigInt.asUintN(32, sh_size);
+    const left = BigInt(length) - sh_offset;
+    if ((left < size ? left : size) <= UNUSED_VECTORS) return undefined;
+    return {
+      message: `Section ${index} has no address, so that GRUB loads it by itself; its sh_addralign is ` +
+        `${hexAddr(sh_addralign)}, by which GRUB computes physical address 0 for its ${hexAddr(sh_size)} bytes. They ` +
+        "overwrite the interrupt vectors of the BIOS, and GRUB hangs.",
+    };
+  }),
+  about: "A section without an address has sh_addralign 0, or a multiple of 4 GiB.",
+  why: "GRUB rounds addresses up with sh_addralign, by arithmetic that makes every address 0 if it is 0. The section " +
+    "overwrites the interrupt vectors, and the next call of the BIOS hangs.",
+  mend: 'Set sh_addralign to 1, which means the same (gABI, "Section Header"): objcopy --set-section-alignment ' +
+    ".name=1, or strip the section.",
+  source: "GRUB 2.06 grub-core/lib/relocator.c, malloc_in_range",
+};
+
 /** The file has to have all bytes of such sections. */
 export const SECTION_CUT: Rule<GrubView> = {
   id: "section-past-end",

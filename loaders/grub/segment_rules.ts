@@ -93,6 +93,29 @@ export const NO_MEMORY: Rule<GrubView> = {
   source: "GRUB 2.06 grub-core/lib/relocator.c, grub_relocator_alloc_chunk_addr",
 };
 
+/** A size near 4 GiB is found too late to be too large. */
+export const SIZE_WRAPS: Rule<GrubView> = {
+  id: "memory-size-wraps",
+  outcome: "fails",
+  broken: (view) => {
+    const { image, segments } = view.loading();
+    const step = stepOf(segments, "wraps");
+    const header = step && view.elf?.programHeaders[step.index];
+    if (image?.kind !== "wraps" && !header) return undefined;
+    const size = header ? header.p_memsz : imageRange(view)?.size ?? 0;
+    return {
+      ...(header && { index: header.index, offset: header.at }),
+      message:
+        `${header ? "The segment" : "The kernel"} takes ${hexAddr(size)} bytes of memory: so many that GRUB's sum ` +
+        "of address and size wraps around at 4 GiB. It takes that for room, and overwrites its own memory.",
+    };
+  },
+  about: "A segment, or what address fields reserve, takes nearly 4 GiB.",
+  why: "GRUB adds addresses and sizes in 32 bits and does not check for overflow.",
+  mend: "Check p_memsz, or bss_end_addr of the Multiboot header: a size like this is mostly a negative difference.",
+  source: "GRUB 2.06 grub-core/lib/relocator.c, malloc_in_range",
+};
+
 function tooLarge(what: string, size: bigint | number, memory: number): string {
   return `${what} takes ${hexAddr(size)} bytes of memory. On a machine with ${
     hexAddr(memory)

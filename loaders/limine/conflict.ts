@@ -79,9 +79,10 @@ function conflictOf(outer: Extent, inner: Extent): "overlap" | "flags" | undefin
 function firstThat(extents: readonly Extent[]): number {
   const starts = sorted(extents.map(({ start }) => start));
   const ends = sorted(extents.map(({ end }) => end));
-  const byFlags = new Map(extents.map(({ flags }) => [flags, pagesOf(extents.filter((each) => each.flags === flags))]));
+  const kinds = [...new Set(extents.map(({ flags }) => flags))];
+  const byFlags = kinds.map((kind) => [kind, pagesOf(extents.filter(({ flags }) => flags === kind))] as const);
   const sharesWith = (flags: number, page: bigint, reach: bigint): boolean => {
-    return [...byFlags].some(([other, pages]) => other !== flags && pages.reach(page) >= reach);
+    return byFlags.some(([other, pages]) => other !== flags && pages.reach(page) >= reach);
   };
   return extents.findIndex(({ start, end, firstPage, endPage, flags }) => {
     const own = start < end ? 1 : 0;

@@ -37,8 +37,8 @@ export interface EntryPlace {
 
 const PAGE = 4096n;
 
-/** A level-1 page table has so many entries. */
-const ENTRIES = 512n;
+/** What one level-1 page table maps. */
+const TABLE = 0x20_0000n;
 
 /** What a segment is mapped as. */
 interface Mapped {
@@ -80,8 +80,19 @@ export function findEntry(
     ...(offset === undefined ? {} : { offset: Number(offset) }),
     isZero: first.every((byte) => byte === 0),
     ...(mappedLow ? { mappedLow } : {}),
-    tables: mapped.reduce((sum, { pages }) => sum + roundUp(pages, ENTRIES) * 8n, 0n),
+    tables: tablesOf(mapped) * PAGE,
   };
+}
+
+/** The number of level-1 page tables for the segments. */
+function tablesOf(mapped: readonly Mapped[]): bigint {
+  let [count, end] = [0n, 0n];
+  for (const { start, pages } of mapped.toSorted((a, b) => a.start < b.start ? -1 : a.start > b.start ? 1 : 0)) {
+    const first = start / TABLE < end ? end : start / TABLE;
+    const last = roundUp(start + pages * PAGE, TABLE) / TABLE;
+    if (last > first) [count, end] = [count + last - first, last];
+  }
+  return count;
 }
 
 function requestedEntry(view: LimineImage, table: DynamicTable, request: FoundRequest): bigint {

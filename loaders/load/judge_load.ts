@@ -44,15 +44,15 @@ const NOT_VERDICTS: readonly string[] = ["source-failed", "response-not-ok"];
  * Loads a file and says what came of it.
  *
  * @param model The file, with its headers read.
- * @param file The same file, to load it.
+ * @param source The same file, to load it.
  * @param profile How to load it.
  * @returns The verdict.
  * @throws {LoadError} "source-failed" if the source fails.
  */
-export async function judgeLoad(model: FileModel, file: KeptFile, profile: LoadProfile): Promise<Judgement> {
+export async function judgeLoad(model: FileModel, source: KernelSource, profile: LoadProfile): Promise<Judgement> {
   let kernel;
   try {
-    kernel = await loadKernel<readonly PluginEntry[]>(sourceOf(file), profile.options);
+    kernel = await loadKernel<readonly PluginEntry[]>(source, profile.options);
   } catch (error) {
     if (!(error instanceof LoadError) || NOT_VERDICTS.includes(error.code)) throw error;
     return refusal(model, error, profile);
@@ -82,8 +82,16 @@ function accepted({ elf }: FileModel, diagnostics: readonly Diagnostic[]): Judge
   return { outcome: "boots", index, message: `Program header ${index}: ${message}` };
 }
 
-/** The whole file, if it is kept; then it need not be read again. */
-function sourceOf(file: KeptFile): KernelSource {
+/** The errors of a load that does not fit into its memory. */
+export const OUT_OF_MEMORY: readonly string[] = ["memory-too-small", "frames-exhausted"];
+
+/**
+ * A file as the source of a load.
+ *
+ * @param file The file.
+ * @returns The whole file, if it is kept and need not be read again; otherwise a reader.
+ */
+export function sourceOf(file: KeptFile): KernelSource {
   return file.whole() ?? file.reader();
 }
 

@@ -31,8 +31,8 @@ export const entryRules: readonly Rule<QemuView>[] = [
     words: WORDS,
     broken: (view) => view.kind === "elf" && view.elf?.pvhStart === 0n ? missedNote(view) : undefined,
     about:
-      "There is a Xen note of type 18, and QEMU does not find it or reads its entry at the wrong place, because its " +
-      "PT_NOTE has a p_align other than 4.",
+      "There is a Xen note of type 18, and QEMU does not find it or reads its entry at the wrong place, because it " +
+      "goes by the p_align of the PT_NOTE, most often 8.",
     why:
       "Notes are padded to 4 bytes, but QEMU pads names and descriptors to the segment's p_align. The linker sets that " +
       "to 8 when a note that is aligned to 8 bytes, such as .note.gnu.property, gets into the same segment.",
@@ -98,9 +98,12 @@ function missedNote(view: QemuView): Breach | undefined {
   if (found && misplaced) return misread(found, misplaced);
   const [note] = view.entryNotes;
   if (found || !note) return undefined;
-  const { index, offset, p_align, padding } = note;
-  const message = `The Xen note at file offset ${hexAddr(offset)} is in program header ${index} with p_align ` +
-    `${hexAddr(p_align)}: QEMU pads notes to that, this one is padded to ${padding}, and QEMU misses it.`;
+  const { index, offset, p_align } = note;
+  const message =
+    `The Xen note at file offset ${hexAddr(offset)} is in program header ${index}: to get from note to note, ` +
+    `QEMU rounds the sizes of names and descriptors up to its p_align, ${
+      hexAddr(p_align)
+    }, and does not find it that way.`;
   return { index, offset, message };
 }
 

@@ -54,3 +54,13 @@ export function findMultiboot(file: FileBytes): QemuMultiboot | undefined {
   }
   return undefined;
 }
+
+/** The part of the file that the address fields ask for. */
+export function loadedPart(
+  length: number,
+  at: number,
+  { header_addr, load_addr, load_end_addr }: MultibootAddresses,
+): { readonly start: number; readonly size: number } {
+  const start = at - (header_addr - load_addr);
+  return { start, size: load_end_addr === 0 ? length - start : load_end_addr - load_addr };
+}

@@ -8,7 +8,7 @@ import { E_MACHINE } from "../../core/elf/file_header.ts";
 import { hexAddr, hexRange } from "../../core/hex.ts";
 import type { Breach, Rule } from "../rule.ts";
 import { fetchKernel } from "./fetch_kernel.ts";
-import type { MultibootAddresses } from "./multiboot.ts";
+import { loadedPart, type MultibootAddresses } from "./multiboot.ts";
 import type { QemuView } from "./view.ts";
 
 const SOURCE = "QEMU 7.2, hw/i386/multiboot.c: load_multiboot";
@@ -106,16 +106,6 @@ function brokenAddresses(length: number, at: number, fields: MultibootAddresses)
     return { offset, words: "fread() failed", message };
   }
   return undefined;
-}
-
-/** The part of the file that the address fields ask for. */
-export function loadedPart(
-  length: number,
-  at: number,
-  { header_addr, load_addr, load_end_addr }: MultibootAddresses,
-): { readonly start: number; readonly size: number } {
-  const start = at - (header_addr - load_addr);
-  return { start, size: load_end_addr === 0 ? length - start : load_end_addr - load_addr };
 }
 
 /** Rules for a Multiboot kernel that was loaded as an ELF file. */

@@ -55,63 +55,89 @@ export async function scanNotes(
   const reader = noteReader(file);
   let left = MOST_NOTES;
   for (const { index, p_offset, p_filesz, p_align } of headers) {
-    const size = p_filesz;
-    const bits = wide ? 64 : 32;
-    const up = (value: bigint): bigint =>
-      BigInt.asUintN(bits, BigInt.asUintN(bits, value + p_align - 1n) / p_align * p_align);
+    const { nameSize, noteSize } = sizes(p_align, wide);
+    const size = Number(p_filesz);
     let at = Number(p_offset);
     for (;; left--) {
       if (left === 0 || at >= reader.end()) {
         scans.push({ index, end: "missing" });
         break;
       }
-      const [namesz, descsz, type] = await reader.words(at, 3);
+      const loading = reader.load(at);
+      if (loading) await loading;
+      const [namesz, descsz, type] = [reader.u32(at), reader.u32(at + 4), reader.u32(at + 8)];
       if (type === XEN_PHYS32_ENTRY || p_align === 0n) {
-        scans.push(p_align === 0n ? { index, end: "division" } : await found(index, at, up(BigInt(namesz))));
+        scans.push(p_align === 0n ? { index, end: "division" } : await found(index, at, nameSize(namesz)));
         break;
       }
-      const step = BigInt.asUintN(bits, BigInt(NOTE_HEADER) + up(BigInt(namesz)) + up(BigInt(descsz)));
-      if (step > size || step === 0n) {
-        scans.push(step === 0n ? { index, end: "endless", noteOffset: at } : { index, end: "missing" });
+      const step = noteSize(namesz, descsz);
+      if (step > size || step === 0) {
+        scans.push(step === 0 ? { index, end: "endless", noteOffset: at } : { index, end: "missing" });
         break;
       }
-      at += Number(step);
+      at += step;
     }
   }
   return scans;
 
-  async function found(index: number, noteOffset: number, nameSize: bigint): Promise<NoteScan> {
-    const entryOffset = noteOffset + NOTE_HEADER + Number(nameSize);
+  async function found(index: number, noteOffset: number, nameSize: number): Promise<NoteScan> {
+    const entryOffset = noteOffset + NOTE_HEADER + nameSize;
     if (entryOffset >= reader.end()) return { index, end: "astray", noteOffset };
-    const [low, high] = await reader.words(entryOffset, 2);
+    await reader.load(entryOffset);
+    const [low, high] = [reader.u32(entryOffset), reader.u32(entryOffset + 4)];
     return { index, end: "found", noteOffset, entryOffset, entry: BigInt(low) | (wide ? BigInt(high) << 32n : 0n) };
   }
+}
+
+/** How QEMU computes sizes in a segment. */
+interface Sizes {
+  readonly nameSize: (namesz: number) => number;
+  readonly noteSize: (namesz: number, descsz: number) => number;
+}
+
+/** Up to this `p_align`, sizes are exact as numbers. */
+const SMALL_ALIGN = 2n ** 20n;
+
+/** Sizes are rounded up to `p_align`, and added up modulo the size of a word, 64 or 32 bits. */
+function sizes(p_align: bigint, wide: boolean): Sizes {
+  if (p_align <= SMALL_ALIGN) {
+    const [align, modulus] = [Number(p_align), wide ? Infinity : 2 ** 32];
+    const nameSize = (size: number): number => Math.floor((size + align - 1) % modulus / align) * align;
+    return { nameSize, noteSize: (namesz, descsz) => (NOTE_HEADER + nameSize(namesz) + nameSize(descsz)) % modulus };
+  }
+  const word = (value: bigint): bigint => BigInt.asUintN(wide ? 64 : 32, value);
+  const up = (size: number): bigint => word(word(BigInt(size) + p_align - 1n) / p_align * p_align);
+  return {
+    nameSize: (size) => Number(up(size)),
+    noteSize: (namesz, descsz) => Number(word(BigInt(NOTE_HEADER) + up(namesz) + up(descsz))),
+  };
 }
 
 interface NoteReader {
   /** Where the last page of the file ends: what lies between it and the file's end reads as zeros. */
   readonly end: () => number;
-  readonly words: (offset: number, count: number) => Promise<readonly number[]>;
+  /** Reads a note's header, or as much, unless it was read before. */
+  readonly load: (offset: number) => Promise<void> | undefined;
+  /** Four bytes of what was read last. */
+  readonly u32: (offset: number) => number;
 }
 
 function noteReader(file: KeptFile): NoteReader {
   let start = 0;
-  let piece: Uint8Array = new Uint8Array();
+  let view = new DataView(new ArrayBuffer(0));
   let next = FIRST_PIECE;
+  const read = async (offset: number): Promise<void> => {
+    const isNext = offset > start && offset <= start + view.byteLength;
+    next = isNext ? Math.min(next * 2, LARGEST_PIECE) : FIRST_PIECE;
+    await file.keep(offset, next);
+    const piece = new Uint8Array(next);
+    piece.set(file.bytes(offset, next));
+    view = new DataView(piece.buffer);
+    start = offset;
+  };
   return {
     end: () => file.isWhole ? Math.ceil(file.length / PAGE) * PAGE : Infinity,
-    words: async (offset, count) => {
-      const size = count * 4;
-      if (offset < start || offset + size > start + piece.length) {
-        await file.keep(offset, next);
-        piece = file.bytes(offset, next);
-        start = offset;
-        next = Math.min(next * 2, LARGEST_PIECE);
-      }
-      const bytes = new Uint8Array(size);
-      bytes.set(piece.subarray(offset - start, offset - start + size));
-      const view = new DataView(bytes.buffer);
-      return Array.from({ length: count }, (_, index) => view.getUint32(index * 4, true));
-    },
+    load: (offset) => offset >= start && offset + NOTE_HEADER <= start + view.byteLength ? undefined : read(offset),
+    u32: (offset) => view.getUint32(offset - start, true),
   };
 }

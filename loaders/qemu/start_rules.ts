@@ -7,8 +7,7 @@
 import { hexAddr, hexRange } from "../../core/hex.ts";
 import type { Breach, NamedRange, Rule } from "../rule.ts";
 import { FIRMWARE, inQemuOrder, type QemuBlock } from "./blocks.ts";
-import { loadedPart } from "./multiboot_rules.ts";
-import type { QemuView } from "./view.ts";
+import { loadedRanges, type QemuView } from "./view.ts";
 
 const ROMS = "QEMU 7.2, hw/core/loader.c: rom_check_and_register_reset";
 const SEEN = "QEMU 7.2 with SeaBIOS, as measured";
@@ -119,9 +118,9 @@ export const startRules: readonly Rule<QemuView>[] = [
   {
     id: "entry-all-zeros",
     outcome: "fails",
-    broken: ({ elf }) =>
-      elf?.entersZeros
-        ? { message: `The kernel is entered at ${hexAddr(elf.entry)}, and the file has only zeros there.` }
+    broken: ({ entry, entersZeros }) =>
+      entersZeros && entry !== undefined
+        ? { message: `The kernel is entered at ${hexAddr(entry)}, and the file has only zeros there.` }
         : undefined,
     about: "The bytes of the file from the physical address at which the kernel is entered to its segment's end are 0.",
     why:
@@ -133,7 +132,7 @@ export const startRules: readonly Rule<QemuView>[] = [
     id: "entry-outside-ram",
     outcome: "fails",
     broken: (view) => {
-      const entry = entryOf(view);
+      const { entry } = view;
       if (entry === undefined || entry < BigInt(view.lowMemory)) return undefined;
       return { message: `The kernel is entered at ${hexAddr(entry)}, and memory ends at ${hexAddr(view.lowMemory)}.` };
     },
@@ -146,7 +145,7 @@ export const startRules: readonly Rule<QemuView>[] = [
     id: "entry-in-firmware-memory",
     outcome: "fails",
     broken: (view) => {
-      const entry = view.kind === "elf" ? entryOf(view) : undefined;
+      const entry = view.kind === "elf" ? view.entry : undefined;
       if (entry === undefined) return undefined;
       const top = view.lowMemory - FIRMWARE_TOP;
       const range = [...FIRMWARE_USES, [top, view.lowMemory] as const].find(([start, end]) =>
@@ -186,9 +185,11 @@ export const startRules: readonly Rule<QemuView>[] = [
 
 /** What the rules say of an entry without bytes of the file. */
 function entryOutsideLoad(view: QemuView): Breach | undefined {
-  const entry = entryOf(view);
-  if (entry === undefined || bytesOf(view).some((range) => holds(range, entry))) return undefined;
-  return { message: `The kernel is entered at ${hexAddr(entry)}, where ${nothingOf(view)}.` };
+  const { entry } = view;
+  if (entry === undefined || loadedRanges(view).some(({ start, size }) => holds([start, start + size], entry))) {
+    return undefined;
+  }
+  return { message: `The kernel is entered at ${hexAddr(entry)}, where ${nothingAt(view, entry)}.` };
 }
 
 function overlap(blocks: readonly QemuBlock[]): Breach | undefined {
@@ -216,28 +217,12 @@ function endOf({ start, size }: QemuBlock): bigint {
   return BigInt.asUintN(64, start + size);
 }
 
-/** Where the kernel is entered. */
-function entryOf({ multiboot, elf }: QemuView): bigint | undefined {
-  return multiboot?.addresses ? BigInt(multiboot.addresses.entry_addr) : elf?.entry;
-}
-
-/** The physical ranges that have bytes of the file. */
-function bytesOf({ model, multiboot, elf }: QemuView): readonly (readonly [bigint, bigint])[] {
-  if (!multiboot?.addresses) {
-    return elf?.blocks.blocks.map(({ start, dataSize }) => [start, start + dataSize] as const) ?? [];
-  }
-  const { load_addr } = multiboot.addresses;
-  const { size } = loadedPart(model.length, multiboot.offset, multiboot.addresses);
-  return [[BigInt(load_addr), BigInt(load_addr + size)]];
-}
-
 function holds([start, end]: readonly [bigint, bigint], address: bigint): boolean {
   return address >= start && address < end;
 }
 
-function nothingOf(view: QemuView): string {
-  const entry = entryOf(view) ?? 0n;
-  const block = view.elf?.blocks.blocks.find(({ start, size }) => holds([start, start + size], entry));
+function nothingAt({ elf }: QemuView, entry: bigint): string {
+  const block = elf?.blocks.blocks.find(({ start, size }) => holds([start, start + size], entry));
   if (block) return `program header ${block.index} has only zeros`;
   return holds([FIRMWARE.start, FIRMWARE.start + FIRMWARE.size], entry)
     ? "the firmware is"

@@ -13,7 +13,7 @@ import { HDRS, readSetupHeader, type SetupHeader } from "../../protocols/linux/s
 import { readXenNotes, XEN_PHYS32_ENTRY, type XenNote } from "../../protocols/xen_notes.ts";
 import type { Circumstances } from "../loader.ts";
 import { type QemuBlocks, qemuBlocks } from "./blocks.ts";
-import { findMultiboot, type QemuMultiboot } from "./multiboot.ts";
+import { findMultiboot, loadedPart, type QemuMultiboot } from "./multiboot.ts";
 import { type NoteScan, scanNotes } from "./note_scan.ts";
 
 /** A file as QEMU takes it. */
@@ -32,6 +32,10 @@ export interface QemuView {
   readonly entryNotes: readonly XenNote[];
   /** Its ELF headers, if QEMU loads it as an ELF file. */
   readonly elf?: QemuElf;
+  /** The physical address at which it is entered; absent for Linux images. */
+  readonly entry?: bigint;
+  /** Whether all bytes of the file from the entry to the end of its range are 0. */
+  readonly entersZeros: boolean;
 }
 
 /** An ELF file as QEMU loads it. */
@@ -54,8 +58,6 @@ export interface QemuElf {
   readonly entry: bigint;
   /** What QEMU read as PVH's entry before it cut it to 32 bits; 0 if it found none. */
   readonly pvhStart: bigint;
-  /** Whether all bytes of the file from the entry to its segment's end are 0. */
-  readonly entersZeros: boolean;
 }
 
 /** QEMU gives a machine of this size or more only 3 GiB below 4 GiB. */
@@ -80,15 +82,19 @@ export async function qemuView(model: FileModel, circumstances: Circumstances, f
     : "raw";
   const loadsElf = kind === "elf" || (multiboot !== undefined && !multiboot.addresses && !isX86_64(model));
   if (multiboot?.addresses || kind === "linux") await file.reach(Infinity);
-  return {
+  const elf = loadsElf ? await qemuElf(model, file, hasMagic, kind === "elf") : undefined;
+  const entry = multiboot?.addresses ? BigInt(multiboot.addresses.entry_addr) : elf?.entry;
+  const view = {
     model,
     lowMemory: memory < SPLIT_FROM ? memory : SPLIT_AT,
     kind,
     setup,
     ...(multiboot ? { multiboot } : {}),
     entryNotes: readXenNotes(model).filter(({ type }) => type === XEN_PHYS32_ENTRY),
-    ...(loadsElf ? { elf: await qemuElf(model, file, hasMagic, kind === "elf") } : {}),
-  };
+    ...(elf ? { elf } : {}),
+    ...(entry === undefined ? {} : { entry }),
+  } as const;
+  return { ...view, entersZeros: await hasOnlyZeros(file, view) };
 }
 
 /** Whether the two bytes at the place of `e_machine` say so; whether it is an ELF file does not matter. */
@@ -114,24 +120,37 @@ async function qemuElf(model: FileModel, file: KeptFile, hasMagic: boolean, isPv
     hasMagic,
     ...(header ? { header } : {}),
     ...{ headerSize, headers, bits, blocks, scans, entry: BigInt.asUintN(32, entry), pvhStart },
-    entersZeros: await hasOnlyZeros(file, headers, blocks, BigInt.asUintN(32, entry)),
   };
+}
+
+/** A range of the file, and the physical address of its first byte. */
+export interface LoadedRange {
+  readonly start: bigint;
+  readonly size: bigint;
+  readonly offset: bigint;
+}
+
+/** The parts of the file that are loaded. */
+export function loadedRanges({ model, multiboot, elf }: Omit<QemuView, "entersZeros">): readonly LoadedRange[] {
+  if (!multiboot?.addresses) {
+    const offsets = new Map(elf?.headers.map(({ index, p_offset }) => [index, p_offset]));
+    return elf?.blocks.blocks.map(({ index = -1, start, dataSize: size }) => {
+      return { start, size, offset: offsets.get(index) ?? 0n };
+    }) ?? [];
+  }
+  const { start, size } = loadedPart(model.length, multiboot.offset, multiboot.addresses);
+  return [{ start: BigInt(multiboot.addresses.load_addr), size: BigInt(size), offset: BigInt(start) }];
 }
 
 const PIECE = 4096;
 
 /** Reads on from the entry up to the first byte that is not 0. */
-async function hasOnlyZeros(
-  file: KeptFile,
-  headers: readonly ProgramHeader[],
-  { blocks }: QemuBlocks,
-  entry: bigint,
-): Promise<boolean> {
-  const block = blocks.find(({ start, dataSize }) => start <= entry && entry < start + dataSize);
-  const header = headers.find(({ index }) => index === block?.index);
-  if (!block || !header || header.p_offset + header.p_filesz > file.length) return false;
-  const end = Number(header.p_offset + header.p_filesz);
-  for (let at = Number(header.p_offset + entry - block.start), size = PIECE; at < end; at += size, size *= 2) {
+async function hasOnlyZeros(file: KeptFile, view: Omit<QemuView, "entersZeros">): Promise<boolean> {
+  const { entry = -1n } = view;
+  const range = loadedRanges(view).find(({ start, size }) => start <= entry && entry < start + size);
+  if (!range || range.offset < 0n || range.offset + range.size > file.length) return false;
+  const end = Number(range.offset + range.size);
+  for (let at = Number(range.offset + entry - range.start), size = PIECE; at < end; at += size, size *= 2) {
     await file.keep(at, Math.min(size, end - at));
     if (file.bytes(at, Math.min(size, end - at)).some((byte) => byte !== 0)) return false;
   }

@@ -53,9 +53,9 @@ export async function searchNotes(
   let left = MOST_NOTES;
   for (const { p_type, index, p_offset, p_filesz } of headers) {
     if (p_type !== PT_NOTE) continue;
-    const start = Number(p_offset);
+    const [start, size] = [Number(p_offset), Number(p_filesz)];
     // A note may begin with the segment's last byte.
-    const length = Number(p_filesz) + NOTE_HEADER + 2 * XEN_SIZE;
+    const length = size + NOTE_HEADER + 2 * XEN_SIZE;
     await file.keep(start, length);
     const notes = readerAt(model, "notes", start, length);
     const result = (at: number, end: NoteSearch["end"], entry?: bigint) =>
@@ -66,7 +66,7 @@ export async function searchNotes(
       continue;
     }
     for (let at = 0;; left--) {
-      if (at >= p_filesz || left === 0) {
+      if (at >= size || left === 0) {
         result(at, "missing");
         break;
       }

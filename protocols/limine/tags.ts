@@ -88,7 +88,7 @@ function loadedRange(model: FileModel, load: Loaded, origin: bigint): LoadedRang
   return { load, start, end: Math.min(start + size, model.length), phase };
 }
 
-/** The offsets at which a tag may begin, in ascending order, by phase. No byte is looked at twice in the same phase. */
+/** The offsets at which a tag may begin, in ascending order, by phase: for each, no more bytes are looked at than the file has. */
 function scan(model: FileModel, ranges: readonly LoadedRange[]): ReadonlyMap<number, readonly number[]> {
   const outer: LoadedRange[] = [];
   let total = 0;
@@ -102,7 +102,8 @@ function scan(model: FileModel, ranges: readonly LoadedRange[]): ReadonlyMap<num
     : outer;
   const hits = new Map<number, readonly number[]>();
   for (const phase of new Set(ranges.map((range) => range.phase))) {
-    hits.set(phase, pieces.flatMap((piece) => scanPiece(model, piece, phase)));
+    const found = new Set(pieces.flatMap((piece) => scanPiece(model, piece, phase)));
+    hits.set(phase, [...found].sort((a, b) => a - b));
   }
   return hits;
 }

@@ -323,6 +323,7 @@ const TESTS: readonly RuleTest[] = [
       { file: { segments: [{ ...CODE, p_vaddr: 0xffff_8080_0000_0000n }] } },
       { file: { segments: [{ ...CODE, p_vaddr: 0xffff_ffff_8000_0000n }, DATA] } },
       { file: { header: { e_machine: EM_386 }, segments: [{ ...CODE, p_vaddr: 0xffff_8000_0000_0000n }] } },
+      { file: { header: { e_type: ET_DYN }, segments: [{ ...CODE, p_vaddr: 0xffff_8000_0000_0000n }] } },
     ],
   },
 ];

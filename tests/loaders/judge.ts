@@ -2,7 +2,7 @@
 
 import { readModel } from "../../core/file/file_model.ts";
 import { keepFile } from "../../core/file/kept_file.ts";
-import { DEFAULT_MEMORY } from "../../loaders/check_kernel.ts";
+import { DEFAULT_MEMORY } from "../../loaders/check_options.ts";
 import type { Judgement, Loader } from "../../loaders/loader.ts";
 
 /** The loader's verdict; what it reads of the file is only what it says that it reads. */

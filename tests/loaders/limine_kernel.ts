@@ -49,7 +49,13 @@ export function code(tags: Uint8Array, change: SegmentSpec = {}): SegmentSpec {
 
 /** A segment of data in a page of its own. */
 export function data(change: SegmentSpec = {}): SegmentSpec {
-  return { p_vaddr: BASE + 0x10000n, p_flags: PF_R | PF_W, offset: 0x2000, filesz: 0x20, ...change };
+  return {
+    p_vaddr: BASE + 0x10000n,
+    p_flags: PF_R | PF_W,
+    offset: 0x2000,
+    filesz: change.data?.length ?? 0x20,
+    ...change,
+  };
 }
 
 /** What differs from a kernel with one segment. */

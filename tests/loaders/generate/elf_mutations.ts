@@ -36,7 +36,7 @@ export const ELF_MUTATIONS: readonly Mutation[] = [
       return withHeader(kernel, {
         e_entry: random.of([
           ...[0n, p_paddr + 0x400n, p_vaddr - 1n, p_vaddr + p_filesz, p_vaddr + p_memsz, p_vaddr + 0x40_0000n],
-          ...[2n ** 64n - 1n, p_vaddr + p_memsz - 1n],
+          ...[2n ** 64n - 1n, p_vaddr + 0x480n],
         ]),
       });
     },
@@ -175,7 +175,7 @@ export const ELF_MUTATIONS: readonly Mutation[] = [
         0x1000_0000n,
         0x8000_0000n,
       ]);
-      const p_paddr = random.of([0n, 0x1000n, 0x20_0000n, 0x100_0000n, 0x800_0000n, 0x1000_0000n]);
+      const p_paddr = random.of([0n, 0x1000n, 0x20_0000n, 0x100_0000n, 0x800_0000n]);
       return withSegment(kernel, { p_paddr, p_memsz: size });
     },
   },

@@ -57,8 +57,8 @@ export const GUEST: Uint8Array = new Uint8Array([
   ...[0xf4, 0xeb, 0xfd], // hlt; jump back to it
 ]);
 
-/** File offset of the first segment, and the length of its file bytes. */
-export const TEXT = { offset: 0x1000, size: 0x500, code: 0x400 } as const;
+/** File offset of the first segment, the least number of its file bytes, and where in it the entry and the code lie. */
+export const TEXT = { offset: 0x1000, size: 0x500, entry: 0x3f0, code: 0x400 } as const;
 
 /** Distance of virtual from physical addresses of kernels in the higher half. */
 const HIGHER_HALF = 0xffff_ffff_8000_0000n;
@@ -75,7 +75,11 @@ export function bareKernel(random: Choices, fileClass: FileClass = ELFCLASS64): 
   };
   return {
     fileClass,
-    header: { e_type: ET_EXEC, e_machine: fileClass === ELFCLASS64 ? EM_X86_64 : EM_386, e_entry: p_vaddr + 0x400n },
+    header: {
+      e_type: ET_EXEC,
+      e_machine: fileClass === ELFCLASS64 ? EM_X86_64 : EM_386,
+      e_entry: p_vaddr + BigInt(TEXT.entry),
+    },
     segments: [text],
     sections: [],
     pieces: [{ name: "code", offset: TEXT.offset + TEXT.code, bytes: GUEST }],
@@ -104,7 +108,10 @@ export function changePiece(kernel: KernelSpec, name: string, change: (piece: Pi
   return { ...kernel, pieces: kernel.pieces.map((piece) => piece.name === name ? change(piece) : piece) };
 }
 
-/** Builds the file. Bytes that nothing sets are a pattern, never 0 in the first segment's range. */
+/** An instruction that does nothing, in both modes. */
+const NOP = 0x90;
+
+/** Builds the file. What nothing sets in the segments leads to the code, wherever it is entered. */
 export function buildKernel({ fileClass, header, segments, sections, pieces, length }: KernelSpec): Uint8Array {
   const sizes = RECORD_SIZES[fileClass];
   const { e_phoff = BigInt(sizes.fileHeader), e_phentsize = sizes.programHeader } = header;
@@ -117,7 +124,8 @@ export function buildKernel({ fileClass, header, segments, sections, pieces, len
   const shoff = header.e_shoff ?? BigInt(sections.length === 0 ? 0 : bodyEnd);
   const size = bodyEnd + sections.length * Math.max(sizes.sectionHeader, header.e_shentsize ?? 0);
   const file = new Uint8Array(Math.max(size, length ?? 0) + sizes.programHeader);
-  for (let at = TEXT.offset; at < 0x2200; at++) file[at] = 1 + at * 7 % 255;
+  file.fill(NOP, TEXT.offset, 0x2200);
+  for (const end of [TEXT.offset + TEXT.size, 0x2100, 0x2200]) file.set(GUEST, end - GUEST.length);
   for (const { offset, bytes } of pieces) file.set(bytes, offset);
   const fileHeader = {
     ...{ e_phoff, e_phnum: segments.length, e_phentsize, e_shoff: shoff, e_shnum: sections.length },

@@ -31,10 +31,10 @@ function addresses(kernel: KernelSpec, random: Choices): readonly number[] {
   const piece = kernel.pieces.find(({ name }) => name === PIECE)!;
   const load = Number(p_paddr & 0xffff_ffffn);
   const size = Number(p_filesz);
-  const fields = [load + piece.offset - TEXT.offset, load, load + size, load + size + 0x100, load + TEXT.code];
+  const fields = [load + piece.offset - TEXT.offset, load, load + size, load + size + 0x100, load + TEXT.entry];
   if (random.once(3)) return fields;
   const index = random.below(fields.length);
-  const change = random.of([-0x1000, -0x100, -1, 1, 0x100, 0x1000, 0x10_0000, 0x2000_0000]);
+  const change = random.of([-0x1000, -0x100, -0x10, 0x10, 0x100, 0x1000, 0x10_0000, 0x2000_0000]);
   return fields.map((field, at) => at === index ? random.of([field + change, field + change, 0, 2 ** 32 - 1]) : field);
 }
 

@@ -55,12 +55,12 @@ function addresses(kernel: KernelSpec, random: Choices): readonly number[] {
   const fields = [load + piece.offset - TEXT.offset, load, load + size, load + size + 0x100];
   if (random.once(3)) return fields;
   const index = random.below(fields.length);
-  const change = random.of([-0x1000, -0x100, -1, 1, 0x100, 0x1000, 0x10_0000, 0x2000_0000]);
+  const change = random.of([-0x1000, -0x100, -0x10, 0x10, 0x100, 0x1000, 0x10_0000, 0x2000_0000]);
   return fields.map((field, at) => at === index ? random.of([field + change, field + change, 0, 2 ** 32 - 1]) : field);
 }
 
 function physicalEntry({ segments }: KernelSpec): number {
-  return Number(segments[0].p_paddr & 0xffff_ffffn) + TEXT.code;
+  return Number(segments[0].p_paddr & 0xffff_ffffn) + TEXT.entry;
 }
 
 /** Every deviation. */
@@ -125,7 +125,7 @@ export const MULTIBOOT2_MUTATIONS: readonly Mutation[] = [
     name: "address-tag",
     apply: addTags((kernel, random) => [
       tag(2, addresses(kernel, random)),
-      ...random.once(4) ? [] : [tag(3, [physicalEntry(kernel) + random.of([0, 0, 0, 1, 0x1000])])],
+      ...random.once(4) ? [] : [tag(3, [physicalEntry(kernel) + random.of([0, 0, 0, 0x80, 0x1000])])],
     ]),
   },
   {
