@@ -74,7 +74,7 @@ export const entryNotExecutable: Rule<LimineView> = {
 
 /** The entry's bytes are 0. */
 export const entryZero: Rule<LimineView> = {
-  id: "entry-is-zero",
+  id: "entry-zero-bytes",
   outcome: "fails",
   broken: (view) => {
     const entry = view.entry();

@@ -56,7 +56,7 @@ export const wrongMachine: Rule<LimineView> = {
   },
   about: "e_machine is not that of the processor that Limine runs on, EM_X86_64 (0x3e) on a PC.",
   why: "Limine enters kernels in 64-bit mode, so 32-bit ones are refused as well.",
-  mend: "Build the kernel for x86-64, or use the Limine of the kernel's processor.",
+  mend: "Build the kernel for x86-64, or boot it on the processor that it is for.",
   source: "Limine, common/lib/elf.c: elf64_validate",
 };
 

@@ -38,8 +38,9 @@ export const imageTooLarge: Rule<LimineView> = {
   broken: (view) => {
     const { fits, dividesByZero, needed, alignment, free, size } = view.placement();
     if (fits || dividesByZero) return undefined;
-    const message = `The image of ${hexAddr(size)} bytes takes ${hexAddr(needed)} in one piece, at a multiple of ` +
-      `${hexAddr(alignment)}; with ${hexAddr(view.memory)} bytes of memory, about ${hexAddr(free)} are free.`;
+    const message = `The image of ${hexAddr(size)} bytes takes a block of ${hexAddr(needed)}, at a multiple of ` +
+      `${hexAddr(alignment)}. Of ${hexAddr(view.memory)} bytes of memory about ${hexAddr(free)} are free, without ` +
+      "such a block.";
     return { message };
   },
   about: "The image, from the first address of a segment to the last, does not fit in memory in one piece. Its size " +
@@ -119,12 +120,14 @@ export const baseUnaligned: Rule<LimineView> = {
     const isMoved = isRelocatable && version.randomizes && alignment % 0x1000n !== 0n;
     if (inPage === BigInt.asUintN(12, start + leastSlide(view)) && !isMoved) return undefined;
     const load = view.loads.find(({ p_vaddr }) => p_vaddr === start) ?? view.loads[0];
-    const multiple = `at a multiple of the largest p_align, ${hexAddr(alignment)}`;
     const place = inPage === undefined || isMoved
-      ? `${multiple}, which need not be as far into a page`
-      : `${hexAddr(inPage)} bytes into a page: ${multiple}`;
+      ? "which need not be as far into a page"
+      : `which is ${hexAddr(inPage)} bytes into a page`;
     const message = `The image begins at virtual address ${hexAddr(start)}, ${hexAddr(start % 0x1000n)} bytes into a ` +
-      `page. Limine puts it in memory ${place}, and maps its bytes at wrong addresses.`;
+      `page. Limine places it in memory at a multiple of the largest p_align, ${
+        hexAddr(alignment)
+      }, ${place}, and maps ` +
+      "its bytes at wrong addresses.";
     return { ...fieldOf(view, load, "p_vaddr"), message };
   },
   about: "The first address of the image and the place in memory that Limine gives it differ modulo 4096. With a " +

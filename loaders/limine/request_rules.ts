@@ -40,8 +40,8 @@ export const requestTwice: Rule<LimineView> = {
     if (!twice) return undefined;
     const [first, second] = twice;
     const id = [second.word(2), second.word(3)].map(hexAddr).join(" ");
-    const what = second.name ? `the ${second.name} request` : `the request with id ${id}`;
-    const message = `There are two of ${what}: ${describePlace(first)} and ${describePlace(second)}.`;
+    const what = second.name ? `The ${second.name} request` : `The request with id ${id}`;
+    const message = `${what} is there twice: at ${describePlace(first)} and at ${describePlace(second)}.`;
     return { ...placeOf(second), message, words: `limine: Conflict detected for request ID ${id}` };
   },
   about: "Two requests in the image have the same id, with no start marker between them.",

@@ -313,7 +313,7 @@ const CASES: readonly Case[] = [
     kernel({ code: { p_align: 0x200000n }, more: [data({ p_align: 0x200000n })] }),
     kernel({ code: { p_align: 0x200000n }, more: [data({ p_align: 0x1000n })] }),
   ],
-  ["entry-is-zero", kernel({ header: { e_entry: BASE + 0x100n } }), plain],
+  ["entry-zero-bytes", kernel({ header: { e_entry: BASE + 0x100n } }), plain],
 ];
 
 CASES.forEach(([rule, broken, kept, words], at) => {
