@@ -8,6 +8,7 @@ import { EI_CLASS, EI_DATA, ELFCLASS64, EM_X86_64, PT_LOAD, PT_NOTE, RECORD_SIZE
 import { E_MACHINE, fileHeaderOffsets } from "../../core/elf/file_header.ts";
 import type { ProgramHeader } from "../../core/elf/program_header.ts";
 import { hexAddr, hexRange } from "../../core/hex.ts";
+import { HDRS, readSetupHeader } from "../../protocols/linux/setup_header.ts";
 import type { Breach, Rule } from "../rule.ts";
 import { LARGEST_NOTES, type OpenVmmView } from "./view.ts";
 
@@ -38,8 +39,8 @@ export const headerRules: readonly Rule<OpenVmmView>[] = [
     id: "not-elf",
     outcome: "refuses",
     words: "invalid ELF64 header",
-    broken: ({ header }) => {
-      if (!header) return { offset: 0, message: "The file does not start with the ELF magic number." };
+    broken: ({ header, model }) => {
+      if (!header) return withoutMagic(readSetupHeader(model).header === HDRS);
       const { EI_CLASS: fileClass, EI_DATA: encoding, EI_VERSION: version } = header;
       if (fileClass === ELFCLASS64 && (encoding === 1 || encoding === 2) && version === 1) return undefined;
       return {
@@ -111,6 +112,13 @@ export const headerRules: readonly Rule<OpenVmmView>[] = [
     source: SOURCE,
   },
 ];
+
+function withoutMagic(isImage: boolean): Breach {
+  const message = "The file does not start with the ELF magic number";
+  if (!isImage) return { offset: 0, message: `${message}.` };
+  const hint = "Boot the image by OpenVMM's Linux loader, or unpack the kernel in it: it is an ELF64 file";
+  return { offset: 0, message: `${message}: it is a Linux image.`, hint };
+}
 
 /** A rule on one program header at a time. */
 function segmentRule(

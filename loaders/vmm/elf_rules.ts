@@ -16,6 +16,9 @@ const AT = fileHeaderOffsets(ELFCLASS64);
 const { programHeader: PROGRAM_HEADER } = RECORD_SIZES[ELFCLASS64];
 const LARGEST_SEEK = 1n << 63n;
 
+/** What to do about an object file, which has no program headers. */
+const LINK_HINT = "Link the file: ld -T kernel.ld -o kernel.elf kernel.o";
+
 /** The rules as the engine takes them: single ones, and one list of those on each program header. */
 export type Steps = readonly (Rule<VmmView> | readonly Rule<VmmView>[])[];
 
@@ -76,16 +79,16 @@ const HEADER_RULES: readonly ElfRule[] = [
   {
     id: "program-header-size",
     words: "Invalid program header size",
-    broken: ({ header }) =>
-      header && header.e_phentsize !== PROGRAM_HEADER
-        ? {
-          offset: AT.e_ehsize + 2,
-          message: `e_phentsize, read where an ELF64 file has it, is ${header.e_phentsize} instead of 56` +
-            (header.EI_CLASS === ELFCLASS64
-              ? "."
-              : `, and EI_CLASS is ${header.EI_CLASS}: the file is not an ELF64 file.`),
-        }
-        : undefined,
+    broken: ({ header }) => {
+      if (!header || header.e_phentsize === PROGRAM_HEADER) return undefined;
+      const isElf64 = header.EI_CLASS === ELFCLASS64;
+      const size = `e_phentsize, read where an ELF64 file has it, is ${header.e_phentsize} instead of 56`;
+      const message = isElf64
+        ? `${size}.`
+        : `${size}, and EI_CLASS is ${header.EI_CLASS}: the file is not an ELF64 file.`;
+      const hint = isElf64 && header.e_phnum === 0 ? { hint: LINK_HINT } : {};
+      return { offset: AT.e_ehsize + 2, message, ...hint };
+    },
     about:
       "e_phentsize is not 56. It is read where ELF64 has it, whatever EI_CLASS says, so an ELF32 file breaks this.",
     why: "Only ELF64 files are loaded.",
@@ -101,7 +104,7 @@ const HEADER_RULES: readonly ElfRule[] = [
         : undefined,
     about: "e_phoff is less than 64, the size of an ELF64 file header.",
     why: "The program headers would overlap the file header. An object file has e_phoff 0: it is not linked.",
-    mend: "Link the file: ld -T kernel.ld -o kernel.elf kernel.o",
+    mend: LINK_HINT,
     source: `${SOURCE}: validate_header`,
   },
   {

@@ -30,7 +30,9 @@ async function disagreement(name: string, bytes: Uint8Array): Promise<string | u
   }
 }
 
-function agree({ outcome, words }: Judgement, answer: QemuAnswer): boolean {
+function agree({ outcome, words, rule }: Judgement, answer: QemuAnswer): boolean {
+  // A guest that is entered where nothing was loaded runs through zeros, and may come to its code by luck.
+  if (rule?.endsWith("entry-outside-load") && answer.outcome === "boots") return true;
   // What follows these words is the path and whatever error the system had last.
   const said = answer.words?.replace(/^(could not load kernel) .*/, "$1");
   return outcome === answer.outcome && words === said;
