@@ -5,10 +5,8 @@
  */
 
 import { LoadError } from "../../core/errors.ts";
-import type { FilePart } from "../../core/file/file_model.ts";
 import { keepFile, type KeptFile } from "../../core/file/kept_file.ts";
 import { recognizeShown } from "../../protocols/recognize_shown.ts";
-import { SIGN_PARTS } from "../../protocols/signs.ts";
 import type { Source } from "../input/source.ts";
 import type { Kernel } from "../report/kernel.ts";
 import type { Recognized } from "../report/recognized.ts";
@@ -17,15 +15,13 @@ import { interpreterOf } from "./interpreter_of.ts";
 /** The most bytes to read of a file besides those that were loaded. */
 const MOST_READ = 2 ** 26;
 
-/** The parts that lie in what was loaded: section names do not, at the end of the file. */
-const LOADED_PARTS: readonly FilePart[] = SIGN_PARTS.filter((part) => part !== "sections");
-
 /**
  * Recognizes boot protocols in the bytes that a kernel was loaded from. They lie unchanged in its memory: pages are
  * copied before anything is written to them.
  *
  * @param kernel The kernel, whose file pages are as they were loaded.
- * @param source Its file. Of the rest of a regular file, what section names need is read; of any other, nothing.
+ * @param source Its file. Of the rest of a regular file, the section headers and their names are read; any other counts
+ * as one that has none.
  * @returns What was recognized.
  */
 export async function recognizeLoaded(kernel: Kernel, source: Source): Promise<Recognized> {
@@ -35,22 +31,18 @@ export async function recognizeLoaded(kernel: Kernel, source: Source): Promise<R
   try {
     if (rest) {
       const whole = loadedFile(kernel, keepFile(rest, { maxMemory: MOST_READ }));
-      return { layers, ...await recognize(whole, SIGN_PARTS, kernel) };
+      return { layers, ...await recognize(whole, kernel) };
     }
   } catch (error) {
     if (!(error instanceof LoadError)) throw error; // it changed, or has more section headers than are worth it
   } finally {
     rest?.close();
   }
-  return { layers, ...await recognize(loadedFile(kernel), LOADED_PARTS, kernel) };
+  return { layers, ...await recognize(loadedFile(kernel), kernel) };
 }
 
-async function recognize(
-  file: KeptFile,
-  parts: readonly FilePart[],
-  { programHeaders }: Kernel,
-): Promise<Omit<Recognized, "layers">> {
-  const { protocols } = await recognizeShown(file, parts);
+async function recognize(file: KeptFile, { programHeaders }: Kernel): Promise<Omit<Recognized, "layers">> {
+  const { protocols } = await recognizeShown(file);
   return { protocols, ...await interpreterOf(file, programHeaders) };
 }
 
