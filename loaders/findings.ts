@@ -46,5 +46,7 @@ export const FINDING_RULES: readonly FindingRule[] = [
   requestSeenDifferently,
   baseRevisionOld,
   baseRevisionNew,
+  ...MULTIBOOT_FINDINGS,
+  ...pvhFindings,
   stackExecutable,
 ];

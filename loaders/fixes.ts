@@ -43,7 +43,7 @@ interface NewAlign extends Pick<Fix, "rule" | "why"> {
  * Finds what can be mended in a file. It is a change of `p_align` in any case, to a value that the addresses and file
  * offsets already keep, so that nothing moves:
  *
- * - 0 of a `PT_LOAD` becomes 4096: Limine takes no kernel with 0.
+ * - 0 of a `PT_LOAD` becomes 4096: Limine 8 refuses 0.
  * - Any value of a `PT_NOTE` but 4, if its notes can be read with an alignment of 4, and QEMU, which goes by `p_align`,
  *   misses the PVH entry among them or divides by 0.
  *
@@ -104,8 +104,7 @@ function loadAlign(
   rule: string,
 ): NewAlign | undefined {
   if (p_align !== 0n || p_memsz === 0n || (p_vaddr - p_offset) % PAGE !== 0n) return undefined;
-  const why =
-    "p_align is 0, with which Limine takes no kernel; p_vaddr and p_offset are congruent modulo 4096 already.";
+  const why = "p_align is 0, which Limine 8 refuses; p_vaddr and p_offset are congruent modulo 4096 already.";
   return { rule, p_align: PAGE, why };
 }
 

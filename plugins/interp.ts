@@ -4,7 +4,7 @@
  * @module
  */
 
-import { PT_INTERP } from "../core/elf/constants.ts";
+import { NO_INTERPRETER, PT_INTERP } from "../core/elf/constants.ts";
 import type { Segment } from "../core/elf/program_header.ts";
 import { readString } from "../core/elf/strings.ts";
 import type { Plugin } from "../core/plugin/plugin.ts";
@@ -48,6 +48,7 @@ async function handle(
   if (found) return found;
   const { index, p_vaddr } = phdr;
   const { text: path } = readString(await context.fileBytes(phdr), 0, PATH_MAX);
+  if (path === NO_INTERPRETER) return { path };
   context.report(diagnostic("user-program", {
     index,
     addresses: [BigInt.asUintN(64, p_vaddr + context.virtualAddressOffset)],

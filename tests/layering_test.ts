@@ -170,6 +170,23 @@ Deno.test("core, plugins and boot import no package but @std/bytes and @std/stre
   assertEquals(others, []);
 });
 
+Deno.test("formats, protocols and loaders import no package, but for zlib, which is imported only when gzip is met", () => {
+  const others = FILES.filter((path) => /^(formats|protocols|loaders)\//.test(path)).flatMap((path) => {
+    return specifiersOf(path).filter(({ specifier }) => !specifier.startsWith(".")).map(({ specifier }) => {
+      return `${path} imports ${specifier}`;
+    });
+  });
+  assertEquals(others, ["formats/gzip/inflate.ts imports node:zlib"]);
+  assertEquals(
+    codeOf("formats/decoders.ts").match(/.*gzip\/inflate\.ts.*/g)?.map((line) => line.includes("await import(")),
+    [true],
+  );
+  assertEquals(
+    faults(/./, (path, { target }) => target === "formats/gzip/inflate.ts" && path !== "formats/decoders.ts"),
+    [],
+  );
+});
+
 Deno.test("only the command line touches Deno", () => {
   const faults = FILES.filter((path) => !path.startsWith("cli")).filter((path) => {
     return /\bDeno\./.test(codeOf(path).replace(/"[^"\n]*"/g, '""')); // a text may speak of it

@@ -4,16 +4,13 @@
  * @module
  */
 
-import { PT_INTERP } from "../../core/elf/constants.ts";
+import { NO_INTERPRETER, PT_INTERP } from "../../core/elf/constants.ts";
 import type { ProgramHeader } from "../../core/elf/program_header.ts";
 import { readString } from "../../core/elf/strings.ts";
 import type { KeptFile } from "../../core/file/kept_file.ts";
 
 /** PATH_MAX of Linux: the longest path of an interpreter. */
 const PATH_MAX = 4096;
-
-/** The interpreter that kernels of FreeBSD name, so that nothing runs them as programs. */
-const NO_INTERPRETER = "/red/herring";
 
 /**
  * Finds the interpreter that makes a file a user program (gABI, "Program Interpreter").

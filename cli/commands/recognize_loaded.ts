@@ -4,12 +4,9 @@
  * @module
  */
 
-import type { FilePart } from "../../core/file/file_model.ts";
-import { keepFile, type KeptFile } from "../../core/file/kept_file.ts";
 import { LoadError } from "../../core/errors.ts";
+import { keepFile, type KeptFile } from "../../core/file/kept_file.ts";
 import { recognizeShown } from "../../protocols/recognize_shown.ts";
-import { SIGN_PARTS } from "../../protocols/signs.ts";
-import type { RandomFile } from "../input/random_file.ts";
 import type { Source } from "../input/source.ts";
 import type { Kernel } from "../report/kernel.ts";
 import type { Recognized } from "../report/recognized.ts";
@@ -18,62 +15,55 @@ import { interpreterOf } from "./interpreter_of.ts";
 /** The most bytes to read of a file besides those that were loaded. */
 const MOST_READ = 2 ** 26;
 
-/** The parts that lie in what was loaded, but for section names at the end of the file. */
-const LOADED_PARTS: readonly FilePart[] = SIGN_PARTS.filter((part) => part !== "sections");
-
 /**
  * Recognizes boot protocols in the bytes that a kernel was loaded from. They lie unchanged in its memory: pages are
  * copied before anything is written to them.
  *
  * @param kernel The kernel, whose file pages are as they were loaded.
- * @param source Its file. The rest of a regular file is read as far as section names need it; of any other, nothing.
+ * @param source Its file. Of the rest of a regular file, the section headers and their names are read; any other counts
+ * as one that has none.
  * @returns What was recognized.
  */
 export async function recognizeLoaded(kernel: Kernel, source: Source): Promise<Recognized> {
-  const opened: RandomFile[] = [];
   const { layers, random, size } = source;
-  const isWhole = random !== undefined && size !== undefined;
-  const openRest = async (): Promise<KeptFile | undefined> => {
-    if (!isWhole) return undefined;
-    const file = await random();
-    opened.push(file);
-    return keepFile(file, { maxMemory: MOST_READ });
-  };
-  const file = loadedFile(kernel, openRest, isWhole ? size : undefined);
+  // The file may be gone, or no longer be readable.
+  const rest = size === undefined ? undefined : await random?.().catch(() => undefined);
   try {
-    const { protocols } = await recognizeShown(file, isWhole ? SIGN_PARTS : LOADED_PARTS);
-    return { layers, protocols, ...await interpreterOf(file, kernel.programHeaders) };
+    if (rest) {
+      const whole = loadedFile(kernel, keepFile(rest, { maxMemory: MOST_READ }));
+      return { layers, ...await recognize(whole, kernel) };
+    }
   } catch (error) {
-    if (error instanceof LoadError) return { layers, protocols: [] }; // the file is gone, or larger than is worth it
-    throw error;
+    if (!(error instanceof LoadError)) throw error; // it changed, or has more section headers than are worth it
   } finally {
-    for (const rest of opened) rest.close();
+    rest?.close();
   }
+  return { layers, ...await recognize(loadedFile(kernel), kernel) };
 }
 
-/** The first bytes of a file as they lie in memory, and the rest of it. */
+async function recognize(file: KeptFile, { programHeaders }: Kernel): Promise<Omit<Recognized, "layers">> {
+  const { protocols } = await recognizeShown(file);
+  return { protocols, ...await interpreterOf(file, programHeaders) };
+}
+
+/** The first bytes of a file as they lie in memory, and the rest of it, if it is there. */
 function loadedFile(
   { memory, addressSpace: { file: { phys, size } }, bytesRead }: Kernel,
-  openRest: () => Promise<KeptFile | undefined>,
-  fileLength: number | undefined,
+  rest?: KeptFile,
 ): KeptFile {
   const loaded = memory.bytes(phys, Math.min(size, bytesRead));
-  const length = fileLength ?? loaded.length;
-  let rest: KeptFile | undefined;
+  const length = rest?.length ?? loaded.length;
+  const isLoaded = (offset: number, count: number): boolean => Math.min(offset + count, length) <= loaded.length;
   return {
     length,
-    isWhole: fileLength !== undefined,
+    isWhole: rest !== undefined,
     bytesRead,
     reach: () => Promise.resolve(),
     keep: async (offset, count) => {
-      if (Math.min(offset + count, length) <= loaded.length) return;
-      rest ??= await openRest();
-      await rest?.keep(offset, count);
+      if (!isLoaded(offset, count)) await rest?.keep(offset, count);
     },
-    bytes: (offset, count) => {
-      const isLoaded = Math.min(offset + count, length) <= loaded.length;
-      return isLoaded || !rest ? loaded.subarray(offset, offset + count) : rest.bytes(offset, count);
-    },
+    bytes: (offset, count) =>
+      rest && !isLoaded(offset, count) ? rest.bytes(offset, count) : loaded.subarray(offset, offset + count),
     whole: () => undefined,
     reader: () => ({ read: () => null }),
     close: () => Promise.resolve(),

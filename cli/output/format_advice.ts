@@ -16,6 +16,6 @@ import { quotedPath } from "./shell_quote.ts";
  */
 export function formatAdvice(advice: FormatAdvice | undefined, name: string): FormatAdvice | undefined {
   if (advice?.command === undefined) return advice;
-  const isPath = name !== "standard input" && !/^[a-z][a-z0-9+.-]*:\/\//i.test(name);
+  const isPath = name !== "" && name !== "standard input" && !/^[a-z][a-z0-9+.-]*:\/\//i.test(name);
   return isPath ? { ...advice, command: advice.command.replace(/\bFILE\b/, () => quotedPath(name)) } : advice;
 }

@@ -10,6 +10,7 @@ import type { Paint } from "../output/paint.ts";
 import { table } from "../output/table.ts";
 import { count, grouped, hex, listed, printable, wrap } from "../output/text.ts";
 import { breachText } from "./breach_text.ts";
+import { areInside } from "./checked_part.ts";
 import type { FailOn } from "./check_status.ts";
 import { protocolFacts } from "./file_facts.ts";
 import { rangePicture } from "./range_picture.ts";
@@ -53,10 +54,10 @@ export function checkReport(report: CheckReport, checked: CheckedAs, paint: Pain
       ...headline(checked.name, headlineFacts(report, checked), paint),
       ...labelled(factsOf(report), paint),
     ],
-    first.flatMap((finding) => findingLines(finding, paint)),
+    first.flatMap((finding) => findingLines(finding, areInside(report), paint)),
     verdicts.length === 0 ? [] : [paint.title("Loaders"), ...verdictTable(verdicts, paint)],
     ...reasons.map((reason) => reasonLines(reason, paint)),
-    findingsSection(others, verbose, paint),
+    findingsSection(others, areInside(report), verbose, paint),
     seeAlso(report, verbose, paint),
   ]);
 }
@@ -74,6 +75,7 @@ function headlineFacts({ verdicts, findings }: CheckReport, { failOn }: CheckedA
   const onlyWarnings = failOn === "warning" && namesOf("boots").length === intended.length &&
     !findings.some(({ severity }) => severity === "error") && counts.length > 0;
   return [
+    ...(findings.some(({ rule }) => rule === USER_PROGRAM) ? ["a user program"] : []),
     ...clause(namesOf("refuses"), "refuses it", "refuse it"),
     ...clause(namesOf("fails"), "fails with it", "fail with it"),
     ...clause(namesOf("boots"), "loads and enters it", "load and enter it"),
@@ -122,8 +124,8 @@ function reasonsOf(verdicts: readonly Verdict[]): readonly Reason[] {
   const reasons = new Map<string, Reason>();
   for (const verdict of verdicts) {
     if (verdict.outcome === "boots") continue;
-    const { outcome, rule, words, index, offset, message, hint } = verdict;
-    const key = JSON.stringify([outcome, rule, words, index, offset, message, hint]);
+    const { outcome, rule, words, index, offset, message, hint, unpacked } = verdict;
+    const key = JSON.stringify([outcome, rule, words, index, offset, message, hint, unpacked]);
     const known = reasons.get(key);
     if (known) known.loaders.push(verdict.loader);
     else reasons.set(key, { verdict, loaders: [verdict.loader] });
@@ -132,16 +134,27 @@ function reasonsOf(verdicts: readonly Verdict[]): readonly Reason[] {
 }
 
 function reasonLines({ verdict, loaders }: Reason, paint: Paint): readonly string[] {
-  const { outcome, rule, message = "", words, hint } = verdict;
+  const { outcome, rule, message = "" } = verdict;
   const verb = loaders.length > 1 ? outcome.replace(/s$/, "") : outcome;
   const title = `Why ${listed(loaders)} ${verb}${outcome === "refuses" ? " it" : ""}`;
   return [
     ...wrap(title, paint.width).map(paint.title),
-    ...breachLines(`error[${rule ?? outcome}]:`, { ...verdict, message }, words, hint, paint, paint.error),
+    ...breachLines(
+      `error[${rule ?? outcome}]:`,
+      { ...verdict, message },
+      verdict.unpacked !== undefined,
+      paint,
+      paint.error,
+    ),
   ];
 }
 
-function findingsSection(findings: readonly Finding[], verbose: boolean, paint: Paint): readonly string[] {
+function findingsSection(
+  findings: readonly Finding[],
+  inside: boolean,
+  verbose: boolean,
+  paint: Paint,
+): readonly string[] {
   const wanted = SEVERITIES.filter((severity) => verbose || severity !== "info")
     .flatMap((severity) => findings.filter((finding) => finding.severity === severity));
   const shown = wanted.slice(0, MOST_FINDINGS);
@@ -152,30 +165,29 @@ function findingsSection(findings: readonly Finding[], verbose: boolean, paint: 
     (hidden === 1 ? "it" : "them");
   return [
     ...(shown.length === 0 ? [] : [paint.title("Findings")]),
-    ...shown.flatMap((finding) => findingLines(finding, paint)),
+    ...shown.flatMap((finding) => findingLines(finding, inside, paint)),
     ...(left > 0 ? [paint.faint(`  ... and ${grouped(left)} more (--json lists all)`)] : []),
     ...(hidden > 0 ? wrap(note, paint.width - 2).map((line) => paint.faint(`  ${line}`)) : []),
   ];
 }
 
-function findingLines(finding: Finding, paint: Paint): readonly string[] {
-  const { severity, rule, hint } = finding;
+function findingLines(finding: Finding, inside: boolean, paint: Paint): readonly string[] {
+  const { severity, rule } = finding;
   const color = { error: paint.error, warning: paint.warning, info: paint.label }[severity];
-  return breachLines(`${severity}[${rule}]:`, finding, undefined, hint, paint, color);
+  return breachLines(`${severity}[${rule}]:`, finding, inside, paint, color);
 }
 
 /** A label with what was found, where, the loader's own words, a picture, and what to do. */
 function breachLines(
   label: string,
-  { index, offset, message, ranges }: Breach,
-  words: string | undefined,
-  hint: string | undefined,
+  { index, offset, message, words, hint, ranges }: Breach,
+  inside: boolean,
   paint: Paint,
   color: (text: string) => string,
 ): readonly string[] {
   const where = [
     ...(index === undefined ? [] : [`program header ${index}`]),
-    ...(offset === undefined ? [] : [`file offset ${hex(offset)}`]),
+    ...(offset === undefined ? [] : [inside ? `offset ${hex(offset)} of what it holds` : `file offset ${hex(offset)}`]),
   ];
   const indented = (text: string): readonly string[] => wrap(text, paint.width - 4).map((line) => `    ${line}`);
   return [

@@ -9,6 +9,7 @@ import type { Breach, Severity } from "../../loaders/mod.ts";
 import config from "../../deno.json" with { type: "json" };
 import { printable } from "../output/text.ts";
 import { breachText } from "./breach_text.ts";
+import { areInside } from "./checked_part.ts";
 import { plainValue } from "./plain_value.ts";
 import { allTopics, type Topic } from "./topics.ts";
 
@@ -23,6 +24,8 @@ interface Alert {
   readonly text: string;
   readonly breach: Pick<Breach, "index" | "offset">;
   readonly topic?: Topic;
+  /** Whether it is about what a compressed file holds. */
+  readonly inside: boolean;
   /** What only this tool has, for those who read the log by program. */
   readonly properties: Readonly<Record<string, unknown>>;
 }
@@ -41,7 +44,7 @@ export function checkSarif(name: string, report: CheckReport): string {
   const refusing = report.verdicts.filter(({ intended, outcome }) => intended && outcome !== "boots");
   const alerts = [
     ...refusing.map((verdict) => alertOfVerdict(verdict, topicsOf)),
-    ...report.findings.map((finding) => alertOfFinding(finding, topicsOf)),
+    ...report.findings.map((finding) => alertOfFinding(finding, areInside(report), topicsOf)),
   ];
   const rules = new Map<string, Alert>();
   for (const alert of alerts) if (!rules.has(alert.ruleId)) rules.set(alert.ruleId, alert);
@@ -69,7 +72,7 @@ export function checkSarif(name: string, report: CheckReport): string {
 type TopicsOf = (code: string) => readonly Topic[];
 
 function alertOfVerdict(
-  { loader, outcome, rule = outcome, words, message = "", hint, ranges, ...breach }: Verdict,
+  { loader, outcome, rule = outcome, words, message = "", hint, ranges, unpacked, ...breach }: Verdict,
   topicsOf: TopicsOf,
 ): Alert {
   const head = `${loader} ${outcome === "fails" ? "fails with this file" : "refuses this file"}`;
@@ -80,12 +83,14 @@ function alertOfVerdict(
     text: [`${head}${quoted}.`, breachText({ ...breach, message }), hint].filter((text) => text).join(" "),
     breach,
     topic: topicsOf(rule).find(({ kind, loaders = [] }) => kind !== "rule" || loaders.includes(loader)),
-    properties: { loader, outcome, words, index: breach.index, ranges },
+    inside: unpacked !== undefined,
+    properties: { loader, outcome, words, unpacked, index: breach.index, ranges },
   };
 }
 
 function alertOfFinding(
   { rule, severity, message, hint, url: _, ranges, ...breach }: Finding,
+  inside: boolean,
   topicsOf: TopicsOf,
 ): Alert {
   return {
@@ -94,6 +99,7 @@ function alertOfFinding(
     text: [breachText({ ...breach, message }), hint].filter((text) => text).join(" "),
     breach,
     topic: topicsOf(rule).find(({ kind }) => kind === "finding"),
+    inside,
     properties: { index: breach.index, ranges },
   };
 }
@@ -111,10 +117,10 @@ function ruleOf({ ruleId, level, topic, text }: Alert): object {
   };
 }
 
-function resultOf({ ruleId, level, text, breach, properties }: Alert, ruleIndex: number, uri: string): object {
+function resultOf({ ruleId, level, text, breach, inside, properties }: Alert, ruleIndex: number, uri: string): object {
   const { index, offset } = breach;
   // GitHub shows only what has a line; of a binary file, SARIF keeps lines and bytes apart.
-  const region = { startLine: 1, ...(offset === undefined ? {} : { byteOffset: offset }) };
+  const region = { startLine: 1, ...(offset === undefined || inside ? {} : { byteOffset: offset }) };
   const header = index === undefined ? {} : {
     logicalLocations: [{ name: `program header ${index}`, kind: "object" }],
   };

@@ -120,7 +120,8 @@ export function diagnosticsReport(
   { paintError, verbose }: Pick<Output, "paintError" | "verbose">,
 ): string {
   if (!diagnostics.some(({ severity }) => verbose || severity === "warning")) return "";
-  const verdict = ["loads", ...warningCount(diagnostics), ...consequence];
+  const about = diagnostics.some(({ code }) => code === "user-program") ? ["a user program"] : [];
+  const verdict = [...about, "loads", ...warningCount(diagnostics), ...consequence];
   return sections([
     headline(name, verdict, paintError),
     diagnosticsSection(diagnostics, paintError, verbose, LOAD_LISTING),

@@ -29,7 +29,9 @@ export function protocolFacts(
  * @returns A label and a text for each.
  */
 export function unpackedFacts(layers: readonly FileFormat[]): readonly (readonly [string, string])[] {
-  return layers.map(({ description }) => ["unpacked from", printable(description)]);
+  // What a bzImage is compressed by is a part of its own description.
+  const told = layers.filter((_, at) => layers[at - 1]?.name !== "bzimage");
+  return told.map(({ description }) => ["unpacked from", printable(description)]);
 }
 
 /**

@@ -8,7 +8,9 @@ import type { Diagnostic } from "../../mod.ts";
 import { errorHint, LoadError } from "../../core/errors.ts";
 import type { FormatName } from "../../formats/format.ts";
 import { CliError, type CliErrorCode, messageOf } from "../output/cli_error.ts";
+import type { FormatAdvice } from "../../formats/mod.ts";
 import { stackOf } from "../output/error_stack.ts";
+import { formatAdvice } from "../output/format_advice.ts";
 import { neededFlag } from "../output/permission_flag.ts";
 import { flagHint, refusedOption } from "./flag_hints.ts";
 
@@ -86,6 +88,12 @@ function lackingAdvice(error: unknown): Required<Pick<Problem, "hint" | "command
   return command === undefined ? undefined : { hint: "Give Deno the permission:", command };
 }
 
+/** What to do about compressed data that cannot be unpacked; `undefined` for any other error. */
+function unpackingAdvice(error: unknown, name: string | undefined): FormatAdvice | undefined {
+  const isUnpackError = error instanceof Error && error.name === "UnpackError" && "advice" in error;
+  return isUnpackError ? formatAdvice(error.advice as FormatAdvice | undefined, name ?? "") : undefined;
+}
+
 /** The message of "source-failed" ends in that of its cause, which is printed on a line of its own. */
 function withoutCause({ code, message: own, cause }: LoadError): string {
   const message = typeof own === "string" ? own : "no message";
@@ -101,7 +109,7 @@ function loadProblem(error: LoadError, circumstances?: Circumstances): Problem {
   const diagnostics = Array.isArray(error.diagnostics) ? error.diagnostics : [];
   const cause = error.cause === undefined ? undefined : messageOf(error.cause);
   const message = withoutCause(error);
-  const advice = lackingAdvice(error.cause);
+  const advice = lackingAdvice(error.cause) ?? unpackingAdvice(error.cause, name);
   const hint = advice?.hint ?? flagHint(code, detail, flags) ??
     (cause === undefined ? errorHint(code, error.detail) || undefined : undefined);
   const stack = code === "plugin-failed" ? stackOf(error) : undefined;

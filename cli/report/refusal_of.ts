@@ -83,7 +83,9 @@ function named(code: string, message: string, header: FileHeader): string {
     "type-unsupported": typeName(header),
   };
   const name = names[code];
-  return name === undefined ? message : message.replace(/(?<= is 0x[0-9a-f]+),/, () => ` (${name}),`);
+  return name === undefined || name.startsWith("0x")
+    ? message
+    : message.replace(/(?<= is 0x[0-9a-f]+),/, () => ` (${name}),`);
 }
 
 /** What to do with a file for another machine. */
@@ -97,8 +99,8 @@ function otherMachine(
   if (e_machine === EM_X86_64) return text;
   const own = "kload loads 64-bit kernels for x86-64.";
   if (e_machine === EM_386 && protocols.length > 0) {
-    const made = listed(protocols.map(({ summary }) => summary));
-    return commandHint(`${own} This one is made for another loader (${made}). To ask which:`, "kload check FILE", path);
+    const made = listed(protocols.map(({ summary }) => summary.replace(/:.*$/, "")));
+    return commandHint(`${own} This one is made for ${made}; to ask loaders of that:`, "kload check FILE", path);
   }
   if (e_machine === EM_386) return text;
   return { hint: `${own} If this file should be one, check the compiler's target.` };

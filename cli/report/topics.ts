@@ -82,19 +82,36 @@ function diagnosticTopics(plugin: string, kinds: Readonly<Record<string, Diagnos
   });
 }
 
+/** A rule, as the loaders have it that have the very same. */
+interface SharedRule {
+  readonly topic: Topic;
+  /** The versions that have it, by loader. */
+  readonly versions: Map<LoaderName, string>;
+}
+
 /** The rules of loaders, in the order of the loaders; those that have the very same rule share a topic. */
 function ruleTopics(): readonly Topic[] {
-  const topics = new Map<string, Topic & { readonly loaders: readonly LoaderName[] }>();
+  const shared = new Map<string, SharedRule>();
   for (const { name, versions: all, rules } of LOADERS) {
-    for (const { id, outcome, words, about, why, mend, source, versions } of rules) {
+    for (const { id, outcome, words, about, why, mend, source, versions = all } of rules) {
       const texts = { outcome, ...(words === undefined ? {} : { words }), why, hint: mend, source };
-      const key = JSON.stringify([id, about, versions, texts]);
-      const loaders = [...(topics.get(key)?.loaders ?? []), name];
-      const topic = { code: id, kind: "rule", about, loaders, ...texts, versions: versions ?? all } as const;
-      topics.set(key, { ...topic, url: ruleUrl(id) });
+      const topic: Topic = { code: id, kind: "rule", about, ...texts, url: ruleUrl(id) };
+      const key = JSON.stringify(topic);
+      const known = shared.get(key) ?? { topic, versions: new Map() };
+      shared.set(key, known);
+      known.versions.set(name, versions);
     }
   }
+  const topics = [...shared.values()].map(({ topic, versions }): Topic => {
+    return { ...topic, loaders: [...versions.keys()], versions: versionsText(versions) };
+  });
   // Loaders come in their order, but rules of one name belong together.
-  const codes = [...new Set([...topics.values()].map(({ code }) => code))];
-  return codes.flatMap((wanted) => [...topics.values()].filter(({ code }) => code === wanted));
+  return [...Map.groupBy(topics, ({ code }) => code).values()].flat();
+}
+
+/** Versions, with the loaders that they are of if they differ. */
+function versionsText(versions: ReadonlyMap<LoaderName, string>): string {
+  const loaders = Map.groupBy(versions.keys(), (name) => versions.get(name)!);
+  if (loaders.size === 1) return [...loaders.keys()][0];
+  return [...loaders].map(([text, names]) => `${names.join(", ")}: ${text.replace(/\.$/, "")}`).join(". ");
 }

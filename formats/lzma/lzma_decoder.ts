@@ -128,6 +128,11 @@ export class LzmaDecoder {
     return this.#code === 0;
   }
 
+  /** Where it is in the input: past its end if it ran out of it. */
+  inputOffset(): number {
+    return this.#at;
+  }
+
   /** Whether the last match goes past the limit of the last step. */
   isInMatch(): boolean {
     return this.#left > 0;

@@ -31,6 +31,7 @@ export const unpackLzma: Decode = async function* (input, { maxMemory }): AsyncG
   try {
     decoder.startRange(await takeAll(input, RANGE_START));
     yield* decodeAll(decoder, input, size);
+    if ((await input.next()).length > 0) throw damaged("lzma", "something follows its end");
   } catch (error) {
     throw error instanceof LzmaDamage ? damaged("lzma", error.message) : error;
   }
@@ -51,7 +52,12 @@ async function* decodeAll(decoder: LzmaDecoder, input: PackedInput, size: number
     decoder.wrap();
     const from = decoder.position;
     const safeEnd = isAll ? buffer.length + 1 : buffer.length - MOST_PER_SYMBOL + 1;
-    at = decoder.decode(buffer, at, safeEnd, Math.min(decoder.window.length, from + most));
+    try {
+      at = decoder.decode(buffer, at, safeEnd, Math.min(decoder.window.length, from + most));
+    } catch (error) {
+      // What looks like damage may be the zeros that are read past the end.
+      throw decoder.inputOffset() > buffer.length ? truncated("lzma") : error;
+    }
     if (at > buffer.length) throw truncated("lzma");
     return decoder.window.subarray(from, decoder.position);
   };
@@ -61,16 +67,19 @@ async function* decodeAll(decoder: LzmaDecoder, input: PackedInput, size: number
     left -= piece.length;
     yield piece;
   }
-  at = decoder.finish(buffer, at);
-  if (at > buffer.length) throw truncated("lzma");
-  if (decoder.isRangeFinished() && (size === Infinity || left === 0)) return;
-  // A file may both record its size and mark its end.
-  if (decoder.ended || (await step(1)).length > 0) {
-    throw damaged("lzma", "its content does not match its recorded size");
+  const finish = (): void => {
+    at = decoder.finish(buffer, at);
+    if (at > buffer.length) throw truncated("lzma");
+  };
+  if (decoder.ended && size !== Infinity && left > 0) throw damaged("lzma", "it ends before its recorded size");
+  finish();
+  if (!decoder.isRangeFinished() && !decoder.ended) {
+    // A file may both record its size and mark its end.
+    if ((await step(1)).length > 0) throw damaged("lzma", "it goes on after its recorded size");
+    finish();
   }
-  at = decoder.finish(buffer, at);
-  if (at > buffer.length) throw truncated("lzma");
-  if (!decoder.ended || !decoder.isRangeFinished()) throw damaged("lzma", "its end does not fit its content");
+  if (!decoder.isRangeFinished()) throw damaged("lzma", "its end does not fit its content");
+  input.putBack(buffer.subarray(at));
 }
 
 function joined(first: Uint8Array, second: Uint8Array): Uint8Array {

@@ -63,15 +63,16 @@ function zstdFollows(head: Head): boolean {
 /** The most bytes that .lzma data claims to hold: what xz accepts. */
 const LZMA_MOST = 2 ** 38;
 
+/** lc = 3, lp = 0, pb = 2: what every packer of .lzma files writes, unless it is told otherwise. */
+const LZMA_PROPERTIES = 0x5d;
+
 /**
- * The header of a .lzma file (LZMA SDK, lzma.txt "LZMA compressed file format"): properties, dictionary size, size; and
- * the first byte of the range coder, which is always 0. The limits are those of xz's decoder.
+ * The header of a .lzma file (LZMA SDK, lzma-specification.txt, "LZMA file format"): properties, dictionary size, size;
+ * and the first byte of the range coder, which is always 0. The limits are those of xz's decoder, but for the properties:
+ * a magic number of one byte is better than none.
  */
 function isLzma(head: Head): boolean {
-  const properties = head.u8(0);
-  if (head.bytes.length < 14 || properties >= 9 * 5 * 5 || properties % 9 + Math.floor(properties / 9) % 5 > 4) {
-    return false;
-  }
+  if (head.bytes.length < 14 || head.u8(0) !== LZMA_PROPERTIES) return false;
   const dictionary = head.u32(1);
   const top = 2 ** Math.floor(Math.log2(dictionary));
   const isUsual = dictionary === 0xffff_ffff || dictionary === top || dictionary === top * 1.5;

@@ -40,7 +40,7 @@ export const TEXTS: readonly FormatRow[] = [
   },
   {
     name: "text",
-    test: (head) => head.bytes.length > 0 && isText(head),
+    test: isText,
     describe: (head) => {
       const line = startOf(head).split(/[\r\n]+/).find((each) => each.trim() !== "") ?? "";
       return line === "" ? "text without a word" : `text that starts with ${quoted(line)}`;
@@ -79,7 +79,8 @@ function isText({ bytes }: Head): boolean {
   // deno-lint-ignore no-control-regex
   const control = /[\x00-\x07\x0e-\x1a\x1c-\x1f\x7f]/;
   try {
-    return !control.test(new TextDecoder("utf-8", { fatal: true }).decode(bytes.slice(), { stream: true }));
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes.slice(), { stream: true });
+    return text !== "" && !control.test(text);
   } catch {
     return false;
   }

@@ -6,6 +6,7 @@
 
 import { crc32 } from "../checksums/crc32.ts";
 import { crc64 } from "../checksums/crc64.ts";
+import { sha256 } from "../checksums/sha256.ts";
 import type { Decode, DecodeOptions } from "../input/decoder.ts";
 import type { PackedInput } from "../input/packed_input.ts";
 import { LzmaDecoder } from "../lzma/lzma_decoder.ts";
@@ -21,6 +22,7 @@ const FOOTER_MAGIC = 0x5a59;
 const CHECK_SIZES: readonly number[] = [0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64];
 const CRC32 = 1;
 const CRC64 = 4;
+const SHA256 = 10;
 
 const SMALLEST_WINDOW = 2 ** 12;
 
@@ -36,9 +38,7 @@ interface Record {
   readonly size: number;
 }
 
-/**
- * Unpacks xz data: all streams, with padding between them. CRC32 and CRC64 are compared; SHA-256 is not, but the sizes are.
- */
+/** Unpacks xz data: all streams, with padding between them. Checksums and sizes are compared. */
 export const unpackXz: Decode = async function* (input, { maxMemory }): AsyncGenerator<Uint8Array, void> {
   let decoder = new LzmaDecoder(SMALLEST_WINDOW);
   const decoderFor = (windowSize: number): LzmaDecoder => {
@@ -145,6 +145,11 @@ function checksum(check: number): Checksum {
     const { add, value } = crc64();
     const matches = ({ buffer, byteOffset }: Uint8Array) =>
       new DataView(buffer, byteOffset).getBigUint64(0, true) === value();
+    return { add, matches };
+  }
+  if (check === SHA256) {
+    const { add, value } = sha256();
+    const matches = (field: Uint8Array) => value().every((byte, at) => field[at] === byte);
     return { add, matches };
   }
   return { add: () => {}, matches: () => true };

@@ -179,10 +179,22 @@ Deno.test("what a compressed file holds is named too, with its boot protocols", 
   );
 });
 
+Deno.test("offsets are those of what a compressed file holds, if the loader unpacks it, or are said to be", () => {
+  const inside = { format: "elf", description: "ELF file", layers: ["zstd"], protocols: [] } as const;
+  const verdicts: readonly Verdict[] = [{ ...OVERLAP, unpacked: ["zstd"] }, { ...OVERLAP, loader: "kload" }];
+  const text = checkReport(report({ format: "zstd", inside, verdicts, findings: [RWX] }), CHECKED, PLAIN);
+  assertEquals(text.match(/where: .*/g), [
+    "where: program header 1, offset 0x90 of what it holds",
+    "where: program header 1, file offset 0x90",
+    "where: program header 0, offset 0x44 of what it holds",
+  ]);
+});
+
 Deno.test("a user program is said first, whatever its severity, and findings come by severity", () => {
   const user: Finding = { ...STACK, rule: "user-program", message: "This is a user program: it names an interpreter." };
   const entry: Finding = { ...RWX, rule: "entry-not-executable", severity: "error", message: "The entry is data." };
   const text = checkReport(report({ verdicts: [KLOAD], findings: [RWX, user, entry] }), CHECKED, PLAIN);
+  assert(text.startsWith("kernel.elf: a user program, 1 error, 1 warning\n"), text);
   const order = ["This is a user program", "Loaders", "Findings", "error[entry-not-executable]", "warning[rwx-load]"];
   const places = order.map((part) => text.indexOf(part));
   assertEquals(places, places.toSorted((one, other) => one - other));

@@ -86,6 +86,22 @@ Deno.test("a refusal of a loader that the file is meant for is a result, with it
   assert(rule.helpUri.endsWith("docs/errors.md") && rule.help.text.includes("linker script"));
 });
 
+Deno.test("offsets in what a compressed file holds are not given as those of the file", () => {
+  const inside = { format: "elf", description: "ELF file", layers: ["gzip"], protocols: [] } as const;
+  const part: Partial<Report> = {
+    ...{
+      format: "gzip",
+      inside,
+      verdicts: [{ ...REFUSED, unpacked: ["gzip"] }],
+      findings: [{ ...FINDING, offset: 4 }],
+    },
+  };
+  const [{ results }] = logOf("kernel.elf.gz", part).runs;
+  // deno-lint-ignore no-explicit-any
+  const regions = results.map(({ locations }: any) => locations[0].physicalLocation.region);
+  assertEquals(regions, [{ startLine: 1 }, { startLine: 1 }]);
+});
+
 Deno.test("findings are results of their severity, and rules stand once in the log", () => {
   const findings: readonly Finding[] = [
     FINDING,

@@ -8,7 +8,7 @@ import { parseArguments } from "../../cli/arguments/parse_arguments.ts";
 import { CliError } from "../../cli/output/cli_error.ts";
 import { LOADERS } from "../../loaders/all_loaders.ts";
 import { buildElf } from "../elf_builder.ts";
-import { HELLO, kload, kloadJson, ONLY_HELLO, pathOf, start, withFile, withFolder } from "./kload.ts";
+import { gzip, HELLO, kload, kloadJson, ONLY_HELLO, pathOf, start, withFile, withFolder } from "./kload.ts";
 
 const OBJECT = pathOf("tests/fixtures/field/object.o");
 const TEXT = { offset: 0x1000, filesz: 0x200, p_vaddr: 0xffff_ffff_8000_0000n };
@@ -141,9 +141,9 @@ Deno.test("--fix writes a mended copy, says what it changed, and checks that; th
     assertEquals(
       stdout,
       `fixed.elf: kernel.elf with 1 field mended
-  fixed[align-zero-only]: Program header 0, file offset 0x70: p_align is 0, with which Limine
-    takes no kernel; p_vaddr and p_offset are congruent modulo 4096 already. The bytes
-    0000000000000000 became 0010000000000000.
+  fixed[align-zero-only]: Program header 0, file offset 0x70: p_align is 0, which Limine 8
+    refuses; p_vaddr and p_offset are congruent modulo 4096 already. The bytes 0000000000000000
+    became 0010000000000000.
 
 fixed.elf: kload loads and enters it, no errors or warnings
   boot protocol  none recognized
@@ -190,5 +190,16 @@ Deno.test("--fix never replaces the file that it reads, and leaves nothing behin
     const { status, json } = await kloadJson(["check", path, "--fix", "-o", `${folder}/none/fixed.elf`]);
     assertEquals([status, json.error.code], [1, "fix-failed"]);
     assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["kernel.elf"]);
+  });
+});
+
+Deno.test("what a compressed file holds is mended unpacked", async () => {
+  await withFile("kernel.elf.gz", await gzip(UNALIGNED), async (path, folder) => {
+    const { status, json } = await kloadJson(["check", path, "--for", "kload", "--fix", "-o", `${folder}/fixed.elf`]);
+    assertEquals([status, json.fix.changes.length], [0, 1]);
+    const mended = await Deno.readFile(`${folder}/fixed.elf`);
+    assertEquals([...mended.keys()].filter((at) => mended[at] !== UNALIGNED[at]), [0x71]);
+    const { json: packed } = await kloadJson(["check", path, "--for", "kload"]);
+    assertEquals([packed.format, packed.inside.format, packed.verdicts[0].unpacked], ["gzip", "elf", ["gzip"]]);
   });
 });

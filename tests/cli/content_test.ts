@@ -1,7 +1,8 @@
 import { assertEquals, assertLess, assertRejects } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { type Content, contentOf } from "../../cli/input/content.ts";
-import { streamReader } from "../../cli/input/chunk_reader.ts";
+import { streamReader } from "../../formats/input/chunk_reader.ts";
+import { ELF_MAGIC } from "../../core/elf/constants.ts";
 import type { ByteReader } from "../../mod.ts";
 import { fileByte } from "../elf_builder.ts";
 import { gzip, HELLO, kloadJson, withFile } from "./kload.ts";
@@ -44,49 +45,50 @@ for (const size of [1, 1000, 16_384, 1_000_000]) {
   const some = size === 1 ? BYTES.slice(0, 5000) : BYTES;
 
   Deno.test(`a plain stream in chunks of ${size} is read as it is`, async () => {
-    const { reader, inflated } = await open(some, size);
+    const { reader, layers } = await open(some, size);
     assertEquals(await readAll(reader), some);
-    assertEquals(inflated, false);
+    assertEquals(layers, []);
   });
 
   Deno.test(`a gzip stream in chunks of ${size} is inflated`, async () => {
-    const { reader, inflated, check } = await open(await gzip(some), size);
+    const { reader, layers, check } = await open(await gzip(some), size);
     assertEquals(await readAll(reader), some);
-    assertEquals(inflated, true);
+    assertEquals(layers.map(({ name }) => name), ["gzip"]);
     await check();
   });
 }
 
-Deno.test("a plain file is read in the reads that are asked for, its first bytes aside", async () => {
+Deno.test("an ELF file is read in the reads that are asked for, its first bytes aside", async () => {
   const sizes: number[] = [];
+  const bytes = concat([ELF_MAGIC, BYTES]);
   let at = 0;
   const file: ByteReader = {
     read: (buffer) => {
       sizes.push(buffer.length);
-      const piece = BYTES.subarray(at, at + buffer.length);
+      const piece = bytes.subarray(at, at + buffer.length);
       buffer.set(piece);
       at += piece.length;
       return piece.length;
     },
   };
   const { reader } = await contentOf(file);
-  assertEquals(sizes, [2]);
+  assertEquals(sizes, [4]);
   const first = new Uint8Array(1);
-  assertEquals([await reader.read(first), ...first], [1, BYTES[0]]);
+  assertEquals([await reader.read(first), ...first], [1, 0x7f]);
   const all = new Uint8Array(100);
-  assertEquals([await reader.read(all), all[0]], [1, BYTES[1]]);
+  assertEquals([await reader.read(all), ...all.subarray(0, 3)], [3, ...bytes.subarray(1, 4)]);
   assertEquals(await reader.read(all), 100);
-  assertEquals(all, BYTES.slice(2, 102));
-  assertEquals(sizes, [2, 100]);
+  assertEquals(all, bytes.slice(4, 104));
+  assertEquals(sizes, [4, 100]);
 });
 
 for (const length of [0, 1]) {
   Deno.test(`a file of ${length} bytes is read as it is`, async () => {
     let at = 0;
-    const { reader, inflated } = await contentOf({
+    const { reader, layers } = await contentOf({
       read: (buffer) => at++ < length ? (buffer.fill(0x1f, 0, 1), 1) : null,
     });
-    assertEquals([await readAll(reader), inflated], [new Uint8Array(length).fill(0x1f), false]);
+    assertEquals([await readAll(reader), layers], [new Uint8Array(length).fill(0x1f), []]);
   });
 }
 
@@ -129,15 +131,14 @@ const DAMAGED: readonly (readonly [damage: string, problem: string, bytes: Bytes
 
 for (const [damage, problem, bytes] of DAMAGED) {
   Deno.test(`gzip ${damage} fails`, async () => {
-    const [one, other] = [await open(bytes, 100), await open(bytes, 100)];
-    await assertRejects(() => readAll(one.reader), Error, problem);
-    await assertRejects(() => other.check(), Error, problem);
+    await assertRejects(async () => await readAll((await open(bytes, 100)).reader), Error, problem);
+    await assertRejects(async () => await (await open(bytes, 100)).check(), Error, problem);
   });
 }
 
 Deno.test("the checksum of every member is checked", async () => {
   for (const bytes of [concat([packed, flipped]), concat([flipped, packed])]) {
-    const { check } = await open(bytes, 100);
+    const check = async () => await (await open(bytes, 100)).check();
     await assertRejects(check, Error, "its content does not match its checksum");
   }
   const { check } = await open(concat([packed, packed, new Uint8Array(512)]), 100);
@@ -152,9 +153,7 @@ Deno.test("what fails below comes through", async () => {
       else controller.error(new Error("no carrier"));
     },
   });
-  const { reader } = await contentOf(streamReader(failing));
-  await reader.read(new Uint8Array(2));
-  await assertRejects(async () => await reader.read(new Uint8Array(2)), Error, "no carrier");
+  await assertRejects(() => contentOf(streamReader(failing)), Error, "no carrier");
 });
 
 Deno.test("a kernel in two members with padding is loaded from a file and from standard input", async () => {
@@ -164,12 +163,12 @@ Deno.test("a kernel in two members with padding is loaded from a file and from s
   const bytes = concat(members);
   assertEquals(await kloadJson(["-"], { stdin: bytes, permissions: [] }), {
     status: 0,
-    json: { ...json, name: "standard input" },
+    json: { ...json, name: "standard input", format: "gzip" },
   });
   await withFile("hello.elf.gz", bytes, async (path) => {
     assertEquals(await kloadJson([path], { permissions: [`--allow-read=${path}`] }), {
       status: 0,
-      json: { ...json, name: path },
+      json: { ...json, name: path, format: "gzip" },
     });
   });
 });

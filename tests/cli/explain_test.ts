@@ -44,6 +44,21 @@ Deno.test("every code has a topic: of errors, diagnostics, findings, rules and t
   }
 });
 
+Deno.test("loaders share a topic only if their rules are the same, and it has the versions of each", () => {
+  for (const { name, versions: all, rules } of LOADERS) {
+    for (const { id, outcome, words, about, why, mend, source, versions = all } of rules) {
+      const topics = allTopics().filter(({ code, loaders = [] }) => code === id && loaders.includes(name));
+      assert(
+        topics.some((topic) => {
+          return topic.about === about && topic.outcome === outcome && topic.words === words && topic.why === why &&
+            topic.hint === mend && topic.source === source && topic.versions?.includes(versions.replace(/\.$/, ""));
+        }),
+        `${name}: ${id}`,
+      );
+    }
+  }
+});
+
 Deno.test("the explanation of an error has its cause and what to do about it", async () => {
   const { status, stdout, stderr } = await kload(["explain", "range-in-use"], { permissions: [] });
   assertEquals([status, stderr], [0, ""]);

@@ -57,11 +57,11 @@ Deno.test("the same kernel comes out of a file, standard input and gzip, and no 
   const { json } = await kloadJson([HELLO]);
   assertEquals(json.bytesRead, 0x3028);
   await withFile("kernel", packed, async (path) => {
-    assertEquals((await kloadJson([path])).json, { ...json, name: path });
+    assertEquals((await kloadJson([path])).json, { ...json, name: path, format: "gzip" });
   });
   const fromStdin = { ...json, name: "standard input" };
   assertEquals((await kloadJson(["-"], { stdin: hello })).json, fromStdin);
-  assertEquals((await kloadJson(["-"], { stdin: packed })).json, fromStdin);
+  assertEquals((await kloadJson(["-"], { stdin: packed })).json, { ...fromStdin, format: "gzip" });
 });
 
 Deno.test("--quiet prints nothing, and leaves JSON as it is", async () => {

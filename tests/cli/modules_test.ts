@@ -67,9 +67,9 @@ const READING = [
   "cli/arguments/plugin_choice.ts",
   "cli/commands/interpreter_of.ts",
   "cli/commands/load_by_preset.ts",
-  "cli/input/chunk_reader.ts",
   "cli/input/content.ts",
   "cli/input/peek_types.ts",
+  "cli/input/random_file.ts",
   "cli/input/rewindable_reader.ts",
   "cli/input/source.ts",
   "cli/output/permission_flag.ts",
@@ -77,13 +77,17 @@ const READING = [
   "cli/output/shell_quote.ts",
   "cli/output/table.ts",
   "cli/report/diagnostics.ts",
+  "cli/report/file_facts.ts",
   "cli/report/header_names.ts",
   "cli/report/headers_table.ts",
   "cli/report/machines.ts",
-  "cli/report/file_facts.ts",
   "cli/report/report_parts.ts",
+  "formats/input/chunk_reader.ts",
+  "formats/input/peek.ts",
   "plugins/stack.ts",
   "plugins/stack/diagnostics.ts",
+  "protocols/recognize_shown.ts",
+  "protocols/signs.ts",
 ];
 
 const INSPECT = [
@@ -91,7 +95,6 @@ const INSPECT = [
   "cli/commands/inspect.ts",
   "cli/commands/inspect_file.ts",
   "cli/commands/unpack_kept.ts",
-  "cli/input/random_file.ts",
   "cli/report/inspect_report.ts",
   "cli/report/refusal_of.ts",
 ];

@@ -46,7 +46,7 @@ Deno.test("a kernel comes from a URL, plain and gzipped, with the permission for
     for (const path of ["/hello.elf", "/hello.elf.gz", "/encoded", "/bytes"]) {
       assertEquals(await kloadJson([origin + path], { permissions }), {
         status: 0,
-        json: { ...json, name: origin + path },
+        json: { ...json, name: origin + path, format: path.endsWith(".gz") ? "gzip" : "elf" },
       }, path);
     }
     const inspected = await kloadJson(["inspect", `${origin}/hello.elf`], { permissions });

@@ -1,6 +1,7 @@
 /** What else is tried with the file of a case: only its headers, damaged gzip, and memory that a load has used before. */
 
-import { inflate } from "../../cli/input/gzip.ts";
+import { inflate } from "../../formats/gzip/inflate.ts";
+import { decoded } from "../../formats/input/decoded.ts";
 import { type LoadedKernel, LoadError, loadKernel, readHeaders } from "../../mod.ts";
 import type { Case } from "./cases.ts";
 import type { Complain } from "./compare.ts";
@@ -58,7 +59,7 @@ async function tryDamagedGzip({ file, setup }: Case, random: Random, complain: C
   const { source } = openCut(cut.slice(), "reader", random.below(1000));
   try {
     await loadKernel(
-      inflate(source as Parameters<typeof inflate>[0]),
+      decoded(inflate, source as Parameters<typeof decoded>[1], { maxMemory: 2 ** 32 }),
       prepare({ ...setup, invalid: undefined }).options,
     );
   } catch (error) {

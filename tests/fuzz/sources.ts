@@ -1,7 +1,8 @@
 /** The same bytes as sources of every kind, cut in every way. */
 
 import { gzipSync } from "node:zlib";
-import { inflate } from "../../cli/input/gzip.ts";
+import { inflate } from "../../formats/gzip/inflate.ts";
+import { decoded } from "../../formats/input/decoded.ts";
 import type { ByteReader, KernelSource, NodeFileHandle } from "../../mod.ts";
 import { type Random, randomOf } from "./random.ts";
 
@@ -75,7 +76,7 @@ export function openCut(bytes: Uint8Array<ArrayBuffer>, cut: Cut, seed: number):
     case "blob":
       return { source: new Blob([bytes]) };
     case "gzip":
-      return { source: inflate(shortReader(gzipOf(bytes, random), random).source) };
+      return { source: decoded(inflate, shortReader(gzipOf(bytes, random), random).source, { maxMemory: 2 ** 32 }) };
   }
 }
 

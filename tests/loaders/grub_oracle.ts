@@ -73,7 +73,7 @@ export function grubTools(): readonly string[] {
  *
  * @returns The oracle; it has to be disposed of.
  */
-export async function startGrubOracle(): Promise<GrubOracle> {
+export function startGrubOracle(): GrubOracle {
   const folder = Deno.makeTempDirSync({ prefix: "kload-grub-" });
   const boot = Deno.readFileSync(`${FOLDER}/boot.img`);
   const images = new Map<string, Promise<string>>();

@@ -60,7 +60,7 @@ function describe({ outcome, words }: { readonly outcome: string; readonly words
 }
 
 testWithTools(grubTools(), "GRUB still gives the recorded answers", async () => {
-  await using oracle = await startGrubOracle();
+  await using oracle = startGrubOracle();
   const cases = [...recorded("", 9), ...recorded("probes/", 9)];
   const wrong = await askAll(oracle, cases, (answer, { answer: expected }) => {
     return describe(answer) === describe(expected) ? undefined : `GRUB ${describe(answer)}`;
@@ -69,7 +69,7 @@ testWithTools(grubTools(), "GRUB still gives the recorded answers", async () => 
 });
 
 testWithTools(grubTools(), "GRUB does with one kernel for each rule what the rule says", async () => {
-  await using oracle = await startGrubOracle();
+  await using oracle = startGrubOracle();
   const wrong = await askAll(oracle, [...MULTIBOOT_CASES, ...MULTIBOOT2_CASES], (answer, expected) => {
     return describe(answer) === describe(expected) ? undefined : `GRUB ${describe(answer)}`;
   });
@@ -77,7 +77,7 @@ testWithTools(grubTools(), "GRUB does with one kernel for each rule what the rul
 });
 
 testWithTools(grubTools(), "verdicts are what GRUB does with kernels that have two deviations", async () => {
-  await using oracle = await startGrubOracle();
+  await using oracle = startGrubOracle();
   const seeds = Array.from({ length: 12 }, (_, index) => index);
   const cases = [...generated(MULTIBOOT, "multiboot", seeds), ...generated(MULTIBOOT2, "multiboot2", seeds)];
   const wrong = await askAll(oracle, cases, async (answer, { command, kernel }) => {

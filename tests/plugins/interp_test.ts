@@ -22,6 +22,11 @@ Deno.test("interp reads the path up to its zero byte, or to the segment's end", 
   }
 });
 
+Deno.test("interp does not call a kernel of FreeBSD a user program", async () => {
+  const { path, diagnostics } = await load(new TextEncoder().encode("/red/herring\0"));
+  assertEquals([path, diagnostics], ["/red/herring", []]);
+});
+
 Deno.test("interp cuts an endless path", async () => {
   assertEquals((await load(new Uint8Array(100_000).fill(0x61))).path, "a".repeat(4096));
 });

@@ -4,10 +4,11 @@ import { crc32, deflateRawSync } from "node:zlib";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { equals } from "@std/bytes/equals";
-import { inflate } from "../../cli/input/gzip.ts";
-import type { ByteReader } from "../../mod.ts";
-import { fileByte } from "../elf_builder.ts";
-import { testWithTools } from "../tools.ts";
+import { inflate as decode } from "../../../formats/gzip/inflate.ts";
+import { decoded } from "../../../formats/input/decoded.ts";
+import type { ByteReader } from "../../../mod.ts";
+import { fileByte } from "../../elf_builder.ts";
+import { testWithTools } from "../../tools.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -23,6 +24,8 @@ interface Fields {
 }
 
 const encoder = new TextEncoder();
+
+const inflate = (packed: ByteReader) => decoded(decode, packed, { maxMemory: 2 ** 32 });
 
 function uint(value: number, size: 2 | 4): Bytes {
   return Uint8Array.from({ length: size }, (_, index) => value >>> (8 * index));
