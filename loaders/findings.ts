@@ -38,6 +38,8 @@ export const FINDING_RULES: readonly FindingRule[] = [
   loadInHole,
   tlsMisaligned,
   directMapCollision,
+  ...MULTIBOOT_FINDINGS,
+  ...pvhFindings,
   requestInBss,
   requestOutsideMarkers,
   requestUnaligned,

@@ -8,10 +8,11 @@ import { hexAddr } from "../core/hex.ts";
 import { findMultibootHeader, type MultibootHeader } from "../protocols/multiboot/header.ts";
 import { rulesLoader } from "./engine.ts";
 import { ENTRY_NOT_LOADED, NO_MEMORY_TO_ENTER } from "./grub/entry_rules.ts";
+import type { HeaderFacts } from "./grub/header_facts.ts";
 import { NO_HEADER, TOO_SHORT } from "./grub/header_rules.ts";
 import { LOAD_RULES } from "./grub/load_rules.ts";
 import { GRUB_UNPACKING } from "./grub/unpacking.ts";
-import { type GrubView, grubView, type HeaderFacts } from "./grub/view.ts";
+import { type GrubView, grubView } from "./grub/view.ts";
 import type { Loader } from "./loader.ts";
 import type { Rule } from "./rule.ts";
 

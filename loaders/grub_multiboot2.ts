@@ -11,10 +11,11 @@ import { decodeTags, type HeaderRequests } from "../protocols/multiboot2/request
 import { HEADER_TAG, type HeaderTag, readHeaderTags, TAG_SIZE, type TagList } from "../protocols/multiboot2/tags.ts";
 import { rulesLoader } from "./engine.ts";
 import { ENTRY_NOT_LOADED, NO_MEMORY_TO_ENTER } from "./grub/entry_rules.ts";
+import type { HeaderFacts } from "./grub/header_facts.ts";
 import { NO_HEADER, TOO_SHORT } from "./grub/header_rules.ts";
 import { LOAD_RULES } from "./grub/load_rules.ts";
 import { GRUB_UNPACKING } from "./grub/unpacking.ts";
-import { type GrubView, grubView, type HeaderFacts } from "./grub/view.ts";
+import { type GrubView, grubView } from "./grub/view.ts";
 import type { Loader } from "./loader.ts";
 import type { Rule } from "./rule.ts";
 

@@ -8,7 +8,7 @@ import { EI_CLASS, EI_DATA, EM_386, EM_X86_64, ET_DYN, ET_EXEC } from "../../cor
 import { E_MACHINE, E_TYPE, E_VERSION } from "../../core/elf/file_header.ts";
 import { hexAddr } from "../../core/hex.ts";
 import type { Breach, Rule } from "../rule.ts";
-import { type GrubElf, loadsOf } from "./kernel_file.ts";
+import type { GrubElf } from "./kernel_file.ts";
 import type { GrubView } from "./view.ts";
 
 const SOURCE = "GRUB 2.06 grub-core/loader/multiboot_elfxx.c, grub_multiboot_load_elf";
@@ -124,7 +124,7 @@ export const ABOVE_4G: Rule<GrubView> = {
   outcome: "refuses",
   words: "segment crosses 4 GiB border",
   broken: onElf((elf) => {
-    const header = !elf.wide ? undefined : loadsOf(elf)
+    const header = !elf.wide ? undefined : elf.loads
       .find(({ p_paddr, p_memsz }) => BigInt.asUintN(64, p_paddr + p_memsz) >= 2n ** 32n);
     return header && {
       index: header.index,

@@ -7,7 +7,7 @@
 import { E_ENTRY } from "../../core/elf/file_header.ts";
 import { hexAddr, hexRange } from "../../core/hex.ts";
 import type { Rule } from "../rule.ts";
-import { type GrubElf, type GrubProgramHeader, loadsOf } from "./kernel_file.ts";
+import type { GrubElf, GrubProgramHeader } from "./kernel_file.ts";
 import { addressRange, type ImageRange, lowMemory } from "./loading.ts";
 import type { GrubView } from "./view.ts";
 
@@ -34,7 +34,7 @@ export const ENTRY_OUTSIDE: Rule<GrubView> = {
   broken: ({ addresses, elf, entry }) => {
     if (addresses || !elf || entryHeader(elf)) return undefined;
     const { e_entry } = elf.fileHeader;
-    const isPhysical = loadsOf(elf).some(({ p_paddr, p_memsz }) => p_paddr <= e_entry && e_entry - p_paddr < p_memsz);
+    const isPhysical = elf.loads.some(({ p_paddr, p_memsz }) => p_paddr <= e_entry && e_entry - p_paddr < p_memsz);
     return {
       offset: E_ENTRY,
       message: `e_entry is ${hexAddr(e_entry)}, which lies in no program header's virtual range (p_vaddr, p_memsz).` +
@@ -84,7 +84,7 @@ export const NO_MEMORY_TO_ENTER: Rule<GrubView> = {
   broken: (view) => {
     const { loading, elf, memory } = view;
     if (loading().canEnter) return undefined;
-    const header = view.addresses || !elf ? undefined : loadsOf(elf)
+    const header = view.addresses || !elf ? undefined : elf.loads
       .reduce<GrubProgramHeader | undefined>((high, load) => {
         return high && high.p_paddr + high.p_memsz >= load.p_paddr + load.p_memsz ? high : load;
       }, undefined);
@@ -144,7 +144,7 @@ function fileRanges(view: GrubView): readonly ImageRange[] {
     const { start, fileOffset, loadSize } = addressRange(addresses, headerOffset, length);
     return [{ start, size: Math.min(loadSize, length - fileOffset) }];
   }
-  return !elf ? [] : loadsOf(elf).map(({ p_paddr, p_filesz }) => ({
+  return !elf ? [] : elf.loads.map(({ p_paddr, p_filesz }) => ({
     start: Number(p_paddr),
     size: Number(BigInt.asUintN(32, p_filesz)),
   }));

@@ -26,6 +26,8 @@ export interface GrubElf {
   readonly tableEnd: bigint;
   /** The program headers; none if their table ends too far from the start. */
   readonly programHeaders: readonly GrubProgramHeader[];
+  /** Those of them that are loaded: `PT_LOAD`. */
+  readonly loads: readonly GrubProgramHeader[];
 }
 
 /** A program header, and where it lies. */
@@ -40,10 +42,15 @@ export interface GrubSection {
   readonly index: number;
   /** File offset of its header. */
   readonly at: number;
+  /** Its type. */
   readonly sh_type: number;
+  /** Its address; 0 if no segment loads it. */
   readonly sh_addr: bigint;
+  /** File offset of its first byte. */
   readonly sh_offset: bigint;
+  /** Its size in bytes. */
   readonly sh_size: bigint;
+  /** Its alignment. */
   readonly sh_addralign: bigint;
 }
 
@@ -79,20 +86,17 @@ export function readGrubElf(bytes: Uint8Array, search: number): GrubElf | undefi
     wide,
     tableEnd,
     programHeaders,
+    loads: programHeaders.filter(({ p_type }) => p_type === PT_LOAD),
   };
 }
 
 /**
- * The `PT_LOAD` headers.
+ * Whether the file has the section header table whole.
  *
- * @param elf The headers.
- * @returns Those that are loaded, in the order of the table.
+ * @param elf The ELF headers.
+ * @param length The file's length.
+ * @returns Whether the table ends in it.
  */
-export function loadsOf({ programHeaders }: GrubElf): readonly GrubProgramHeader[] {
-  return programHeaders.filter(({ p_type }) => p_type === PT_LOAD);
-}
-
-/** Whether the file has the section header table whole. */
 export function hasSectionTable({ fileHeader: { e_shoff, e_shnum, e_shentsize } }: GrubElf, length: number): boolean {
   return e_shoff + BigInt(e_shnum * e_shentsize) <= BigInt(length);
 }
@@ -120,7 +124,7 @@ export function readGrubSections(model: FileModel, elf: GrubElf): readonly GrubS
 }
 
 /**
- * The section that GRUB loads in addition to the segments: it has bytes, and no address.
+ * Whether GRUB loads a section in addition to the segments: it has a size, and no address.
  *
  * @param section A section.
  * @returns Whether GRUB loads it.

@@ -4,10 +4,22 @@
  * @module
  */
 
+import type { HeaderFacts, LoadAddresses } from "./header_facts.ts";
 import type { FreeRange } from "./heap.ts";
-import { isLoadedByItself, loadsOf } from "./kernel_file.ts";
+import { type GrubElf, type GrubSection, isLoadedByItself } from "./kernel_file.ts";
 import { type Allocation, type Chunk, grubRelocator, type Relocator } from "./relocator.ts";
-import type { GrubView, LoadAddresses } from "./view.ts";
+
+/** A kernel, with what decides where its parts go. */
+export interface KernelToLoad extends HeaderFacts {
+  /** The file's length. */
+  readonly length: number;
+  /** The ELF headers, if the class is 32-bit or 64-bit. */
+  readonly elf?: GrubElf;
+  /** The sections, if the file has their table. */
+  readonly sections: readonly GrubSection[];
+  /** The machine's memory in bytes. */
+  readonly memory: number;
+}
 
 /** What became of one header's request for memory. */
 export interface Step {
@@ -82,23 +94,23 @@ function heapOf(memory: number): readonly FreeRange[] {
 /**
  * Follows GRUB through the loading of a kernel.
  *
- * @param view The kernel.
+ * @param kernel The kernel.
  * @returns What becomes of its requests for memory.
  */
-export function loadingOf(view: GrubView): Loading {
-  const relocator = grubRelocator(heapOf(view.memory), availableMemory(view.memory));
+export function loadingOf(kernel: KernelToLoad): Loading {
+  const relocator = grubRelocator(heapOf(kernel.memory), availableMemory(kernel.memory));
   const overruns: number[] = [];
-  const image = placeImage(view, relocator);
-  const segments = view.addresses ? [] : placeSegments(view, relocator, image, overruns);
-  const sections = view.addresses ? [] : placeSections(view, relocator);
-  return { ...(image && { image }), segments, sections, overruns, canEnter: canEnter(view, relocator) };
+  const image = placeImage(kernel, relocator);
+  const segments = kernel.addresses ? [] : placeSegments(kernel, relocator, image, overruns);
+  const sections = kernel.addresses ? [] : placeSections(kernel, relocator);
+  return { ...(image && { image }), segments, sections, overruns, canEnter: canEnter(kernel, relocator) };
 }
 
 /** Reserves the range of an image that is loaded as one piece. */
-function placeImage(view: GrubView, relocator: Relocator): Allocation | undefined {
-  const range = imageRange(view);
+function placeImage(kernel: KernelToLoad, relocator: Relocator): Allocation | undefined {
+  const range = imageRange(kernel);
   if (!range) return undefined;
-  const { relocatable } = view;
+  const { relocatable } = kernel;
   if (!relocatable) return relocator.reserve(range.start, range.size);
   const { min_addr: min, max_addr, align, preference } = relocatable;
   return relocator.place({
@@ -121,15 +133,15 @@ export interface ImageRange {
 /**
  * The range of an image that is loaded as one piece: by address fields, or because it is relocatable.
  *
- * @param view The kernel.
+ * @param kernel The kernel.
  * @returns The range; `undefined` if each segment is loaded to its own place.
  */
 export function imageRange(
-  { addresses, relocatable, elf, length, headerOffset = 0 }: GrubView,
+  { addresses, relocatable, elf, length, headerOffset = 0 }: KernelToLoad,
 ): ImageRange | undefined {
   if (addresses) return addressRange(addresses, headerOffset, length);
   if (!relocatable || !elf) return undefined;
-  const loads = loadsOf(elf);
+  const loads = elf.loads;
   const start = loads.reduce((low, { p_paddr }) => p_paddr < low ? p_paddr : low, 0xffff_ffffn);
   const end = loads.reduce((high, { p_paddr, p_memsz }) => {
     const sum = BigInt.asUintN(elf.wide ? 64 : 32, p_paddr + p_memsz);
@@ -169,15 +181,15 @@ interface Room {
 }
 
 function placeSegments(
-  view: GrubView,
+  kernel: KernelToLoad,
   relocator: Relocator,
   image: Allocation | undefined,
   overruns: number[],
 ): readonly Step[] {
   const steps: Step[] = [];
-  if (!view.elf || (image && image.kind !== "placed")) return steps;
-  const base = image && imageRange(view)?.start;
-  for (const { index, p_paddr, p_memsz, p_filesz, p_offset } of loadsOf(view.elf)) {
+  if (!kernel.elf || (image && image.kind !== "placed")) return steps;
+  const base = image && imageRange(kernel)?.start;
+  for (const { index, p_paddr, p_memsz, p_filesz, p_offset } of kernel.elf.loads) {
     let room: Room;
     if (image && base !== undefined) {
       room = within(image.chunk, (low32(p_paddr) - base) >>> 0);
@@ -187,8 +199,8 @@ function placeSegments(
       if (allocation.kind !== "placed") break;
       room = allocation.chunk;
     }
-    const wanted = p_offset <= BigInt(view.length) ? low32(p_filesz) : 0;
-    const read = Math.min(wanted, view.length - Number(p_offset));
+    const wanted = p_offset <= BigInt(kernel.length) ? low32(p_filesz) : 0;
+    const read = Math.min(wanted, kernel.length - Number(p_offset));
     if (read > room.size && relocator.isHarmful(room.source + room.size, room.source + read)) overruns.push(index);
   }
   return steps;
@@ -198,7 +210,7 @@ function within({ source, size }: Chunk, offset: number): Room {
   return { source: source + offset, size: Math.max(0, size - offset) };
 }
 
-function placeSections({ sections }: GrubView, relocator: Relocator): readonly Step[] {
+function placeSections({ sections }: KernelToLoad, relocator: Relocator): readonly Step[] {
   const steps: Step[] = [];
   for (const { index, sh_size, sh_addralign } of sections.filter(isLoadedByItself).slice(0, MOST_SECTIONS)) {
     const size = low32(sh_size);
@@ -210,7 +222,7 @@ function placeSections({ sections }: GrubView, relocator: Relocator): readonly S
 }
 
 /** What GRUB reserves at last: the information for the kernel, the code that enters it, and that which moves chunks. */
-function canEnter({ version, elf, sections }: GrubView, relocator: Relocator): boolean {
+function canEnter({ version, elf, sections }: KernelToLoad, relocator: Relocator): boolean {
   const table = sections.length * (elf?.fileHeader.e_shentsize ?? 0);
   const { min, end, align, size } = INFORMATION[version];
   const information = { size: size + table, align, min, max: end - size - table };

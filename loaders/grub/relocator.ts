@@ -142,10 +142,10 @@ export function grubRelocator(ranges: readonly FreeRange[], memory: readonly Fre
     const first = targetIn(memory, placement);
     if (first === undefined) return { kind: "no-target" };
     let target = first;
-    for (let other; (other = chunks.findLast((chunk) => sharesAddress(chunk, target, size)));) {
-      const next = preference === "high" ? alignDown(other.target, align) : alignUp(other.target + other.size, align);
-      if (next === target) break;
-      target = next;
+    for (let moves = 0; moves <= chunks.length; moves++) { // each moves it past a chunk
+      const other = chunks.findLast((chunk) => sharesAddress(chunk, target, size));
+      if (!other) break;
+      target = preference === "high" ? alignDown(other.target, align) : alignUp(other.target + other.size, align);
     }
     return add({ target, source, size });
   };

@@ -6,7 +6,7 @@
 
 import { hexAddr, hexRange } from "../../core/hex.ts";
 import type { Breach, NamedRange, Rule } from "../rule.ts";
-import { type GrubProgramHeader, loadsOf } from "./kernel_file.ts";
+import type { GrubProgramHeader } from "./kernel_file.ts";
 import { imageRange, type Step } from "./loading.ts";
 import type { GrubView } from "./view.ts";
 
@@ -18,7 +18,7 @@ function onLoad(
 ): Rule<GrubView>["broken"] {
   return (view) => {
     if (view.addresses || !view.elf) return undefined;
-    for (const header of loadsOf(view.elf)) {
+    for (const header of view.elf.loads) {
       const breach = broken(header, view);
       if (breach) return { index: header.index, offset: header.at, ...breach };
     }
@@ -40,7 +40,7 @@ export const OVERLAP: Rule<GrubView> = {
     const header = step && view.elf?.programHeaders[step.index];
     if (!header || step.allocation.kind !== "overlap" || !view.elf) return undefined;
     const { target, size } = step.allocation.other;
-    const other = loadsOf(view.elf).find(({ index, p_paddr, p_memsz }) => {
+    const other = view.elf.loads.find(({ index, p_paddr, p_memsz }) => {
       return index < header.index && Number(p_paddr) === target && Number(p_memsz) === size;
     });
     const isEmpty = size === 0 || header.p_memsz === 0n;

@@ -6,8 +6,9 @@
 
 import { hexAddr } from "../../core/hex.ts";
 import type { Rule } from "../rule.ts";
+import { FREE_BELOW_1_MIB } from "./placement.ts";
 import { describePlace, fieldOf } from "./places.ts";
-import { leastSlide } from "./image.ts";
+import { HIGHER_HALF, leastSlide } from "./image.ts";
 import type { LimineView } from "./view.ts";
 
 const OUT_OF_MEMORY = "High memory allocator: Out of memory";
@@ -99,7 +100,7 @@ export const tablesTooLarge: Rule<LimineView> = {
   broken: (view) => {
     const { tables } = view.entry();
     const { free, needed } = view.placement();
-    if (tables + needed <= free) return undefined;
+    if (tables + needed <= free + FREE_BELOW_1_MIB) return undefined;
     const message = `Each segment is mapped from its start rounded down to its p_align, to its end rounded up. That ` +
       `takes ${hexAddr(tables)} bytes of page tables.`;
     return { message };
@@ -108,6 +109,24 @@ export const tablesTooLarge: Rule<LimineView> = {
   why: "Limine maps pages of 4 KiB only, and all that a p_align covers.",
   mend: "Align segments to no more than they need: `-z max-page-size=0x1000`.",
   source: "Limine, common/protos/limine.c: build_pagemap",
+};
+
+/** The image has 4 GiB or more. */
+export const imageWraps: Rule<LimineView> = {
+  id: "image-size-wraps",
+  outcome: "fails",
+  broken: (view) => {
+    const { size } = view.placement();
+    if (size < 2n ** 32n) return undefined;
+    const message = `The image, from ${hexAddr(view.start)} to ${hexAddr(view.end)}, has ${hexAddr(size)} bytes, of ` +
+      `which Limine allocates ${hexAddr(BigInt.asUintN(32, size))}: segments lie outside of it.`;
+    return { message };
+  },
+  about: "The image, from the first address of a segment to the last, has 4 GiB or more.",
+  why: "On BIOS machines Limine 8 is a 32-bit program: it allocates the size modulo 4 GiB, and loads the rest over " +
+    "other memory.",
+  mend: "Close the gap between the segments: assign to `.` once, before the first section.",
+  source: "Limine 8, common/lib/elf.c: elf64_load; seen in Limine 8.2.0",
 };
 
 /** The image's address in memory does not fit its virtual address. */
@@ -149,7 +168,8 @@ export const imageTooHigh: Rule<LimineView> = {
     const { isRelocatable, start } = view;
     if (!isRelocatable) return undefined;
     const { size, alignment } = view.placement();
-    const room = 2n ** 64n - (start + leastSlide(view)) - size;
+    const end = BigInt.asUintN(64, start + leastSlide(view) + size);
+    const room = end < HIGHER_HALF ? 2n ** 32n - (HIGHER_HALF - end) : 2n ** 64n - end;
     const places = room > 0n ? (room + alignment - 1n) / alignment : 0n;
     // 65,535 tries of a random distance below 4 GiB: with so few places, one is hardly hit
     if (places * alignment * 95_000n > 2n ** 32n) return undefined;

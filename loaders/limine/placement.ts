@@ -38,6 +38,9 @@ const FIRMWARE = 0x2_0000n;
 /** What Limine itself has allocated when it allocates the image, and will need: measured with 8.2.0 in QEMU. */
 const LIMINE_ITSELF = 0x9_5000n;
 
+/** What is free below 1 MiB, which is enough for small things: measured likewise. */
+export const FREE_BELOW_1_MIB = 0x8_0000n;
+
 /** Size of a kernel's stack that asks for none. */
 const STACK = 0x1_0000n;
 

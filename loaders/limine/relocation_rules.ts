@@ -64,6 +64,27 @@ export const implicitAddends: Rule<LimineView> = {
   source: "Limine, common/lib/elf.c: elf64_apply_relocations",
 };
 
+/** The relocations of the procedure linkage table have no size, and Limine never comes to their end. */
+export const endlessRelocations: Rule<LimineView> = {
+  id: "relocations-endless",
+  outcome: "fails",
+  broken: (view) => {
+    const [first] = view.loads;
+    if (!view.dynamic || first.p_filesz > first.p_memsz) return undefined;
+    const { pltSize, relaEntry } = view.dynamicTable();
+    if (pltSize === 0n || relaEntry !== 0n) return undefined;
+    const { index } = view.dynamic;
+    const message = `The dynamic table, program header ${index}, has ${hexAddr(pltSize)} for DT_PLTRELSZ, but no ` +
+      "DT_RELAENT: Limine steps through these relocations by 0 bytes, for ever.";
+    return { index, message };
+  },
+  about: "DT_PLTRELSZ is not 0, and DT_RELAENT is 0 or missing.",
+  why: "Limine takes DT_RELAENT for the size of those relocations too. Limine 12 refuses such a file.",
+  mend:
+    `Compile with \`-fvisibility=hidden\`, so that no call goes through the procedure linkage table; or ${LINK_STATIC}.`,
+  source: "Limine 8, common/lib/elf.c: elf64_apply_relocations; seen in Limine 8.2.0",
+};
+
 /** The dynamic table is not in the file. */
 export const dynamicOutside: Rule<LimineView> = {
   id: "dynamic-outside-file",

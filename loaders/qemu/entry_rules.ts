@@ -74,7 +74,7 @@ export const entryRules: readonly Rule<QemuView>[] = [
     source: SOURCE,
   },
   {
-    id: "note-align-mismatch",
+    id: "note-entry-misread",
     outcome: "fails",
     broken: (view) => {
       const found = lastFound(view);

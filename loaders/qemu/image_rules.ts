@@ -78,7 +78,7 @@ export const imageRules: readonly Rule<QemuView>[] = [
     source: `${SOURCE}; Linux, Documentation/arch/x86/boot.rst: jump`,
   },
   {
-    id: "phys-outside-ram",
+    id: "image-outside-ram",
     outcome: "fails",
     broken: (view) => view.kind === "linux" ? outsideMemory(view) : undefined,
     about:

@@ -239,7 +239,7 @@ export const startRules: readonly Rule<VmmView>[] = [
             "code for another processor is run.",
         }
         : undefined,
-    about: "e_machine is another processor's.",
+    about: "e_machine names another processor than x86.",
     why:
       "linux-loader checks neither e_machine, nor EI_CLASS, nor e_type. The guest crashes at its first instructions.",
     mend: "Build the kernel for x86-64",

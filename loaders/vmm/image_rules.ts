@@ -85,7 +85,7 @@ export function imageRules({ error, lowStart }: ImageWords): readonly Rule<VmmVi
       source: SOURCE,
     },
     {
-      id: "phys-outside-ram",
+      id: "image-outside-ram",
       words: error("Unable to read bzImage compressed kernel"),
       broken: ({ setup, model, memory }) => {
         const size = model.length - setup.setupSize;

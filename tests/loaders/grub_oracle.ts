@@ -33,7 +33,7 @@ export interface GrubQuestion {
 
 /** GRUB. */
 export interface GrubOracle extends AsyncDisposable {
-  /** Asks about one kernel. Each question boots a machine of its own, in about 0.4 s; a kernel that hangs takes 8 s. */
+  /** Asks about one kernel. Each question boots a machine of its own, in about 0.4 s; a kernel that hangs takes 4 s. */
   readonly ask: (question: GrubQuestion) => Promise<GrubAnswer>;
 }
 
@@ -43,8 +43,14 @@ const MODULES = ["biosdisk", "tar", "multiboot", "multiboot2", "serial", "termin
 /** Where Debian and others put GRUB's modules for BIOS. */
 const FOLDER = "/usr/lib/grub/i386-pc";
 
-/** Seconds after which a machine hangs: about twenty times what a boot takes. */
-const PATIENCE = 8;
+/** Seconds of processor time after which a machine hangs: about ten times what a boot takes, however busy the host is. */
+const PATIENCE = 4;
+
+/** Seconds after which one hangs that takes no processor time. */
+const IDLE_PATIENCE = 60;
+
+/** Runs QEMU within the limit. */
+const LIMITED = `ulimit -t ${PATIENCE} && exec qemu-system-x86_64 "$@"`;
 
 /** The exit status of `isa-debug-exit` for the 0x10 that a kernel writes. */
 const RAN = 0x10 << 1 | 1;
@@ -67,7 +73,7 @@ export function grubTools(): readonly string[] {
  *
  * @returns The oracle; it has to be disposed of.
  */
-export async function startGrubOracle(): Promise<GrubOracle> {
+export function startGrubOracle(): GrubOracle {
   const folder = Deno.makeTempDirSync({ prefix: "kload-grub-" });
   const boot = Deno.readFileSync(`${FOLDER}/boot.img`);
   const images = new Map<string, Promise<string>>();
@@ -97,7 +103,7 @@ export async function startGrubOracle(): Promise<GrubOracle> {
     const disk = join(folder, `${asked++}.tar`);
     Deno.writeFileSync(disk, archive("k.elf", kernel));
     const qemu = new Deno.Command("timeout", {
-      args: ["-k", "1", `${PATIENCE}`, "qemu-system-x86_64", ...machineArgs(memory, [image, disk])],
+      args: ["-k", "1", `${IDLE_PATIENCE}`, "sh", "-c", LIMITED, "sh", ...machineArgs(memory, [image, disk])],
       stdin: "null",
       stderr: "null",
     });

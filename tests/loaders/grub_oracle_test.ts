@@ -4,6 +4,7 @@ import { assertEquals } from "@std/assert";
 import { checkKernel } from "../../loaders/check_kernel.ts";
 import { testWithTools } from "../tools.ts";
 import { type Family, generateKernel, MULTIBOOT, MULTIBOOT2 } from "./generate/generate.ts";
+import { MULTIBOOT2_CASES, MULTIBOOT_CASES } from "./grub_cases.ts";
 import { type GrubAnswer, type GrubCommand, type GrubOracle, grubTools, startGrubOracle } from "./grub_oracle.ts";
 
 const FIXTURES = new URL("../fixtures/loaders/", import.meta.url);
@@ -59,7 +60,7 @@ function describe({ outcome, words }: { readonly outcome: string; readonly words
 }
 
 testWithTools(grubTools(), "GRUB still gives the recorded answers", async () => {
-  await using oracle = await startGrubOracle();
+  await using oracle = startGrubOracle();
   const cases = [...recorded("", 9), ...recorded("probes/", 9)];
   const wrong = await askAll(oracle, cases, (answer, { answer: expected }) => {
     return describe(answer) === describe(expected) ? undefined : `GRUB ${describe(answer)}`;
@@ -67,8 +68,16 @@ testWithTools(grubTools(), "GRUB still gives the recorded answers", async () => 
   assertEquals(wrong, []);
 });
 
+testWithTools(grubTools(), "GRUB does with one kernel for each rule what the rule says", async () => {
+  await using oracle = startGrubOracle();
+  const wrong = await askAll(oracle, [...MULTIBOOT_CASES, ...MULTIBOOT2_CASES], (answer, expected) => {
+    return describe(answer) === describe(expected) ? undefined : `GRUB ${describe(answer)}`;
+  });
+  assertEquals(wrong, []);
+});
+
 testWithTools(grubTools(), "verdicts are what GRUB does with kernels that have two deviations", async () => {
-  await using oracle = await startGrubOracle();
+  await using oracle = startGrubOracle();
   const seeds = Array.from({ length: 12 }, (_, index) => index);
   const cases = [...generated(MULTIBOOT, "multiboot", seeds), ...generated(MULTIBOOT2, "multiboot2", seeds)];
   const wrong = await askAll(oracle, cases, async (answer, { command, kernel }) => {

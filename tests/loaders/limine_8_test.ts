@@ -2,6 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { EI_CLASS, ET_DYN, PF_R, PF_W, PF_X } from "../../core/elf/constants.ts";
+import { checkKernel } from "../../loaders/check_kernel.ts";
 import type { Judgement } from "../../loaders/loader.ts";
 import * as limine from "./limine_kernel.ts";
 import { ask, BASE, data, DYNAMIC, dynamic, kernel, rela, revision, symbol } from "./limine_kernel.ts";
@@ -52,6 +53,41 @@ const CASES: readonly (readonly [title: string, file: Uint8Array, expected: read
     }),
     ["refuses", "mixed-halves", "elf: Mix of lower and higher half PHDRs in relocatable kernel"],
   ],
+  [
+    "segments of both halves, the higher one first",
+    kernel({
+      header: { e_type: ET_DYN },
+      more: dynamic([]).map((segment) => ({ ...segment, p_vaddr: 0x80000n })),
+    }),
+    ["refuses", "out-of-memory", "High memory allocator: Out of memory"],
+  ],
+  [
+    "the same, 8 GiB apart",
+    kernel({
+      header: { e_type: ET_DYN },
+      more: dynamic([]).map((segment) => ({ ...segment, p_vaddr: BASE - 2n ** 33n })),
+    }),
+    ["refuses", "image-too-high", "elf: Image wants to load too high"],
+  ],
+  [
+    "the same, as far apart as they can be, with an alignment of 64 MiB",
+    kernel({
+      header: { e_type: ET_DYN },
+      code: { p_vaddr: 2n ** 64n - 0x1000n, p_align: 2n ** 26n },
+      more: dynamic([]).map((segment) => ({ ...segment, p_vaddr: 0x80000n })),
+    }),
+    ["fails", "image-size-wraps"],
+  ],
+  [
+    "a segment that ends above 2^64 after one that does not",
+    kernel({
+      more: [data({ p_vaddr: 2n ** 64n - 0x1000n, p_memsz: 0x2000n })],
+    }),
+    ["fails", "address-overflow"],
+  ],
+  ["relocations of no size", kernel({ more: dynamic([[2n, 24n], [20n, 7n], [23n, DYNAMIC + 0x200n]]) }), [
+    ...["fails", "relocations-endless"],
+  ]],
   ["a needed library", kernel({ more: dynamic([[1n, 1n]]) }), [
     ...["refuses", "needed-library", "elf: ELF file attempts to load a dynamically linked library"],
   ]],
@@ -179,6 +215,23 @@ for (const [title, file, expected] of CASES) {
   Deno.test(`limine-8: ${title}`, async () => assertEquals(brief(await ask("limine-8", file)), expected));
 }
 
+/** The largest image that Limine 8.2.0 boots in QEMU, found by bisection, by the size of memory in MiB. */
+const LARGEST: readonly (readonly [mebibytes: number, size: number])[] = [
+  [128, 0x7e4e000],
+  [256, 0xfe4b000],
+  [1024, 0x3fcc9000],
+];
+
+Deno.test("limine-8: images boot up to a size that is known to within 128 KiB", async () => {
+  for (const [mebibytes, size] of LARGEST) {
+    const boots = async (imageSize: number): Promise<boolean> => {
+      const file = kernel({ more: [data({ p_vaddr: BASE + 0x1000n, p_memsz: BigInt(imageSize - 0x1000) })] });
+      return (await ask("limine-8", file, mebibytes * 2 ** 20)).outcome === "boots";
+    };
+    assertEquals([await boots(size - 2 ** 17), await boots(size + 2 ** 17)], [true, false]);
+  }
+});
+
 Deno.test("limine-8: memory decides whether an image fits", async () => {
   const file = kernel({ more: [data({ p_memsz: 2n ** 27n })] });
   assertEquals((await ask("limine-8", file, 2 ** 28)).outcome, "boots");
@@ -214,4 +267,15 @@ Deno.test("limine-8 points to the field, and shows two ranges that are in confli
     ["program header 0", BASE],
     ["program header 1", BASE + 0x800n],
   ]);
+});
+
+Deno.test("limine-8 looks at the segments of a file whose class is not 2, of a file that is read at offsets", async () => {
+  const file = kernel({ header: { EI_CLASS: 1 }, tags: [revision(2n), revision(2n)] });
+  const readAt = (offset: number, buffer: Uint8Array): number => {
+    const piece = file.subarray(offset, offset + buffer.length);
+    buffer.set(piece);
+    return piece.length;
+  };
+  const { verdicts } = await checkKernel({ size: file.length, readAt }, { loaders: ["limine-8", "limine-12"] });
+  assertEquals(verdicts.map(({ rule }) => rule), ["duplicate-base-revision", "duplicate-base-revision"]);
 });

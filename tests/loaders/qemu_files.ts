@@ -209,11 +209,11 @@ function write(file: Draft): Uint8Array {
   const bytes = new Uint8Array(LENGTH);
   const { programHeader } = RECORD_SIZES[file.fileClass];
   // Wherever an entry leads, there is code that reports, as long as it leads to file bytes at all.
-  for (let at = CODE_AT; at < NOTE_AT; at += CODE_STEP) {
+  for (let at = CODE_AT; at < LENGTH; at += CODE_STEP) {
     bytes.fill(0x90, at, at + CODE_STEP);
     bytes.set(REPORTING_CODE, at);
   }
-  bytes.set(file.notes, NOTE_AT);
+  if (file.segments.some(({ p_type }) => p_type === PT_NOTE)) bytes.set(file.notes, NOTE_AT);
   const { EI_DATA, e_machine, e_entry, e_phoff, e_flags, segments } = file;
   const e_phnum = file.e_phnum ?? segments.length;
   writer.writeFileHeader(bytes, file.fileClass, { EI_DATA, e_type: 2, e_machine, e_entry, e_phoff, e_flags, e_phnum });

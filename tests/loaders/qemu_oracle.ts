@@ -50,3 +50,14 @@ export async function askQemu(
   const words = messages.findLast((message) => message !== undefined);
   return code === 1 && words !== undefined ? { outcome: "refuses", words } : { outcome: "fails" };
 }
+
+/** The version of the QEMU that is asked, such as "7.2.22"; `undefined` if there is none. */
+export function qemuVersion(): string | undefined {
+  try {
+    const { stdout } = new Deno.Command("qemu-system-x86_64", { args: ["--version"], stderr: "null" }).outputSync();
+    return new TextDecoder().decode(stdout).match(/version ([\d.]+)/)?.[1];
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}

@@ -143,7 +143,7 @@ export const RARE_FILES: readonly RareFile[] = [
   {
     name: "p_align 8, an entry of 4 bytes and more behind it",
     bytes: pvhKernel({ notes: entryNote(BigInt(CODE) | 0x40n << 32n, 12), noteHeader: { p_align: 8n } }),
-    rule: "note-align-mismatch",
+    rule: "note-entry-misread",
     answer: FAILS,
   },
   {
@@ -290,7 +290,7 @@ export const RARE_FILES: readonly RareFile[] = [
   {
     name: "an image that does not fit into memory below 0x90000",
     bytes: joined(linuxImage({ loadflags: 0 }), new Uint8Array(2 ** 20)),
-    rule: "phys-outside-ram",
+    rule: "image-outside-ram",
     answer: FAILS,
   },
 ];

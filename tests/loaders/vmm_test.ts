@@ -121,7 +121,7 @@ const IMAGES: readonly Case[] = [
     keeps: linuxImage({ code32_start: 0x10_0000 }),
   },
   {
-    rule: "phys-outside-ram",
+    rule: "image-outside-ram",
     breaks: linuxImage({ code32_start: 0x1000_0000 - 0x15ff }),
     words: image("Unable to read bzImage compressed kernel"),
     keeps: linuxImage({ code32_start: 0x1000_0000 - 0x1600 }),
@@ -343,10 +343,7 @@ for (const [loader, cases, memory] of TABLES) {
   }
 
   Deno.test(`${loader.name}: every rule has a kernel that breaks it`, () => {
-    assertEquals(
-      [...new Set(cases.map(({ rule }) => rule))].sort(),
-      [...new Set(loader.rules.map(({ id }) => id))].sort(),
-    );
+    assertEquals([...new Set(cases.map(({ rule }) => rule))].sort(), loader.rules.map(({ id }) => id).sort());
   });
 }
 

@@ -1,0 +1,45 @@
+/**
+ * What GRUB's Multiboot commands find out from the header of a kernel.
+ *
+ * @module
+ */
+
+/** Where a header places the kernel, in place of the ELF headers: physical addresses of 32 bits. */
+export interface LoadAddresses {
+  /** Where the header itself lies in memory. */
+  readonly header_addr: number;
+  /** Where the first byte that is loaded lies. */
+  readonly load_addr: number;
+  /** Where loading ends; 0 if it ends with the file. */
+  readonly load_end_addr: number;
+  /** Where zeroed memory ends; 0 if there is none. */
+  readonly bss_end_addr: number;
+}
+
+/** Where a kernel may be moved to. */
+export interface Relocatable {
+  /** Its lowest physical address. */
+  readonly min_addr: number;
+  /** The end of its highest one. */
+  readonly max_addr: number;
+  /** What its address must be a multiple of. */
+  readonly align: number;
+  /** 0 for no preference, 1 for the lowest address, 2 for the highest. */
+  readonly preference: number;
+}
+
+/** What a command found out from the Multiboot header. */
+export interface HeaderFacts {
+  /** The Multiboot version. */
+  readonly version: 1 | 2;
+  /** The command searches so many bytes for the header, and keeps them for the ELF headers. */
+  readonly search: number;
+  /** File offset of the header, if there is one. */
+  readonly headerOffset?: number;
+  /** Its address fields, if it has them. */
+  readonly addresses?: LoadAddresses;
+  /** The entry that it asks for, a physical address. */
+  readonly entry?: number;
+  /** Where the kernel may be moved to, if it may. */
+  readonly relocatable?: Relocatable;
+}
