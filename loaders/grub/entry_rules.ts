@@ -8,7 +8,7 @@ import { E_ENTRY } from "../../core/elf/file_header.ts";
 import { hexAddr, hexRange } from "../../core/hex.ts";
 import type { Rule } from "../rule.ts";
 import type { GrubElf, GrubProgramHeader } from "./kernel_file.ts";
-import { addressRange, type ImageRange, lowMemory } from "./loading.ts";
+import { addressRange, type ImageRange, imageRange, lowMemory } from "./loading.ts";
 import type { GrubView } from "./view.ts";
 
 const SOURCE = "GRUB 2.06 grub-core/loader/multiboot_elfxx.c, grub_multiboot_load_elf";
@@ -111,10 +111,14 @@ export const ENTRY_NOT_LOADED: Rule<GrubView> = {
   outcome: "fails",
   broken: (view) => {
     const { entry, addresses, elf, memory, headerOffset } = view;
-    const physical = entry ?? (elf && Number(physicalEntry(elf) ?? 0n));
-    if (physical === undefined) return undefined;
+    const linked = entry ?? (elf && Number(physicalEntry(elf) ?? 0n));
+    if (linked === undefined) return undefined;
+    const distance = distanceMoved(view);
+    const physical = (linked + distance) >>> 0;
     const place = { ...(entry === undefined ? { offset: E_ENTRY } : headerOffset && { offset: headerOffset }) };
-    const range = fileRanges(view).find(({ start, size }) => start <= physical && physical < start + size);
+    const range = fileRanges(view)
+      .map(({ start, size }) => ({ start: (start + distance) >>> 0, size }))
+      .find(({ start, size }) => start <= physical && physical < start + size);
     if (!range) {
       return {
         ...place,
@@ -137,7 +141,14 @@ export const ENTRY_NOT_LOADED: Rule<GrubView> = {
   source: "GRUB 2.06 grub-core/lib/i386/relocator.c, grub_relocator32_boot",
 };
 
-/** The physical ranges that hold bytes of the file when the kernel is entered. */
+/** How far GRUB moves a kernel that may be moved from where it is linked. */
+function distanceMoved(view: GrubView): number {
+  const { image } = view.loading();
+  const range = imageRange(view);
+  return view.relocatable && range && image?.kind === "placed" ? image.chunk.target - range.start : 0;
+}
+
+/** The physical ranges for which the file has bytes, as the kernel is linked. */
 function fileRanges(view: GrubView): readonly ImageRange[] {
   const { addresses, headerOffset = 0, length, elf } = view;
   if (addresses) {
