@@ -126,7 +126,7 @@ export async function unpack(source: KernelSource, options: UnpackOptions = {}):
         recordedSize = payload.recordedSize;
       } else {
         const decode = (await decoderOf(format.name))!;
-        const content = decoded(decode, reader, { maxMemory });
+        const content = decoded(decode, reader, { maxMemory, pause });
         closers.push(content.close);
         reader = bounded(content, format, { maxMemory, pause, recordedSize });
         recordedSize = undefined;

@@ -12,6 +12,9 @@ import { type HuffmanCode, readHuffmanCode } from "./huffman.ts";
 /** So many symbols are coded by one table. */
 const GROUP = 50;
 
+/** So many groups take a few milliseconds. */
+const GROUPS_A_STEP = 1000;
+
 /** A block as it was before the last step: undoing the Burrows-Wheeler transform and the runs of bytes. */
 export interface Block {
   /** In the low 8 bits, the bytes in sorted order of rotations; above, where the next one is. */
@@ -23,13 +26,13 @@ export interface Block {
 }
 
 /**
- * Reads a block, after its magic number and checksum.
+ * Reads a block, after its magic number and checksum, in steps of a few milliseconds.
  *
  * @param bits The data.
  * @param links Where the block goes: as many words as a block may have bytes.
  * @returns The block.
  */
-export function readBlock(bits: BitReader, links: Uint32Array): Block {
+export function* readBlock(bits: BitReader, links: Uint32Array): Generator<void, Block> {
   if (bits.read(1) !== 0) throw damaged("bzip2", "a block is randomized, as only bzip2 before 0.9.5 wrote it");
   const origin = bits.read(24);
   const bytes = readUsedBytes(bits);
@@ -41,7 +44,8 @@ export function readBlock(bits: BitReader, links: Uint32Array): Block {
   const selectors = readSelectors(bits, selectorCount, tableCount);
   const tables = Array.from({ length: tableCount }, () => readHuffmanCode(bits, bytes.length + 2));
   const counts = new Uint32Array(256);
-  const count = readSymbols(bits, tables, selectors, bytes, links, counts);
+  const count = yield* readSymbols(bits, tables, selectors, bytes, links, counts);
+  yield;
   if (origin >= count) throw damaged("bzip2", "a block starts after its end");
   return { links, count, start: link(links, count, counts, origin) };
 }
@@ -73,14 +77,14 @@ function readSelectors(bits: BitReader, count: number, tableCount: number): Uint
 }
 
 /** Reads the symbols: runs of the byte at the front, in a number system with digits 1 and 2, and places of others. */
-function readSymbols(
+function* readSymbols(
   bits: BitReader,
   tables: readonly HuffmanCode[],
   selectors: Uint8Array,
   bytes: Uint8Array,
   links: Uint32Array,
   counts: Uint32Array,
-): number {
+): Generator<void, number> {
   const recent = bytes.slice();
   const end = bytes.length + 1;
   let count = 0;
@@ -94,7 +98,8 @@ function readSymbols(
     run = 0;
     digit = 1;
   };
-  for (const selector of selectors) {
+  for (const [group, selector] of selectors.entries()) {
+    if (group % GROUPS_A_STEP === GROUPS_A_STEP - 1) yield;
     const { next } = tables[selector];
     for (let left = GROUP; left > 0; left--) {
       const symbol = next(bits);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Pause } from "../../core/intake/pause.ts";
 import type { Decode } from "../input/decoder.ts";
 import type { PackedInput } from "../input/packed_input.ts";
 import { damaged, truncated } from "../unpack_error.ts";
@@ -24,8 +25,8 @@ const PIECE = 2 ** 17;
 const AHEAD = 2 ** 20;
 
 /** Unpacks bzip2 data: all streams. Other bytes after the last are ignored, as bzip2 does. Checksums are compared. */
-export const unpackBzip2: Decode = async function* (input): AsyncGenerator<Uint8Array, void> {
-  const source = bitSource(input);
+export const unpackBzip2: Decode = async function* (input, { pause }): AsyncGenerator<Uint8Array, void> {
+  const source = bitSource(input, pause);
   let links = new Uint32Array();
   for (let streams = 0;; streams++) {
     const level = await source.start(streams > 0);
@@ -56,12 +57,12 @@ interface Next {
   readonly block?: Block;
 }
 
-function readNext(bits: BitReader, links: Uint32Array): Next {
+function* readNext(bits: BitReader, links: Uint32Array): Generator<void, Next> {
   const [high, low] = [bits.read(24), bits.read(24)];
   const checksum = bits.read(16) * 2 ** 16 + bits.read(16);
   if (high === END_HIGH && low === END_LOW) return { checksum };
   if (high !== BLOCK_HIGH || low !== BLOCK_LOW) throw damaged("bzip2", "what follows a block is not one");
-  return { checksum, block: readBlock(bits, links) };
+  return { checksum, block: yield* readBlock(bits, links) };
 }
 
 /** The bytes of a block: after four that are equal, a byte says how many more follow. */
@@ -97,11 +98,11 @@ function* unlink({ links, count, start }: Block): Generator<Uint8Array, void> {
 interface BitSource {
   /** Reads the header of a stream; returns its level, or `undefined` if there is none and none has to be. */
   readonly start: (isOptional: boolean) => Promise<number | undefined>;
-  /** Reads something; it is called again if the bits at hand did not suffice. */
-  readonly read: <T>(what: (bits: BitReader) => T) => Promise<T>;
+  /** Reads something in steps; it is started again if the bits at hand did not suffice. */
+  readonly read: <T>(what: (bits: BitReader) => Generator<void, T>) => Promise<T>;
 }
 
-function bitSource(input: PackedInput): BitSource {
+function bitSource(input: PackedInput, pause: Pause | undefined): BitSource {
   let buffer: Uint8Array = new Uint8Array();
   let position = 0;
   let isAll = false;
@@ -133,9 +134,11 @@ function bitSource(input: PackedInput): BitSource {
         await have(count);
         const bits = new BitReader(buffer, position);
         try {
-          const result = what(bits);
+          const steps = what(bits);
+          let step = steps.next();
+          for (; !step.done; step = steps.next()) await pause?.();
           position = bits.position;
-          return result;
+          return step.value;
         } catch (error) {
           if (!(error instanceof OutOfBits)) throw error;
           if (isAll) throw truncated("bzip2");

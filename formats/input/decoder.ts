@@ -4,12 +4,15 @@
  * @module
  */
 
+import type { Pause } from "../../core/intake/pause.ts";
 import type { PackedInput } from "./packed_input.ts";
 
 /** What a decoder must keep to. */
 export interface DecodeOptions {
   /** The most bytes that are wanted of the unpacked data, so that windows need be no larger. */
   readonly maxMemory: number;
+  /** Called and awaited between the steps of a piece that takes long. */
+  readonly pause?: Pause;
 }
 
 /**
