@@ -21,7 +21,12 @@ export type Selections = readonly (readonly FilePart[])[];
 export const QUICK_LOOK: Selections = [["head", "notes"], ["head"]];
 
 /** Reads all that boot protocols look at. */
-const FULL_LOOK: Selections = [SIGN_PARTS, ["head", "notes", "image"], ...QUICK_LOOK];
+const FULL_LOOK: Selections = [
+  SIGN_PARTS,
+  ["head", "notes", "sections"],
+  ["head", "notes", "image"],
+  ...QUICK_LOOK,
+];
 
 /**
  * Finds out what a file is.

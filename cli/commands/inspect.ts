@@ -11,8 +11,7 @@ import { asItIs, openSource, type Source } from "../input/source.ts";
 import type { Output } from "../output/output.ts";
 import type { InspectedFile } from "../report/examined_file.ts";
 import { inspectReport } from "../report/inspect_report.ts";
-import { inspectFile } from "./inspect_file.ts";
-import { MOST_KEPT, unpackKept } from "./unpack_kept.ts";
+import { inspectFile, MOST_KEPT, type OpenInside } from "./inspect_file.ts";
 
 /**
  * Finds out what a file is and prints the report or the JSON object.
@@ -47,10 +46,15 @@ export async function inspect(args: Arguments, output: Output, signal: AbortSign
 }
 
 async function inspectSource(source: Source, signal: AbortSignal): Promise<InspectedFile> {
-  const random = await source.random?.();
+  // A file that cannot be opened once more is read as a stream.
+  const random = await source.random?.().catch(() => undefined);
   try {
     const options = { maxMemory: MOST_KEPT, signal };
-    return await inspectFile(keepFile(random ?? source.reader, options), unpackKept(signal), signal);
+    const openInside: OpenInside = async (file, format) => {
+      const { unpackKept } = await import("./unpack_kept.ts");
+      return await unpackKept(signal)(file, format);
+    };
+    return await inspectFile(keepFile(random ?? source.reader, options), openInside, signal);
   } finally {
     random?.close();
   }

@@ -26,6 +26,9 @@ export interface Inside {
 /** Opens what a compressed file holds; `undefined` if it is not compressed in a way that can be read. */
 export type OpenInside = (file: KeptFile, format: ExaminedFile["format"]) => Promise<Inside | undefined>;
 
+/** The most bytes to keep of a file, and of what it holds: 512 MiB. */
+export const MOST_KEPT: number = 2 ** 29;
+
 /** How many times something can be compressed. */
 const MOST_LAYERS = 4;
 
@@ -46,7 +49,8 @@ export async function inspectFile(
   layers: number = MOST_LAYERS,
 ): Promise<InspectedFile> {
   const examined = await examineFile(file);
-  const within = layers > 0 ? await inspectInside(file, examined, openInside, signal, layers - 1) : undefined;
+  const mayHold = layers > 0 && examined.format.name !== "elf";
+  const within = mayHold ? await inspectInside(file, examined, openInside, signal, layers - 1) : undefined;
   const findings = within ? undefined : await askDefaultRules(file, examined, signal);
   return { ...examined, ...(findings && { findings }), ...within, bytesRead: file.bytesRead };
 }

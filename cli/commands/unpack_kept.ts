@@ -8,10 +8,7 @@ import { HEAD_SIZE } from "../../core/file/file_model.ts";
 import { keepFile } from "../../core/file/kept_file.ts";
 import type { FormatName } from "../../formats/format.ts";
 import type { ByteReader } from "../../mod.ts";
-import type { Inside, OpenInside } from "./inspect_file.ts";
-
-/** The most bytes to keep of a file, and of what it holds: 512 MiB. */
-export const MOST_KEPT: number = 2 ** 29;
+import { type Inside, MOST_KEPT, type OpenInside } from "./inspect_file.ts";
 
 /** Formats in which something may be compressed. */
 const CONTAINERS: ReadonlySet<FormatName> = new Set(

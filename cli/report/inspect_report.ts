@@ -82,7 +82,9 @@ function headerFacts({ elf, unread }: ExaminedFile): readonly (readonly [string,
     ["entry point", hex(e_entry)],
     ["program headers", e_phnum === 0 ? "none" : `${e_phnum} at file offset ${hex(e_phoff)}`],
     ["section headers", e_shnum === 0 ? "none" : `${e_shnum} at file offset ${hex(e_shoff)}`],
-    ...(unread.length === 0 ? [] : [["not read", `${listed(unread)}: too large`] as const]),
+    ...(unread.length === 0
+      ? []
+      : [["not read", `${listed(unread)}, which would be more than is kept (512 MiB)`] as const]),
   ];
 }
 

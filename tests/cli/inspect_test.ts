@@ -66,6 +66,17 @@ Deno.test("inspect reads of a regular file only what it looks at", async () => {
   });
 });
 
+Deno.test("inspect leaves out segments of more than 512 MiB, and says so", async () => {
+  const bytes = buildElf({ segments: [{ offset: 0x1000, filesz: 0x1000 }], length: 0x2000 });
+  new DataView(bytes.buffer).setBigUint64(0x40 + 32, 600n * 2n ** 20n, true); // p_filesz
+  await withFile("large.elf", bytes, async (path) => {
+    await Deno.truncate(path, 601 * 2 ** 20); // sparse
+    const { status, json } = await kloadJson(["inspect", path]);
+    assertEquals([status, json.unread, json.bytesRead], [0, ["image"], 0x9000]);
+    assertStringIncludes((await kload(["inspect", path])).stdout, "not read         image, which would be more than");
+  });
+});
+
 Deno.test("inspect shows a file of another machine, and what the default rules object to", async () => {
   await withFile("other.elf", AARCH64, async (path) => {
     const { status, stdout } = await kload(["inspect", path]);

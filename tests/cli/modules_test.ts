@@ -94,7 +94,6 @@ const INSPECT = [
   "cli/commands/examine_file.ts",
   "cli/commands/inspect.ts",
   "cli/commands/inspect_file.ts",
-  "cli/commands/unpack_kept.ts",
   "cli/report/inspect_report.ts",
   "cli/report/refusal_of.ts",
 ];
