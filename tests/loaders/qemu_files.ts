@@ -180,7 +180,10 @@ const DEVIATIONS: readonly Deviation[] = [
   ["multiboot at", (file, random) => file.multibootAt = pick(random, [0x802, 0x1fb0, 0x1fcc, 0x1fd0, 0x2000])],
   ["address fields", (file, random) => {
     if (!file.multiboot || file.multiboot.length < 6) return;
-    file.multiboot[1 + random(5)] = pick(random, [0, 0xf_f000, 0x10_0000, 0x10_2000, 0x10_1400]);
+    const field = 1 + random(5);
+    // The last field is the entry, which has to lead to code if to anything.
+    const values = [0, 0x10_0000, 0x10_1400, ...(field === 5 ? [] : [0xf_f000, 0x10_2000])];
+    file.multiboot[field] = pick(random, values);
   }],
   ["HdrS", (file) => file.hdrs = true],
   ["cut", (file, random) => file.length = pick(random, [0, 10, 40, 63, 0x200, 0xa00, 0x1020, 0x1420, 0x1810])],
