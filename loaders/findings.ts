@@ -46,7 +46,5 @@ export const FINDING_RULES: readonly FindingRule[] = [
   requestSeenDifferently,
   baseRevisionOld,
   baseRevisionNew,
-  ...MULTIBOOT_FINDINGS,
-  ...pvhFindings,
   stackExecutable,
 ];
