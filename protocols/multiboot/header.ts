@@ -5,6 +5,7 @@
  */
 
 import type { FileBytes } from "../../core/file/file_model.ts";
+import { nextWord } from "../next_word.ts";
 
 /** Identifies the header. */
 export const MULTIBOOT_MAGIC = 0x1bad_b002;
@@ -86,8 +87,8 @@ export function findMultibootHeader(
 ): MultibootHeader | undefined {
   const bytes = file.bytes(start, end - start);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  for (let at = 0; at + SMALLEST <= bytes.length; at += MULTIBOOT_ALIGN) {
-    if (view.getUint32(at, true) !== MULTIBOOT_MAGIC) continue;
+  const next = (from: number): number => nextWord(bytes, MULTIBOOT_MAGIC, from);
+  for (let at = next(0); at + SMALLEST <= bytes.length; at = next(at + MULTIBOOT_ALIGN)) {
     const sum = MULTIBOOT_MAGIC + view.getUint32(at + FIELDS.flags, true) + view.getUint32(at + FIELDS.checksum, true);
     if (sum % 2 ** 32 === 0) return decode(bytes.subarray(at), start + at);
   }

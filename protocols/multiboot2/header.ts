@@ -5,6 +5,7 @@
  */
 
 import type { FileBytes } from "../../core/file/file_model.ts";
+import { nextWord } from "../next_word.ts";
 
 /** Identifies the header. */
 export const MULTIBOOT2_MAGIC = 0xe852_50d6;
@@ -55,8 +56,9 @@ export function findMultiboot2Header(file: FileBytes, search: Multiboot2Search =
   const bytes = file.bytes(start, end - start);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const u32 = (at: number): number => at + 4 <= bytes.length ? view.getUint32(at, true) : 0;
-  for (let at = 0; at + needed <= bytes.length; at += MULTIBOOT2_ALIGN) {
-    if (u32(at) !== MULTIBOOT2_MAGIC) continue;
+  const next = (from: number): number => nextWord(bytes, MULTIBOOT2_MAGIC, from);
+  for (let at = next(0); at + needed <= bytes.length; at = next(at + 4)) {
+    if (at % MULTIBOOT2_ALIGN !== 0) continue;
     const [architecture, header_length] = [u32(at + FIELDS.architecture), u32(at + FIELDS.header_length)];
     const sum = MULTIBOOT2_MAGIC + architecture + header_length + u32(at + FIELDS.checksum);
     if (sum % 2 ** 32 !== 0 || architecture !== MULTIBOOT2_I386) continue;
