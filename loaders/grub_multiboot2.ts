@@ -10,6 +10,7 @@ import { findMultiboot2Header } from "../protocols/multiboot2/header.ts";
 import { decodeTags, type HeaderRequests } from "../protocols/multiboot2/requests.ts";
 import { HEADER_TAG, type HeaderTag, readHeaderTags, TAG_SIZE, type TagList } from "../protocols/multiboot2/tags.ts";
 import { rulesLoader } from "./engine.ts";
+import { HEAP_MAGIC } from "./grub/kernel_file.ts";
 import { ENTRY_NOT_LOADED, NO_MEMORY_TO_ENTER } from "./grub/entry_rules.ts";
 import type { HeaderFacts } from "./grub/header_facts.ts";
 import { NO_HEADER, TOO_SHORT } from "./grub/header_rules.ts";
@@ -26,7 +27,7 @@ const SEARCH = 32_768;
 const HEADER_NEEDED = 12;
 
 /** What starts an allocated block of GRUB's heap. */
-const HEAP_HEADER = { size: 16, magicAt: 8, magic: 0x6db0_8fa4 };
+const HEAP_HEADER = { size: 16, magicAt: 8, magic: HEAP_MAGIC };
 
 /** The tags that GRUB knows on BIOS. */
 const KNOWN_TAGS: ReadonlySet<number> = new Set(
@@ -77,6 +78,7 @@ function factsOf(model: FileModel): Facts {
     ...(address && {
       addresses: {
         ...address,
+        size_from: address.load_addr, // even if that is no address
         // 0xffffffff: the file is loaded from its first byte on
         load_addr: address.load_addr === 0xffff_ffff ? (address.header_addr - found.offset) >>> 0 : address.load_addr,
       },

@@ -14,6 +14,8 @@ export interface LoadAddresses {
   readonly load_end_addr: number;
   /** Where zeroed memory ends; 0 if there is none. */
   readonly bss_end_addr: number;
+  /** What GRUB takes for the start when it computes how much to load. Default: `load_addr`. */
+  readonly size_from?: number;
 }
 
 /** Where a kernel may be moved to. */

@@ -54,6 +54,9 @@ export interface GrubSection {
   readonly sh_addralign: bigint;
 }
 
+/** What marks an allocated block of GRUB's heap, eight bytes into its header of 16. */
+export const HEAP_MAGIC = 0x6db0_8fa4;
+
 const MASK = { narrow: 2n ** 32n - 1n, wide: 2n ** 64n - 1n };
 
 /**
@@ -115,6 +118,8 @@ export function readGrubSections(model: FileModel, elf: GrubElf): readonly GrubS
   const start = Number(e_shoff);
   const table = new Uint8Array(e_shnum * e_shentsize + RECORD_SIZES[fileClass].sectionHeader);
   table.set(model.bytes(start, e_shnum * e_shentsize));
+  // Headers that are told to be closer together than they are long end in the header of the heap's next block.
+  new DataView(table.buffer).setUint32(Math.ceil(e_shnum * e_shentsize / 16) * 16 + 8, HEAP_MAGIC, true);
   const reader = elfReader(table, { subject: "the section header table", fileOffset: start });
   return Array.from({ length: e_shnum }, (_, index) => {
     const offset = index * e_shentsize;

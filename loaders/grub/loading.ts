@@ -167,9 +167,9 @@ export interface AddressRange extends ImageRange {
  * @returns The range, in arithmetic of 32 bits as in GRUB.
  */
 export function addressRange(addresses: LoadAddresses, headerOffset: number, length: number): AddressRange {
-  const { header_addr, load_addr, load_end_addr, bss_end_addr } = addresses;
+  const { header_addr, load_addr, load_end_addr, bss_end_addr, size_from = load_addr } = addresses;
   const fileOffset = (headerOffset - (header_addr - load_addr)) | 0;
-  const loadSize = (load_end_addr === 0 ? length - fileOffset : load_end_addr - load_addr) >>> 0;
+  const loadSize = (load_end_addr === 0 ? length - fileOffset : load_end_addr - size_from) >>> 0;
   const size = bss_end_addr === 0 ? loadSize : (bss_end_addr - load_addr) >>> 0;
   return { start: load_addr, size, fileOffset, loadSize };
 }

@@ -49,8 +49,8 @@ export const OVERLAP: Rule<GrubView> = {
       index: header.index,
       offset: header.at,
       message: isEmpty
-        ? `Physical ${hexRange(header.p_paddr, header.p_memsz)} of this header and ${hexRange(target, size)} of ` +
-          `${name} start in each other. GRUB refuses that of an empty segment too.`
+        ? `Of physical ${hexRange(header.p_paddr, header.p_memsz)} of this header and ${hexRange(target, size)} of ` +
+          `${name}, one is empty and starts in the other. GRUB takes that for an overlap.`
         : `The segment lies at physical ${hexRange(header.p_paddr, header.p_memsz)}, which ` +
           `overlaps ${hexRange(target, size)} of ${name}. GRUB places segments by p_paddr.`,
       ...(isEmpty ? { hint: "Leave the empty segment out: drop its line in PHDRS, or the empty section in it." } : {}),
@@ -163,7 +163,7 @@ export const FILE_SIZE_LARGER: Rule<GrubView> = {
   broken: onLoad(({ index, p_filesz, p_memsz }, view) =>
     !view.loading().overruns.includes(index) ? undefined : {
       message: `p_filesz is ${hexAddr(p_filesz)}, p_memsz ${hexAddr(p_memsz)}: GRUB reserves p_memsz bytes and reads ` +
-        "p_filesz, over what it keeps behind them, and hangs.",
+        "p_filesz, over what it keeps after them, and hangs.",
     }
   ),
   about: "A PT_LOAD has more bytes in the file (p_filesz) than in memory (p_memsz).",

@@ -33,7 +33,7 @@ export interface GrubQuestion {
 
 /** GRUB. */
 export interface GrubOracle extends AsyncDisposable {
-  /** Asks about one kernel. Each question boots a machine of its own, in about 0.4 s; a kernel that hangs takes 4 s. */
+  /** Asks about one kernel. Each question boots a machine of its own, in about 0.4 s; a kernel that hangs takes 3 s. */
   readonly ask: (question: GrubQuestion) => Promise<GrubAnswer>;
 }
 
@@ -43,8 +43,8 @@ const MODULES = ["biosdisk", "tar", "multiboot", "multiboot2", "serial", "termin
 /** Where Debian and others put GRUB's modules for BIOS. */
 const FOLDER = "/usr/lib/grub/i386-pc";
 
-/** Seconds of processor time after which a machine hangs: about ten times what a boot takes, however busy the host is. */
-const PATIENCE = 4;
+/** Seconds of processor time after which a machine hangs: about eight times what a boot takes, however busy the host is. */
+const PATIENCE = 3;
 
 /** Seconds after which one hangs that takes no processor time. */
 const IDLE_PATIENCE = 60;

@@ -175,7 +175,7 @@ export const ELF_MUTATIONS: readonly Mutation[] = [
         0x1000_0000n,
         0x8000_0000n,
       ]);
-      const p_paddr = random.of([0n, 0x1000n, 0x20_0000n, 0x100_0000n, 0x800_0000n]);
+      const p_paddr = random.of([0n, 0x1000n, 0x20_0000n, 0x100_0000n]);
       return withSegment(kernel, { p_paddr, p_memsz: size });
     },
   },

@@ -124,8 +124,8 @@ export function buildKernel({ fileClass, header, segments, sections, pieces, len
   const shoff = header.e_shoff ?? BigInt(sections.length === 0 ? 0 : bodyEnd);
   const size = bodyEnd + sections.length * Math.max(sizes.sectionHeader, header.e_shentsize ?? 0);
   const file = new Uint8Array(Math.max(size, length ?? 0) + sizes.programHeader);
-  file.fill(NOP, TEXT.offset, 0x2200);
-  for (const end of [TEXT.offset + TEXT.size, 0x2100, 0x2200]) file.set(GUEST, end - GUEST.length);
+  file.fill(NOP, 0x180, 0x2200);
+  for (const end of [0x500, TEXT.offset + TEXT.size, 0x2100, 0x2200]) file.set(GUEST, end - GUEST.length);
   for (const { offset, bytes } of pieces) file.set(bytes, offset);
   const fileHeader = {
     ...{ e_phoff, e_phnum: segments.length, e_phentsize, e_shoff: shoff, e_shnum: sections.length },
