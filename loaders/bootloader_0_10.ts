@@ -5,7 +5,6 @@
  */
 
 import { judgeCrate } from "./bootloader/judge_crate.ts";
-import { ENTRY_NOT_EXECUTABLE } from "./load/judge_load.ts";
 import type { Loader } from "./loader.ts";
 
 /** The crate, version 0.10. Nothing in a file says that it is meant for it. */
@@ -15,6 +14,6 @@ export const bootloader010: Loader = {
   versions: "0.10.0 to 0.10.10",
   protocols: [],
   parts: ["all"],
-  rules: [ENTRY_NOT_EXECUTABLE],
+  rules: [],
   judge: (model, circumstances, file) => judgeCrate("bootloader-0.10", model, circumstances, file),
 };

@@ -9,7 +9,6 @@ import type { FileModel } from "../core/file/file_model.ts";
 import { bootloader, type BootloaderProtocol, CONFIG_SECTION } from "../protocols/bootloader.ts";
 import type { ConfigFault } from "../protocols/bootloader/config.ts";
 import { judgeCrate } from "./bootloader/judge_crate.ts";
-import { ENTRY_NOT_EXECUTABLE } from "./load/judge_load.ts";
 import type { Judgement, Loader } from "./loader.ts";
 import type { Rule } from "./rule.ts";
 
@@ -50,7 +49,7 @@ export const bootloader011: Loader = {
   versions: "0.11.1 to 0.11.16",
   protocols: ["bootloader"],
   parts: bootloader.parts,
-  rules: [MISSING_CONFIG, BAD_CONFIG, ENTRY_NOT_EXECUTABLE],
+  rules: [MISSING_CONFIG, BAD_CONFIG],
   judge: (model, circumstances, file) => {
     const protocol = bootloader.recognize(model);
     const refusal = isParsed(model) ? judgeConfig(protocol) : undefined;

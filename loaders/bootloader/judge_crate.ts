@@ -14,7 +14,7 @@ import { PAGE_SIZE } from "../../core/memory/addresses.ts";
 import type { PluginEntry } from "../../core/plugin/plugin.ts";
 import { presets } from "../../plugins/presets.ts";
 import { arenaOf, BASE } from "../load/arena.ts";
-import { judgeLoad, OUT_OF_MEMORY, sourceOf } from "../load/judge_load.ts";
+import { ENTRY_NOT_EXECUTABLE, judgeLoad, OUT_OF_MEMORY, sourceOf } from "../load/judge_load.ts";
 import type { Circumstances, Judgement } from "../loader.ts";
 
 /** The versions that kload has the rules of. */
@@ -57,10 +57,17 @@ export async function judgeCrate(
   };
   const source = arena?.source ?? sourceOf(file);
   const judgement = await judgeLoad(model, source, { options, wordsOf: ({ code }) => WORDS[code] });
+  if (judgement.rule === ENTRY_NOT_EXECUTABLE.id) return enteredAnyway(judgement);
   if (!OUT_OF_MEMORY.includes(judgement.rule ?? "")) return judgement;
   const hint = `A machine with more memory than ${hexAddr(memory)} bytes is needed, or a kernel with a smaller bss.`;
   if (memory <= maxMemory) return { ...judgement, hint };
   throw new LoadError("memory-limit-exceeded", { field: "the machine's memory", value: memory, limit: maxMemory });
+}
+
+/** The crate does not look at the entry point: it accepts the file, and what is wrong with the entry is a finding. */
+function enteredAnyway({ message, index, offset }: Judgement): Judgement {
+  const place = { ...(index === undefined ? {} : { index }), ...(offset === undefined ? {} : { offset }) };
+  return { outcome: "boots", ...place, ...(message === undefined ? {} : { message }) };
 }
 
 /** What both versions print, for the errors that come first whatever else is wrong with the file. */
