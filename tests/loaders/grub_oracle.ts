@@ -47,7 +47,7 @@ const FOLDER = "/usr/lib/grub/i386-pc";
 const PATIENCE = 3;
 
 /** Seconds after which one hangs that takes no processor time. */
-const IDLE_PATIENCE = 60;
+const IDLE_PATIENCE = 20;
 
 /** Runs QEMU within the limit. */
 const LIMITED = `ulimit -t ${PATIENCE} && exec qemu-system-x86_64 "$@"`;
