@@ -36,7 +36,7 @@ export async function contentOf(file: Peeked["reader"], signal?: AbortSignal): P
     return { reader, layers: [], check: () => Promise.resolve(), close: () => {} };
   }
   const { unpack } = await import("../../formats/unpack.ts");
-  const { source, layers, format, check, close } = await unpack(reader, { signal });
+  const { source, layers, format, check, close } = await unpack(reader, { signal, liblzma });
   return {
     reader: source,
     layers,
@@ -44,4 +44,9 @@ export async function contentOf(file: Peeked["reader"], signal?: AbortSignal): P
     check,
     close: () => void close(),
   };
+}
+
+async function liblzma(): Promise<WebAssembly.Module> {
+  // @ts-types="./liblzma_wasm.d.ts"
+  return (await import("./liblzma_wasm.js")).compiled;
 }

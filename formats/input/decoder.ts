@@ -6,14 +6,15 @@
 
 import type { PackedInput } from "./packed_input.ts";
 
-/** What a decoder must keep to. */
+/** What decoders are given. */
 export interface DecodeOptions {
-  /** The most bytes that are wanted of the unpacked data, so that windows need be no larger. */
-  readonly maxMemory: number;
+  /** Returns the compiled code of liblzma, if it need not be found by the package that has it. */
+  readonly liblzma?: () => Promise<WebAssembly.Module>;
 }
 
 /**
  * Unpacks data of one format: yields its bytes in pieces, each of them valid until the next one is asked for, and
- * throws if the data is damaged or truncated. A piece takes a few milliseconds, not more, to decode.
+ * throws if the data is damaged or truncated. A piece takes a few milliseconds to decode, or a tenth of a second if it is a
+ * block of bzip2 data. A decoder has no more than 160 MiB of memory.
  */
 export type Decode = (input: PackedInput, options: DecodeOptions) => AsyncGenerator<Uint8Array, void>;

@@ -5,6 +5,7 @@
  */
 
 import {
+  initModule,
   LZMA_BUF_ERROR,
   LZMA_FINISH,
   LZMA_FORMAT_ERROR,
@@ -17,10 +18,11 @@ import {
   WasmLzmaStream,
 } from "node-liblzma/wasm";
 import createLiblzma from "node-liblzma/wasm/liblzma.js";
+import type { DecodeOptions } from "../input/decoder.ts";
 import type { PackedInput } from "../input/packed_input.ts";
 import { damaged, truncated, unsupported } from "../unpack_error.ts";
 
-/** The functions of liblzma, with memory of their own, which can grow to 256 MiB. */
+/** The functions of liblzma, and their memory, which can grow to 256 MiB. */
 export type Liblzma = Awaited<ReturnType<typeof createLiblzma>>;
 
 /** What is unpacked. */
@@ -43,22 +45,49 @@ const MEMORY_LIMIT = 2n ** 27n + 2n ** 20n;
  * Unpacks data.
  *
  * @param input The packed data.
+ * @param options May have the code of liblzma.
  * @param format Its format.
  * @returns The unpacked bytes in pieces; throws if the data is damaged, truncated or too much for the decoder.
  */
-export async function* unpackByLiblzma(input: PackedInput, format: LzmaFormat): AsyncGenerator<Uint8Array, void> {
-  const liblzma = await load();
+export async function* unpackByLiblzma(
+  input: PackedInput,
+  { liblzma: code }: DecodeOptions,
+  format: LzmaFormat,
+): AsyncGenerator<Uint8Array, void> {
+  const liblzma = await (code ? instanceOf(await code()) : sharedInstance());
   const stream = new WasmLzmaStream(liblzma);
-  const packed = liblzma._malloc(BUFFER_SIZE);
-  const unpacked = liblzma._malloc(BUFFER_SIZE);
-  let result = format.start(liblzma, stream.ptr, MEMORY_LIMIT);
+  const buffers = liblzma._malloc(2 * BUFFER_SIZE);
+  try {
+    yield* runStream(input, stream, { liblzma, buffers, format });
+  } finally {
+    liblzma._lzma_end(stream.ptr);
+    liblzma._free(buffers);
+    stream.free();
+  }
+}
+
+/** What a stream is run with. */
+interface Run {
+  readonly liblzma: Liblzma;
+  /** Room for packed bytes and then for unpacked ones; 0 if there is no memory left. */
+  readonly buffers: number;
+  readonly format: LzmaFormat;
+}
+
+async function* runStream(
+  input: PackedInput,
+  stream: WasmLzmaStream,
+  { liblzma, buffers, format }: Run,
+): AsyncGenerator<Uint8Array, void> {
+  const unpacked = buffers + BUFFER_SIZE;
+  let result = buffers === 0 ? LZMA_MEM_ERROR : format.start(liblzma, stream.ptr, MEMORY_LIMIT);
   for (let isAll = false; result === LZMA_OK;) {
     if (stream.availIn === 0 && !isAll) {
       const bytes = await input.next();
       const taken = bytes.subarray(0, BUFFER_SIZE);
       if (taken.length < bytes.length) input.putBack(bytes.subarray(taken.length));
-      liblzma.HEAPU8.set(taken, packed);
-      stream.setInput(packed, taken.length);
+      liblzma.HEAPU8.set(taken, buffers);
+      stream.setInput(buffers, taken.length);
       isAll = taken.length === 0;
     }
     stream.setOutput(unpacked, BUFFER_SIZE);
@@ -70,26 +99,24 @@ export async function* unpackByLiblzma(input: PackedInput, format: LzmaFormat): 
   if (stream.availIn > 0 || (await input.next()).length > 0) throw damaged(format.name, "something follows its end");
 }
 
-/** Each decoder has an instance, so that its memory goes with it. */
-async function load(): Promise<Liblzma> {
-  const compiled = await compiledLiblzma();
-  if (!compiled) return await createLiblzma();
-  return await createLiblzma({
-    instantiateWasm: (imports: WebAssembly.Imports, use: (instance: WebAssembly.Instance) => void) => {
-      WebAssembly.instantiate(compiled, imports).then(use);
-      return {};
-    },
-  });
+/** The package's own instance, which serves every decoder of this module. */
+async function sharedInstance(): Promise<Liblzma> {
+  try {
+    return await initModule();
+  } catch (cause) {
+    throw new Error("cannot load liblzma: give its compiled code as the option `liblzma`", { cause });
+  }
 }
 
-/** The compiled code; `undefined` in runtimes that cannot import it, where the package finds it by itself. */
-async function compiledLiblzma(): Promise<WebAssembly.Module | undefined> {
-  try {
-    // @ts-types="./liblzma_wasm.d.ts"
-    return (await import("./liblzma_wasm.js")).compiled;
-  } catch {
-    return undefined;
-  }
+/** An instance of given code: its memory goes with it. */
+async function instanceOf(compiled: WebAssembly.Module): Promise<Liblzma> {
+  return await new Promise((resolve, reject) => {
+    const instantiateWasm = (imports: WebAssembly.Imports, use: (instance: WebAssembly.Instance) => void) => {
+      WebAssembly.instantiate(compiled, imports).then(use).catch(reject);
+      return {};
+    };
+    createLiblzma({ instantiateWasm }).then(resolve, reject);
+  });
 }
 
 /** liblzma's code in terms of the data (api/lzma/base.h, "lzma_ret"). */

@@ -11,8 +11,8 @@ import { unpackByLiblzma } from "./liblzma.ts";
 const CONCATENATED = 0x08;
 
 /** Unpacks xz data: all streams. Checksums and sizes are compared. */
-export const unpackXz: Decode = (input) =>
-  unpackByLiblzma(input, {
+export const unpackXz: Decode = (input, options) =>
+  unpackByLiblzma(input, options, {
     name: "xz",
     start: (liblzma, stream, memoryLimit) => liblzma._lzma_stream_decoder(stream, memoryLimit, CONCATENATED),
     command: "xz -dc FILE | kload load -",
