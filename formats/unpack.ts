@@ -89,7 +89,7 @@ const WHOLE_HEAD = 0x9000;
  * const { source, layers, check } = await unpack(file);
  * const { entryPoint } = await loadKernel(source);
  * await check();
- * assertEquals([layers[0].name, entryPoint], ["zstd", 0x1000000n]);
+ * assertEquals([layers[0].name, entryPoint], ["zstd", 0xffffffff80001000n]);
  * ```
  */
 export async function unpack(source: KernelSource, options: UnpackOptions = {}): Promise<Unpacked> {

@@ -35,6 +35,7 @@ const TESTS: { readonly [F in FormatName]?: string } = {
   xz: "xz -t",
   zstd: "zstd -t",
   lz4: "lz4 -t",
+  "lz4-legacy": "lz4 -t",
   bzip2: "bzip2 -t",
   lzma: "xz -t --format=lzma",
 };
