@@ -22,8 +22,8 @@ const AHEAD = 5 * 2 ** 19;
 const PIECE = 2 ** 17;
 
 /**
- * Unpacks bzip2 data: all streams. Other bytes after the last are ignored, as bzip2 does. Checksums are compared. A block,
- * which takes a tenth of a second, is decoded at a time.
+ * Unpacks bzip2 data: all streams. Other bytes after the last are ignored, as bzip2 does. Checksums are compared. A block
+ * is decoded at a time: a kernel of 53 MB takes 60 times 30 ms. A block of zeros, 46 MB, takes a third of a second.
  */
 export const unpackBzip2: Decode = async function* (input): AsyncGenerator<Uint8Array, void> {
   const source = bitSource(input);

@@ -13,8 +13,8 @@ export interface DecodeOptions {
 }
 
 /**
- * Unpacks data of one format: yields its bytes in pieces, each of them valid until the next one is asked for, and
- * throws if the data is damaged or truncated. A piece takes a few milliseconds to decode, or a tenth of a second if it is a
- * block of bzip2 data. A decoder has no more than 160 MiB of memory.
+ * Unpacks data of one format: yields its bytes in pieces, each of them valid until the next one is asked for, and throws
+ * if the data is damaged or truncated. A piece takes a few milliseconds to decode; only a block of bzip2 data takes
+ * longer. A decoder has no more than 160 MiB of memory.
  */
 export type Decode = (input: PackedInput, options: DecodeOptions) => AsyncGenerator<Uint8Array, void>;
