@@ -20,7 +20,7 @@ import {
 import createLiblzma from "node-liblzma/wasm/liblzma.js";
 import type { DecodeOptions } from "../input/decoder.ts";
 import type { PackedInput } from "../input/packed_input.ts";
-import { damaged, truncated, unsupported } from "../unpack_error.ts";
+import { damaged, outOfMemory, truncated, unsupported } from "../unpack_error.ts";
 
 /** The functions of liblzma, and their memory, which can grow to 256 MiB. */
 export type Liblzma = Awaited<ReturnType<typeof createLiblzma>>;
@@ -125,6 +125,7 @@ function errorOf(code: number, { name, command }: LzmaFormat): Error {
     case LZMA_BUF_ERROR:
       return truncated(name);
     case LZMA_MEM_ERROR:
+      return outOfMemory(name);
     case LZMA_MEMLIMIT_ERROR:
       return unsupported(name, "a dictionary of more than 128 MiB", command);
     case LZMA_OPTIONS_ERROR:

@@ -5,7 +5,7 @@
  */
 
 import type { Decode } from "../input/decoder.ts";
-import { damaged, truncated, UnpackError, unsupported } from "../unpack_error.ts";
+import { damaged, outOfMemory, truncated, type UnpackError, unsupported } from "../unpack_error.ts";
 import { type Libzstd, libzstd } from "./libzstd.ts";
 
 const PACKED_SIZE = 2 ** 16;
@@ -107,7 +107,7 @@ function errorOf(code: number): UnpackError {
     case DICTIONARY_WRONG:
       return unsupported("zstd", "a dictionary", "zstd -dc -D DICTIONARY FILE | kload load -");
     case MEMORY_ALLOCATION:
-      return new UnpackError("zstd", "there is no memory left to unpack the zstd data");
+      return outOfMemory("zstd");
     case PREFIX_UNKNOWN:
       return damaged("zstd", "what follows a frame is not one");
     case CHECKSUM_WRONG:

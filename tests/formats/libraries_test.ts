@@ -50,6 +50,23 @@ Deno.test("decoders release their memory, however they end", async () => {
   assertStrictEquals(liblzma.at(-1), liblzma[1]);
 });
 
+Deno.test("decoders that share memory say so when there is none left, and work again when there is", async () => {
+  // xz data whose dictionary has 8 MiB, in the 256 MiB of the package's instance.
+  const packed = await read("field/kernel.elf.xz");
+  const open: (() => void)[] = [];
+  const fill = async (): Promise<never> => {
+    for (;;) {
+      const content = decoded(unpackXz, readerOf(packed, 200));
+      open.push(content.close);
+      await content.read(new Uint8Array(1));
+    }
+  };
+  await assertRejects(fill, UnpackError, "there is no memory left to unpack the xz data");
+  assert(open.length > 16);
+  for (const close of open) close();
+  assertEquals(await unpacked(unpackXz, packed), KERNEL);
+});
+
 Deno.test("xz data is unpacked by the code of liblzma that is given, in memory of its own", async () => {
   const packed = await read("packed/kernel.elf.x86.xz");
   await unpacked(unpackXz, packed);
