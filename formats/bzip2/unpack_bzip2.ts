@@ -67,6 +67,12 @@ function collector(): { readonly sink: (byte: number) => void; readonly pieces: 
   return { sink, pieces: () => [...full, piece.subarray(0, length)] };
 }
 
+/** What the package's errors mean. */
+function wordsOf({ message }: Error): string {
+  if (message.includes("crc32")) return "its content does not match its checksum";
+  return message.includes("obsolete") ? "a block is of bzip2 before 0.9.5" : "a block contradicts the format";
+}
+
 /** Packed data that is read by bits. */
 interface BitSource {
   /** Reads something that has no more bytes than a block. */
@@ -98,7 +104,7 @@ function bitSource(input: PackedInput): BitSource {
       return what(bits ??= bitIterator(nextBuffer));
     } catch (error) {
       if (error instanceof OutOfBits) throw isAll ? truncated("bzip2") : damaged("bzip2", "a block has no end");
-      throw error instanceof bzip2.Bzip2Error ? damaged("bzip2", error.message) : error;
+      throw error instanceof bzip2.Bzip2Error ? damaged("bzip2", wordsOf(error)) : error;
     }
   };
   return { read };

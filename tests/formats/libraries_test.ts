@@ -4,6 +4,7 @@ import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/as
 import { equals } from "@std/bytes/equals";
 import { getModule } from "node-liblzma/wasm";
 import { compiled } from "../../cli/input/liblzma_wasm.js";
+import { unpackBzip2 } from "../../formats/bzip2/unpack_bzip2.ts";
 import { decoded } from "../../formats/input/decoded.ts";
 import { unpack, UnpackError } from "../../formats/mod.ts";
 import { unpackXz } from "../../formats/xz/unpack_xz.ts";
@@ -78,6 +79,23 @@ Deno.test("xz data is unpacked by the code of liblzma that is given, in memory o
   await close();
   assertEquals(asked, 1);
   assert(equals(getModule().HEAPU8, before), "the package's own instance is not used");
+});
+
+Deno.test("errors of bzip2 data are told in the same words as others", async () => {
+  const packed = await read("packed/kernel.elf.bz2");
+  const words = new Set<string>();
+  for (let at = 4; at < packed.length; at++) {
+    for (const bit of [1, 16, 128]) {
+      const error = await assertRejects(() => unpacked(unpackBzip2, packed.with(at, packed[at] ^ bit)), UnpackError);
+      words.add(error.message.replace("the bzip2 data is ", ""));
+    }
+  }
+  assertEquals([...words].sort(), [
+    "damaged: a block contradicts the format",
+    "damaged: a block is of bzip2 before 0.9.5",
+    "damaged: its content does not match its checksum",
+    "truncated",
+  ]);
 });
 
 Deno.test("code that cannot be had, or is not that of liblzma, rejects", async () => {
