@@ -21,14 +21,20 @@ import { UnpackError } from "./unpack_error.ts";
 /** How to unpack. */
 export interface UnpackOptions {
   /**
-   * The most bytes that a container may unpack to, and that its decoder keeps while doing so. A read past them rejects.
-   * Default: 4 GiB.
+   * The most bytes that a container may unpack to. A read past them rejects. Decoders themselves have no more than
+   * 160 MiB each. Default: 4 GiB.
    */
   readonly maxMemory?: number;
   /** Aborts every wait and the decoding, which then reject with the signal's reason. */
   readonly signal?: AbortSignal;
   /** The containers to take off; at the first of another format, unpacking ends. Default: all. */
   readonly only?: readonly FormatName[];
+  /**
+   * Returns the compiled code of liblzma, which xz and lzma data need: that of `liblzma.wasm` in the package node-liblzma.
+   * Default: the package reads its file, for which Deno needs a permission, or in a browser fetches it from where the
+   * module is, which a bundler may have changed.
+   */
+  readonly liblzma?: () => Promise<WebAssembly.Module>;
 }
 
 /** A file without its containers. */
@@ -89,7 +95,7 @@ const WHOLE_HEAD = 0x9000;
  * ```
  */
 export async function unpack(source: KernelSource, options: UnpackOptions = {}): Promise<Unpacked> {
-  const { maxMemory = MAX_MEMORY, signal, only } = options;
+  const { maxMemory = MAX_MEMORY, signal, liblzma, only } = options;
   const file = openSource(source);
   const pause = pauses(signal);
   const closers: (() => void)[] = [];
@@ -126,7 +132,7 @@ export async function unpack(source: KernelSource, options: UnpackOptions = {}):
         recordedSize = payload.recordedSize;
       } else {
         const decode = (await decoderOf(format.name))!;
-        const content = decoded(decode, reader, { maxMemory, pause });
+        const content = decoded(decode, reader, { liblzma });
         closers.push(content.close);
         reader = bounded(content, format, { maxMemory, pause, recordedSize });
         recordedSize = undefined;

@@ -76,6 +76,17 @@ export function truncated(format: FormatName): UnpackError {
 }
 
 /**
+ * The error of data that could be unpacked if other decoders did not hold the memory.
+ *
+ * @param format The format of the data.
+ * @returns The error.
+ */
+export function outOfMemory(format: FormatName): UnpackError {
+  const advice = { hint: "Unpack fewer files at a time." };
+  return new UnpackError(format, `there is no memory left to unpack the ${called(format)}`, advice);
+}
+
+/**
  * The error of data that uses what its decoder lacks.
  *
  * @param format The format of the data.

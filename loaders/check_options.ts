@@ -23,7 +23,7 @@ export const DEFAULT_MEMORY: number = 2 ** 28;
 /** The least memory that a PC can have: what lies below it belongs to the firmware. */
 const MEMORY_MIN = 2 ** 20;
 
-const OPTIONS: readonly (keyof CheckOptions)[] = ["loaders", "memory", "kernelBase", "maxMemory", "signal"];
+const OPTIONS: readonly (keyof CheckOptions)[] = ["loaders", "memory", "kernelBase", "maxMemory", "signal", "liblzma"];
 
 /**
  * Checks the options of a check.
@@ -35,7 +35,7 @@ const OPTIONS: readonly (keyof CheckOptions)[] = ["loaders", "memory", "kernelBa
  */
 export function checkCheckOptions(options: CheckOptions): Circumstances {
   checkKeys(options, OPTIONS);
-  const { loaders, memory = DEFAULT_MEMORY, kernelBase, maxMemory, signal } = options;
+  const { loaders, memory = DEFAULT_MEMORY, kernelBase, maxMemory, signal, liblzma } = options;
   if (loaders !== undefined) checkLoaders(loaders);
   if (typeof memory !== "number") throw wrongKind("memory", memory, "it must be a number of bytes");
   if (!Number.isSafeInteger(memory) || memory < MEMORY_MIN) {
@@ -45,7 +45,8 @@ export function checkCheckOptions(options: CheckOptions): Circumstances {
   if (signal !== undefined && typeof signal?.throwIfAborted !== "function") {
     throw wrongKind("signal", signal, "pass an AbortSignal");
   }
-  return { memory, kernelBase, maxMemory, signal };
+  if (liblzma !== undefined && typeof liblzma !== "function") throw wrongKind("liblzma", liblzma, "pass a function");
+  return { memory, kernelBase, maxMemory, signal, liblzma };
 }
 
 function checkLoaders(loaders: unknown): void {

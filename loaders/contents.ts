@@ -36,13 +36,14 @@ export interface Contents {
 export async function openContents(
   file: KeptFile,
   only: readonly FormatName[],
-  { maxMemory, signal }: Circumstances,
+  { maxMemory, signal, liblzma }: Circumstances,
 ): Promise<Contents> {
   const { unpack } = await import("../formats/unpack.ts");
   const { source, layers, format, check, close } = await unpack(file.whole() ?? file.reader(), {
     only,
     ...(maxMemory === undefined ? {} : { maxMemory }),
     ...(signal === undefined ? {} : { signal }),
+    ...(liblzma === undefined ? {} : { liblzma }),
   });
   return {
     file: keepFile(source, { maxMemory, signal }),

@@ -34,6 +34,8 @@ export interface Circumstances {
   readonly maxMemory?: number;
   /** Ends the work with its reason. */
   readonly signal?: AbortSignal;
+  /** Returns the compiled code of liblzma, as for `unpack()` of `@kload/kload/formats`. */
+  readonly liblzma?: () => Promise<WebAssembly.Module>;
 }
 
 /** What a loader does with a file. */

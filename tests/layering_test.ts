@@ -170,21 +170,40 @@ Deno.test("core, plugins and boot import no package but @std/bytes and @std/stre
   assertEquals(others, []);
 });
 
-Deno.test("formats, protocols and loaders import no package, but for zlib, which is imported only when gzip is met", () => {
-  const others = FILES.filter((path) => /^(formats|protocols|loaders)\//.test(path)).flatMap((path) => {
+/** What unpacks, each by the file that wraps it. */
+const FORMAT_PACKAGES: readonly string[] = [
+  "formats/bzip2/unpack_bzip2.ts imports unbzip2-stream/lib/bit_iterator.js",
+  "formats/bzip2/unpack_bzip2.ts imports unbzip2-stream/lib/bzip2.js",
+  "formats/gzip/inflate.ts imports node:zlib",
+  "formats/gzip/member_header.ts imports node:zlib",
+  "formats/lz4/unpack_lz4.ts imports xxhash-wasm",
+  "formats/xz/liblzma.ts imports node-liblzma/wasm",
+  "formats/xz/liblzma.ts imports node-liblzma/wasm/liblzma.js",
+  "formats/zstd/libzstd.ts imports zstddec/stream",
+];
+
+Deno.test("formats, protocols and loaders import no packages but those that unpack, and these only when needed", () => {
+  const found = FILES.filter((path) => /^(formats|protocols|loaders)\//.test(path)).flatMap((path) => {
     return specifiersOf(path).filter(({ specifier }) => !specifier.startsWith(".")).map(({ specifier }) => {
       return `${path} imports ${specifier}`;
     });
   });
-  assertEquals(others, ["formats/gzip/inflate.ts imports node:zlib"]);
+  assertEquals(found.sort(), FORMAT_PACKAGES);
+  const decoders = /^formats\/(bzip2|gzip|lz4|lzma|xz|zstd)\//;
+  const lines = codeOf("formats/decoders.ts").match(/.*"\.\/(bzip2|gzip|lz4|lzma|xz|zstd)\/.*/g) ?? [];
+  assertEquals([lines.length, lines.filter((line) => !line.includes("await import("))], [8, []]);
   assertEquals(
-    codeOf("formats/decoders.ts").match(/.*gzip\/inflate\.ts.*/g)?.map((line) => line.includes("await import(")),
-    [true],
-  );
-  assertEquals(
-    faults(/./, (path, { target }) => target === "formats/gzip/inflate.ts" && path !== "formats/decoders.ts"),
+    faults(/./, (path, { target }) => {
+      return decoders.test(target) && !decoders.test(path) && path !== "formats/decoders.ts";
+    }),
     [],
   );
+});
+
+Deno.test("the code of liblzma is imported in the version that deno.json names", () => {
+  const { imports } = JSON.parse(Deno.readTextFileSync(new URL("deno.json", ROOT)));
+  const text = Deno.readTextFileSync(new URL("cli/input/liblzma_wasm.js", ROOT));
+  assertEquals(text.match(/import\.source\("(.*)\/wasm\/liblzma\.wasm"\)/)?.[1], imports["node-liblzma"]);
 });
 
 Deno.test("only the command line touches Deno", () => {

@@ -1,8 +1,8 @@
 /**
  * Writes links/import_map.json, which `deno install` uses in a checkout: it maps the import specifier of every module
- * of kload and of the linked packages to its file.
+ * of kload and of the linked packages to its file, and the packages on npm to what deno.json says of them.
  *
- * Run it after changing `exports` in deno.json or a linked package:
+ * Run it after changing `exports` in deno.json or a linked package, or npm packages in `imports`:
  *
  *     deno run -A tools/import_map.ts
  */
@@ -25,6 +25,11 @@ export async function importMap(): Promise<{ readonly imports: Readonly<Record<s
       const { pathname } = new URL(`${folder}/${file}`, "file:///");
       imports[name + path.slice(1)] = pathname.startsWith("/links/") ? `.${pathname.slice(6)}` : `..${pathname}`;
     }
+  }
+  for (const [name, specifier] of Object.entries<string>(root.imports)) {
+    if (!specifier.startsWith("npm:")) continue;
+    imports[name] = specifier;
+    imports[`${name}/`] = `npm:/${specifier.slice("npm:".length)}/`;
   }
   return { imports };
 }

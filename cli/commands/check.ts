@@ -10,6 +10,7 @@ import type { RandomSource } from "../../core/file/kept_file.ts";
 import type { ByteReader } from "../../mod.ts";
 import { type CheckRequest, checkRequest } from "../arguments/check_options.ts";
 import type { Arguments } from "../arguments/parse_arguments.ts";
+import { liblzma } from "../input/liblzma.ts";
 import type { RandomFile } from "../input/random_file.ts";
 import { asItIs, openSource, type Source } from "../input/source.ts";
 import type { Output } from "../output/output.ts";
@@ -56,7 +57,7 @@ export async function check(args: Arguments, output: Output, signal: AbortSignal
 }
 
 function optionsOf({ loaders, memory, kernelBase, maxMemory }: CheckRequest, signal: AbortSignal): CheckOptions {
-  return { loaders, memory, kernelBase, maxMemory, signal };
+  return { loaders, memory, kernelBase, maxMemory, signal, liblzma };
 }
 
 /** Writes the mended file, and checks it in place of the one that was read. */

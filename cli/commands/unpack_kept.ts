@@ -8,6 +8,7 @@ import { HEAD_SIZE } from "../../core/file/file_model.ts";
 import { keepFile } from "../../core/file/kept_file.ts";
 import type { FormatName } from "../../formats/format.ts";
 import type { ByteReader } from "../../mod.ts";
+import { liblzma } from "../input/liblzma.ts";
 import { type Inside, MOST_KEPT, type OpenInside } from "./inspect_file.ts";
 
 /** Formats in which something may be compressed. */
@@ -45,7 +46,7 @@ async function openContent(packed: ByteReader, name: FormatName): Promise<Conten
   ]);
   const decode = await decoderOf(name);
   if (!decode) return undefined;
-  const reader = decoded(decode, packed, { maxMemory: MOST_KEPT });
+  const reader = decoded(decode, packed, { liblzma });
   return { reader, close: reader.close };
 }
 

@@ -7,6 +7,7 @@
 import { ELF_MAGIC } from "../../core/elf/constants.ts";
 import { peek, type Peeked } from "../../formats/input/peek.ts";
 import type { FileFormat, Unpacked } from "../../formats/mod.ts";
+import { liblzma } from "./liblzma.ts";
 
 /** The content of a file. */
 export interface Content extends Pick<Peeked, "reader"> {
@@ -36,7 +37,7 @@ export async function contentOf(file: Peeked["reader"], signal?: AbortSignal): P
     return { reader, layers: [], check: () => Promise.resolve(), close: () => {} };
   }
   const { unpack } = await import("../../formats/unpack.ts");
-  const { source, layers, format, check, close } = await unpack(reader, { signal });
+  const { source, layers, format, check, close } = await unpack(reader, { signal, liblzma });
   return {
     reader: source,
     layers,

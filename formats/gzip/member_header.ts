@@ -5,7 +5,7 @@
  * @module
  */
 
-import { crc32 } from "../checksums/crc32.ts";
+import { crc32 } from "node:zlib";
 import type { PackedInput } from "../input/packed_input.ts";
 import { damaged, truncated } from "../unpack_error.ts";
 

@@ -18,7 +18,7 @@ import { packedInput } from "./packed_input.ts";
  * @returns A reader of the unpacked bytes; `close()` stops decoding. A read rejects if the data is damaged: then nothing
  * read before can be trusted either.
  */
-export function decoded(decode: Decode, packed: ByteReader, options: DecodeOptions): ClosableReader {
+export function decoded(decode: Decode, packed: ByteReader, options: DecodeOptions = {}): ClosableReader {
   const pieces = decode(packedInput(packed), options);
   let failure: Promise<never> | undefined;
   const next = async (): Promise<Uint8Array | undefined> => {

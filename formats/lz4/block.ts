@@ -1,5 +1,6 @@
 /**
- * LZ4 blocks (LZ4 Block Format Description, 1.5).
+ * LZ4 blocks (LZ4 Block Format Description, 1.5). They are not left to the package lz4js because it takes damaged blocks
+ * for whole ones, and the legacy format has no checksums.
  *
  * @module
  */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { xxh32, xxh32Of } from "../checksums/xxh32.ts";
+import xxhash, { type XXHashAPI } from "xxhash-wasm";
 import type { Decode } from "../input/decoder.ts";
 import type { PackedInput } from "../input/packed_input.ts";
 import { damaged, truncated, unsupported } from "../unpack_error.ts";
@@ -38,6 +38,9 @@ const WINDOW = 2 ** 16;
 const LEGACY_BLOCK = 2 ** 23;
 /** The most bytes that a legacy block takes: what LZ4_compressBound() gives for its size. */
 const LEGACY_PACKED = LEGACY_BLOCK + Math.floor(LEGACY_BLOCK / 255) + 16;
+
+/** Legacy data has no checksums. */
+let loadedHashes: Promise<XXHashAPI> | undefined;
 
 type Lz4Format = "lz4" | "lz4-legacy";
 
@@ -88,9 +91,10 @@ async function* unpackLegacy(input: PackedInput, format: Lz4Format, room: Room):
 }
 
 async function* unpackFrame(input: PackedInput, room: Room): AsyncGenerator<Uint8Array, void> {
-  const { flags, blockSize, size } = await takeDescriptor(input);
+  const hashes = await (loadedHashes ??= xxhash());
+  const { flags, blockSize, size } = await takeDescriptor(input, hashes);
   const isIndependent = (flags & BLOCKS_ARE_INDEPENDENT) !== 0;
-  const digest = flags & HAS_CHECKSUM ? xxh32() : undefined;
+  const digest = flags & HAS_CHECKSUM ? hashes.create32() : undefined;
   const output = room(WINDOW + blockSize);
   let history = 0;
   let total = 0;
@@ -101,14 +105,14 @@ async function* unpackFrame(input: PackedInput, room: Room): AsyncGenerator<Uint
     const length = isStored ? field - STORED : field;
     if (length > blockSize) throw damaged("lz4", `a block has ${length} bytes, and its frame allows ${blockSize}`);
     const block = await takeAll(input, length, "lz4");
-    if (flags & HAS_BLOCK_CHECKSUMS && word(await takeAll(input, 4, "lz4"), 0) !== xxh32Of(block)) {
+    if (flags & HAS_BLOCK_CHECKSUMS && word(await takeAll(input, 4, "lz4"), 0) !== hashes.h32Raw(block)) {
       throw damaged("lz4", "a block does not match its checksum");
     }
     if (isStored) output.set(block, history);
     const end = isStored ? history + length : unpackBlock("lz4", block, output, history, history + blockSize);
     const piece = output.subarray(history, end);
     total += piece.length;
-    digest?.add(piece);
+    digest?.update(piece);
     yield piece;
     if (isIndependent) continue;
     const kept = Math.min(end, WINDOW);
@@ -118,7 +122,7 @@ async function* unpackFrame(input: PackedInput, room: Room): AsyncGenerator<Uint
   if (size !== undefined && size !== BigInt(total)) {
     throw damaged("lz4", "its content does not match its recorded size");
   }
-  if (digest && word(await takeAll(input, 4, "lz4"), 0) !== digest.value()) {
+  if (digest && word(await takeAll(input, 4, "lz4"), 0) !== digest.digest()) {
     throw damaged("lz4", "its content does not match its checksum");
   }
 }
@@ -130,7 +134,7 @@ interface Descriptor {
   readonly size?: bigint;
 }
 
-async function takeDescriptor(input: PackedInput): Promise<Descriptor> {
+async function takeDescriptor(input: PackedInput, { h32Raw }: XXHashAPI): Promise<Descriptor> {
   const [flags, sizes] = await takeAll(input, 2, "lz4");
   if ((flags & VERSION_MASK) !== VERSION) throw damaged("lz4", "a frame has an unknown version");
   const blockSize = BLOCK_SIZES[sizes >> 4];
@@ -140,7 +144,7 @@ async function takeDescriptor(input: PackedInput): Promise<Descriptor> {
   const optional = await takeAll(input, (flags & HAS_SIZE ? 8 : 0) + (flags & HAS_DICTIONARY ? 4 : 0), "lz4");
   const [checksum] = await takeAll(input, 1, "lz4");
   const descriptor = Uint8Array.of(flags, sizes, ...optional);
-  if ((xxh32Of(descriptor) >>> 8 & 0xff) !== checksum) {
+  if ((h32Raw(descriptor) >>> 8 & 0xff) !== checksum) {
     throw damaged("lz4", "a frame's descriptor does not match its checksum");
   }
   if (flags & HAS_DICTIONARY) throw unsupported("lz4", "a dictionary", "lz4 -dc -D DICTIONARY FILE | kload load -");

@@ -94,7 +94,7 @@ export async function readAll({ read }: ByteReader, size = 100_000): Promise<Byt
 
 /** Unpacks bytes that come in reads of a size. */
 export function unpacked(decode: Decode, packed: Uint8Array, size = 2 ** 16): Promise<Bytes> {
-  return readAll(decoded(decode, readerOf(packed, size), { maxMemory: 2 ** 32 }));
+  return readAll(decoded(decode, readerOf(packed, size)));
 }
 
 const encoder = new TextEncoder();

@@ -59,7 +59,7 @@ async function tryDamagedGzip({ file, setup }: Case, random: Random, complain: C
   const { source } = openCut(cut.slice(), "reader", random.below(1000));
   try {
     await loadKernel(
-      decoded(inflate, source as Parameters<typeof decoded>[1], { maxMemory: 2 ** 32 }),
+      decoded(inflate, source as Parameters<typeof decoded>[1]),
       prepare({ ...setup, invalid: undefined }).options,
     );
   } catch (error) {

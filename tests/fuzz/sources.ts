@@ -76,7 +76,7 @@ export function openCut(bytes: Uint8Array<ArrayBuffer>, cut: Cut, seed: number):
     case "blob":
       return { source: new Blob([bytes]) };
     case "gzip":
-      return { source: decoded(inflate, shortReader(gzipOf(bytes, random), random).source, { maxMemory: 2 ** 32 }) };
+      return { source: decoded(inflate, shortReader(gzipOf(bytes, random), random).source) };
   }
 }
 

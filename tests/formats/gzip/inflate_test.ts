@@ -25,7 +25,7 @@ interface Fields {
 
 const encoder = new TextEncoder();
 
-const inflate = (packed: ByteReader) => decoded(decode, packed, { maxMemory: 2 ** 32 });
+const inflate = (packed: ByteReader) => decoded(decode, packed);
 
 function uint(value: number, size: 2 | 4): Bytes {
   return Uint8Array.from({ length: size }, (_, index) => value >>> (8 * index));
