@@ -67,3 +67,17 @@ Deno.test("a rule that loaders have in different forms has a section for each fo
     "Two segments overlap in \\*physical\\* memory; `p_paddr` \\<decides>. |",
   ]);
 });
+
+Deno.test("a rule that is an error of kload's own too says both, and the index has the rule's sentence", () => {
+  const error: Topic = { code: RULE.code, kind: "error", about: "`p_paddr` is taken.", hint: "Move it." };
+  const pages = rulePages([error, RULE]);
+  const text = pages.get("phys-overlap.md") ?? "";
+  assertEquals(text.match(/^## .*$/gm), ["## An error of kload's own", "## grub-multiboot and grub-multiboot2 refuse"]);
+  for (
+    const part of ["`p_paddr` is taken.\n", "- **What to do:** Move it.\n", "[errors and diagnostics](../errors.md)\n"]
+  ) assertStringIncludes(text, part);
+  assertStringIncludes(
+    pages.get("README.md") ?? "",
+    "| [`phys-overlap`](phys-overlap.md) | kload's own error, `grub-multiboot`, `grub-multiboot2` | Two segments",
+  );
+});

@@ -18,8 +18,11 @@ const ROOT = new URL("../", import.meta.url);
  * @returns The text of each file by its name in docs/rules.
  */
 export function rulePages(topics: readonly Topic[] = allTopics()): ReadonlyMap<string, string> {
-  const rules = topics.filter(({ kind }) => kind === "rule" || kind === "finding");
-  const byCode = Map.groupBy(rules, ({ code }) => code);
+  const codesOfRules = new Set(
+    topics.filter(({ kind }) => kind === "rule" || kind === "finding").map(({ code }) => code),
+  );
+  // A code can also be that of an error or a diagnostic: kload's own form of the rule.
+  const byCode = Map.groupBy(topics.filter(({ code }) => codesOfRules.has(code)), ({ code }) => code);
   const codes = [...byCode.keys()].sort();
   return new Map([
     ["README.md", indexPage(codes.map((code) => byCode.get(code)!))],
@@ -29,13 +32,16 @@ export function rulePages(topics: readonly Topic[] = allTopics()): ReadonlyMap<s
 
 function indexPage(rules: readonly (readonly Topic[])[]): string {
   const rows = rules.map((topics) => {
-    const [{ code, about }] = topics;
+    const [{ code }] = topics;
+    const { about } = topics.find(({ kind }) => kind === "rule" || kind === "finding") ?? topics[0];
     return `| [\`${code}\`](${code}.md) | ${topics.map(whose).join(", ")} | ${cell(about)} |`;
   });
   return `# Rules
 
-What \`kload check\` goes by: the rules of each loader, and findings, which are about any file. \`kload explain\` prints
-the same. Each page is generated from the tables in [loaders/](../../loaders).
+What \`kload check\` goes by: the rules of each loader, and findings, which are about any file. The verdicts of kload itself
+and of rust-osdev/bootloader are those of a load, whose codes are in [errors and diagnostics](../errors.md); one that is
+a rule of other loaders too has a page here. \`kload explain\` prints the same. Each page is generated from the tables in
+[loaders/](../../loaders).
 
 | rule | of | when a file breaks it |
 | --- | --- | --- |
@@ -44,7 +50,8 @@ ${rows.join("\n")}
 }
 
 /** Who has a rule, for the index. */
-function whose({ loaders, severity }: Topic): string {
+function whose({ kind, loaders, severity }: Topic): string {
+  if (kind === "error" || kind === "diagnostic") return `kload's own ${kind}`;
   return loaders ? loaders.map((name) => `\`${name}\``).join(", ") : `finding (${severity})`;
 }
 
@@ -53,7 +60,7 @@ function page(code: string, topics: readonly Topic[]): string {
 }
 
 function section(topic: Topic): string {
-  const { about, loaders, words, why, hint, source, versions } = topic;
+  const { kind, about, loaders, words, why, hint, source, versions } = topic;
   const facts: readonly (readonly [string, string | undefined])[] = [
     ["Loaders", loaders?.map((name) => `\`${name}\` (${titleOf(name)})`).join(", ")],
     ["Its words", words && code(words)],
@@ -61,12 +68,15 @@ function section(topic: Topic): string {
     ["What to do", hint && escaped(hint)],
     ["Source", source && escaped(source)],
     ["Versions", versions && escaped(versions)],
+    ["More", kind === "error" || kind === "diagnostic" ? "[errors and diagnostics](../errors.md)" : undefined],
   ];
   const list = facts.flatMap(([label, text]) => text === undefined || text === "" ? [] : [`- **${label}:** ${text}\n`]);
   return `## ${headingOf(topic)}\n\n${escaped(about)}\n\n${list.join("")}`;
 }
 
-function headingOf({ loaders = [], outcome, severity }: Topic): string {
+function headingOf({ kind, loaders = [], outcome, severity, plugin }: Topic): string {
+  if (kind === "error") return "An error of kload's own";
+  if (kind === "diagnostic") return `A diagnostic of kload's own (${plugin ? `plugin ${plugin}, ` : ""}${severity})`;
   if (severity) return `Finding of severity ${severity}`;
   const [first = "", ...more] = loaders;
   const names = more.length === 0 ? first : `${[first, ...more.slice(0, -1)].join(", ")} and ${more.at(-1)}`;

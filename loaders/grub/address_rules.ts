@@ -54,7 +54,7 @@ export const RELOCATABLE_MEMORY: Rule<GrubView> = {
 
 /** The range of the address fields has to end below 4 GiB. */
 export const ADDRESSES_WRAP: Rule<GrubView> = {
-  id: "phys-wraps",
+  id: "phys-above-4g",
   outcome: "refuses",
   words: "address is out of range",
   broken: (view) => {

@@ -22,7 +22,7 @@ function onElf(broken: (elf: GrubElf, view: GrubView) => Breach | undefined): Ru
 
 /** The class has to be 32-bit or 64-bit. */
 export const ELF_CLASS: Rule<GrubView> = {
-  id: "elf-class-invalid",
+  id: "class-unsupported",
   outcome: "refuses",
   words: "invalid arch-dependent ELF magic",
   broken: ({ addresses, elf, bytes }) => {
@@ -40,18 +40,33 @@ export const ELF_CLASS: Rule<GrubView> = {
   source: "GRUB 2.06 grub-core/loader/multiboot.c, grub_multiboot_load_elf",
 };
 
-/** The file has to be a little-endian ELF file. */
-export const ELF_IDENT: Rule<GrubView> = {
-  id: "elf-ident-invalid",
+const IDENT_WORDS = "invalid arch-independent ELF magic";
+
+/** The file has to be an ELF file. */
+export const NOT_ELF: Rule<GrubView> = {
+  id: "not-elf",
   outcome: "refuses",
-  words: "invalid arch-independent ELF magic",
-  broken: onElf(({ hasMagic, isLittleEndian }, { bytes }) => {
-    if (hasMagic && isLittleEndian) return undefined;
-    return hasMagic
-      ? { offset: EI_DATA, message: `EI_DATA is ${bytes[EI_DATA]}: the file is not little-endian, as x86 kernels are.` }
-      : { offset: 0, message: "The file does not start with the ELF magic number 7f 45 4c 46." };
-  }),
-  about: "The file does not start with the ELF magic number, or is not little-endian.",
+  words: IDENT_WORDS,
+  broken: onElf(({ hasMagic }) =>
+    hasMagic ? undefined : { offset: 0, message: "The file does not start with the ELF magic number 7f 45 4c 46." }
+  ),
+  about: "The file does not start with the ELF magic number, and its Multiboot header has no address fields.",
+  why: "The loader learns what to load from ELF program headers or from address fields.",
+  mend: "Link the kernel as ELF, or set the address fields (flag 16, or tags 2 and 3) for a flat binary.",
+  source: SOURCE,
+};
+
+/** The file has to be little-endian. */
+export const ELF_ENCODING: Rule<GrubView> = {
+  id: "data-encoding-unsupported",
+  outcome: "refuses",
+  words: IDENT_WORDS,
+  broken: onElf(({ isLittleEndian }, { bytes }) =>
+    isLittleEndian
+      ? undefined
+      : { offset: EI_DATA, message: `EI_DATA is ${bytes[EI_DATA]}: the file is not little-endian, as x86 kernels are.` }
+  ),
+  about: "EI_DATA is not 1 (little-endian).",
   why: "The loader reads ELF files in the byte order of x86 only.",
   mend: "Build the kernel for x86: --target=x86_64-unknown-none, or gcc -m32 or -m64.",
   source: SOURCE,
@@ -81,7 +96,7 @@ export const ELF_MACHINE: Rule<GrubView> = {
 
 /** The file has to be linked. */
 export const ELF_TYPE: Rule<GrubView> = {
-  id: "elf-type-unsupported",
+  id: "type-unsupported",
   outcome: "refuses",
   words: "this ELF file is not of the right type",
   broken: onElf(({ fileHeader: { e_type } }) =>

@@ -78,7 +78,7 @@ export const ENTRY_ABOVE_4G: Rule<GrubView> = {
 
 /** What GRUB needs last has to find room above all that it has reserved. */
 export const NO_MEMORY_TO_ENTER: Rule<GrubView> = {
-  id: "phys-outside-memory",
+  id: "phys-outside-ram",
   outcome: "refuses",
   words: "out of memory",
   broken: (view) => {
@@ -107,7 +107,7 @@ export const NO_MEMORY_TO_ENTER: Rule<GrubView> = {
 
 /** The entry has to be code of the file, in memory. */
 export const ENTRY_NOT_LOADED: Rule<GrubView> = {
-  id: "entry-not-loaded",
+  id: "entry-outside-load",
   outcome: "fails",
   broken: (view) => {
     const { entry, addresses, elf, memory, headerOffset } = view;

@@ -15,7 +15,8 @@ import type { GrubView } from "./view.ts";
 /** The rules that both commands have. */
 export const LOAD_RULES: readonly (Rule<GrubView> | readonly Rule<GrubView>[])[] = [
   elf.ELF_CLASS,
-  elf.ELF_IDENT,
+  elf.NOT_ELF,
+  elf.ELF_ENCODING,
   elf.ELF_MACHINE,
   elf.ELF_TYPE,
   elf.TABLE_TOO_FAR,

@@ -30,7 +30,7 @@ function onSection(
 
 /** The section header table has to start in the file. */
 export const SECTION_TABLE_OUTSIDE: Rule<GrubView> = {
-  id: "section-table-outside-file",
+  id: "section-headers-out-of-file",
   outcome: "refuses",
   words: "attempt to seek outside of the file",
   broken: ({ addresses, elf, length }) => {
@@ -48,7 +48,7 @@ export const SECTION_TABLE_OUTSIDE: Rule<GrubView> = {
 
 /** The file has to have the section header table whole. */
 export const SECTION_TABLE_CUT: Rule<GrubView> = {
-  id: "section-table-past-end",
+  id: "section-headers-out-of-file",
   outcome: "refuses",
   words: "premature end of file /k.elf",
   broken: ({ addresses, elf, length }) => {
@@ -111,7 +111,7 @@ export const SECTION_MEMORY: Rule<GrubView> = {
 
 /** Such sections have to start in the file. */
 export const SECTION_OUTSIDE: Rule<GrubView> = {
-  id: "section-outside-file",
+  id: "section-out-of-file",
   outcome: "refuses",
   words: "attempt to seek outside of the file",
   broken: onSection((section, { length }) =>
@@ -155,7 +155,7 @@ export const SECTION_ALIGN_ZERO: Rule<GrubView> = {
 
 /** The file has to have all bytes of such sections. */
 export const SECTION_CUT: Rule<GrubView> = {
-  id: "section-past-end",
+  id: "section-out-of-file",
   outcome: "refuses",
   words: "premature end of file /k.elf",
   broken: onSection((section, { length }) => {

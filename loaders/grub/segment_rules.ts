@@ -71,7 +71,7 @@ function rangeOf(name: string, start: bigint | number, size: bigint | number): N
 
 /** GRUB has to keep every segment in its own memory first. */
 export const NO_MEMORY: Rule<GrubView> = {
-  id: "memory-exhausted",
+  id: "out-of-memory",
   outcome: "refuses",
   words: "out of memory",
   broken: (view) => {
@@ -125,7 +125,7 @@ function tooLarge(what: string, size: bigint | number, memory: number): string {
 
 /** The bytes of a segment have to start in the file. */
 export const SEGMENT_OUTSIDE_FILE: Rule<GrubView> = {
-  id: "segment-outside-file",
+  id: "segment-out-of-file",
   outcome: "refuses",
   words: "attempt to seek outside of the file",
   broken: onLoad(({ p_offset, p_filesz }, { length }) =>
@@ -141,7 +141,7 @@ export const SEGMENT_OUTSIDE_FILE: Rule<GrubView> = {
 
 /** The file has to have all bytes of a segment. */
 export const SEGMENT_CUT: Rule<GrubView> = {
-  id: "segment-past-end",
+  id: "segment-out-of-file",
   outcome: "refuses",
   words: "premature end of file /k.elf",
   broken: onLoad(({ p_offset, p_filesz }, { length }) =>

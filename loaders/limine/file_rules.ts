@@ -32,7 +32,7 @@ export const notElf: Rule<LimineView> = {
 
 /** The file is big-endian. */
 export const bigEndian: Rule<LimineView> = {
-  id: "big-endian",
+  id: "data-encoding-unsupported",
   outcome: "refuses",
   words: "elf: Not a Little-endian ELF file.",
   broken: ({ header: { EI_DATA: encoding } }) => {
@@ -47,7 +47,7 @@ export const bigEndian: Rule<LimineView> = {
 
 /** The file is for another processor. */
 export const wrongMachine: Rule<LimineView> = {
-  id: "wrong-machine",
+  id: "machine-unsupported",
   outcome: "refuses",
   words: "elf: Not an x86-64 ELF file.",
   broken: ({ header: { e_machine } }) => {
@@ -62,7 +62,7 @@ export const wrongMachine: Rule<LimineView> = {
 
 /** The file is neither an `ET_EXEC` nor an `ET_DYN`. */
 export const wrongType: Rule<LimineView> = {
-  id: "file-type",
+  id: "type-unsupported",
   outcome: "refuses",
   words: "elf: ELF file not of type ET_EXEC nor ET_DYN",
   broken: ({ header: { e_type } }) => {
@@ -77,7 +77,7 @@ export const wrongType: Rule<LimineView> = {
 
 /** Program headers are too small. */
 export const smallProgramHeaders: Rule<LimineView> = {
-  id: "program-header-size",
+  id: "record-size-mismatch",
   outcome: "refuses",
   words: "elf: phdr_size < sizeof(struct elf64_phdr)",
   broken: ({ header: { e_phentsize } }) => {
@@ -92,7 +92,7 @@ export const smallProgramHeaders: Rule<LimineView> = {
 
 /** The program header table is not in the file. */
 export const programHeadersOutside: Rule<LimineView> = {
-  id: "program-headers-outside-file",
+  id: "program-headers-out-of-file",
   outcome: "refuses",
   broken: ({ header: { e_phoff, e_phnum, e_phentsize }, model }) => {
     const end = e_phoff + BigInt(e_phnum * e_phentsize);

@@ -125,7 +125,7 @@ function relocationRule(
 
 /** A relocation has an unknown type. */
 export const relocationType: Rule<LimineView> = {
-  id: "relocation-type",
+  id: "relocation-unsupported",
   outcome: "refuses",
   broken: relocationRule("type", ({ type }) => `is of type ${hexAddr(type)}`),
   about: "A relocation is of a type other than R_X86_64_NONE (0), 64 (1), GLOB_DAT (6), JUMP_SLOT (7) and RELATIVE " +

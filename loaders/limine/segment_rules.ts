@@ -15,7 +15,7 @@ import type { LimineView } from "./view.ts";
 
 /** Nothing is loaded. */
 export const noLoads: Rule<LimineView> = {
-  id: "no-loads",
+  id: "no-load-segment",
   outcome: "refuses",
   words: "elf: Executable has no loadable segments",
   broken: ({ loads }) => {
@@ -127,7 +127,7 @@ function conflictRule(
 
 /** Two segments overlap. */
 export const virtualOverlap: Rule<LimineView> = {
-  id: "virtual-overlap",
+  id: "segments-overlap",
   outcome: "refuses",
   broken: conflictRule("overlap", (view, { outer, inner }) => ({
     ...fieldOf(view, outer, "p_vaddr"),
@@ -217,7 +217,7 @@ export const filesLarger: Rule<LimineView> = {
 
 /** A segment's file bytes are not all in the file. */
 export const outsideFile: Rule<LimineView> = {
-  id: "segment-outside-file",
+  id: "segment-out-of-file",
   outcome: "refuses",
   broken: (view) => {
     const length = BigInt(view.model.length);

@@ -18,7 +18,7 @@ const TOP_32 = 1n << 32n;
 /** Rules that come after those on each header. */
 export const entryRules: readonly Rule<OpenVmmView>[] = [
   {
-    id: "nothing-to-load",
+    id: "no-load-segment",
     outcome: "refuses",
     words: MISSING,
     broken: ({ loads }) =>

@@ -23,7 +23,7 @@ const HIGH_MEMORY = 0x10_0000n;
 /** Rules on the headers as a whole. */
 export const headerRules: readonly Rule<OpenVmmView>[] = [
   {
-    id: "file-header-past-end",
+    id: "file-too-short",
     outcome: "refuses",
     words: "failed to read the ELF64 header",
     broken: ({ model }) =>
@@ -56,7 +56,7 @@ export const headerRules: readonly Rule<OpenVmmView>[] = [
     source: SOURCE,
   },
   {
-    id: "big-endian",
+    id: "data-encoding-unsupported",
     outcome: "refuses",
     words: "PVH kernel is not little-endian",
     broken: ({ header }) =>
@@ -67,7 +67,7 @@ export const headerRules: readonly Rule<OpenVmmView>[] = [
     source: SOURCE,
   },
   {
-    id: "wrong-machine",
+    id: "machine-unsupported",
     outcome: "refuses",
     words: "PVH kernel is not an x86-64 ELF image",
     broken: ({ header }) =>
@@ -80,7 +80,7 @@ export const headerRules: readonly Rule<OpenVmmView>[] = [
     source: SOURCE,
   },
   {
-    id: "program-header-size",
+    id: "record-size-mismatch",
     outcome: "refuses",
     words: "failed to parse ELF program headers",
     broken: ({ header }) =>
@@ -96,7 +96,7 @@ export const headerRules: readonly Rule<OpenVmmView>[] = [
     source: SOURCE,
   },
   {
-    id: "program-headers-past-end",
+    id: "program-headers-out-of-file",
     outcome: "refuses",
     words: "failed to parse ELF program headers",
     broken: ({ header, headers, model }) => {
@@ -157,7 +157,7 @@ export const segmentRules: readonly Rule<OpenVmmView>[] = [
     source: SOURCE,
   }),
   segmentRule({
-    id: "segment-past-end",
+    id: "segment-out-of-file",
     words: "ELF segment lies outside the kernel image",
     says: ({ index, p_offset, p_filesz }, { model }) =>
       p_offset + p_filesz <= model.length ? undefined : {

@@ -61,7 +61,7 @@ export const headerRules: readonly Rule<QemuView>[] = [
     source: SOURCE,
   }),
   elfRule({
-    id: "big-endian",
+    id: "data-encoding-unsupported",
     words: WORDS,
     broken: (_, { model }) => {
       const encoding = model.bytes(EI_DATA, 1)[0];
@@ -74,7 +74,7 @@ export const headerRules: readonly Rule<QemuView>[] = [
     source: "QEMU 7.2, hw/core/loader.c: load_elf_ram_sym",
   }),
   elfRule({
-    id: "file-header-past-end",
+    id: "file-too-short",
     words: WORDS,
     broken: ({ header }, { model }) =>
       header ? undefined : {
@@ -87,7 +87,7 @@ export const headerRules: readonly Rule<QemuView>[] = [
     source: SOURCE,
   }),
   elfRule({
-    id: "wrong-machine",
+    id: "machine-unsupported",
     words: WORDS,
     broken: ({ header }) => {
       const machine = header?.e_machine ?? EM_X86_64;
@@ -103,7 +103,7 @@ export const headerRules: readonly Rule<QemuView>[] = [
     source: SOURCE,
   }),
   elfRule({
-    id: "no-program-headers",
+    id: "no-load-segment",
     words: WORDS,
     broken: ({ header, bits }) =>
       header && header.e_phnum === 0
@@ -118,7 +118,7 @@ export const headerRules: readonly Rule<QemuView>[] = [
     source: SOURCE,
   }),
   elfRule({
-    id: "program-headers-past-end",
+    id: "program-headers-out-of-file",
     words: WORDS,
     broken: ({ header, headerSize, bits }, { model }) => {
       const size = BigInt(headerSize * (header?.e_phnum ?? 0));
@@ -143,7 +143,7 @@ function readFlags(bytes: Uint8Array, at: number): number {
 /** Rules on each program header, in their order. */
 export const segmentRules: readonly Rule<QemuView>[] = [
   elfRule({
-    id: "segment-past-end",
+    id: "segment-out-of-file",
     words: WORDS,
     broken: ({ headers, bits }, { kind, model }) => {
       const segment = headers.find((header) =>

@@ -116,7 +116,7 @@ export const startRules: readonly Rule<QemuView>[] = [
     source: "QEMU 7.2, hw/i386/multiboot.c: load_multiboot; include/hw/elf_ops.h: load_elf",
   },
   {
-    id: "entry-all-zeros",
+    id: "entry-zero-bytes",
     outcome: "fails",
     broken: ({ entry, entersZeros }) =>
       entersZeros && entry !== undefined

@@ -52,7 +52,7 @@ export function linuxLoaderRules(words: Words, outOfAddresses: string): Steps {
 
 const HEADER_RULES: readonly ElfRule[] = [
   {
-    id: "file-header-past-end",
+    id: "file-too-short",
     words: "Unable to read elf header",
     broken: ({ header, model }) =>
       header ? undefined : {
@@ -65,7 +65,7 @@ const HEADER_RULES: readonly ElfRule[] = [
     source: `${SOURCE}: load`,
   },
   {
-    id: "big-endian",
+    id: "data-encoding-unsupported",
     words: "Trying to load big-endian binary on little-endian machine",
     broken: ({ header }) =>
       header && header.EI_DATA !== 1
@@ -77,7 +77,7 @@ const HEADER_RULES: readonly ElfRule[] = [
     source: `${SOURCE}: validate_header`,
   },
   {
-    id: "program-header-size",
+    id: "record-size-mismatch",
     words: "Invalid program header size",
     broken: ({ header }) => {
       if (!header || header.e_phentsize === PROGRAM_HEADER) return undefined;
@@ -126,7 +126,7 @@ const HEADER_RULES: readonly ElfRule[] = [
     source: `${SOURCE}: load`,
   },
   {
-    id: "program-headers-past-end",
+    id: "program-headers-out-of-file",
     words: "Unable to read program header",
     broken: ({ header, headers, model }) => {
       if (!header || (headers.length === header.e_phnum && header.e_phoff < LARGEST_SEEK)) return undefined;
@@ -167,7 +167,7 @@ const NOTE_AND_LOAD_RULES: readonly ElfRule[] = [
     source: `${SOURCE}: parse_elf_note`,
   },
   {
-    id: "segment-past-end",
+    id: "segment-out-of-file",
     words: "Unable to read kernel image",
     broken: ({ headers, model }) => {
       const segment = headers.find((header) => isLoaded(header) && header.p_offset + header.p_filesz > model.length);

@@ -78,6 +78,12 @@ function withSection(fields: Partial<KernelSpec["sections"][number]>): (kernel: 
   return (kernel) => ({ ...kernel, sections: [{ ...section, sh_type: 0, sh_size: 0n }, section] });
 }
 
+function withoutMagic(known: GrubCase): GrubCase {
+  const kernel = known.kernel.slice();
+  kernel[0] = 0;
+  return { ...known, kernel };
+}
+
 const P_END = TEXT.p_paddr + TEXT.p_memsz;
 const ENTRY = LOAD + 0x3f0;
 const SECTION_TABLE = 0x2200;
@@ -137,7 +143,7 @@ export const MULTIBOOT_CASES: readonly GrubCase[] = [
   multiboot(
     "a 32-bit segment that ends at 4 GiB",
     () => withSegment(moved(SHORT), { p_paddr: 2n ** 32n - 0x200n }),
-    refuses("phys-wraps", "address is out of range", { index: 1, offset: 84 }),
+    refuses("phys-above-4g", "address is out of range", { index: 1, offset: 84 }),
   ),
   multiboot(
     "address fields that wrap",
@@ -218,12 +224,19 @@ export const MULTIBOOT2_CASES: readonly GrubCase[] = [
   multiboot2(
     "class 3",
     withHeader({ EI_CLASS: 3 }),
-    refuses("elf-class-invalid", "invalid arch-dependent ELF magic", { offset: 4 }),
+    refuses("class-unsupported", "invalid arch-dependent ELF magic", { offset: 4 }),
+  ),
+  withoutMagic(
+    multiboot2(
+      "no ELF magic number",
+      (kernel) => kernel,
+      refuses("not-elf", "invalid arch-independent ELF magic", { offset: 0 }),
+    ),
   ),
   multiboot2(
     "big-endian",
     withHeader({ EI_DATA: 2 }),
-    refuses("elf-ident-invalid", "invalid arch-independent ELF magic", { offset: 5 }),
+    refuses("data-encoding-unsupported", "invalid arch-independent ELF magic", { offset: 5 }),
   ),
   multiboot2(
     "aarch64",
@@ -233,7 +246,7 @@ export const MULTIBOOT2_CASES: readonly GrubCase[] = [
   multiboot2(
     "an object file",
     withHeader({ e_type: 1 }),
-    refuses("elf-type-unsupported", "this ELF file is not of the right type", { offset: 16 }),
+    refuses("type-unsupported", "this ELF file is not of the right type", { offset: 16 }),
   ),
   multiboot2(
     "program headers that end at 32,769",
@@ -254,17 +267,17 @@ export const MULTIBOOT2_CASES: readonly GrubCase[] = [
   multiboot2(
     "a segment larger than memory",
     (kernel) => withSegment(kernel, { p_memsz: 0x1000_0000n }),
-    refuses("memory-exhausted", "out of memory", { index: 1, offset: 120 }),
+    refuses("out-of-memory", "out of memory", { index: 1, offset: 120 }),
   ),
   multiboot2(
     "a segment past the end",
     (kernel) => ({ ...withSegment(kernel, { p_offset: 0x3000n }), length: 0x2200 }),
-    refuses("segment-outside-file", "attempt to seek outside of the file", { index: 1, offset: 120 }),
+    refuses("segment-out-of-file", "attempt to seek outside of the file", { index: 1, offset: 120 }),
   ),
   multiboot2(
     "a segment that the file does not have whole",
     (kernel) => ({ ...withSegment(kernel, { p_offset: 0x2180n }), length: 0x2200 }),
-    refuses("segment-past-end", "premature end of file /k.elf", { index: 1, offset: 120 }),
+    refuses("segment-out-of-file", "premature end of file /k.elf", { index: 1, offset: 120 }),
   ),
   multiboot2(
     "more file bytes than memory",
@@ -287,12 +300,12 @@ export const MULTIBOOT2_CASES: readonly GrubCase[] = [
       withHeader({ e_entry: TEXT.p_vaddr + TEXT.p_filesz })(
         changeSegment(kernel, 0, { p_memsz: TEXT.p_filesz + 0x100n }),
       ),
-    fails("entry-not-loaded", { offset: 24 }),
+    fails("entry-outside-load", { offset: 24 }),
   ),
   multiboot2(
     "code where there is no memory",
     (kernel) => changeSegment(kernel, 0, { p_paddr: 0xc_0000n }),
-    fails("entry-not-loaded", { offset: 24 }),
+    fails("entry-outside-load", { offset: 24 }),
   ),
   multiboot2(
     "relocations",
@@ -308,12 +321,12 @@ export const MULTIBOOT2_CASES: readonly GrubCase[] = [
   multiboot2(
     "a section past the end",
     withSection({ sh_offset: 0x3000n }),
-    refuses("section-outside-file", "attempt to seek outside of the file", { offset: SECTION_TABLE + 64 }),
+    refuses("section-out-of-file", "attempt to seek outside of the file", { offset: SECTION_TABLE + 64 }),
   ),
   multiboot2(
     "a zeroed section without address",
     withSection({ sh_type: 8, sh_size: 0x1000n }),
-    refuses("section-past-end", "premature end of file /k.elf", { offset: SECTION_TABLE + 64 }),
+    refuses("section-out-of-file", "premature end of file /k.elf", { offset: SECTION_TABLE + 64 }),
   ),
   multiboot2(
     "a section aligned to 0",
@@ -323,16 +336,16 @@ export const MULTIBOOT2_CASES: readonly GrubCase[] = [
   multiboot2(
     "a section table past the end",
     withHeader({ e_shnum: 1, e_shoff: 0x1_0000n, e_shentsize: 64 }),
-    refuses("section-table-outside-file", "attempt to seek outside of the file"),
+    refuses("section-headers-out-of-file", "attempt to seek outside of the file"),
   ),
   multiboot2(
     "a section table that is cut",
     withHeader({ e_shnum: 9, e_shoff: 0x2000n, e_shentsize: 64 }),
-    refuses("section-table-past-end", "premature end of file /k.elf"),
+    refuses("section-headers-out-of-file", "premature end of file /k.elf"),
   ),
   multiboot2(
     "data above the memory",
     (kernel) => withSegment(kernel, { p_paddr: 0x1000_0000n }),
-    refuses("phys-outside-memory", "out of memory", { index: 1, offset: 120 }),
+    refuses("phys-outside-ram", "out of memory", { index: 1, offset: 120 }),
   ),
 ];

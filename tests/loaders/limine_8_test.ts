@@ -104,7 +104,7 @@ const CASES: readonly (readonly [title: string, file: Uint8Array, expected: read
     ...["refuses", "implicit-addends", "elf: dt_pltrel != DT_RELA"],
   ]],
   ["a relocation of type 0x25", relocated(rela(BASE + 0x200n, 0x25)), [
-    ...["refuses", "relocation-type", "elf: Unknown relocation type: 0x25"],
+    ...["refuses", "relocation-unsupported", "elf: Unknown relocation type: 0x25"],
   ]],
   ["the same for an address in no segment", relocated(rela(BASE + 0x41dn, 0x25)), ["boots"]],
   ["a symbol that is undefined", relocated(rela(BASE + 0x200n, 6, 1)), [

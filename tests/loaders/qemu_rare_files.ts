@@ -236,7 +236,7 @@ export const RARE_FILES: readonly RareFile[] = [
   {
     name: "an entry of zeros",
     bytes: pvhKernel({ more: [dataAt(0x20_0000n, { data: new Uint8Array(0x100) })], notes: entryNote(0x20_0000) }),
-    rule: "entry-all-zeros",
+    rule: "entry-zero-bytes",
     answer: FAILS,
   },
   {

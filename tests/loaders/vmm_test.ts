@@ -34,14 +34,14 @@ const image = (error: string): string => `failed to load bzImage kernel image: K
 
 /** Deviations that linux-loader finds in an ELF file, with its words. */
 const LINUX_LOADER: readonly Case[] = [
-  { rule: "file-header-past-end", breaks: GOOD.slice(0, 63), words: "Unable to read elf header" },
+  { rule: "file-too-short", breaks: GOOD.slice(0, 63), words: "Unable to read elf header" },
   {
-    rule: "big-endian",
+    rule: "data-encoding-unsupported",
     breaks: pvhKernel({ header: { EI_DATA: 2 } }),
     words: "Trying to load big-endian binary on little-endian machine",
   },
   {
-    rule: "program-header-size",
+    rule: "record-size-mismatch",
     breaks: pvhKernel({ header: { e_phentsize: 64 } }),
     words: "Invalid program header size",
     keeps: pvhKernel({ header: { EI_CLASS: 1 } }),
@@ -59,7 +59,7 @@ const LINUX_LOADER: readonly Case[] = [
     keeps: pvhKernel({ header: { e_entry: MIB } }),
   },
   {
-    rule: "program-headers-past-end",
+    rule: "program-headers-out-of-file",
     breaks: pvhKernel({ header: { e_phnum: 219 } }),
     words: "Unable to read program header",
     keeps: pvhKernel({ header: { e_phnum: 2 } }),
@@ -77,7 +77,7 @@ const LINUX_LOADER: readonly Case[] = [
     keeps: pvhKernel({ noteHeader: { offset: 0x2f00 } }),
   },
   {
-    rule: "segment-past-end",
+    rule: "segment-out-of-file",
     breaks: pvhKernel({ more: [dataAt(0x20_0000n, { offset: 0x2f01 })] }),
     words: "Unable to read kernel image",
     keeps: pvhKernel({ more: [dataAt(0x20_0000n, { offset: 0x2f00 })] }),
@@ -189,23 +189,27 @@ const CLOUD_HYPERVISOR_CASES: readonly Case[] = [
 ];
 
 const OPENVMM_CASES: readonly Case[] = [
-  { rule: "file-header-past-end", breaks: GOOD.slice(0, 63), words: "failed to read the ELF64 header" },
+  { rule: "file-too-short", breaks: GOOD.slice(0, 63), words: "failed to read the ELF64 header" },
   { rule: "not-elf", breaks: IMAGE, words: "invalid ELF64 header" },
   { rule: "not-elf", breaks: pvhKernel({ header: { EI_CLASS: 1 } }), words: "invalid ELF64 header" },
   { rule: "not-elf", breaks: pvhKernel({ header: { EI_VERSION: 0 } }), words: "invalid ELF64 header" },
-  { rule: "big-endian", breaks: pvhKernel({ header: { EI_DATA: 2 } }), words: "PVH kernel is not little-endian" },
   {
-    rule: "wrong-machine",
+    rule: "data-encoding-unsupported",
+    breaks: pvhKernel({ header: { EI_DATA: 2 } }),
+    words: "PVH kernel is not little-endian",
+  },
+  {
+    rule: "machine-unsupported",
     breaks: pvhKernel({ header: { e_machine: 3 } }),
     words: "PVH kernel is not an x86-64 ELF image",
   },
   {
-    rule: "program-header-size",
+    rule: "record-size-mismatch",
     breaks: pvhKernel({ header: { e_phentsize: 64 } }),
     words: "failed to parse ELF program headers",
   },
   {
-    rule: "program-headers-past-end",
+    rule: "program-headers-out-of-file",
     breaks: pvhKernel({ header: { e_phnum: 219 } }),
     words: "failed to parse ELF program headers",
   },
@@ -216,7 +220,7 @@ const OPENVMM_CASES: readonly Case[] = [
     keeps: withPhdr(2, { p_offset: 0x2fffn, p_filesz: 1n }),
   },
   {
-    rule: "segment-past-end",
+    rule: "segment-out-of-file",
     breaks: withPhdr(2, { p_offset: 0x2fffn, p_filesz: 2n }),
     words: "ELF segment lies outside the kernel image",
     keeps: withPhdr(2, { p_offset: 0x2fffn, p_filesz: 1n }),
@@ -254,7 +258,7 @@ const OPENVMM_CASES: readonly Case[] = [
     }),
   },
   {
-    rule: "nothing-to-load",
+    rule: "no-load-segment",
     breaks: pvhKernel({ code: { p_type: 0 } }),
     words: "kernel does not contain XEN_ELFNOTE_PHYS32_ENTRY",
   },
