@@ -6,7 +6,7 @@
 
 import type { FileModel } from "../core/file/file_model.ts";
 import type { KeptFile } from "../core/file/kept_file.ts";
-import { HDRS } from "../protocols/linux/setup_header.ts";
+import { HDRS } from "../formats/bzimage/setup_header.ts";
 import { rulesLoader } from "./engine.ts";
 import type { Circumstances, Loader } from "./loader.ts";
 import type { Rule } from "./rule.ts";
@@ -55,7 +55,7 @@ const codeRule: Rule<VmmView> = {
       : undefined,
   about: "A bzImage has no protected-mode code.",
   why: "It is entered at code32_start, where nothing is loaded.",
-  mend: "Copy or download the image again",
+  mend: "Copy or download the image again.",
   source: SOURCE,
 };
 

@@ -6,7 +6,7 @@
 
 import { E_ENTRY } from "../core/elf/file_header.ts";
 import { hexAddr } from "../core/hex.ts";
-import { protocolVersion, SETUP_OFFSETS, VERSION_OF, XLF_KERNEL_64 } from "../protocols/linux/setup_header.ts";
+import { protocolVersion, SETUP_OFFSETS, VERSION_OF, XLF_KERNEL_64 } from "../formats/bzimage/setup_header.ts";
 import { rulesLoader } from "./engine.ts";
 import type { Loader } from "./loader.ts";
 import type { Rule } from "./rule.ts";
@@ -42,7 +42,7 @@ const imageEntryRules: readonly Rule<VmmView>[] = [
     },
     about: "A bzImage has a boot protocol older than 2.12, or bit 0 of its xloadflags (XLF_KERNEL_64) is clear.",
     why: "Firecracker enters an image in 64-bit mode, 0x200 bytes after its load address.",
-    mend: "Build a 64-bit kernel (CONFIG_64BIT=y) of Linux 3.8 or newer",
+    mend: "Build a 64-bit kernel (CONFIG_64BIT=y) of Linux 3.8 or newer.",
     source: `${SOURCE}; bzImages are taken since 2026`,
     versions: "81b38b9d; older ones take no bzImage",
   },
@@ -60,7 +60,7 @@ const imageEntryRules: readonly Rule<VmmView>[] = [
         : undefined,
     about: "A bzImage's protected-mode code has no more than 0x200 bytes.",
     why: "The 64-bit entry is 0x200 bytes after its start, and nothing is loaded there.",
-    mend: "Copy or download the image again",
+    mend: "Copy or download the image again.",
     source: SOURCE,
   },
 ];
@@ -104,7 +104,7 @@ const linuxEntryRules: readonly Rule<VmmView>[] = [
         : undefined,
     about: "A kernel without PVH's note has an e_entry of 1 GiB or more.",
     why: "Firecracker's page tables map the first GiB, with 512 pages of 2 MiB.",
-    mend: "Link the kernel to a lower physical address",
+    mend: "Link the kernel to a lower physical address.",
     source: "Firecracker 81b38b9d, src/vmm/src/arch/x86_64/regs.rs: setup_page_tables",
   },
 ];

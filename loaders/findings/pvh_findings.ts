@@ -28,7 +28,7 @@ export const pvhFindings: readonly FindingRule[] = [
     why:
       "Loaders do not agree on which one counts. QEMU takes the last PT_NOTE that has one, and the first note in it; " +
       "Firecracker and Cloud Hypervisor the first note of the last PT_NOTE; OpenVMM refuses the file.",
-    mend: "Define the note once: look for two objects with a section .note.Xen, or two program headers over it",
+    mend: "Define the note once: look for two objects with a section .note.Xen, or two program headers over it.",
     source:
       "QEMU 7.2, include/hw/elf_ops.h: load_elf; rust-vmm linux-loader 0.14.0, src/loader/elf/mod.rs: load; OpenVMM, " +
       "vm/loader/src/pvh.rs: parse_kernel",
@@ -46,7 +46,7 @@ export const pvhFindings: readonly FindingRule[] = [
       "at first, except where another segment was put. Variables in .bss start with that segment's bytes.",
     mend:
       "Give each segment load addresses of its own: .data : AT(ADDR(.data) - KERNEL_OFFSET) { … }; or clear .bss in " +
-      "the kernel's first instructions, if nothing else needs those bytes",
+      "the kernel's first instructions, if nothing else needs those bytes.",
     source: "QEMU 7.2, include/hw/elf_ops.h: load_elf; rust-vmm linux-loader 0.14.0, src/loader/elf/mod.rs: load",
   },
   {
@@ -67,7 +67,7 @@ export const pvhFindings: readonly FindingRule[] = [
     why:
       "Loaders that do not look at EI_CLASS load the file; those that do read its headers at the wrong places, and say " +
       "something that has little to do with the cause.",
-    mend: "Set the byte at file offset 4 to 2, and look for the tool that changed it",
+    mend: "Set the byte at file offset 4 to 2, and look for the tool that changed it.",
     source: "gABI, ELF Identification; rust-vmm linux-loader 0.14.0, src/loader/elf/mod.rs: validate_header",
   },
 ];

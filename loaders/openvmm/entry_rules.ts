@@ -78,7 +78,7 @@ export const entryRules: readonly Rule<OpenVmmView>[] = [
     why:
       "Each names an entry, and others do not agree on which one counts: QEMU takes the first of the last PT_NOTE that " +
       "has one, linux-loader the first of the last PT_NOTE.",
-    mend: "Define the note once: look for two objects with a section .note.Xen, or two program headers over it",
+    mend: "Define the note once: look for two objects with a section .note.Xen, or two program headers over it.",
     source: `${SOURCE}: parse_kernel, find_pvh_entry`,
   },
   {
@@ -93,7 +93,7 @@ export const entryRules: readonly Rule<OpenVmmView>[] = [
     why: "The note names the entry.",
     mend:
       "Add a note of owner Xen and type 18 with the physical address of a 32-bit entry, in a section of type @note that " +
-      "is in a PT_NOTE",
+      "is in a PT_NOTE.",
     source: `${SOURCE}: parse_kernel`,
   },
   {
@@ -107,7 +107,7 @@ export const entryRules: readonly Rule<OpenVmmView>[] = [
     about: "The entry that PVH's note names is 4 GiB or more.",
     why: "PVH enters a kernel in 32-bit mode. It is most often a virtual address, where a physical one is meant.",
     mend: "Put the physical address of the entry's symbol into the note: its virtual address less the offset between " +
-      "p_vaddr and p_paddr",
+      "p_vaddr and p_paddr.",
     source: `${SOURCE}: parse_kernel`,
   },
   {
@@ -125,7 +125,7 @@ export const entryRules: readonly Rule<OpenVmmView>[] = [
     about: "The physical address that PVH's note names is in no PT_LOAD.",
     why: "Nothing is loaded there. Other loaders do not check it.",
     mend: "Put the physical address of the entry's symbol into the note: its virtual address less the offset between " +
-      "p_vaddr and p_paddr",
+      "p_vaddr and p_paddr.",
     source: `${SOURCE}: parse_kernel`,
   },
   {
@@ -152,7 +152,7 @@ export const entryRules: readonly Rule<OpenVmmView>[] = [
       "addresses, p_paddr is the virtual address.",
     mend:
       "Set load addresses in the linker script: .text : AT(ADDR(.text) - KERNEL_OFFSET) { … }; or give the guest more " +
-      "memory",
+      "memory.",
     source: `${SOURCE}: verify_ram`,
   },
   {
@@ -169,7 +169,7 @@ export const entryRules: readonly Rule<OpenVmmView>[] = [
     },
     about: "The physical address that PVH's note names is in a PT_LOAD's zeroed part.",
     why: "It lies in a segment, which is all that is checked, and there is no code.",
-    mend: "Put the physical address of the entry's symbol into the note",
+    mend: "Put the physical address of the entry's symbol into the note.",
     source: `${SOURCE}: parse_kernel`,
   },
 ];

@@ -8,7 +8,7 @@ import { EI_CLASS, EI_DATA, ELFCLASS64, EM_X86_64, PT_LOAD, PT_NOTE, RECORD_SIZE
 import { E_MACHINE, fileHeaderOffsets } from "../../core/elf/file_header.ts";
 import type { ProgramHeader } from "../../core/elf/program_header.ts";
 import { hexAddr, hexRange } from "../../core/hex.ts";
-import { HDRS, readSetupHeader } from "../../protocols/linux/setup_header.ts";
+import { HDRS, readSetupHeader, SETUP_END } from "../../formats/bzimage/setup_header.ts";
 import type { Breach, Rule } from "../rule.ts";
 import { LARGEST_NOTES, type OpenVmmView } from "./view.ts";
 
@@ -32,7 +32,7 @@ export const headerRules: readonly Rule<OpenVmmView>[] = [
         : { offset: 0, message: `The file has ${hexAddr(model.length)} bytes, less than an ELF64 file header.` },
     about: "The file is shorter than an ELF64 file header, 64 bytes.",
     why: "The file is truncated, or is no kernel.",
-    mend: "Copy or build the file again",
+    mend: "Copy or build the file again.",
     source: SOURCE,
   },
   {
@@ -40,7 +40,7 @@ export const headerRules: readonly Rule<OpenVmmView>[] = [
     outcome: "refuses",
     words: "invalid ELF64 header",
     broken: ({ header, model }) => {
-      if (!header) return withoutMagic(readSetupHeader(model).header === HDRS);
+      if (!header) return withoutMagic(readSetupHeader(model.bytes(0, SETUP_END)).header === HDRS);
       const { EI_CLASS: fileClass, EI_DATA: encoding, EI_VERSION: version } = header;
       if (fileClass === ELFCLASS64 && (encoding === 1 || encoding === 2) && version === 1) return undefined;
       return {
@@ -63,7 +63,7 @@ export const headerRules: readonly Rule<OpenVmmView>[] = [
       header?.EI_DATA === 2 ? { offset: EI_DATA, message: "EI_DATA is 2, and x86 is little-endian: 1." } : undefined,
     about: "EI_DATA is 2 (big-endian).",
     why: "The file is for another processor.",
-    mend: "Build the kernel for x86-64",
+    mend: "Build the kernel for x86-64.",
     source: SOURCE,
   },
   {
@@ -76,7 +76,7 @@ export const headerRules: readonly Rule<OpenVmmView>[] = [
         : undefined,
     about: "e_machine is not x86-64.",
     why: "Code for another processor cannot run; 32-bit x86 kernels are refused as well.",
-    mend: "Build the kernel for x86-64",
+    mend: "Build the kernel for x86-64.",
     source: SOURCE,
   },
   {
@@ -92,7 +92,7 @@ export const headerRules: readonly Rule<OpenVmmView>[] = [
         : undefined,
     about: "e_phentsize is not 56, in a file with program headers.",
     why: "The table would be read at the wrong places.",
-    mend: "Link the file again with a linker for ELF64",
+    mend: "Link the file again with a linker for ELF64.",
     source: SOURCE,
   },
   {
@@ -108,7 +108,7 @@ export const headerRules: readonly Rule<OpenVmmView>[] = [
     },
     about: "The program header table reaches past the end of the file.",
     why: "The file is truncated, or a field of its header is wrong.",
-    mend: "Copy or link the file again",
+    mend: "Copy or link the file again.",
     source: SOURCE,
   },
 ];
@@ -153,7 +153,7 @@ export const segmentRules: readonly Rule<OpenVmmView>[] = [
       },
     about: "p_offset + p_filesz of a program header of any type is 2^64 or more.",
     why: "One of the fields is wrong.",
-    mend: "Link the file again",
+    mend: "Link the file again.",
     source: SOURCE,
   }),
   segmentRule({
@@ -167,7 +167,7 @@ export const segmentRules: readonly Rule<OpenVmmView>[] = [
       },
     about: "A program header of any type has bytes past the end of the file.",
     why: "The file is truncated, or was stripped by a tool that left a header behind.",
-    mend: "Copy or link the file again",
+    mend: "Copy or link the file again.",
     source: SOURCE,
   }),
   segmentRule({
@@ -182,7 +182,7 @@ export const segmentRules: readonly Rule<OpenVmmView>[] = [
       },
     about: "A PT_LOAD has more bytes in the file than in memory.",
     why: "The specification forbids it.",
-    mend: "Correct the program header: p_memsz must be at least p_filesz",
+    mend: "Correct the program header: p_memsz must be at least p_filesz.",
     source: SOURCE,
   }),
   segmentRule({
@@ -193,7 +193,7 @@ export const segmentRules: readonly Rule<OpenVmmView>[] = [
       p_memsz > 0n ? undefined : { message: `Program header ${index} is a PT_LOAD whose p_memsz is 0.` },
     about: "A PT_LOAD has no bytes in memory.",
     why: "There is nothing to load. Most loaders ignore such a header.",
-    mend: "Take the empty segment out of PHDRS, or put a section into it",
+    mend: "Take the empty segment out of PHDRS, or put a section into it.",
     source: SOURCE,
   }),
   segmentRule({
@@ -207,7 +207,7 @@ export const segmentRules: readonly Rule<OpenVmmView>[] = [
       },
     about: "p_paddr + p_memsz of a PT_LOAD is 2^64 or more.",
     why: "There are no such addresses: one of the fields is wrong.",
-    mend: "Correct the linker script: p_memsz is the distance from a segment's start to the end of its last section",
+    mend: "Correct the linker script: p_memsz is the distance from a segment's start to the end of its last section.",
     source: SOURCE,
   }),
   segmentRule({

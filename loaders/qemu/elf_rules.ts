@@ -42,7 +42,7 @@ export const headerRules: readonly Rule<QemuView>[] = [
     },
     about: "e_flags has bit 2 or bit 16 set.",
     why: "QEMU compares it with flags of Multiboot, which it resembles by accident. x86 defines no e_flags.",
-    mend: "Link the kernel for x86, whose e_flags is 0",
+    mend: "Link the kernel for x86, whose e_flags is 0.",
     source: "QEMU 7.2, hw/i386/x86.c: load_elfboot",
   }),
   elfRule({
@@ -57,7 +57,7 @@ export const headerRules: readonly Rule<QemuView>[] = [
       },
     about: "A file with a Multiboot 1 header is no ELF file, and its header's flag 16 is clear.",
     why: "Either the ELF headers or the header's address fields say what to load and where.",
-    mend: "Set flag 16 and the address fields, or keep the kernel as an ELF file",
+    mend: "Set flag 16 and the address fields, or keep the kernel as an ELF file.",
     source: SOURCE,
   }),
   elfRule({
@@ -70,7 +70,7 @@ export const headerRules: readonly Rule<QemuView>[] = [
     },
     about: "EI_DATA is not 1 (little-endian).",
     why: "The file is for another processor.",
-    mend: "Build the kernel for x86-64",
+    mend: "Build the kernel for x86-64.",
     source: "QEMU 7.2, hw/core/loader.c: load_elf_ram_sym",
   }),
   elfRule({
@@ -83,7 +83,7 @@ export const headerRules: readonly Rule<QemuView>[] = [
       },
     about: "The file is shorter than its ELF file header.",
     why: "The file is truncated.",
-    mend: "Copy or build the file again",
+    mend: "Copy or build the file again.",
     source: SOURCE,
   }),
   elfRule({
@@ -99,7 +99,7 @@ export const headerRules: readonly Rule<QemuView>[] = [
     },
     about: "e_machine is neither x86-64 nor 80386.",
     why: "The file is for another processor.",
-    mend: "Build the kernel for x86-64, or run the QEMU of its processor",
+    mend: "Build the kernel for x86-64, or run the QEMU of its processor.",
     source: SOURCE,
   }),
   elfRule({
@@ -130,7 +130,7 @@ export const headerRules: readonly Rule<QemuView>[] = [
     about: "The program header table reaches past the end of the file. QEMU counts 56 bytes a header in ELF64 files " +
       "and 32 in ELF32 files, whatever e_phentsize says.",
     why: "The file is truncated, or a field of its header is wrong.",
-    mend: "Copy or link the file again",
+    mend: "Copy or link the file again.",
     source: SOURCE,
   }),
 ];
@@ -159,7 +159,7 @@ export const segmentRules: readonly Rule<QemuView>[] = [
     },
     about: "A PT_LOAD or PT_NOTE has bytes past the end of the file.",
     why: "The file is truncated, or was stripped by a tool that moved its segments.",
-    mend: "Copy or link the file again",
+    mend: "Copy or link the file again.",
     source: SOURCE,
   }),
   elfRule({
@@ -172,7 +172,7 @@ export const segmentRules: readonly Rule<QemuView>[] = [
       },
     about: "The sizes of the PT_LOADs in memory add up to 2^63 or more.",
     why: "No machine has so much memory: a p_memsz is wrong.",
-    mend: "Correct the linker script: p_memsz is the distance from a segment's start to the end of its last section",
+    mend: "Correct the linker script: p_memsz is the distance from a segment's start to the end of its last section.",
     source: SOURCE,
   }),
   elfRule({
@@ -191,7 +191,7 @@ export const segmentRules: readonly Rule<QemuView>[] = [
       "QEMU rounds the sizes of notes up to a multiple of p_align, and dies of the division. The ELF specification " +
       "allows 0, meaning no alignment.",
     mend: "Give the notes' section an alignment: .note : ALIGN(4) { *(.note.*) } :note; or let kload check --fix set " +
-      "p_align to 4",
+      "p_align to 4.",
     source: "QEMU 7.2, include/hw/elf_ops.h: get_elf_note_type",
   }),
   elfRule({
@@ -209,7 +209,7 @@ export const segmentRules: readonly Rule<QemuView>[] = [
     },
     about: "A note of an ELF32 file has sizes that add up to 2^32.",
     why: "QEMU adds the sizes of the name and the descriptor in 32 bits, and never gets past such a note.",
-    mend: "Correct the sizes in the note's header",
+    mend: "Correct the sizes in the note's header.",
     source: "QEMU 7.2, include/hw/elf_ops.h: get_elf_note_type",
   }),
   elfRule({
@@ -246,6 +246,6 @@ export const sizeRule: Rule<QemuView> = elfRule({
     },
   about: "The sizes of the PT_LOADs in memory add up to 2 GiB or more, or more exactly: bit 31 of the sum is set.",
   why: "QEMU keeps the size in a signed 32-bit variable, where negative numbers mean errors.",
-  mend: "Make large tables at run time instead of reserving them in .bss",
+  mend: "Make large tables at run time instead of reserving them in .bss.",
   source: "QEMU 7.2, hw/i386/x86.c: load_elfboot",
 });

@@ -14,7 +14,7 @@ const WORDS = "Error loading uncompressed kernel without PVH ELF Note";
 const SOURCE = "QEMU 7.2, hw/i386/x86.c: load_elfboot";
 
 const ALIGN_HINT = "Give the notes a segment of their own with p_align 4: note PT_NOTE; in PHDRS, and " +
-  ".note.Xen : ALIGN(4) { *(.note.Xen) } :note; with notes of 8-byte alignment (.note.gnu.property) elsewhere or discarded";
+  ".note.Xen : ALIGN(4) { *(.note.Xen) } :note; with notes of 8-byte alignment (.note.gnu.property) elsewhere or discarded.";
 
 type Found = NoteScan & { readonly end: "found" };
 
@@ -55,7 +55,7 @@ export const entryRules: readonly Rule<QemuView>[] = [
     about: "The note of type 18 that counts names the entry 0.",
     why: "QEMU stores the entry, and takes 0 for none. The last PT_NOTE with such a note counts.",
     mend: "Put the physical address of the 32-bit entry into the note: it is its virtual address less the offset " +
-      "between p_vaddr and p_paddr",
+      "between p_vaddr and p_paddr.",
     source: SOURCE,
   },
   {
@@ -70,7 +70,7 @@ export const entryRules: readonly Rule<QemuView>[] = [
     why: "QEMU boots such a file by PVH only, and the note names the entry. It knows neither Multiboot 2 nor other " +
       "protocols.",
     mend: "Add a note of owner Xen and type 18 with the physical address of a 32-bit entry, in a section of type " +
-      "@note that is in a PT_NOTE; or boot the kernel by GRUB or Limine from an ISO image",
+      "@note that is in a PT_NOTE; or boot the kernel by GRUB or Limine from an ISO image.",
     source: SOURCE,
   },
   {

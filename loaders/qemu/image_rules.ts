@@ -5,14 +5,14 @@
  */
 
 import { hexAddr } from "../../core/hex.ts";
-import { LOADED_HIGH, SETUP_OFFSETS } from "../../protocols/linux/setup_header.ts";
+import { LOADED_HIGH, SETUP_OFFSETS } from "../../formats/bzimage/setup_header.ts";
 import type { Breach, Rule } from "../rule.ts";
 import type { QemuView } from "./view.ts";
 
 const SOURCE = "QEMU 7.2, hw/i386/x86.c: x86_load_linux";
 
 const KINDS = "QEMU's -kernel takes Linux images (bzImage), PVH kernels (ELF with a Xen note of type 18) and 32-bit " +
-  "kernels for Multiboot 1; build the kernel for one of them";
+  "kernels for Multiboot 1; build the kernel for one of them.";
 
 /** Rules for a file that is neither ELF nor Multiboot. */
 export const imageRules: readonly Rule<QemuView>[] = [
@@ -23,7 +23,7 @@ export const imageRules: readonly Rule<QemuView>[] = [
     broken: ({ kind }) => kind === "empty" ? { offset: 0, message: "The file is empty." } : undefined,
     about: "The file has no bytes.",
     why: "There is nothing to boot. QEMU adds the file's name and the text of whichever system error came last.",
-    mend: "Look at how the file was made: a failed build or download often leaves an empty file",
+    mend: "Look at how the file was made: a failed build or download often leaves an empty file.",
     source: SOURCE,
   },
   {
@@ -74,7 +74,7 @@ export const imageRules: readonly Rule<QemuView>[] = [
     why:
       "QEMU takes every file with these four bytes for a Linux image, before it looks at anything else, and enters the " +
       "setup code at file offset 0x200. The setup header begins with a jump over itself.",
-    mend: 'Move what has the text "HdrS" at file offset 0x202 of a file that is no Linux image',
+    mend: 'Move what has the text "HdrS" at file offset 0x202 of a file that is no Linux image.',
     source: `${SOURCE}; Linux, Documentation/arch/x86/boot.rst: jump`,
   },
   {
@@ -85,7 +85,7 @@ export const imageRules: readonly Rule<QemuView>[] = [
       "The protected-mode code of a Linux image does not fit into the guest's memory at its address, 1 MiB for a " +
       "bzImage and 0x10000 for a zImage.",
     why: "QEMU does not compare it with the memory; what lies outside is lost.",
-    mend: "Give the guest more memory with -m",
+    mend: "Give the guest more memory with -m.",
     source: SOURCE,
   },
 ];

@@ -35,7 +35,7 @@ export const multibootRules: readonly Rule<QemuView>[] = [
     about: "A kernel for x86-64 has a note for PVH, and a Multiboot 1 header too.",
     why: "QEMU looks for Multiboot 1 before it looks for PVH, and loads 64-bit kernels by PVH only.",
     mend: "Leave out the Multiboot 1 header in builds for QEMU, set its flag 16 and the address fields, or offer " +
-      "Multiboot 2 instead, which QEMU does not look for",
+      "Multiboot 2 instead, which QEMU does not look for.",
     source: SOURCE,
   },
   {
@@ -55,7 +55,7 @@ export const multibootRules: readonly Rule<QemuView>[] = [
     why: "Multiboot 1 enters 32-bit code, and QEMU insists on a file that says so. GRUB takes both.",
     mend:
       "Convert the file: objcopy -O elf32-i386 kernel.elf kernel32.elf; or add a Xen note of type 18 and leave out " +
-      "the Multiboot 1 header, so that QEMU boots it by PVH",
+      "the Multiboot 1 header, so that QEMU boots it by PVH.",
     source: SOURCE,
   },
   {
@@ -65,7 +65,7 @@ export const multibootRules: readonly Rule<QemuView>[] = [
       multiboot?.addresses && brokenAddresses(model.length, multiboot.offset, multiboot.addresses),
     about: "The address fields of a Multiboot 1 header, valid by its flag 16, contradict each other or the file.",
     why: "With flag 16 they alone say what to load and where, also in an ELF file.",
-    mend: "Compute the fields from the linker script's symbols; or clear flag 16, so that the ELF headers count",
+    mend: "Compute the fields from the linker script's symbols; or clear flag 16, so that the ELF headers count.",
     source: SOURCE,
   },
 ];
@@ -125,7 +125,7 @@ export const fetchRules: readonly Rule<QemuView>[] = [
       "QEMU gathers a Multiboot kernel from the lowest physical address of its PT_LOADs to the highest, and bytes " +
       "at the end are missing: there is no PT_LOAD, or the only one has more bytes in the file than in memory.",
     why: "The kernel is handed to the guest as one piece.",
-    mend: "Link the kernel with PT_LOADs whose p_memsz is not smaller than p_filesz, below 4 GiB",
+    mend: "Link the kernel with PT_LOADs whose p_memsz is not smaller than p_filesz, below 4 GiB.",
     source: `${SOURCE}; hw/core/loader.c: rom_copy`,
   },
   {
@@ -144,7 +144,7 @@ export const fetchRules: readonly Rule<QemuView>[] = [
       "A Multiboot kernel has a PT_LOAD with more bytes in the file than in memory, one at or above 4 GiB, or one " +
       "that reaches the firmware at 0xfffc0000.",
     why: "QEMU copies with a length that has become negative.",
-    mend: "Link the kernel below the firmware, with p_memsz not smaller than p_filesz",
+    mend: "Link the kernel below the firmware, with p_memsz not smaller than p_filesz.",
     source: "QEMU 7.2, hw/core/loader.c: rom_copy",
   },
 ];

@@ -51,7 +51,7 @@ export const startRules: readonly Rule<QemuView>[] = [
     },
     about: "A PT_LOAD has more bytes in the file than in memory, and some in memory. QEMU ignores it if p_memsz is 0.",
     why: "QEMU 7.2 does not compare the two, and zeroes p_memsz - p_filesz bytes modulo 2^64.",
-    mend: "Correct the program header: p_memsz must be at least p_filesz",
+    mend: "Correct the program header: p_memsz must be at least p_filesz.",
     source: "QEMU 7.2, hw/core/loader.c: rom_reset",
   },
   {
@@ -73,7 +73,7 @@ export const startRules: readonly Rule<QemuView>[] = [
       "The end in the file of the PT_LOAD that has the entry, p_offset + p_filesz, is past the largest number, and " +
       "wraps to a small one.",
     why: "QEMU compares only the sum with the file's length, and takes what is in its own memory there.",
-    mend: "Correct the program header",
+    mend: "Correct the program header.",
     source: "QEMU 7.2, include/hw/elf_ops.h: load_elf",
   },
   {
@@ -92,7 +92,7 @@ export const startRules: readonly Rule<QemuView>[] = [
     },
     about: "A PT_LOAD with file bytes has 16 GiB or more to be zeroed.",
     why: "QEMU zeroes addresses without memory in small steps, some 5 seconds a GiB.",
-    mend: "Make large tables at run time instead of reserving them in .bss",
+    mend: "Make large tables at run time instead of reserving them in .bss.",
     source: `${SEEN}; hw/core/loader.c: rom_reset`,
   },
   {
@@ -102,7 +102,7 @@ export const startRules: readonly Rule<QemuView>[] = [
     about: "The physical address that PVH's note names is in no PT_LOAD's bytes from the file.",
     why: "QEMU does not check it, and the guest runs what is in memory there: most often zeros.",
     mend: "Put the physical address of the entry's symbol into the note: its virtual address less the offset between " +
-      "p_vaddr and p_paddr",
+      "p_vaddr and p_paddr.",
     source: "QEMU 7.2, hw/i386/x86.c: load_elfboot",
   },
   {
@@ -112,7 +112,7 @@ export const startRules: readonly Rule<QemuView>[] = [
     about: "The physical address at which a Multiboot kernel is entered is in no bytes of the file.",
     why: "QEMU does not check it, and the guest runs what is in memory there: most often zeros. e_entry is made a " +
       "physical address through an executable PT_LOAD whose bytes hold it, and is taken as it is otherwise.",
-    mend: "Link the entry into a PT_LOAD with PF_X",
+    mend: "Link the entry into a PT_LOAD with PF_X.",
     source: "QEMU 7.2, hw/i386/multiboot.c: load_multiboot; include/hw/elf_ops.h: load_elf",
   },
   {
@@ -125,7 +125,7 @@ export const startRules: readonly Rule<QemuView>[] = [
     about: "The bytes of the file from the physical address at which the kernel is entered to its segment's end are 0.",
     why:
       "There is no code at the entry: the segment's p_offset points to another part of the file, or the entry is wrong.",
-    mend: "Look at the bytes with objdump -d --start-address, and correct the entry or the segment",
+    mend: "Look at the bytes with objdump -d --start-address, and correct the entry or the segment.",
     source: "QEMU 7.2, as measured",
   },
   {
@@ -138,7 +138,7 @@ export const startRules: readonly Rule<QemuView>[] = [
     },
     about: "The physical address at which the kernel is entered lies outside the guest's memory.",
     why: "QEMU leaves out what does not fit into memory, without a word.",
-    mend: "Link the kernel to a lower physical address, such as 1 MiB, or give the guest more memory with -m",
+    mend: "Link the kernel to a lower physical address, such as 1 MiB, or give the guest more memory with -m.",
     source: ROMS,
   },
   {

@@ -61,7 +61,7 @@ const HEADER_RULES: readonly ElfRule[] = [
       },
     about: "The file is shorter than an ELF64 file header, 64 bytes.",
     why: "The file is truncated, or is no kernel.",
-    mend: "Copy or build the file again",
+    mend: "Copy or build the file again.",
     source: `${SOURCE}: load`,
   },
   {
@@ -73,7 +73,7 @@ const HEADER_RULES: readonly ElfRule[] = [
         : undefined,
     about: "EI_DATA is not 1 (little-endian).",
     why: "The file is for another processor.",
-    mend: "Build the kernel for x86-64",
+    mend: "Build the kernel for x86-64.",
     source: `${SOURCE}: validate_header`,
   },
   {
@@ -138,7 +138,7 @@ const HEADER_RULES: readonly ElfRule[] = [
     },
     about: "The program header table reaches past the end of the file.",
     why: "The file is truncated, or a field of its header is wrong.",
-    mend: "Copy or link the file again",
+    mend: "Copy or link the file again.",
     source: `${SOURCE}: load`,
   },
 ];
@@ -181,7 +181,7 @@ const NOTE_AND_LOAD_RULES: readonly ElfRule[] = [
     },
     about: "A PT_LOAD has bytes past the end of the file.",
     why: "The file is truncated.",
-    mend: "Copy or link the file again",
+    mend: "Copy or link the file again.",
     source: `${SOURCE}: load`,
   },
   {
@@ -203,7 +203,7 @@ const NOTE_AND_LOAD_RULES: readonly ElfRule[] = [
       "addresses, p_paddr is the virtual address.",
     mend:
       "Set load addresses in the linker script: .text : AT(ADDR(.text) - KERNEL_OFFSET) { … }; or give the guest more " +
-      "memory",
+      "memory.",
     source: `${SOURCE}: load`,
   },
 ];
@@ -221,7 +221,7 @@ const ADDRESS_RULE: ElfRule = {
   },
   about: "p_paddr + p_memsz of a PT_LOAD is 2^64 or more.",
   why: "There are no such addresses: one of the fields is wrong.",
-  mend: "Correct the linker script: p_memsz is the distance from a segment's start to the end of its last section",
+  mend: "Correct the linker script: p_memsz is the distance from a segment's start to the end of its last section.",
   source: `${SOURCE}: load`,
 };
 
@@ -242,7 +242,7 @@ export const startRules: readonly Rule<VmmView>[] = [
     about: "e_machine names another processor than x86.",
     why:
       "linux-loader checks neither e_machine, nor EI_CLASS, nor e_type. The guest crashes at its first instructions.",
-    mend: "Build the kernel for x86-64",
+    mend: "Build the kernel for x86-64.",
     source: `${SOURCE}: validate_header`,
   },
   {
@@ -252,7 +252,7 @@ export const startRules: readonly Rule<VmmView>[] = [
     about: "The physical address that PVH's note names is in no PT_LOAD's bytes of the file.",
     why: "It is not checked, and the guest runs what is in memory there.",
     mend: "Put the physical address of the entry's symbol into the note: its virtual address less the offset between " +
-      "p_vaddr and p_paddr",
+      "p_vaddr and p_paddr.",
     source: `${SOURCE}: load`,
   },
 ];

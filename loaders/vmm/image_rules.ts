@@ -5,7 +5,7 @@
  */
 
 import { hexAddr } from "../../core/hex.ts";
-import { HDRS, LOADED_HIGH, protocolVersion, SETUP_OFFSETS } from "../../protocols/linux/setup_header.ts";
+import { HDRS, LOADED_HIGH, protocolVersion, SETUP_OFFSETS } from "../../formats/bzimage/setup_header.ts";
 import type { Rule } from "../rule.ts";
 import { isInMemory, lowMemoryEnd } from "./guest_memory.ts";
 import { HIGH_MEMORY, type VmmView } from "./view.ts";
@@ -40,7 +40,7 @@ export function imageRules({ error, lowStart }: ImageWords): readonly Rule<VmmVi
         },
       about: "The file is neither an ELF file nor a Linux image with a setup header.",
       why: "These are the two formats that are known: a kernel as an ELF file (vmlinux) and a bzImage.",
-      mend: "Build the kernel as an ELF64 file; unpack it first if it is compressed",
+      mend: "Build the kernel as an ELF64 file; unpack it first if it is compressed.",
       source: SOURCE,
     },
     {
@@ -68,7 +68,7 @@ export function imageRules({ error, lowStart }: ImageWords): readonly Rule<VmmVi
         },
       about: "The image is shorter than its setup code, (setup_sects + 1) * 512 bytes.",
       why: "What is loaded is the part after the setup code.",
-      mend: "Copy or download the image again",
+      mend: "Copy or download the image again.",
       source: SOURCE,
     },
     {
@@ -81,7 +81,7 @@ export function imageRules({ error, lowStart }: ImageWords): readonly Rule<VmmVi
         },
       about: "The image's code32_start is below 1 MiB (0x100000).",
       why: "The protected-mode code is loaded there, and everything below is for tables of the monitor.",
-      mend: "Leave code32_start as Linux's build sets it, 0x100000",
+      mend: "Leave code32_start as Linux's build sets it, 0x100000.",
       source: SOURCE,
     },
     {
@@ -96,7 +96,7 @@ export function imageRules({ error, lowStart }: ImageWords): readonly Rule<VmmVi
       },
       about: "The image's protected-mode code does not fit into the guest's memory at code32_start.",
       why: "It is loaded as one piece.",
-      mend: "Give the guest more memory",
+      mend: "Give the guest more memory.",
       source: SOURCE,
     },
   ];
