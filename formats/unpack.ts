@@ -9,10 +9,9 @@ import { type ByteReader, type KernelSource, openSource } from "../core/intake/s
 import { type Pause, pauses } from "../core/intake/pause.ts";
 import { unlessAborted } from "../core/intake/unless_aborted.ts";
 import { openPayload } from "./bzimage/payload.ts";
-import { readSetupHeader } from "./bzimage/setup_header.ts";
+import { payloadRange, readSetupHeader } from "./bzimage/setup_header.ts";
 import { decoderOf, isUnpacked } from "./decoders.ts";
 import type { FileFormat, FormatName } from "./format.ts";
-import { headOf } from "./head.ts";
 import { identify } from "./identify.ts";
 import { decoded } from "./input/decoded.ts";
 import { peek, type Peeked } from "./input/peek.ts";
@@ -164,7 +163,7 @@ async function look(file: ByteReader): Promise<Seen> {
   if (!["unknown", "boot-sector", "pe", "bzimage"].includes(format.name)) return { reader, format, isContainer: false };
   ({ head, reader } = await peek(reader, WHOLE_HEAD));
   format = identify(head);
-  const payload = format.name === "bzimage" ? readSetupHeader(headOf(head))?.payload : undefined;
+  const payload = format.name === "bzimage" ? payloadRange(readSetupHeader(head)) : undefined;
   if (!payload || format.advice) return { reader, format, isContainer: false };
   return { reader, format, isContainer: true, payload };
 }

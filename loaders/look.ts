@@ -4,22 +4,17 @@
  * @module
  */
 
-import { type FileModel, type FilePart, readModel } from "../core/file/file_model.ts";
+import type { FilePart } from "../core/file/file_model.ts";
 import type { KeptFile } from "../core/file/kept_file.ts";
 import type { FormatName } from "../formats/format.ts";
-import type { Protocol } from "../protocols/protocol.ts";
-import { protocolsOf } from "../protocols/recognize.ts";
+import { type RecognizedFile, recognizeFile } from "../protocols/recognize.ts";
 import { type Contents, judgeDamage, openContents, unpackErrorOf } from "./contents.ts";
 import type { Circumstances, Judgement, Loader } from "./loader.ts";
 
 /** A file, or what is in it. */
-export interface Looked {
-  /** The file. */
+export interface Looked extends RecognizedFile {
+  /** The file, to read more of it. */
   readonly file: KeptFile;
-  /** What was read of it. */
-  readonly model: FileModel;
-  /** The boot protocols that it is made for. */
-  readonly protocols: readonly Protocol[];
   /** What was taken off, if it is what is in a file. */
   readonly contents?: Contents;
 }
@@ -49,8 +44,7 @@ export interface LookOptions {
  * @throws {LoadError} "source-failed" or "memory-limit-exceeded".
  */
 export async function look(file: KeptFile, parts: ReadonlySet<FilePart>): Promise<Looked> {
-  const model = await readModel(file, [...parts]);
-  return { file, model, protocols: protocolsOf(model, [...parts]) };
+  return { file, ...await recognizeFile(file, [...parts]) };
 }
 
 /**

@@ -26,7 +26,7 @@ const NAMES: readonly BootbootSymbol[] = ["mmio", "fb", "bootboot", "environment
 /** A kernel has these two at least: what the loader passes on lies there. */
 const NEEDED: readonly BootbootSymbol[] = ["bootboot", "environment"];
 
-/** The top 1 GiB of the address space, in which all of them have to lie. */
+/** The top 1 GiB of the address space: all of them have to lie there, and the kernel does too. */
 const LOWEST = 0xffff_ffff_c000_0000n;
 
 /** The most symbols to look at. */
@@ -40,6 +40,7 @@ const ENCODED: readonly (readonly [name: BootbootSymbol, bytes: Uint8Array])[] =
 /** Recognizes kernels for BOOTBOOT. */
 export const bootboot: Recognizer<BootbootProtocol> = {
   parts: ["symbols"],
+  isPossible: ({ elf }) => elf?.programHeaders.some(({ p_vaddr, p_memsz }) => p_vaddr + p_memsz > LOWEST) === true,
   recognize: (model) => {
     const { elf } = model;
     const table = elf?.sections.find(({ sh_type }) => sh_type === SHT_SYMTAB);

@@ -34,6 +34,8 @@ export interface Protocol<Name extends ProtocolName = ProtocolName> {
 export interface Recognizer<P extends Protocol = Protocol> {
   /** The parts of a file that it looks at. */
   readonly parts: readonly FilePart[];
+  /** Whether the headers leave it possible, so that what else is needed is worth reading. Default: they do. */
+  readonly isPossible?: (file: FileModel) => boolean;
   /** Looks for the protocol's headers in a file; `undefined` if there are none. */
   readonly recognize: (file: FileModel) => P | undefined;
 }

@@ -5,13 +5,26 @@
  */
 
 import { type FileModel, type FilePart, readModel } from "../core/file/file_model.ts";
-import { keepFile, type KeepOptions, type RandomSource } from "../core/file/kept_file.ts";
+import { keepFile, type KeepOptions, type KeptFile, type RandomSource } from "../core/file/kept_file.ts";
 import type { KernelSource } from "../core/intake/source.ts";
 import { RECOGNIZERS } from "./all_protocols.ts";
 import type { Protocol } from "./protocol.ts";
 
-/** The parts of a file that the recognizers look at. */
-export const PROTOCOL_PARTS: readonly FilePart[] = [...new Set(RECOGNIZERS.flatMap(({ parts }) => parts))];
+/** A part that is large in some files, and tells something of few: it is read only where it is worth it. */
+const SYMBOLS: FilePart = "symbols";
+
+/** The parts of a file that the recognizers look at, but for symbols. */
+export const PROTOCOL_PARTS: readonly FilePart[] = [
+  ...new Set(RECOGNIZERS.flatMap(({ parts }) => parts).filter((part) => part !== SYMBOLS)),
+];
+
+/** A file, and the boot protocols that it is made for. */
+export interface RecognizedFile {
+  /** The file. */
+  readonly model: FileModel;
+  /** The protocols, in the order of reports. */
+  readonly protocols: readonly Protocol[];
+}
 
 /**
  * Recognizes the boot protocols that a file is made for, by their headers. Nothing is loaded, and no header is checked
@@ -46,20 +59,37 @@ export async function recognizeProtocols(
 ): Promise<readonly Protocol[]> {
   const file = keepFile(source, options);
   try {
-    return protocolsOf(await readModel(file, PROTOCOL_PARTS));
+    return (await recognizeFile(file)).protocols;
   } finally {
     await file.close();
   }
 }
 
 /**
- * Recognizes the boot protocols of a file that was read.
+ * Recognizes the boot protocols that a file is made for. With the sections, symbols are read too if a recognizer that
+ * needs them does not rule the file out by its headers.
  *
- * @param model The file.
- * @param parts The parts that were read of it: protocols that need others are not looked for.
- * @returns The protocols, in the order of reports; empty if there are none.
+ * @param file The file.
+ * @param parts The parts of it to read: protocols that need others are not looked for.
+ * @returns The file, and the protocols.
+ * @throws {LoadError} "source-failed" or "memory-limit-exceeded", as the file does.
  */
-export function protocolsOf(model: FileModel, parts: readonly FilePart[] = PROTOCOL_PARTS): readonly Protocol[] {
-  const readable = RECOGNIZERS.filter((recognizer) => recognizer.parts.every((part) => parts.includes(part)));
-  return readable.map(({ recognize }) => recognize(model)).filter((protocol) => protocol !== undefined);
+export async function recognizeFile(
+  file: KeptFile,
+  parts: readonly FilePart[] = PROTOCOL_PARTS,
+): Promise<RecognizedFile> {
+  const model = await readModel(file, parts);
+  const isWorthIt = parts.includes("sections") && RECOGNIZERS.some((recognizer) => {
+    return recognizer.parts.includes(SYMBOLS) && recognizer.isPossible?.(model) !== false;
+  });
+  if (!isWorthIt) return { model, protocols: protocolsOf(model, parts) };
+  const more = [...parts, SYMBOLS];
+  const larger = await readModel(file, more);
+  return { model: larger, protocols: protocolsOf(larger, more) };
+}
+
+/** Protocols that need other parts than these are not looked for. */
+function protocolsOf(model: FileModel, parts: readonly FilePart[]): readonly Protocol[] {
+  return RECOGNIZERS.filter((recognizer) => recognizer.parts.every((part) => parts.includes(part)))
+    .map(({ recognize }) => recognize(model)).filter((protocol) => protocol !== undefined);
 }

@@ -9,8 +9,7 @@ import { type FilePart, HEAD_SIZE } from "../../core/file/file_model.ts";
 import type { KeptFile } from "../../core/file/kept_file.ts";
 import type { FileFormat } from "../../formats/format.ts";
 import { LoadError } from "../../core/errors.ts";
-import { type RecognizedFile, recognizeShown } from "../../protocols/recognize_shown.ts";
-import { SIGN_PARTS } from "../../protocols/signs.ts";
+import { PROTOCOL_PARTS, type RecognizedFile, recognizeFile } from "../../protocols/recognize.ts";
 import type { ExaminedFile } from "../report/examined_file.ts";
 import { interpreterOf } from "./interpreter_of.ts";
 
@@ -22,7 +21,7 @@ export const QUICK_LOOK: Selections = [["head", "notes"], ["head"]];
 
 /** Reads all that boot protocols look at. */
 const FULL_LOOK: Selections = [
-  SIGN_PARTS,
+  PROTOCOL_PARTS,
   ["head", "notes", "sections"],
   ["head", "notes", "image"],
   ...QUICK_LOOK,
@@ -69,7 +68,7 @@ async function recognizeParts(
   isLast: boolean,
 ): Promise<RecognizedFile | undefined> {
   try {
-    return await recognizeShown(file, parts);
+    return await recognizeFile(file, parts);
   } catch (error) {
     if (!isLast && error instanceof LoadError && error.code === "memory-limit-exceeded") return undefined;
     throw error;

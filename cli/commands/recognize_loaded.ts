@@ -6,7 +6,7 @@
 
 import { LoadError } from "../../core/errors.ts";
 import { keepFile, type KeptFile } from "../../core/file/kept_file.ts";
-import { recognizeShown } from "../../protocols/recognize_shown.ts";
+import { recognizeFile } from "../../protocols/recognize.ts";
 import type { Source } from "../input/source.ts";
 import type { Kernel } from "../report/kernel.ts";
 import type { Recognized } from "../report/recognized.ts";
@@ -42,7 +42,7 @@ export async function recognizeLoaded(kernel: Kernel, source: Source): Promise<R
 }
 
 async function recognize(file: KeptFile, { programHeaders }: Kernel): Promise<Omit<Recognized, "layers">> {
-  const { protocols } = await recognizeShown(file);
+  const { protocols } = await recognizeFile(file);
   return { protocols, ...await interpreterOf(file, programHeaders) };
 }
 

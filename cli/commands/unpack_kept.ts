@@ -52,15 +52,14 @@ async function openContent(packed: ByteReader, name: FormatName): Promise<Conten
 
 /** The kernel in a bzImage may be compressed by any container, or by none. */
 async function openKernel(image: ByteReader, head: Uint8Array): Promise<Content | undefined> {
-  const [{ headOf }, { readSetupHeader }, { openPayload }, { peek }, { identify }] = await Promise.all([
-    import("../../formats/head.ts"),
+  const [{ payloadRange, readSetupHeader }, { openPayload }, { peek }, { identify }] = await Promise.all([
     import("../../formats/bzimage/setup_header.ts"),
     import("../../formats/bzimage/payload.ts"),
     import("../../formats/input/peek.ts"),
     import("../../formats/identify.ts"),
   ]);
-  const payload = readSetupHeader(headOf(head))?.payload;
-  if (!payload || payload.length === 0) return undefined;
+  const payload = payloadRange(readSetupHeader(head));
+  if (!payload) return undefined;
   const { head: start, reader } = await peek((await openPayload(image, payload)).reader, HEAD_SIZE);
   const { name } = identify(start);
   return name === "elf" ? { reader, close: () => {} } : await openContent(reader, name);

@@ -4,8 +4,6 @@
  * @module
  */
 
-import type { FileBytes } from "../../core/file/file_model.ts";
-
 /** Offsets of the fields in the file, which are those in the zero page too. */
 export const SETUP_OFFSETS = {
   setup_sects: 0x1f1,
@@ -24,8 +22,8 @@ export const SETUP_OFFSETS = {
   init_size: 0x260,
 } as const;
 
-/** The last byte of the fields that are read here, and one. */
-const END = SETUP_OFFSETS.init_size + 4;
+/** Where the fields end that are read here. */
+export const SETUP_END: number = SETUP_OFFSETS.init_size + 4;
 
 /** "HdrS", as a little-endian number: images without it are from before protocol 2.00. */
 export const HDRS = 0x5372_6448;
@@ -39,8 +37,14 @@ export const LOADED_HIGH = 1;
 /** The bit of `xloadflags` that says that there is a 64-bit entry, 0x200 after the 32-bit one. */
 export const XLF_KERNEL_64 = 1;
 
-/** Versions of the protocol that brought fields: of the payload, of `init_size`, of `xloadflags`. */
+/** Versions of the protocol that brought fields. That with the payload's came with Linux 2.6.26. */
 export const VERSION_OF = { payload: 0x208, relocatable: 0x205, init_size: 0x20a, xloadflags: 0x20c } as const;
+
+/** Protocol 2.09 is that of Linux 2.6.29, the last that could be built as a zImage; 2.10 came later. */
+const LAST_ZIMAGE = 0x209;
+
+/** The longest version string that is read. */
+const LONGEST_VERSION = 256;
 
 const SECTOR = 512;
 
@@ -81,12 +85,12 @@ export interface SetupHeader {
 /**
  * Reads the setup header. Nothing is checked: any file has bytes there.
  *
- * @param file The file, with its first part read.
+ * @param head The first bytes of the file, {@linkcode SETUP_END} at least unless it has fewer.
  * @returns The header.
  */
-export function readSetupHeader(file: FileBytes): SetupHeader {
-  const bytes = new Uint8Array(END);
-  bytes.set(file.bytes(0, END));
+export function readSetupHeader(head: Uint8Array): SetupHeader {
+  const bytes = new Uint8Array(SETUP_END);
+  bytes.set(head.subarray(0, SETUP_END));
   const view = new DataView(bytes.buffer);
   const at = SETUP_OFFSETS;
   const setup_sects = view.getUint8(at.setup_sects);
@@ -117,4 +121,52 @@ export function readSetupHeader(file: FileBytes): SetupHeader {
  */
 export function protocolVersion(version: number): string {
   return `${version >> 8}.${(version & 0xff).toString().padStart(2, "0")}`;
+}
+
+/**
+ * Whether a file is a Linux kernel image for x86.
+ *
+ * @param setup What is where its setup header would be.
+ * @returns True if both magic numbers are there.
+ */
+export function isLinuxImage({ header, boot_flag }: SetupHeader): boolean {
+  return header === HDRS && boot_flag === BOOT_FLAG;
+}
+
+/**
+ * Whether an image is a zImage, which is loaded below 1 MiB.
+ *
+ * @param setup Its setup header.
+ * @returns False if it is a bzImage.
+ */
+export function isZImage({ version, loadflags }: SetupHeader): boolean {
+  return version <= LAST_ZIMAGE && (loadflags & LOADED_HIGH) === 0;
+}
+
+/**
+ * The range of the compressed kernel in an image.
+ *
+ * @param setup The image's setup header.
+ * @returns Its file offset and length; `undefined` if the header records none.
+ */
+export function payloadRange(
+  { version, setupSize, payload_offset, payload_length }: SetupHeader,
+): { readonly offset: number; readonly length: number } | undefined {
+  if (version < VERSION_OF.payload || payload_length === 0) return undefined;
+  return { offset: setupSize + payload_offset, length: payload_length };
+}
+
+/**
+ * The version string of an image's kernel, which lies in the real-mode code.
+ *
+ * @param head The first bytes of the image.
+ * @param setup Its setup header.
+ * @returns Such as "6.1.0-56-cloud-amd64 (builder@host) #1 SMP"; `undefined` if it is not there, or not text.
+ */
+export function kernelVersion(head: Uint8Array, { kernel_version, setupSize }: SetupHeader): string | undefined {
+  const offset = kernel_version + 0x200;
+  if (kernel_version === 0 || offset >= setupSize) return undefined;
+  const field = head.slice(offset, offset + LONGEST_VERSION); // text decoders in browsers refuse shared memory
+  const text = new TextDecoder("latin1").decode(field).split("\0", 1)[0];
+  return /^[ -~]+$/.test(text) ? text : undefined;
 }

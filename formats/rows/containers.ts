@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { FormatName } from "../format.ts";
 import { type Head, headOf } from "../head.ts";
 import type { FormatRow } from "./row.ts";
 
@@ -48,7 +49,7 @@ export const LZMA: FormatRow = { name: "lzma", test: isLzma, describe: () => "lz
  * @param bytes The first bytes of the data.
  * @returns The name of the format; `undefined` if it is not compressed, or by something else.
  */
-export function containerOf(bytes: Uint8Array): string | undefined {
+export function containerOf(bytes: Uint8Array): FormatName | undefined {
   const head = headOf(bytes);
   return [...CONTAINERS, LZMA].find(({ test }) => test(head))?.name;
 }

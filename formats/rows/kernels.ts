@@ -5,7 +5,15 @@
  */
 
 import { ELF_MAGIC } from "../../core/elf/constants.ts";
-import { FIRST_WITH_PAYLOAD, readSetupHeader } from "../bzimage/setup_header.ts";
+import {
+  isLinuxImage,
+  isZImage,
+  kernelVersion,
+  payloadRange,
+  protocolVersion,
+  readSetupHeader,
+  VERSION_OF,
+} from "../bzimage/setup_header.ts";
 import type { FormatAdvice } from "../format.ts";
 import { byteCount, type Head, quoted } from "../head.ts";
 import { containerOf } from "./containers.ts";
@@ -16,7 +24,7 @@ export const ELF_AND_BZIMAGE: readonly FormatRow[] = [
   { name: "elf", test: (head) => head.has(0, ELF_MAGIC), describe: () => "ELF file" },
   {
     name: "bzimage",
-    test: (head) => readSetupHeader(head) !== undefined,
+    test: (head) => isLinuxImage(readSetupHeader(head.bytes)),
     describe: describeLinux,
     advise: adviseLinux,
   },
@@ -105,28 +113,28 @@ const UIMAGE_COMPRESSIONS: Readonly<Record<number, string>> = {
   6: "zstd",
 };
 
-function describeLinux(head: Head): string {
-  const header = readSetupHeader(head);
-  if (!header) return "Linux kernel image";
-  const { isZImage, protocol, release, payload } = header;
-  const [major, minor] = [protocol >> 8, protocol & 0xff];
-  const packed = payload && containerOf(head.bytes.subarray(payload.offset));
+function describeLinux({ bytes }: Head): string {
+  const setup = readSetupHeader(bytes);
+  const [release] = kernelVersion(bytes, setup)?.split(" ") ?? [];
+  const payload = payloadRange(setup);
+  const packed = payload && containerOf(bytes.subarray(payload.offset));
   return [
-    `Linux kernel image (${isZImage ? "zImage" : "bzImage"})`,
-    `boot protocol ${major}.${String(minor).padStart(2, "0")}`,
+    `Linux kernel image (${isZImage(setup) ? "zImage" : "bzImage"})`,
+    `boot protocol ${protocolVersion(setup.version)}`,
     ...(release === undefined ? [] : [`version ${release}`]),
     ...(packed === undefined ? [] : [`compressed by ${packed}`]),
   ].join(", ");
 }
 
 /** Advice on an image whose kernel cannot be unpacked. */
-function adviseLinux(head: Head): FormatAdvice | undefined {
-  const { protocol = 0, payload } = readSetupHeader(head) ?? {};
-  if (!payload && protocol < FIRST_WITH_PAYLOAD) {
+function adviseLinux({ bytes }: Head): FormatAdvice | undefined {
+  const setup = readSetupHeader(bytes);
+  const payload = payloadRange(setup);
+  if (!payload && setup.version < VERSION_OF.payload) {
     return { hint: "It is from before Linux 2.6.26, which began to record where the compressed kernel is in it." };
   }
   if (!payload) return { hint: "Its setup header records no compressed kernel, so it is damaged or not complete." };
-  if (containerOf(head.bytes.subarray(payload.offset)) !== "lzo") return undefined;
+  if (containerOf(bytes.subarray(payload.offset)) !== "lzo") return undefined;
   return {
     hint: "kload does not unpack lzo; scripts/extract-vmlinux of the Linux source does:",
     command: "extract-vmlinux FILE | kload load -",

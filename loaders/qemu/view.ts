@@ -9,7 +9,7 @@ import { E_MACHINE, type FileHeader } from "../../core/elf/file_header.ts";
 import type { ProgramHeader } from "../../core/elf/program_header.ts";
 import { fileHeaderAs, type FileModel, programHeadersAs } from "../../core/file/file_model.ts";
 import type { KeptFile } from "../../core/file/kept_file.ts";
-import { HDRS, readSetupHeader, type SetupHeader } from "../../protocols/linux/setup_header.ts";
+import { HDRS, readSetupHeader, SETUP_END, type SetupHeader } from "../../formats/bzimage/setup_header.ts";
 import { readXenNotes, XEN_PHYS32_ENTRY, type XenNote } from "../../protocols/xen_notes.ts";
 import type { Circumstances } from "../loader.ts";
 import { type QemuBlocks, qemuBlocks } from "./blocks.ts";
@@ -67,7 +67,7 @@ const SPLIT_AT = 0xc000_0000;
 /** Collects what the rules look at. */
 export async function qemuView(model: FileModel, circumstances: Circumstances, file: KeptFile): Promise<QemuView> {
   const { memory } = circumstances;
-  const setup = readSetupHeader(model);
+  const setup = readSetupHeader(model.bytes(0, SETUP_END));
   const multiboot = setup.header === HDRS ? undefined : findMultiboot(model);
   const hasMagic = ELF_MAGIC.every((byte, index) => model.bytes(0, 4)[index] === byte);
   await file.reach(setup.setupSize);

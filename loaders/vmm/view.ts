@@ -9,7 +9,7 @@ import type { FileHeader } from "../../core/elf/file_header.ts";
 import type { ProgramHeader } from "../../core/elf/program_header.ts";
 import { fileHeaderAs, type FileModel, programHeadersAs } from "../../core/file/file_model.ts";
 import type { KeptFile } from "../../core/file/kept_file.ts";
-import { readSetupHeader, type SetupHeader } from "../../protocols/linux/setup_header.ts";
+import { readSetupHeader, SETUP_END, type SetupHeader } from "../../formats/bzimage/setup_header.ts";
 import type { Circumstances } from "../loader.ts";
 import { type NoteSearch, searchNotes } from "./note_search.ts";
 
@@ -40,7 +40,7 @@ const { fileHeader: FILE_HEADER, programHeader: PROGRAM_HEADER } = RECORD_SIZES[
 
 /** Collects what the rules look at. */
 export async function vmmView(model: FileModel, { memory }: Circumstances, file: KeptFile): Promise<VmmView> {
-  const setup = readSetupHeader(model);
+  const setup = readSetupHeader(model.bytes(0, SETUP_END));
   const hasMagic = ELF_MAGIC.every((byte, index) => model.bytes(0, 4)[index] === byte);
   await file.reach(FILE_HEADER);
   const kind = hasMagic || model.length < FILE_HEADER ? "elf" : "image";

@@ -4,12 +4,22 @@
  * @module
  */
 
+import { ELF_MAGIC } from "../../core/elf/constants.ts";
 import { type FileModel, HEAD_SIZE } from "../../core/file/file_model.ts";
 import { hexAddr } from "../../core/hex.ts";
+import {
+  isLinuxImage,
+  isZImage,
+  kernelVersion,
+  payloadRange,
+  protocolVersion,
+  readSetupHeader,
+  SETUP_OFFSETS,
+  VERSION_OF,
+} from "../../formats/bzimage/setup_header.ts";
 import type { FormatName } from "../../formats/format.ts";
+import { containerOf } from "../../formats/rows/containers.ts";
 import type { Protocol } from "../protocol.ts";
-import { BOOT_FLAG, HDRS, LOADED_HIGH, protocolVersion, readSetupHeader } from "./setup_header.ts";
-import { SETUP_OFFSETS, type SetupHeader, VERSION_OF } from "./setup_header.ts";
 
 /** A Linux kernel image for x86, with its setup header. */
 export interface LinuxImage extends Protocol<"linux"> {
@@ -49,25 +59,6 @@ const XLOADFLAGS = [
   "5LEVEL_ENABLED",
 ];
 
-// boot.rst, "payload_offset": the first bytes of what it may point to
-const PAYLOADS: readonly (readonly [FormatName, readonly number[]])[] = [
-  ["gzip", [0x1f, 0x8b]],
-  ["gzip", [0x1f, 0x9e]],
-  ["bzip2", [0x42, 0x5a]],
-  ["lzma", [0x5d, 0x00]],
-  ["xz", [0xfd, 0x37]],
-  ["lz4-legacy", [0x02, 0x21]],
-  ["zstd", [0x28, 0xb5]],
-  ["lzo", [0x89, 0x4c]],
-  ["elf", [0x7f, 0x45]],
-];
-
-/** The last protocol version of kernels that could be built as zImage: those before Linux 2.6.30. */
-const LAST_ZIMAGE = 0x20a;
-
-/** The longest version string that is read. */
-const LONGEST_VERSION = 256;
-
 /**
  * Recognizes an image.
  *
@@ -75,23 +66,22 @@ const LONGEST_VERSION = 256;
  * @returns What its setup header says; `undefined` if it has none.
  */
 export function recognizeImage(file: FileModel): LinuxImage | undefined {
-  const setup = readSetupHeader(file);
-  if (setup.header !== HDRS || setup.boot_flag !== BOOT_FLAG) return undefined;
-  const isZImage = setup.version <= LAST_ZIMAGE && (setup.loadflags & LOADED_HIGH) === 0;
-  const image = isZImage ? "zImage" : "bzImage";
+  const head = file.bytes(0, HEAD_SIZE);
+  const setup = readSetupHeader(head);
+  if (!isLinuxImage(setup)) return undefined;
+  const image = isZImage(setup) ? "zImage" : "bzImage";
   const version = protocolVersion(setup.version);
-  const kernelVersion = readKernelVersion(file, setup);
-  const payload = setup.version >= VERSION_OF.payload && setup.payload_length > 0
-    ? readPayload(file, setup)
-    : undefined;
-  const named = kernelVersion === undefined ? "" : `, version ${kernelVersion.split(" ")[0]}`;
+  const release = kernelVersion(head, setup);
+  const range = payloadRange(setup);
+  const payload = range && describeRange(range, head);
+  const named = release === undefined ? "" : `, version ${release.split(" ")[0]}`;
   return {
     name: "linux",
     offset: SETUP_OFFSETS.header,
-    summary: `Linux: ${image}, boot protocol ${version}${named}${payload ? describePayload(payload) : ""}`,
+    summary: `Linux: ${image}, boot protocol ${version}${named}${payload ? payloadText(payload) : ""}`,
     image,
     version,
-    ...(kernelVersion === undefined ? {} : { kernelVersion }),
+    ...(release === undefined ? {} : { kernelVersion: release }),
     setupSize: setup.setupSize,
     ...(payload ? { payload } : {}),
     ...(setup.version >= VERSION_OF.relocatable ? { relocatable: setup.relocatable_kernel !== 0 } : {}),
@@ -104,26 +94,13 @@ export function recognizeImage(file: FileModel): LinuxImage | undefined {
   };
 }
 
-/** Reads a part of the first part of the file; empty if it lies behind. */
-function headBytes(file: FileModel, offset: number, length: number): Uint8Array {
-  return offset < HEAD_SIZE ? file.bytes(offset, Math.min(length, HEAD_SIZE - offset)) : new Uint8Array();
+function describeRange({ offset, length }: Omit<LinuxPayload, "format">, head: Uint8Array): LinuxPayload {
+  const start = head.subarray(offset);
+  const format = ELF_MAGIC.every((byte, index) => start[index] === byte) ? "elf" : containerOf(start);
+  return { offset, length, ...(format === undefined ? {} : { format }) };
 }
 
-function readKernelVersion(file: FileModel, { kernel_version, setupSize }: SetupHeader): string | undefined {
-  const offset = kernel_version + 0x200;
-  if (kernel_version === 0 || offset >= setupSize) return undefined;
-  const text = new TextDecoder("latin1").decode(headBytes(file, offset, LONGEST_VERSION)).split("\0", 1)[0];
-  return /^[ -~]+$/.test(text) ? text : undefined;
-}
-
-function readPayload(file: FileModel, { setupSize, payload_offset, payload_length }: SetupHeader): LinuxPayload {
-  const offset = setupSize + payload_offset;
-  const start = headBytes(file, offset, 2);
-  const format = PAYLOADS.find(([, magic]) => magic.every((byte, index) => start[index] === byte))?.[0];
-  return { offset, length: payload_length, ...(format === undefined ? {} : { format }) };
-}
-
-function describePayload({ offset, length, format }: LinuxPayload): string {
+function payloadText({ offset, length, format }: LinuxPayload): string {
   const what = format === undefined || format === "elf" ? "payload" : `${format} payload`;
   return `, ${what} of ${length} bytes at file offset ${hexAddr(offset)}`;
 }

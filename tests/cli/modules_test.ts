@@ -82,12 +82,13 @@ const READING = [
   "cli/report/headers_table.ts",
   "cli/report/machines.ts",
   "cli/report/report_parts.ts",
+  "formats/bzimage/setup_header.ts",
+  "formats/head.ts",
   "formats/input/chunk_reader.ts",
   "formats/input/peek.ts",
+  "formats/rows/containers.ts",
   "plugins/stack.ts",
   "plugins/stack/diagnostics.ts",
-  "protocols/recognize_shown.ts",
-  "protocols/signs.ts",
 ];
 
 const INSPECT = [
@@ -135,6 +136,10 @@ const isLoader = (module: string): boolean => /^core\/|^(links\/std|npm:|file:.*
 /** The most modules of the loader that a load may import. */
 const MOST_OF_LOADER = 90;
 
+/** The recognizers of boot protocols come together, in 1 to 3 ms. */
+const isProtocol = (module: string): boolean => /^protocols\//.test(module);
+const MOST_OF_PROTOCOLS = 26;
+
 const PATHS: readonly (readonly [args: readonly string[], modules: readonly string[]])[] = [
   [["--help"], ALWAYS],
   [["help", "load"], ALWAYS],
@@ -150,10 +155,13 @@ for (const [args, allowed] of PATHS) {
   Deno.test(`kload ${line} imports these modules, and nothing of Node`, async () => {
     const modules = await modulesOf(args);
     const own = modules.filter((module) => !module.startsWith("ext:") && module !== "node:timers");
-    const loader = own.filter(isLoader);
-    assertEquals(own.filter((module) => !isLoader(module)), [...allowed].sort());
-    const most = allowed.includes("cli/input/source.ts") ? MOST_OF_LOADER : 0;
+    assertEquals(own.filter((module) => !isLoader(module) && !isProtocol(module)), [...allowed].sort());
+    const [most, mostOfProtocols] = allowed.includes("cli/input/source.ts")
+      ? [MOST_OF_LOADER, MOST_OF_PROTOCOLS]
+      : [0, 0];
+    const [loader, protocols] = [own.filter(isLoader), own.filter(isProtocol)];
     assert(loader.length <= most, `${loader.length} modules of the loader`);
+    assert(protocols.length <= mostOfProtocols, `${protocols.length} modules of boot protocols`);
     // Deno's own layer for Node, which costs 5 to 13 ms; this one module of it is in every program.
     const node = modules.filter((module) => /^node:|^ext:deno_node\//.test(module));
     // On a busy machine, a load takes long enough to pause, and Deno loads its timers.

@@ -7,7 +7,7 @@ import { openSource, type Source } from "../../cli/input/source.ts";
 import { RULES } from "../../core/rules.ts";
 import { keepFile } from "../../core/file/kept_file.ts";
 import type { RuleSetName } from "../../mod.ts";
-import { recognizeShown } from "../../protocols/recognize_shown.ts";
+import { recognizeFile } from "../../protocols/recognize.ts";
 import { pathOf } from "./kload.ts";
 
 const { signal } = new AbortController();
@@ -34,7 +34,7 @@ for (const rules of Object.keys(RULES) as RuleSetName[]) {
       const loaded = kernel.memory.bytes(phys, Math.min(size, kernel.bytesRead));
       assertEquals(loaded.length, Math.min(size, bytes.length), name);
       assert(loaded.every((byte, at) => byte === bytes[at]), name);
-      const { protocols } = await recognizeShown(keepFile(bytes));
+      const { protocols } = await recognizeFile(keepFile(bytes));
       assertEquals((await recognizeLoaded(kernel, source)).protocols, protocols, name);
       count++;
     }

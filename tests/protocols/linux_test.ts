@@ -1,11 +1,12 @@
 /** Linux is recognized as an image and as an ELF file, and nothing else is taken for it. */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { readModel } from "../../core/file/file_model.ts";
 import { keepFile } from "../../core/file/kept_file.ts";
 import { encodeNote } from "../../core/elf/writer.ts";
 import { ET_DYN, PT_INTERP } from "../../core/elf/constants.ts";
 import type { FileHeader } from "../../core/elf/file_header.ts";
+import { identify } from "../../formats/identify.ts";
 import type { LinuxImage } from "../../protocols/linux/bzimage.ts";
 import type { LinuxElf } from "../../protocols/linux/vmlinux.ts";
 import { linux } from "../../protocols/linux.ts";
@@ -51,6 +52,14 @@ Deno.test("fields that an older protocol did not have are left out", async () =>
   const old = await recognize(linuxImage({ version: 0x204, loadflags: 0 })) as LinuxImage;
   assertEquals(old.summary, "Linux: zImage, boot protocol 2.04");
   assertEquals(Object.keys(old), ["name", "offset", "summary", "image", "version", "setupSize"]);
+});
+
+Deno.test("an image that is not loaded high is a zImage up to protocol 2.09, in its format and its protocol", async () => {
+  for (const [version, kind] of [[0x209, "zImage"], [0x20a, "bzImage"]] as const) {
+    const bytes = linuxImage({ version, loadflags: 0 });
+    assertEquals((await recognize(bytes) as LinuxImage).image, kind);
+    assertStringIncludes(identify(bytes).description, `Linux kernel image (${kind})`);
+  }
 });
 
 Deno.test("a file without both magic numbers is no image", async () => {

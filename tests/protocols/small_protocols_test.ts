@@ -1,9 +1,12 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { PT_NOTE } from "../../core/elf/constants.ts";
+import { PT_NOTE, SHT_SYMTAB } from "../../core/elf/constants.ts";
+import { readModel } from "../../core/file/file_model.ts";
+import { keepFile } from "../../core/file/kept_file.ts";
 import { LoadError } from "../../mod.ts";
 import { bootboot } from "../../protocols/bootboot.ts";
 import { hermit } from "../../protocols/hermit.ts";
 import { recognizeProtocols } from "../../protocols/mod.ts";
+import { recognizeFile } from "../../protocols/recognize.ts";
 import { uefi } from "../../protocols/uefi.ts";
 import { buildElf } from "../elf_builder.ts";
 import { runTool, testWithTools } from "../tools.ts";
@@ -108,7 +111,8 @@ async function linkBootboot(folder: string, base: string, strip = false): Promis
 testWithTools(["as", "ld"], "BOOTBOOT: the symbols at the addresses that the linker gave them", async () => {
   const folder = await Deno.makeTempDir();
   try {
-    const found = await recognized(bootboot, await linkBootboot(folder, "0xffffffffffe00000"));
+    const kernel = await linkBootboot(folder, "0xffffffffffe00000");
+    const found = await recognized(bootboot, kernel);
     assertEquals(found, {
       name: "bootboot",
       symbols: { fb: 0xffff_ffff_fde0_0000n, bootboot: 0xffff_ffff_ffe0_0000n, environment: 0xffff_ffff_ffe0_1000n },
@@ -116,9 +120,37 @@ testWithTools(["as", "ld"], "BOOTBOOT: the symbols at the addresses that the lin
         "0xffffffffffe01000",
     });
     assertEquals(await recognized(bootboot, await linkBootboot(folder, "0xffffffffffe00000", true)), undefined);
-    assertEquals(await recognized(bootboot, await linkBootboot(folder, "0x2400000")), undefined);
+    assertEquals((await recognizeFile(keepFile(kernel))).protocols, found ? [found] : []);
+    assertEquals((await recognizeFile(keepFile(kernel), ["head", "notes"])).protocols, []);
+    const low = await linkBootboot(folder, "0x2400000");
+    assertEquals(await recognized(bootboot, low), undefined);
+    assertEquals(bootboot.isPossible?.(await readModel(keepFile(low), [])), false);
   } finally {
     await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("recognizeFile() reads symbols only where a kernel for BOOTBOOT may be", async () => {
+  const [symbols, at] = [2 ** 20, 2 ** 21];
+  for (const [p_vaddr, least] of [[0xffff_ffff_8000_0000n, 0], [0xffff_ffff_ffe0_0000n, symbols]] as const) {
+    const file = buildElf({
+      segments: [{ p_vaddr, filesz: 0x1000 }],
+      header: { e_shoff: 0x8000n, e_shnum: 1, e_shentsize: 64, e_shstrndx: 1 },
+      length: at + symbols,
+    });
+    const section = new DataView(file.buffer, 0x8000);
+    section.setUint32(4, SHT_SYMTAB, true); // sh_type
+    section.setBigUint64(24, BigInt(at), true); // sh_offset
+    section.setBigUint64(32, BigInt(symbols), true); // sh_size
+    let bytesRead = 0;
+    const readAt = (offset: number, into: Uint8Array): number => {
+      const piece = file.subarray(offset, offset + into.length);
+      into.set(piece);
+      bytesRead += piece.length;
+      return piece.length;
+    };
+    await recognizeFile(keepFile({ size: file.length, readAt }));
+    assertEquals(bytesRead >= least && bytesRead < least + 2 ** 17, true, `${bytesRead} bytes were read`);
   }
 });
 
