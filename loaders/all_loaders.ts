@@ -8,8 +8,8 @@ import { bootloader010 } from "./bootloader_0_10.ts";
 import { bootloader011 } from "./bootloader_0_11.ts";
 import { cloudHypervisor } from "./cloud_hypervisor.ts";
 import { firecracker } from "./firecracker.ts";
-import { GRUB_MULTIBOOT } from "./grub_multiboot.ts";
-import { GRUB_MULTIBOOT2 } from "./grub_multiboot2.ts";
+import { grubMultiboot } from "./grub_multiboot.ts";
+import { grubMultiboot2 } from "./grub_multiboot2.ts";
 import { kload } from "./kload.ts";
 import { limine12 } from "./limine_12.ts";
 import { limine8 } from "./limine_8.ts";
@@ -22,8 +22,8 @@ export const LOADERS: readonly Loader[] = [
   kload,
   bootloader010,
   bootloader011,
-  GRUB_MULTIBOOT,
-  GRUB_MULTIBOOT2,
+  grubMultiboot,
+  grubMultiboot2,
   qemuKernel,
   limine8,
   limine12,

@@ -17,13 +17,13 @@ import {
 import { loadInHole } from "./findings/low_memory_hole.ts";
 import { debugOnly, nothingToLoad } from "./findings/nothing_to_load.ts";
 import { offsetMismatch } from "./findings/offset_mismatch.ts";
-import { pvhFindings } from "./findings/pvh_findings.ts";
+import { PVH_FINDINGS } from "./findings/pvh.ts";
 import { relroUnsealable } from "./findings/relro_unsealable.ts";
 import { rwxLoad } from "./findings/rwx_load.ts";
 import { stackExecutable } from "./findings/stack_executable.ts";
 import { tlsMisaligned } from "./findings/tls_misaligned.ts";
 import { userProgram } from "./findings/user_program.ts";
-import { MULTIBOOT_FINDINGS } from "./multiboot_findings.ts";
+import { MULTIBOOT_FINDINGS } from "./findings/multiboot.ts";
 
 /** Every rule of findings, in the order of reports: what the file is comes first. */
 export const FINDING_RULES: readonly FindingRule[] = [
@@ -39,7 +39,7 @@ export const FINDING_RULES: readonly FindingRule[] = [
   tlsMisaligned,
   directMapCollision,
   ...MULTIBOOT_FINDINGS,
-  ...pvhFindings,
+  ...PVH_FINDINGS,
   requestInBss,
   requestOutsideMarkers,
   requestUnaligned,

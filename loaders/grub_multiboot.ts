@@ -103,7 +103,7 @@ const VIDEO_MODE: Rule<View> = {
 };
 
 /** What GRUB's command `multiboot` does with a file. */
-export const GRUB_MULTIBOOT: Loader = rulesLoader<View>({
+export const grubMultiboot: Loader = rulesLoader<View>({
   name: "grub-multiboot",
   title: "GRUB's multiboot command",
   versions: "GRUB 2.06 on BIOS",

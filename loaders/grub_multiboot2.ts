@@ -209,7 +209,7 @@ const CONSOLE: Rule<View> = {
 };
 
 /** What GRUB's command `multiboot2` does with a file. */
-export const GRUB_MULTIBOOT2: Loader = rulesLoader<View>({
+export const grubMultiboot2: Loader = rulesLoader<View>({
   name: "grub-multiboot2",
   title: "GRUB's multiboot2 command",
   versions: "GRUB 2.06 on BIOS",

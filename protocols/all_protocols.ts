@@ -9,8 +9,8 @@ import { bootloader } from "./bootloader.ts";
 import { hermit } from "./hermit.ts";
 import { limine } from "./limine.ts";
 import { linux } from "./linux.ts";
-import { MULTIBOOT } from "./multiboot/recognize.ts";
-import { MULTIBOOT2 } from "./multiboot2/recognize.ts";
+import { multiboot } from "./multiboot.ts";
+import { multiboot2 } from "./multiboot2.ts";
 import type { Recognizer } from "./protocol.ts";
 import { pvh } from "./pvh.ts";
 import { stivale } from "./stivale.ts";
@@ -20,8 +20,8 @@ import { uefi } from "./uefi.ts";
 /** Every recognizer, in the order of reports. */
 export const RECOGNIZERS: readonly Recognizer[] = [
   bootloader,
-  MULTIBOOT,
-  MULTIBOOT2,
+  multiboot,
+  multiboot2,
   pvh,
   linux,
   limine,

@@ -72,7 +72,7 @@ async function inspectInside(
     const cause = error instanceof LoadError && error.code === "source-failed" ? error.cause : error;
     if (!(cause instanceof Error) || cause.name !== "UnpackError") throw cause;
     const { message, advice } = cause as UnpackError;
-    return { obstacle: { message, ...advice } };
+    return { obstacle: { message, ...(advice && { advice }) } };
   } finally {
     inside?.close();
   }

@@ -227,8 +227,8 @@ function isUnpackError(error: unknown): error is UnpackError {
 }
 
 async function unpackFailed(name: string, cause: UnpackError): Promise<CliError> {
-  const { formatAdvice } = await import("../output/format_advice.ts");
-  const { hint, command } = formatAdvice(cause.advice, name) ?? {};
+  const { formatAdvice, pathOfSource } = await import("../output/format_advice.ts");
+  const { hint, command } = cause.advice ? formatAdvice(cause.advice, pathOfSource(name)) : {};
   return failed(name, cause.message, hint, cause, command);
 }
 

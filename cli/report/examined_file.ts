@@ -5,7 +5,7 @@
  */
 
 import type { ElfModel, FilePart } from "../../core/file/file_model.ts";
-import type { FileFormat } from "../../formats/format.ts";
+import type { FileFormat, FormatAdvice } from "../../formats/format.ts";
 import type { Diagnostic, LoadError } from "../../mod.ts";
 import type { Protocol } from "../../protocols/protocol.ts";
 
@@ -44,8 +44,6 @@ export interface InspectedFile extends ExaminedFile {
     /** What is wrong. */
     readonly message: string;
     /** What to do about it. */
-    readonly hint?: string;
-    /** A command to copy, with the word `FILE` for the path. */
-    readonly command?: string;
+    readonly advice?: FormatAdvice;
   };
 }

@@ -10,7 +10,8 @@ import type { ElfModel } from "../../core/file/file_model.ts";
 import type { InspectedFile } from "./examined_file.ts";
 import { className, endianName, machineName } from "./header_names.ts";
 import { namedHeader, versionedJson } from "./json.ts";
-import { commandHint, refusalOf } from "./refusal_of.ts";
+import { formatAdvice } from "../output/format_advice.ts";
+import { refusalOf } from "./refusal_of.ts";
 
 /**
  * What a file is.
@@ -63,11 +64,11 @@ function objectionOf({ code, message, detail }: LoadError, file: InspectedFile, 
 }
 
 function adviceOf(
-  { message, hint, command }: NonNullable<InspectedFile["obstacle"]>,
+  { message, advice }: NonNullable<InspectedFile["obstacle"]>,
   path: string | undefined,
 ): object {
-  const advice = command === undefined ? { hint } : commandHint(hint ?? "", command, path);
-  return { message, hint: joined(advice.hint, advice.command) };
+  const { hint, command } = advice ? formatAdvice(advice, path) : {};
+  return { message, hint: joined(hint, command) };
 }
 
 function joined(hint: string | undefined, command: string | undefined): string | undefined {

@@ -13,7 +13,8 @@ import type { ExaminedFile, Findings, InspectedFile } from "./examined_file.ts";
 import { fileKind } from "./header_names.ts";
 import { headersTable } from "./headers_table.ts";
 import { protocolFacts, unpackedFacts, userProgram } from "./file_facts.ts";
-import { commandHint, refusalOf, type RefusalText } from "./refusal_of.ts";
+import { formatAdvice } from "../output/format_advice.ts";
+import { refusalOf, type RefusalText } from "./refusal_of.ts";
 import { headline, labelled, remarkLines, sections } from "./report_parts.ts";
 
 /** What a report shows besides the file. */
@@ -120,9 +121,9 @@ function objectionLines(
 function adviceLines(file: InspectedFile, { path }: About, paint: Paint): readonly string[] {
   const { obstacle } = file;
   if (!obstacle) return hintLines(refusalOf("not-elf", { message: "" }, file, path), paint);
-  const { message, hint, command } = obstacle;
-  const advice = hint === undefined || command === undefined ? { hint } : commandHint(hint, command, path);
-  return [...remarkLines("error:", message, undefined, paint, paint.error), ...hintLines(advice, paint)];
+  const { message, advice } = obstacle;
+  const hints = advice ? hintLines(formatAdvice(advice, path), paint) : [];
+  return [...remarkLines("error:", message, undefined, paint, paint.error), ...hints];
 }
 
 function hintLines({ hint, command }: Pick<RefusalText, "hint" | "command">, paint: Paint): readonly string[] {

@@ -10,7 +10,7 @@ import type { FormatName } from "../../formats/format.ts";
 import { CliError, type CliErrorCode, messageOf } from "../output/cli_error.ts";
 import type { FormatAdvice } from "../../formats/mod.ts";
 import { stackOf } from "../output/error_stack.ts";
-import { formatAdvice } from "../output/format_advice.ts";
+import { formatAdvice, pathOfSource } from "../output/format_advice.ts";
 import { neededFlag } from "../output/permission_flag.ts";
 import { flagHint, refusedOption } from "./flag_hints.ts";
 
@@ -90,8 +90,9 @@ function lackingAdvice(error: unknown): Required<Pick<Problem, "hint" | "command
 
 /** What to do about compressed data that cannot be unpacked; `undefined` for any other error. */
 function unpackingAdvice(error: unknown, name: string | undefined): FormatAdvice | undefined {
-  const isUnpackError = error instanceof Error && error.name === "UnpackError" && "advice" in error;
-  return isUnpackError ? formatAdvice(error.advice as FormatAdvice | undefined, name ?? "") : undefined;
+  if (!(error instanceof Error) || error.name !== "UnpackError" || !("advice" in error)) return undefined;
+  const advice = error.advice as FormatAdvice | undefined;
+  return advice && formatAdvice(advice, pathOfSource(name ?? ""));
 }
 
 /** The message of "source-failed" ends in that of its cause, which is printed on a line of its own. */

@@ -6,7 +6,7 @@
 
 import { EM_386, EM_X86_64 } from "../../core/elf/constants.ts";
 import type { FileHeader } from "../../mod.ts";
-import { quotedPath } from "../output/shell_quote.ts";
+import { formatAdvice } from "../output/format_advice.ts";
 import { listed } from "../output/text.ts";
 import type { ExaminedFile } from "./examined_file.ts";
 import { className, endianName, machineName, typeName } from "./header_names.ts";
@@ -56,22 +56,7 @@ function notElf(text: RefusalText, { format: { name, description, advice } }: Ex
   // Of an unknown file, the loader's own words say more.
   const message = name === "unknown" ? text.message : `Cannot load the file, which is not ELF: ${description}`;
   if (!advice) return name === "unknown" ? text : { message, hint: "Give the linked ELF file itself." };
-  const { hint, command } = advice;
-  if (command === undefined) return { message, hint };
-  return { message, ...commandHint(hint, command, path) };
-}
-
-/**
- * A hint that ends in a command.
- *
- * @param hint The hint.
- * @param command The command, with the word `FILE` for the path.
- * @param path The path; without it, the hint stands alone.
- * @returns The hint and the command.
- */
-export function commandHint(hint: string, command: string, path?: string): Pick<RefusalText, "hint" | "command"> {
-  if (path === undefined && /\bFILE\b/.test(command)) return { hint: hint.replace(/:$/, ".") };
-  return { hint, command: command.replaceAll(/\bFILE\b/g, () => quotedPath(path ?? "")) };
+  return { message, ...formatAdvice(advice, path) };
 }
 
 /** The message, with the names of the values that it shows. */
@@ -100,7 +85,8 @@ function otherMachine(
   const own = "kload loads 64-bit kernels for x86-64.";
   if (e_machine === EM_386 && protocols.length > 0) {
     const made = listed(protocols.map(({ summary }) => summary.replace(/:.*$/, "")));
-    return commandHint(`${own} This one is made for ${made}; to ask loaders of that:`, "kload check FILE", path);
+    const hint = `${own} This one is made for ${made}; to ask loaders of that:`;
+    return formatAdvice({ hint, command: "kload check FILE" }, path);
   }
   if (e_machine === EM_386) return text;
   return { hint: `${own} If this file should be one, check the compiler's target.` };

@@ -95,6 +95,7 @@ const INSPECT = [
   "cli/commands/examine_file.ts",
   "cli/commands/inspect.ts",
   "cli/commands/inspect_file.ts",
+  "cli/output/format_advice.ts",
   "cli/report/inspect_report.ts",
   "cli/report/refusal_of.ts",
 ];

@@ -1,7 +1,8 @@
 /** What a refusal says once it is known what the file is. */
 
 import { assertEquals, assertMatch } from "@std/assert";
-import { commandHint, refusalOf } from "../../cli/report/refusal_of.ts";
+import { formatAdvice, pathOfSource } from "../../cli/output/format_advice.ts";
+import { refusalOf } from "../../cli/report/refusal_of.ts";
 import { LoadError } from "../../mod.ts";
 import { buildElf } from "../elf_builder.ts";
 import { inspected } from "./inspected.ts";
@@ -50,11 +51,14 @@ Deno.test("a refusal of a kernel for x86-64 says what the loader says", async ()
 });
 
 Deno.test("a path in a command is quoted, and cannot pass for an option", () => {
-  assertEquals(commandHint("Do:", "file FILE", "-x"), { hint: "Do:", command: "file ./-x" });
-  assertEquals(commandHint("Do:", "cp FILE FILE.old", "it's"), {
+  assertEquals(formatAdvice({ hint: "Do:", command: "file FILE" }, "-x"), { hint: "Do:", command: "file ./-x" });
+  assertEquals(formatAdvice({ hint: "Do:", command: "cp FILE FILE.old" }, "it's"), {
     hint: "Do:",
     command: "cp 'it'\\''s' 'it'\\''s'.old",
   });
-  assertEquals(commandHint("Do:", "git lfs pull"), { hint: "Do:", command: "git lfs pull" });
-  assertEquals(commandHint("Do:", "file FILE"), { hint: "Do." });
+  assertEquals(formatAdvice({ hint: "Do:", command: "git lfs pull" }), { hint: "Do:", command: "git lfs pull" });
+  assertEquals(formatAdvice({ hint: "Do:", command: "file FILE" }), { hint: "Do." });
+  assertEquals(formatAdvice({ hint: "Do." }, "x"), { hint: "Do." });
+  const names = ["./a.elf", "standard input", "https://a.example/b", ""];
+  assertEquals(names.map(pathOfSource), ["./a.elf", undefined, undefined, undefined]);
 });

@@ -2,8 +2,8 @@
 
 import { assertEquals } from "@std/assert";
 import { checkKernel } from "../../loaders/check_kernel.ts";
-import { GRUB_MULTIBOOT } from "../../loaders/grub_multiboot.ts";
-import { GRUB_MULTIBOOT2 } from "../../loaders/grub_multiboot2.ts";
+import { grubMultiboot } from "../../loaders/grub_multiboot.ts";
+import { grubMultiboot2 } from "../../loaders/grub_multiboot2.ts";
 import { GUEST } from "./generate/kernel.ts";
 import { generateKernel, MULTIBOOT, MULTIBOOT2 } from "./generate/generate.ts";
 import { MULTIBOOT2_CASES, MULTIBOOT_CASES } from "./grub_cases.ts";
@@ -46,7 +46,7 @@ for (const { name, command, kernel, ...expected } of [...MULTIBOOT_CASES, ...MUL
 
 Deno.test("each rule has a kernel that breaks it", () => {
   const broken = new Set([...MULTIBOOT_CASES, ...MULTIBOOT2_CASES].map(({ rule }) => rule));
-  const rules = [...GRUB_MULTIBOOT.rules, ...GRUB_MULTIBOOT2.rules].map(({ id }) => id);
+  const rules = [...grubMultiboot.rules, ...grubMultiboot2.rules].map(({ id }) => id);
   assertEquals([...new Set(rules)].filter((id) => !broken.has(id)), []);
 });
 

@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { checkKernel, type Finding } from "../../loaders/check_kernel.ts";
-import { MULTIBOOT_FINDINGS } from "../../loaders/multiboot_findings.ts";
+import { MULTIBOOT_FINDINGS } from "../../loaders/findings/multiboot.ts";
 import { buildKernel, type KernelSpec, withSegment, words } from "./generate/kernel.ts";
 import { addressTag, multiboot2Header, multiboot2Kernel, multiboot2Tag as tag } from "./generate/multiboot2.ts";
 import { choices } from "./generate/random.ts";

@@ -4,14 +4,14 @@ import { assertEquals } from "@std/assert";
 import { keepFile } from "../../core/file/kept_file.ts";
 import { readModel } from "../../core/file/file_model.ts";
 import { findMultiboot2Header } from "../../protocols/multiboot2/header.ts";
-import { MULTIBOOT2, type Multiboot2Protocol } from "../../protocols/multiboot2/recognize.ts";
+import { multiboot2, type Multiboot2Protocol } from "../../protocols/multiboot2.ts";
 import { readHeaderTags } from "../../protocols/multiboot2/tags.ts";
 import { addressTag, multiboot2Header, multiboot2Tag as tag } from "../loaders/generate/multiboot2.ts";
 
 const END = tag(0, []);
 
 async function recognize(bytes: Uint8Array): Promise<Multiboot2Protocol | undefined> {
-  return MULTIBOOT2.recognize(await readModel(keepFile(bytes), MULTIBOOT2.parts));
+  return multiboot2.recognize(await readModel(keepFile(bytes), multiboot2.parts));
 }
 
 function file(offset: number, header: Uint8Array, length = 0xa000): Uint8Array {

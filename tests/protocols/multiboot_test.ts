@@ -4,12 +4,12 @@ import { assertEquals } from "@std/assert";
 import { keepFile } from "../../core/file/kept_file.ts";
 import { readModel } from "../../core/file/file_model.ts";
 import { findMultibootHeader } from "../../protocols/multiboot/header.ts";
-import { MULTIBOOT, type MultibootProtocol } from "../../protocols/multiboot/recognize.ts";
+import { multiboot, type MultibootProtocol } from "../../protocols/multiboot.ts";
 
 const MAGIC = 0x1bad_b002;
 
 async function recognize(bytes: Uint8Array): Promise<MultibootProtocol | undefined> {
-  return MULTIBOOT.recognize(await readModel(keepFile(bytes), MULTIBOOT.parts));
+  return multiboot.recognize(await readModel(keepFile(bytes), multiboot.parts));
 }
 
 /** A file with words at an offset. */

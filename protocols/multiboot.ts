@@ -4,11 +4,11 @@
  * @module
  */
 
-import type { FileModel } from "../../core/file/file_model.ts";
-import { hexAddr } from "../../core/hex.ts";
-import { describeEntry } from "../physical_entry.ts";
-import type { Protocol, Recognizer } from "../protocol.ts";
-import { findMultibootHeader, type MultibootHeader } from "./header.ts";
+import type { FileModel } from "../core/file/file_model.ts";
+import { hexAddr } from "../core/hex.ts";
+import { describeEntry } from "./physical_entry.ts";
+import type { Protocol, Recognizer } from "./protocol.ts";
+import { findMultibootHeader, type MultibootHeader } from "./multiboot/header.ts";
 
 /** A file with a Multiboot 1 header where loaders look for it. */
 export interface MultibootProtocol extends Protocol<"multiboot"> {
@@ -32,4 +32,4 @@ function recognize(file: FileModel): MultibootProtocol | undefined {
 }
 
 /** Recognizes a header that is whole, aligned and right in its checksum, in the first 8,192 bytes. */
-export const MULTIBOOT: Recognizer<MultibootProtocol> = { parts: ["head"], recognize };
+export const multiboot: Recognizer<MultibootProtocol> = { parts: ["head"], recognize };

@@ -4,13 +4,13 @@
  * @module
  */
 
-import type { FileModel } from "../../core/file/file_model.ts";
-import { hexAddr } from "../../core/hex.ts";
-import { describeEntry } from "../physical_entry.ts";
-import type { Protocol, Recognizer } from "../protocol.ts";
-import { findMultiboot2Header, MULTIBOOT2_SEARCH, type Multiboot2Header } from "./header.ts";
-import { decodeTags, type HeaderRequests } from "./requests.ts";
-import { readHeaderTags, type TagList } from "./tags.ts";
+import type { FileModel } from "../core/file/file_model.ts";
+import { hexAddr } from "../core/hex.ts";
+import { describeEntry } from "./physical_entry.ts";
+import type { Protocol, Recognizer } from "./protocol.ts";
+import { findMultiboot2Header, MULTIBOOT2_SEARCH, type Multiboot2Header } from "./multiboot2/header.ts";
+import { decodeTags, type HeaderRequests } from "./multiboot2/requests.ts";
+import { readHeaderTags, type TagList } from "./multiboot2/tags.ts";
 
 /** A file with a Multiboot 2 header where loaders look for it. */
 export interface Multiboot2Protocol extends Protocol<"multiboot2"> {
@@ -43,4 +43,4 @@ function recognize(file: FileModel): Multiboot2Protocol | undefined {
 }
 
 /** Recognizes a header for i386 that is whole, aligned and right in its checksum, in the first 32,768 bytes. */
-export const MULTIBOOT2: Recognizer<Multiboot2Protocol> = { parts: ["head"], recognize };
+export const multiboot2: Recognizer<Multiboot2Protocol> = { parts: ["head"], recognize };

@@ -4,16 +4,16 @@
  * @module
  */
 
-import { PT_LOAD } from "../core/elf/constants.ts";
-import type { FileModel } from "../core/file/file_model.ts";
-import { hexAddr } from "../core/hex.ts";
-import { findMultibootHeader, MULTIBOOT_SEARCH, type MultibootHeader } from "../protocols/multiboot/header.ts";
-import type { MultibootProtocol } from "../protocols/multiboot/recognize.ts";
-import { findMultiboot2Header, MULTIBOOT2_SEARCH } from "../protocols/multiboot2/header.ts";
-import type { Multiboot2Protocol } from "../protocols/multiboot2/recognize.ts";
-import type { Protocol } from "../protocols/protocol.ts";
-import type { FindingRule } from "./finding.ts";
-import type { Breach } from "./rule.ts";
+import { PT_LOAD } from "../../core/elf/constants.ts";
+import type { FileModel } from "../../core/file/file_model.ts";
+import { hexAddr } from "../../core/hex.ts";
+import { findMultibootHeader, MULTIBOOT_SEARCH, type MultibootHeader } from "../../protocols/multiboot/header.ts";
+import type { MultibootProtocol } from "../../protocols/multiboot.ts";
+import { findMultiboot2Header, MULTIBOOT2_SEARCH } from "../../protocols/multiboot2/header.ts";
+import type { Multiboot2Protocol } from "../../protocols/multiboot2.ts";
+import type { Protocol } from "../../protocols/protocol.ts";
+import type { FindingRule } from "../finding.ts";
+import type { Breach } from "../rule.ts";
 
 /** A part of a file. */
 interface FileRange {

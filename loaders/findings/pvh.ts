@@ -18,7 +18,7 @@ import type { Breach } from "../rule.ts";
 const NOT_ZEROING: readonly LoaderName[] = ["qemu-kernel", "firecracker", "cloud-hypervisor"];
 
 /** The findings. */
-export const pvhFindings: readonly FindingRule[] = [
+export const PVH_FINDINGS: readonly FindingRule[] = [
   {
     id: "pvh-entries-differ",
     severity: "warning",
