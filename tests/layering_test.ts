@@ -7,6 +7,9 @@ const ROOT = new URL("../", import.meta.url);
 /** What anyone outside imports the library by; they only re-export. */
 const DOORS: readonly string[] = ["mod.ts", "core/stages/mod.ts", "core/paging/mod.ts"];
 
+/** The doors of rooms that have one of their own: nothing in the room, or on a lower floor, needs them. */
+const ROOM_DOORS: readonly string[] = ["formats/mod.ts", "protocols/mod.ts", "loaders/mod.ts"];
+
 /** The floors, lowest first: the rooms on each do not know one another, but files in a room may. */
 const FLOORS: readonly (readonly RegExp[])[] = [
   [/^core\/(errors|error_details|error_texts|hex|rules|diagnostics|random)\.ts$/],
@@ -91,10 +94,21 @@ function placeOf(path: string): { readonly floor: number; readonly room: string 
   return { floor, room: String(FLOORS[floor]?.find((room) => room.test(path))) };
 }
 
-/** What a file is a part of: plugins/relocate.ts and all in plugins/relocate/ are one plugin; so with stages and boot. */
+/**
+ * What a file is a part of: plugins/relocate.ts and all in plugins/relocate/ are one plugin; so with stages, boot and
+ * protocols.
+ */
 function unitOf(path: string): string {
-  return path.replace(/^((?:core\/stages|plugins|boot)\/[^/.]+).*$/, "$1");
+  return path.replace(/^((?:core\/stages|plugins|boot|protocols)\/[^/.]+).*$/, "$1");
 }
+
+/** The protocols, by the list of all. */
+const PROTOCOLS = importsOf("protocols/all_protocols.ts").filter(({ isType }) => !isType).map(({ target }) => {
+  return unitOf(target);
+});
+
+/** The tables of loaders, by the list of all. */
+const TABLES = importsOf("loaders/all_loaders.ts").filter(({ isType }) => !isType).map(({ target }) => target);
 
 /** The imports of these files that fail a test, as sentences. */
 function faults(inside: RegExp, isFault: (path: string, imported: Import) => boolean): readonly string[] {
@@ -145,6 +159,50 @@ Deno.test("no plugin imports a plugin, and nothing that adds to a kernel another
       return areNeighbours && !isType && unitOf(path) !== unitOf(target) && path !== "plugins/presets.ts";
     }),
     [],
+  );
+});
+
+Deno.test("no protocol imports a protocol: what two of them need lies next to them", () => {
+  assertEquals(PROTOCOLS.length, 11);
+  assertEquals(
+    faults(/^protocols\//, (path, { target }) => {
+      const [from, to] = [unitOf(path), unitOf(target)];
+      return from !== to && PROTOCOLS.includes(to) && path !== "protocols/all_protocols.ts" &&
+        path !== "protocols/mod.ts";
+    }),
+    [],
+  );
+});
+
+Deno.test("no loader's table is imported but by the list of all: what two loaders need lies in a folder of theirs", () => {
+  assertEquals(TABLES.length, 11);
+  assertEquals(
+    faults(/^loaders\//, (path, { target }) => TABLES.includes(target) && path !== "loaders/all_loaders.ts"),
+    [],
+  );
+});
+
+Deno.test("no family of loaders imports another, nor findings, which may look at what a family sees", () => {
+  const familyOf = (path: string): string | undefined =>
+    /^loaders\/(bootloader|grub|limine|openvmm|qemu|vmm|findings)\//.exec(path)?.[1];
+  assertEquals(
+    faults(/^loaders\/(?!findings\/)/, (path, { target }) => {
+      const [from, to] = [familyOf(path), familyOf(target)];
+      return from !== undefined && to !== undefined && from !== to;
+    }),
+    [],
+  );
+});
+
+Deno.test("a room's door is for what stands above it, and lists of protocols and loaders are for those who ask all", () => {
+  const roomOf = (path: string): string => path.split("/", 1)[0];
+  assertEquals(
+    faults(/./, (path, { target }) => ROOM_DOORS.includes(target) && roomOf(path) === roomOf(target)),
+    [],
+  );
+  assertEquals(
+    FILES.filter((path) => importsOf(path).some(({ target }) => target === "protocols/all_protocols.ts")),
+    ["protocols/recognize.ts"],
   );
 });
 

@@ -7,7 +7,7 @@
 import { hexAddr, hexRange } from "../../core/hex.ts";
 import type { ProgramHeader } from "../../core/elf/program_header.ts";
 import type { Breach, Rule } from "../rule.ts";
-import { isInMemory, lowMemoryEnd } from "../vmm/guest_memory.ts";
+import { isInMemory, lowMemoryEnd } from "../guest_memory.ts";
 import type { OpenVmmView } from "./view.ts";
 
 const SOURCE = "OpenVMM 33748768, vm/loader/src/pvh.rs";

@@ -8,7 +8,7 @@ import { EI_DATA, ELFCLASS64, RECORD_SIZES } from "../../core/elf/constants.ts";
 import { E_ENTRY, E_MACHINE, fileHeaderOffsets } from "../../core/elf/file_header.ts";
 import { hexAddr, hexRange } from "../../core/hex.ts";
 import type { Breach, Rule } from "../rule.ts";
-import { isInMemory, lowMemoryEnd } from "./guest_memory.ts";
+import { isInMemory, lowMemoryEnd } from "../guest_memory.ts";
 import { HIGH_MEMORY, isLoaded, isX86, segmentAt, type VmmView } from "./view.ts";
 
 const SOURCE = "rust-vmm linux-loader 0.14.0, src/loader/elf/mod.rs";

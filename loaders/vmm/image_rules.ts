@@ -7,7 +7,7 @@
 import { hexAddr } from "../../core/hex.ts";
 import { HDRS, LOADED_HIGH, protocolVersion, SETUP_OFFSETS } from "../../formats/bzimage/setup_header.ts";
 import type { Rule } from "../rule.ts";
-import { isInMemory, lowMemoryEnd } from "./guest_memory.ts";
+import { isInMemory, lowMemoryEnd } from "../guest_memory.ts";
 import { HIGH_MEMORY, type VmmView } from "./view.ts";
 
 const SOURCE = "rust-vmm linux-loader 0.14.0, src/loader/bzimage/mod.rs: load";
