@@ -13,7 +13,7 @@ export const bootloader010: Loader = {
   title: "rust-osdev/bootloader 0.10",
   versions: "0.10.0 to 0.10.10",
   protocols: [],
-  parts: ["all"],
+  parts: ["length"],
   rules: [],
   judge: (model, circumstances, file) => judgeCrate("bootloader-0.10", model, circumstances, file),
 };

@@ -28,6 +28,19 @@ const loadLarge: Workload = {
   },
 };
 
+const checkLarge: Workload = {
+  name: "kload check of 53 MB / kload load of it",
+  aim: 3,
+  open: async () => {
+    const temporary = await temporaryFile(distributionKernel());
+    return {
+      floor: () => kload(["load", temporary.path]),
+      kload: () => kload(["check", temporary.path]),
+      [Symbol.asyncDispose]: () => temporary[Symbol.asyncDispose](),
+    };
+  },
+};
+
 const firstLoad: Workload = {
   name: "loadKernel() of hello.elf in a fresh process / an empty program",
   open: () => ({ floor: empty, kload: () => processTime([scriptPath("first_load.ts")]) }),
@@ -57,6 +70,7 @@ export const startUp: Group = {
     command(["inspect", HELLO], 2.5),
     command(["load", HELLO], 2.7),
     loadLarge,
+    checkLarge,
     firstLoad,
     firstLoadWall,
   ],

@@ -29,9 +29,7 @@ export type FilePart =
   /** The bytes of every `PT_DYNAMIC`. */
   | "dynamic"
   /** Its length, for which a stream is read to its end. */
-  | "length"
-  /** The whole file. */
-  | "all";
+  | "length";
 
 /** The size of the first part of a file, in which all formats and boot protocols have their magic numbers. */
 export const HEAD_SIZE = 0x9000;
@@ -75,8 +73,7 @@ export interface ElfModel {
  */
 export async function readModel(file: KeptFile, parts: readonly FilePart[]): Promise<FileModel> {
   const wants = new Set(parts);
-  if (wants.has("all") || wants.has("length")) await file.reach(Infinity);
-  if (wants.has("all")) await file.keep(0, file.length);
+  if (wants.has("length")) await file.reach(Infinity);
   await file.keep(0, wants.has("head") ? HEAD_SIZE : RECORD_SIZES[ELFCLASS64].fileHeader);
   const elf = await readElf(file, wants);
   return {

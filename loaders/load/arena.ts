@@ -31,18 +31,16 @@ const ARENAS = new WeakMap<KeptFile, Arena>();
  * @param file The file.
  * @param size The size of the memory in bytes, a multiple of 4096.
  * @returns The memory; `undefined` if the file has no place in it, or the memory cannot be allocated.
- * @throws {LoadError} "source-failed", or "memory-limit-exceeded" if the whole file may not be kept.
+ * @throws {LoadError} "source-failed", or "memory-limit-exceeded" if a stream is longer than what may be kept.
  */
 export async function arenaOf(file: KeptFile, size: number): Promise<Arena | undefined> {
   const known = ARENAS.get(file);
   if (known?.size === size) return known;
   await file.reach(Infinity);
-  await file.keep(0, file.length);
-  const bytes = file.whole()!;
-  const buffer = bytes.length + 2 * PAGE_SIZE <= size ? allocate(size) : undefined;
+  const buffer = file.length + 2 * PAGE_SIZE <= size ? allocate(size) : undefined;
   if (!buffer) return undefined;
-  const source = new Uint8Array(buffer, PAGE_SIZE, bytes.length);
-  source.set(bytes);
+  const source = new Uint8Array(buffer, PAGE_SIZE, file.length);
+  await readInto(source, file);
   const memory = physicalMemory({ base: BASE, buffer });
   const arena = { memory, size, source };
   ARENAS.set(file, arena);
@@ -60,6 +58,16 @@ export function takeArena(file: KeptFile, most: number): Arena | undefined {
   const arena = ARENAS.get(file);
   ARENAS.delete(file);
   return arena && arena.size <= most ? arena : undefined;
+}
+
+/** Copies what is kept, and reads the rest straight to its place. */
+async function readInto(memory: Uint8Array, file: KeptFile): Promise<void> {
+  const { read } = file.reader();
+  for (let done = 0; done < memory.length;) {
+    const count = await read(memory.subarray(done));
+    if (count === null) return; // it became shorter: the load says what is missing
+    done += count;
+  }
 }
 
 function allocate(size: number): ArrayBuffer | undefined {
