@@ -18,6 +18,9 @@ const DECODERS: { readonly [F in FormatName]?: () => Promise<Decode> } = {
   lzma: async () => (await import("./lzma/unpack_lzma.ts")).unpackLzma,
 };
 
+/** The formats that are unpacked: those with a decoder, and images of Linux, whose payload is in one of them. */
+export const UNPACKED_FORMATS: readonly FormatName[] = [...Object.keys(DECODERS) as FormatName[], "bzimage"];
+
 /**
  * Imports the decoder of a format.
  *

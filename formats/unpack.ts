@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ELF_MAGIC } from "../core/elf/constants.ts";
+import { hasElfMagic } from "../core/elf/elf_magic.ts";
 import { type ByteReader, type KernelSource, openSource } from "../core/intake/source.ts";
 import { type Pause, pauses } from "../core/intake/pause.ts";
 import { unlessAborted } from "../core/intake/unless_aborted.ts";
@@ -156,7 +156,7 @@ interface Seen extends Pick<Peeked, "reader"> {
 async function look(file: ByteReader): Promise<Seen> {
   let { head, reader } = await peek(file, CONTAINER_HEAD);
   let format = identify(head);
-  if (ELF_MAGIC.every((byte, index) => head[index] === byte)) return { reader, format, isContainer: false };
+  if (hasElfMagic(head)) return { reader, format, isContainer: false };
   if (isUnpacked(format.name)) return { reader, format, isContainer: true };
   ({ head, reader } = await peek(reader, BZIMAGE_HEAD));
   format = identify(head);

@@ -5,6 +5,7 @@
  */
 
 import { ELF_MAGIC } from "../core/elf/constants.ts";
+import { hasElfMagic } from "../core/elf/elf_magic.ts";
 import { type FilePart, HEAD_SIZE } from "../core/file/file_model.ts";
 import { keepFile, type KeptFile, type RandomSource } from "../core/file/kept_file.ts";
 import type { KernelSource } from "../core/intake/source.ts";
@@ -162,7 +163,7 @@ const ALL_PARTS: readonly FilePart[] = [...PROTOCOL_PARTS, ...FINDING_RULES.flat
 async function formatOf(file: KeptFile): Promise<FileFormat> {
   await file.keep(0, ELF_MAGIC.length);
   const magic = file.bytes(0, ELF_MAGIC.length);
-  const isElf = ELF_MAGIC.every((byte, index) => magic[index] === byte);
+  const isElf = hasElfMagic(magic);
   if (!isElf) await file.keep(0, HEAD_SIZE);
   const head = isElf ? magic : file.bytes(0, Math.min(HEAD_SIZE, file.length));
   return identify(head, file.isWhole ? file.length : undefined);

@@ -5,6 +5,7 @@
  */
 
 import type { LoadError } from "../core/errors.ts";
+import { UNPACKED_FORMATS } from "../formats/decoders.ts";
 import { presets } from "../plugins/presets.ts";
 import { DAMAGED_CONTAINER } from "./contents.ts";
 import { takeArena } from "./load/arena.ts";
@@ -17,7 +18,7 @@ export const kload: Loader = {
   title: "kload",
   versions: "this one",
   protocols: [],
-  unpacks: { formats: ["gzip", "xz", "zstd", "lz4", "lz4-legacy", "bzip2", "lzma", "bzimage"] },
+  unpacks: { formats: UNPACKED_FORMATS },
   parts: [],
   rules: [DAMAGED_CONTAINER, ENTRY_NOT_EXECUTABLE],
   judge: async (model, { kernelBase, maxMemory = MAX_MEMORY, signal }, file) => {

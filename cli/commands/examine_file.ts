@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ELF_MAGIC } from "../../core/elf/constants.ts";
+import { hasElfMagic } from "../../core/elf/elf_magic.ts";
 import { type FilePart, HEAD_SIZE } from "../../core/file/file_model.ts";
 import type { KeptFile } from "../../core/file/kept_file.ts";
 import type { FileFormat } from "../../formats/format.ts";
@@ -56,7 +56,7 @@ export async function examineFile(file: KeptFile, selections: Selections = FULL_
 /** Most files are ELF: for them, the other formats are not even imported. */
 async function formatOf(file: KeptFile): Promise<FileFormat> {
   const head = file.bytes(0, HEAD_SIZE);
-  if (ELF_MAGIC.every((byte, index) => head[index] === byte)) return { name: "elf", description: "ELF file" };
+  if (hasElfMagic(head)) return { name: "elf", description: "ELF file" };
   const { identify } = await import("../../formats/identify.ts");
   return identify(head, file.isWhole ? file.length : undefined);
 }

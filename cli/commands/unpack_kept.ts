@@ -11,11 +11,6 @@ import type { ByteReader } from "../../mod.ts";
 import { liblzma } from "../input/liblzma.ts";
 import { type Inside, MOST_KEPT, type OpenInside } from "./inspect_file.ts";
 
-/** Formats in which something may be compressed. */
-const CONTAINERS: ReadonlySet<FormatName> = new Set(
-  ["gzip", "xz", "zstd", "lz4", "lz4-legacy", "bzip2", "lzma", "bzimage"] as const,
-);
-
 /**
  * Opens what compressed files hold: one container after the other, and the kernel in a bzImage.
  *
@@ -24,7 +19,6 @@ const CONTAINERS: ReadonlySet<FormatName> = new Set(
  */
 export function unpackKept(signal: AbortSignal): OpenInside {
   return async (file, { name }) => {
-    if (!CONTAINERS.has(name)) return undefined;
     const opened = name === "bzimage"
       ? await openKernel(file.reader(), file.bytes(0, HEAD_SIZE))
       : await openContent(file.reader(), name);

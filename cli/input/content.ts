@@ -5,6 +5,7 @@
  */
 
 import { ELF_MAGIC } from "../../core/elf/constants.ts";
+import { hasElfMagic } from "../../core/elf/elf_magic.ts";
 import { peek, type Peeked } from "../../formats/input/peek.ts";
 import type { FileFormat, Unpacked } from "../../formats/mod.ts";
 
@@ -32,7 +33,7 @@ export interface Content extends Pick<Peeked, "reader"> {
  */
 export async function contentOf(file: Peeked["reader"], signal?: AbortSignal): Promise<Content> {
   const { head, reader } = await peek(file, ELF_MAGIC.length);
-  if (ELF_MAGIC.every((byte, index) => head[index] === byte)) {
+  if (hasElfMagic(head)) {
     return { reader, layers: [], check: () => Promise.resolve(), close: () => {} };
   }
   const [{ unpack }, { liblzma }] = await Promise.all([import("../../formats/unpack.ts"), import("./liblzma.ts")]);

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { EI_CLASS, EI_DATA, ELF_MAGIC, ELFCLASS64, ELFDATA2LSB, RECORD_SIZES } from "../../core/elf/constants.ts";
+import { EI_CLASS, EI_DATA, ELFCLASS64, ELFDATA2LSB, RECORD_SIZES } from "../../core/elf/constants.ts";
+import { hasElfMagic } from "../../core/elf/elf_magic.ts";
 import { readFileHeader } from "../../core/elf/file_header.ts";
 import { elfReader } from "../../core/elf/reader.ts";
 import { unlessAborted } from "../../core/intake/unless_aborted.ts";
@@ -41,7 +42,7 @@ export interface Peeked {
 export async function peekTypes(source: ByteReader, signal?: AbortSignal): Promise<Peeked> {
   const ahead = lookahead(source, signal);
   const header = await ahead.upTo(FILE_HEADER);
-  const isReadable = header.length === FILE_HEADER && ELF_MAGIC.every((byte, index) => header[index] === byte) &&
+  const isReadable = header.length === FILE_HEADER && hasElfMagic(header) &&
     header[EI_CLASS] === ELFCLASS64 && header[EI_DATA] === ELFDATA2LSB;
   if (!isReadable) return { reader: ahead.reader };
   const place = { subject: "the headers", fileOffset: 0 };

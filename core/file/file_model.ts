@@ -5,7 +5,8 @@
  * @module
  */
 
-import { EI_CLASS, EI_DATA, ELF_MAGIC, ELFCLASS32, ELFCLASS64, ELFDATA2MSB } from "../elf/constants.ts";
+import { EI_CLASS, EI_DATA, ELFCLASS32, ELFCLASS64, ELFDATA2MSB } from "../elf/constants.ts";
+import { hasElfMagic } from "../elf/elf_magic.ts";
 import { PT_DYNAMIC, PT_LOAD, PT_NOTE, RECORD_SIZES, type RecordSizes, SHT_SYMTAB } from "../elf/constants.ts";
 import { type FileHeader, readFileHeader } from "../elf/file_header.ts";
 import { type ProgramHeader, readProgramHeader } from "../elf/program_header.ts";
@@ -138,7 +139,7 @@ async function readElf(file: KeptFile, wants: ReadonlySet<FilePart>): Promise<El
  */
 export function fileHeaderAs(file: FileBytes, wide?: boolean): FileHeader | undefined {
   const bytes = file.bytes(0, RECORD_SIZES[ELFCLASS64].fileHeader);
-  if (ELF_MAGIC.some((byte, index) => bytes[index] !== byte)) return undefined;
+  if (!hasElfMagic(bytes)) return undefined;
   const layout = wide ?? bytes[EI_CLASS] === ELFCLASS64;
   if (bytes.length < sizesOf(layout).fileHeader) return undefined;
   return readFileHeader(readerAt(file, "the ELF file header", 0, bytes.length), layout);

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { EI_CLASS, EI_DATA, ELF_MAGIC, ELFCLASS32, ELFCLASS64 } from "../../core/elf/constants.ts";
+import { EI_CLASS, EI_DATA, ELFCLASS32, ELFCLASS64 } from "../../core/elf/constants.ts";
+import { hasElfMagic } from "../../core/elf/elf_magic.ts";
 import { ELFDATA2LSB, PT_LOAD, RECORD_SIZES } from "../../core/elf/constants.ts";
 import { type FileHeader, readFileHeader } from "../../core/elf/file_header.ts";
 import { type ProgramHeader, readProgramHeader } from "../../core/elf/program_header.ts";
@@ -83,7 +84,7 @@ export function readGrubElf(bytes: Uint8Array, search: number): GrubElf | undefi
     return { ...readProgramHeader(reader, at, index, fileClass), at };
   });
   return {
-    hasMagic: ELF_MAGIC.every((byte, index) => bytes[index] === byte),
+    hasMagic: hasElfMagic(bytes),
     isLittleEndian: bytes[EI_DATA] === ELFDATA2LSB,
     fileHeader,
     wide,

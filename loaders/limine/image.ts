@@ -4,7 +4,8 @@
  * @module
  */
 
-import { ELF_MAGIC, ELFCLASS64, ET_DYN, PT_DYNAMIC, PT_LOAD, RECORD_SIZES } from "../../core/elf/constants.ts";
+import { ELFCLASS64, ET_DYN, PT_DYNAMIC, PT_LOAD, RECORD_SIZES } from "../../core/elf/constants.ts";
+import { hasElfMagic } from "../../core/elf/elf_magic.ts";
 import { type FileHeader, readFileHeader } from "../../core/elf/file_header.ts";
 import type { ProgramHeader } from "../../core/elf/program_header.ts";
 import { elfReader } from "../../core/elf/reader.ts";
@@ -64,7 +65,7 @@ export function readImage(version: LimineVersion, model: FileModel, memory: numb
   const head = new Uint8Array(fileHeader);
   head.set(model.bytes(0, fileHeader));
   const header = readFileHeader(elfReader(head, { subject: "the ELF file header", fileOffset: 0 }), true);
-  const isElf = ELF_MAGIC.every((byte, index) => head[index] === byte);
+  const isElf = hasElfMagic(head);
   const programHeaders = programHeadersAs(model, { wide: true });
   const loads = programHeaders.filter(({ p_type, p_memsz }) => p_type === PT_LOAD && p_memsz > 0n);
   const dynamic = programHeaders.find(({ p_type }) => p_type === PT_DYNAMIC);

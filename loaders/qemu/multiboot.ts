@@ -5,6 +5,7 @@
  */
 
 import type { FileBytes } from "../../core/file/file_model.ts";
+import type { MultibootAddresses } from "../../protocols/multiboot/header.ts";
 
 /** QEMU looks at so many bytes of a file. */
 export const QEMU_HEAD = 8192;
@@ -23,15 +24,6 @@ export interface QemuMultiboot {
   readonly offset: number;
   /** The fields that say where to put the kernel, if its flag 16 is set: then they count, and not the ELF headers. */
   readonly addresses?: MultibootAddresses;
-}
-
-/** The address fields, as in the header. */
-export interface MultibootAddresses {
-  readonly header_addr: number;
-  readonly load_addr: number;
-  readonly load_end_addr: number;
-  readonly bss_end_addr: number;
-  readonly entry_addr: number;
 }
 
 /**

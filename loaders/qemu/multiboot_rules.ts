@@ -6,9 +6,10 @@
 
 import { E_MACHINE } from "../../core/elf/file_header.ts";
 import { hexAddr, hexRange } from "../../core/hex.ts";
+import type { MultibootAddresses } from "../../protocols/multiboot/header.ts";
 import type { Breach, Rule } from "../rule.ts";
 import { fetchKernel } from "./fetch_kernel.ts";
-import { loadedPart, type MultibootAddresses } from "./multiboot.ts";
+import { loadedPart } from "./multiboot.ts";
 import type { QemuView } from "./view.ts";
 
 const SOURCE = "QEMU 7.2, hw/i386/multiboot.c: load_multiboot";

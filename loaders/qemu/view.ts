@@ -5,6 +5,7 @@
  */
 
 import { ELF_MAGIC, EM_X86_64, PF_X, PT_LOAD, PT_NOTE, RECORD_SIZES } from "../../core/elf/constants.ts";
+import { hasElfMagic } from "../../core/elf/elf_magic.ts";
 import { E_MACHINE, type FileHeader } from "../../core/elf/file_header.ts";
 import type { ProgramHeader } from "../../core/elf/program_header.ts";
 import { fileHeaderAs, type FileModel, programHeadersAs } from "../../core/file/file_model.ts";
@@ -69,7 +70,7 @@ export async function qemuView(model: FileModel, circumstances: Circumstances, f
   const { memory } = circumstances;
   const setup = readSetupHeader(model.bytes(0, SETUP_END));
   const multiboot = setup.header === HDRS ? undefined : findMultiboot(model);
-  const hasMagic = ELF_MAGIC.every((byte, index) => model.bytes(0, 4)[index] === byte);
+  const hasMagic = hasElfMagic(model.bytes(0, ELF_MAGIC.length));
   await file.reach(setup.setupSize);
   const kind = model.length === 0
     ? "empty"

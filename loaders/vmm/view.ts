@@ -5,6 +5,7 @@
  */
 
 import { ELF_MAGIC, EM_386, EM_X86_64, PT_LOAD, RECORD_SIZES } from "../../core/elf/constants.ts";
+import { hasElfMagic } from "../../core/elf/elf_magic.ts";
 import type { FileHeader } from "../../core/elf/file_header.ts";
 import type { ProgramHeader } from "../../core/elf/program_header.ts";
 import { fileHeaderAs, type FileModel, programHeadersAs } from "../../core/file/file_model.ts";
@@ -41,7 +42,7 @@ const { fileHeader: FILE_HEADER, programHeader: PROGRAM_HEADER } = RECORD_SIZES[
 /** Collects what the rules look at. */
 export async function vmmView(model: FileModel, { memory }: Circumstances, file: KeptFile): Promise<VmmView> {
   const setup = readSetupHeader(model.bytes(0, SETUP_END));
-  const hasMagic = ELF_MAGIC.every((byte, index) => model.bytes(0, 4)[index] === byte);
+  const hasMagic = hasElfMagic(model.bytes(0, ELF_MAGIC.length));
   await file.reach(FILE_HEADER);
   const kind = hasMagic || model.length < FILE_HEADER ? "elf" : "image";
   const header = fileHeaderAs(model, true);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ELF_MAGIC } from "../../core/elf/constants.ts";
+import { hasElfMagic } from "../../core/elf/elf_magic.ts";
 import { type FileModel, HEAD_SIZE } from "../../core/file/file_model.ts";
 import { hexAddr } from "../../core/hex.ts";
 import {
@@ -96,7 +96,7 @@ export function recognizeImage(file: FileModel): LinuxImage | undefined {
 
 function describeRange({ offset, length }: Omit<LinuxPayload, "format">, head: Uint8Array): LinuxPayload {
   const start = head.subarray(offset);
-  const format = ELF_MAGIC.every((byte, index) => start[index] === byte) ? "elf" : containerOf(start);
+  const format = hasElfMagic(start) ? "elf" : containerOf(start);
   return { offset, length, ...(format === undefined ? {} : { format }) };
 }
 
