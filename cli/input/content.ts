@@ -7,7 +7,6 @@
 import { ELF_MAGIC } from "../../core/elf/constants.ts";
 import { peek, type Peeked } from "../../formats/input/peek.ts";
 import type { FileFormat, Unpacked } from "../../formats/mod.ts";
-import { liblzma } from "./liblzma.ts";
 
 /** The content of a file. */
 export interface Content extends Pick<Peeked, "reader"> {
@@ -36,7 +35,7 @@ export async function contentOf(file: Peeked["reader"], signal?: AbortSignal): P
   if (ELF_MAGIC.every((byte, index) => head[index] === byte)) {
     return { reader, layers: [], check: () => Promise.resolve(), close: () => {} };
   }
-  const { unpack } = await import("../../formats/unpack.ts");
+  const [{ unpack }, { liblzma }] = await Promise.all([import("../../formats/unpack.ts"), import("./liblzma.ts")]);
   const { source, layers, format, check, close } = await unpack(reader, { signal, liblzma });
   return {
     reader: source,
