@@ -122,7 +122,7 @@ async function checkFile(
   const outer = await look(file, parts);
   const insides = await lookInside(file, format, loaders, { parts, circumstances, opened });
   const inside = [...insides.values()].find((each) => "model" in each);
-  const intended = asked ?? intendedLoaders(loaders, outer.protocols.length > 0 ? outer : inside ?? outer);
+  const intended = asked ?? intendedLoaders(loaders, [...outer.protocols, ...inside?.protocols ?? []]);
   const verdicts: Verdict[] = [];
   // kload comes last: it may load the file in the memory in which others have loaded it before.
   for (const loader of loaders.toReversed()) {
@@ -182,8 +182,8 @@ function findingsOf(
     );
 }
 
-/** The loaders of the protocols that a file is made for; kload, if there are none. */
-function intendedLoaders(loaders: readonly Loader[], { protocols }: Looked): readonly LoaderName[] {
+/** The loaders of the protocols that a file, or what it holds, is made for; kload, if there are none. */
+function intendedLoaders(loaders: readonly Loader[], protocols: readonly Protocol[]): readonly LoaderName[] {
   const meant = loaders.filter((loader) => protocols.some(({ name }) => loader.protocols.includes(name)));
   return meant.length === 0 ? ["kload"] : meant.map(({ name }) => name);
 }

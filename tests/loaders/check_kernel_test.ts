@@ -1,10 +1,12 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { concat } from "@std/bytes/concat";
 import type { RandomSource } from "../../core/file/kept_file.ts";
 import { LOADERS } from "../../loaders/all_loaders.ts";
 import { checkKernel, type CheckOptions, LOADER_NAMES, type LoaderName } from "../../loaders/mod.ts";
 import { LoadError } from "../../mod.ts";
 import { buildElf } from "../elf_builder.ts";
 import { watched } from "../core/intake/watched_sources.ts";
+import { linuxImage, pvhKernel } from "./pvh_kernels.ts";
 import { configBytes, withSection } from "../protocols/config_builder.ts";
 
 /** A kernel with 1 MiB of something after the bytes that are loaded, and section headers at the end. */
@@ -217,6 +219,21 @@ Deno.test("GRUB takes off one container, and kload all of them", async () => {
     (await checkKernel(await gzip(await gzip(KERNEL)), { loaders: ["kload", "grub-multiboot2"] })).verdicts;
   assertEquals([kload.outcome, kload.unpacked], ["boots", ["gzip", "gzip"]]);
   assert(grub.message?.includes("module gzio"), grub.message);
+});
+
+Deno.test("a Linux image is meant for the loaders of the kernel in it", async () => {
+  const kernel = pvhKernel({});
+  const image = concat([linuxImage(), kernel]);
+  const view = new DataView(image.buffer);
+  view.setUint32(0x248, 0x2000 - 0xa00, true); // payload_offset, from the protected-mode part on
+  view.setUint32(0x24c, kernel.length, true);
+  const { protocols, inside, verdicts } = await checkKernel(image);
+  assertEquals(protocols.map(({ name }) => name), ["linux"]);
+  assertEquals(inside?.protocols.map(({ name }) => name), ["pvh"]);
+  assertEquals(
+    verdicts.filter(({ intended }) => intended).map(({ loader, outcome }) => [loader, outcome]),
+    [["qemu-kernel", "boots"], ["firecracker", "boots"], ["cloud-hypervisor", "boots"], ["openvmm", "refuses"]],
+  );
 });
 
 Deno.test("compressed data from a stream gets the verdicts of the bytes", async () => {
