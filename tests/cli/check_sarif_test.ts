@@ -140,3 +140,19 @@ for (const [name, uri] of NAMES) {
     assertEquals(results[0].locations[0].physicalLocation.artifactLocation.uri, uri);
   });
 }
+
+Deno.test("of more findings than code scanning takes, the most severe are in the log, and the rest is counted", () => {
+  const many = (severity: Finding["severity"], count: number): Finding[] =>
+    Array.from({ length: count }, (_, index) => ({ ...FINDING, severity, index }));
+  const fits = logOf("kernel.elf", { verdicts: [REFUSED], findings: many("info", 4999) });
+  assertEquals([fits.runs[0].results.length, fits.runs[0].invocations], [5000, undefined]);
+  const findings = [...many("info", 10), ...many("warning", 65_535), ...many("error", 2)];
+  const { runs: [{ results, invocations }] } = logOf("kernel.elf", { verdicts: [REFUSED], findings });
+  const levels = results.map(({ level }: { level: string }) => level);
+  assertEquals(["error", "warning", "note"].map((level) => levels.filter((each: string) => each === level).length), [
+    3,
+    4997,
+    0,
+  ]);
+  assertEquals(invocations[0].toolExecutionNotifications[0].message.text.split(" ", 1), ["60548"]);
+});
