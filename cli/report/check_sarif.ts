@@ -103,7 +103,7 @@ function alertOfVerdict(
   return {
     ruleId: rule,
     level: "error",
-    text: [`${head}${quoted}.`, breachText({ ...breach, message }), hint].filter((text) => text).join(" "),
+    text: sentences([`${head}${quoted}.`, breachText({ ...breach, message }), hint]),
     breach,
     topic: topicsOf(rule).find(({ kind, loaders = [] }) => kind !== "rule" || loaders.includes(loader)),
     inside: unpacked !== undefined,
@@ -119,12 +119,17 @@ function alertOfFinding(
   return {
     ruleId: rule,
     level: LEVELS[severity],
-    text: [breachText({ ...breach, message }), hint].filter((text) => text).join(" "),
+    text: sentences([breachText({ ...breach, message }), hint]),
     breach,
     topic: topicsOf(rule).find(({ kind }) => kind === "finding"),
     inside,
     properties: { index: breach.index, ranges },
   };
+}
+
+/** One text: the message of a load has no full stop, and needs one if a hint follows. */
+function sentences(parts: readonly (string | undefined)[]): string {
+  return parts.filter((part) => part).join("\n").replaceAll(/([.!?;:])?\n/g, (_, mark = ".") => `${mark} `);
 }
 
 /** GitHub asks for all of these texts. */

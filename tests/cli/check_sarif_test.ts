@@ -86,6 +86,15 @@ Deno.test("a refusal of a loader that the file is meant for is a result, with it
   assert(rule.helpUri.endsWith("docs/errors.md") && rule.help.text.includes("linker script"));
 });
 
+Deno.test("a message without a full stop gets one where a hint follows, and a hint ends as it is", () => {
+  const verdict: Verdict = { ...REFUSED, words: undefined, message: "The page is taken", hint: "Link with -n" };
+  const [{ results }] = logOf("kernel.elf", { verdicts: [verdict, { ...verdict, hint: undefined }] }).runs;
+  assertEquals(results.map(({ message }: { message: { text: string } }) => message.text), [
+    "kload refuses this file. Program header 1: The page is taken. Link with -n",
+    "kload refuses this file. Program header 1: The page is taken",
+  ]);
+});
+
 Deno.test("offsets in what a compressed file holds are not given as those of the file", () => {
   const inside = { format: "elf", description: "ELF file", layers: ["gzip"], protocols: [] } as const;
   const part: Partial<Report> = {
