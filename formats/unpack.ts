@@ -43,7 +43,7 @@ export interface Unpacked {
    * {@linkcode UnpackError} if the data is damaged: then nothing read before can be trusted either.
    */
   readonly source: ByteReader;
-  /** The containers that were taken off, from the outermost on. */
+  /** The containers that were unpacked, from the outermost on. */
   readonly layers: readonly FileFormat[];
   /** What is in them, by its first bytes; a disk image is recognized only if nothing else is. */
   readonly format: FileFormat;
@@ -59,7 +59,7 @@ export interface Unpacked {
 /** The limit of a load. */
 const MAX_MEMORY = 2 ** 32;
 
-/** How many containers may be in one another: a bzImage with zstd, in gzip, is three. */
+/** How many containers may be nested: a bzImage with zstd, in gzip, is three. */
 const MAX_LAYERS = 4;
 
 /** The most bytes to unpack on the way to the last checksum: the data may be a decompression bomb. */
@@ -72,7 +72,7 @@ const WHOLE_HEAD = 0x9000;
 
 /**
  * Takes off the containers that a kernel is in: gzip, xz (with the x86 filter too), zstd, lz4 (frames and the legacy
- * format), bzip2, lzma, and the Linux kernel image (bzImage), in one another too. Data is unpacked as it is read. A
+ * format), bzip2, lzma, and the Linux kernel image (bzImage), also nested. Data is unpacked as it is read. A
  * container that cannot be unpacked, such as lzo, is left on.
  *
  * @param source Where the file's bytes come from; read no further than is needed to see what it is.
@@ -122,7 +122,7 @@ export async function unpack(source: KernelSource, options: UnpackOptions = {}):
         return { source: reader, layers, format, check: () => drain(readers, pause), close };
       }
       if (layers.length === MAX_LAYERS) {
-        throw new UnpackError(format.name, `there are more than ${MAX_LAYERS} containers in one another`);
+        throw new UnpackError(format.name, `there are more than ${MAX_LAYERS} nested containers`);
       }
       layers.push(format);
       if (seen.payload) {
@@ -168,7 +168,7 @@ async function look(file: ByteReader): Promise<Seen> {
   return { reader, format, isContainer: true, payload };
 }
 
-/** What a container's content is held to. */
+/** What a container's content must satisfy. */
 interface Bounds {
   readonly maxMemory: number;
   readonly pause: Pause;

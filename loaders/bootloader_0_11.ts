@@ -17,13 +17,13 @@ const MISSING_CONFIG = {
   id: "missing-bootloader-config",
   outcome: "refuses",
   words: "bootloader config section not found; kernel must be compiled against bootloader_api",
-  about: `The file has no section by the name of ${CONFIG_SECTION}.`,
+  about: `The file has no section named ${CONFIG_SECTION}.`,
   why:
     "The loader learns from this section what the kernel asks for: its stack, mappings and framebuffer. It looks for " +
-    "it by name, so that a file whose section headers were stripped is refused as well.",
+    "it by name, so a file whose section headers were stripped is refused as well.",
   mend:
     "Declare the entry point with bootloader_api::entry_point!, and keep the section: KEEP(*(.bootloader-config)) in " +
-    "the linker script, and no strip --strip-section-headers.",
+    "the linker script, and do not use strip --strip-section-headers.",
   source: "rust-osdev/bootloader, common/src/lib.rs, Kernel::parse",
 } as const satisfies Omit<Rule<never>, "broken">;
 
@@ -31,11 +31,11 @@ const MISSING_CONFIG = {
 const BAD_CONFIG = {
   id: "bad-bootloader-config",
   outcome: "refuses",
-  about: `The section ${CONFIG_SECTION} has another length than the loader expects, or a value that it does not know.`,
+  about: `The section ${CONFIG_SECTION} is not as long as the loader expects, or holds an invalid value.`,
   why:
     "Each release of bootloader_api that adds a field to the configuration makes it longer, and the loader accepts " +
     "its own length only: 115 bytes in 0.11.0, 124 in 0.11.1 to 0.11.10, 133 since 0.11.11.",
-  mend: "Use the same version of bootloader_api in the kernel's Cargo.toml as of bootloader in the image builder's.",
+  mend: "Use the same version of bootloader_api in the kernel as of bootloader in the image builder.",
   source: "rust-osdev/bootloader, api/src/config.rs, BootloaderConfig::deserialize",
 } as const satisfies Omit<Rule<never>, "broken">;
 

@@ -30,11 +30,11 @@ export interface Verdict extends Judgement {
   readonly loader: LoaderName;
   /** Whether the file is meant for it. */
   readonly intended: boolean;
-  /** The containers that it takes off, from the outermost on: the verdict is about what is in them. */
+  /** The containers that it unpacks, from the outermost on: the verdict is about what is in them. */
   readonly unpacked?: readonly FormatName[];
 }
 
-/** Something remarkable about a file. */
+/** Something that is worth knowing about a file, whatever loaders do with it. */
 export interface Finding extends Omit<Breach, "words"> {
   /** The rule that it breaks. */
   readonly rule: string;
@@ -148,7 +148,7 @@ function unpackFirst({ contents }: Looked, { outcome }: Judgement): Pick<Verdict
   return {
     hint: `Unpack the kernel first: the file is ${
       layers.toReversed().join(" in ")
-    } data, which this loader takes as it is.`,
+    } data, which this loader does not unpack.`,
   };
 }
 

@@ -31,8 +31,8 @@ const noteRule: Rule<VmmView> = {
     const earlier = searches.find(({ entry }) => entry !== undefined);
     const last = searches.at(-1);
     const message = earlier && last
-      ? `Program header ${earlier.index} has a Xen note of type 18, but the last PT_NOTE counts, program header ` +
-        `${last.index}, and has none.`
+      ? `Program header ${earlier.index} has a Xen note of type 18, but only the last PT_NOTE counts: program header ` +
+        `${last.index}, which has none.`
       : "No PT_NOTE has a Xen note of type 18 (XEN_ELFNOTE_PHYS32_ENTRY), so there is no entry for PVH.";
     return earlier && last ? { index: last.index, offset: last.noteOffset, message } : { message };
   },

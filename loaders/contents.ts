@@ -58,9 +58,9 @@ export async function openContents(
 export const DAMAGED_CONTAINER = {
   id: "damaged-container",
   outcome: "refuses",
-  about: "The file is compressed, and its data is damaged or truncated, or uses what the loader's decoder lacks.",
-  why: "A loader that unpacks a kernel needs all of its data. Most containers have a checksum, and so it shows if a " +
-    "download was cut off, or was changed on the way.",
+  about: "The file is compressed, and its data is damaged, truncated, or uses a feature that is not supported.",
+  why: "A loader that unpacks a kernel needs all of its data. Most containers have a checksum, which shows that a " +
+    "download was cut off or changed on the way.",
   mend: "Compress the kernel again, or compare the file's size and checksum with the original's.",
   source: "The specification of the container",
 } as const satisfies Omit<Rule<never>, "broken">;

@@ -43,8 +43,8 @@ const imageEntryRules: readonly Rule<VmmView>[] = [
     about: "A bzImage has a boot protocol older than 2.12, or bit 0 of its xloadflags (XLF_KERNEL_64) is clear.",
     why: "Firecracker enters an image in 64-bit mode, 0x200 bytes after its load address.",
     mend: "Build a 64-bit kernel (CONFIG_64BIT=y) of Linux 3.8 or newer.",
-    source: `${SOURCE}; bzImages are taken since 2026`,
-    versions: "81b38b9d; older ones take no bzImage",
+    source: `${SOURCE}; bzImages are loaded since 2026`,
+    versions: "81b38b9d; older ones do not load bzImages",
   },
   {
     id: "image-entry-past-end",
@@ -55,7 +55,7 @@ const imageEntryRules: readonly Rule<VmmView>[] = [
           offset: setup.setupSize,
           message:
             `The image has ${hexAddr(model.length - setup.setupSize)} bytes of protected-mode code, and its 64-bit ` +
-            `entry is ${hexAddr(ENTRY_64)} bytes after their start.`,
+            `entry would be ${hexAddr(ENTRY_64)} bytes after their start.`,
         }
         : undefined,
     about: "A bzImage's protected-mode code has no more than 0x200 bytes.",
@@ -79,9 +79,8 @@ const linuxEntryRules: readonly Rule<VmmView>[] = [
       );
       return breach && { offset: E_ENTRY, ...breach };
     },
-    about:
-      "A kernel without PVH's note is entered by Linux's 64-bit protocol at e_entry, taken for a physical address, " +
-      "and no PT_LOAD has bytes of the file there.",
+    about: "A kernel without a PVH note is entered by Linux's 64-bit protocol at e_entry, as a physical address, " +
+      "and no PT_LOAD puts bytes of the file there.",
     why:
       "Linux's own e_entry is a physical address. Other kernels' e_entry is most often a virtual one, which is not " +
       "mapped yet: the guest crashes at once.",
@@ -102,7 +101,7 @@ const linuxEntryRules: readonly Rule<VmmView>[] = [
             "Linux's 64-bit protocol.",
         }
         : undefined,
-    about: "A kernel without PVH's note has an e_entry of 1 GiB or more.",
+    about: "A kernel without a PVH note has an e_entry of 1 GiB or more.",
     why: "Firecracker's page tables map the first GiB, with 512 pages of 2 MiB.",
     mend: "Link the kernel to a lower physical address.",
     source: "Firecracker 81b38b9d, src/vmm/src/arch/x86_64/regs.rs: setup_page_tables",

@@ -119,14 +119,14 @@ function noteAlign(
   if (!notes || notes.length === 0) return undefined;
   if (p_align === 0n) {
     if (notes[0].type === XEN_ELFNOTE_PHYS32_ENTRY) return undefined;
-    const why = "p_align is 0, by which QEMU divides; all of its notes can be read with an alignment of 4.";
+    const why = "p_align is 0, and QEMU divides by it; all notes can be read with an alignment of 4.";
     return { rule: "note-align-zero", p_align: 4n, why };
   }
   const entry = notes.find(({ type }) => type === XEN_ELFNOTE_PHYS32_ENTRY);
   // Of more than a note can be long, the next note is out of reach in any case.
   const alignment = Number(p_align < 2n ** 32n ? p_align : 2n ** 32n);
   if (!entry || firstNote(reader, alignment, XEN_ELFNOTE_PHYS32_ENTRY) === entry.descriptor) return undefined;
-  const why = `p_align is 0x${p_align.toString(16)}, by which QEMU goes from note to note and misses the PVH entry; ` +
+  const why = `p_align is 0x${p_align.toString(16)}: QEMU pads the notes to that, and misses the PVH entry; ` +
     "with an alignment of 4, all notes can be read.";
   return { rule: "note-align-mismatch", p_align: 4n, why };
 }

@@ -16,7 +16,7 @@ import { type GrubView, grubView } from "./grub/view.ts";
 import type { Loader } from "./loader.ts";
 import type { Rule } from "./rule.ts";
 
-/** The command keeps so many bytes of the file. */
+/** The number of bytes of the file that the command keeps. */
 const SEARCH = 8192;
 
 /** Flags that a loader must know, and GRUB does not. */
@@ -55,11 +55,11 @@ const FLAGS: Rule<View> = {
       offset: offset + 4,
       words: `unsupported flag: ${hexAddr(flags)}`,
       message: `The flags of the Multiboot header are ${hexAddr(flags)}; GRUB does not know ` +
-        `${hexAddr(flags & UNKNOWN_FLAGS)} of them, and a loader has to know all of bits 0 to 15.`,
+        `${hexAddr(flags & UNKNOWN_FLAGS)}, and has to refuse what it does not know of bits 0 to 15.`,
     };
   },
-  about: "The Multiboot 1 header sets one of the flags 3 to 15.",
-  why: "These flags are for what a kernel cannot do without. None of them is defined.",
+  about: "The Multiboot 1 header sets one of the flags 3 to 15, or several.",
+  why: "Flags 0 to 15 are for what a kernel cannot do without, and 3 to 15 are not defined.",
   mend: "Set only the flags 0 (page-aligned modules), 1 (memory information), 2 (video mode) and 16 (address fields).",
   source: "GRUB 2.06 grub-core/loader/i386/multiboot_mbi.c, grub_multiboot_load; Multiboot Specification 0.6.96, 3.1.2",
 };
@@ -72,8 +72,8 @@ const FIELDS_CUT: Rule<View> = {
     return {
       offset: found.offset,
       message:
-        `The Multiboot header at file offset ${hexAddr(found.offset)} has address fields that end after the first ` +
-        "8,192 bytes. GRUB does not read them from the file: it takes whatever lies in memory after its buffer.",
+        `The Multiboot header at file offset ${hexAddr(found.offset)} has address fields that end past file offset ` +
+        "0x2000. GRUB does not read them from the file: it takes whatever lies in memory after its buffer.",
     };
   },
   about:
@@ -94,10 +94,10 @@ const VIDEO_MODE: Rule<View> = {
       words: `unsupported graphical mode type ${found.video.mode_type | 0}`,
       message: `mode_type of the Multiboot header is ${found.video.mode_type}: neither 0 (graphics) nor 1 (text).`,
     },
-  about: "The Multiboot 1 header asks for a video mode (flag 2), with a mode_type other than 0 and 1.",
+  about: "The Multiboot 1 header asks for a video mode (flag 2), with a mode_type other than 0 or 1.",
   why: "The specification defines two types of mode.",
   mend:
-    "Let mode_type be 0 or 1, or clear flag 2. The video fields lie at offset 32 of the header, after the address " +
+    "Set mode_type to 0 or 1, or clear flag 2. The video fields lie at offset 32 of the header, after the address " +
     "fields, which have to be there even if they are not used.",
   source: "GRUB 2.06 grub-core/loader/i386/multiboot_mbi.c, grub_multiboot_load",
 };

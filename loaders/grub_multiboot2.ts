@@ -20,10 +20,10 @@ import { type GrubView, grubView } from "./grub/view.ts";
 import type { Loader } from "./loader.ts";
 import type { Rule } from "./rule.ts";
 
-/** The command keeps so many bytes of the file. */
+/** The number of bytes of the file that the command keeps. */
 const SEARCH = 32_768;
 
-/** Of a header, so many bytes have to lie among them. */
+/** The number of bytes of a header that have to lie among them. */
 const HEADER_NEEDED = 12;
 
 /** What starts an allocated block of GRUB's heap. */
@@ -109,7 +109,7 @@ const INFORMATION: Rule<View> = {
         offset: tag.offset,
         words: `unsupported information tag: ${hexAddr(type)}`,
         message: `The information request tag demands information of type ${type}` +
-          `${type === SMBIOS ? " (SMBIOS tables)" : ""}, which GRUB does not pass on.`,
+          `${type === SMBIOS ? " (SMBIOS tables)" : ""}, which GRUB does not provide.`,
       };
     }
     return undefined;
@@ -118,9 +118,9 @@ const INFORMATION: Rule<View> = {
     "The information request tag of the Multiboot 2 header demands a type of information that GRUB does not know: " +
     "13 (SMBIOS tables) or 22 and above.",
   why:
-    "A kernel that demands information is not to be booted without. Limine passes 13 on, but refuses 5, 7, 10, 16, " +
+    "A loader must not boot a kernel without the information that it demands. Limine provides 13, but refuses 5, 7, 10, 16, " +
     "18 and 21, which GRUB accepts.",
-  mend: "Make the request optional: set bit 0 of the tag's flags, and let the kernel do without.",
+  mend: "Make the request optional: set bit 0 of the tag's flags, and have the kernel work without it.",
   source: "GRUB 2.06 grub-core/loader/multiboot_mbi2.c, grub_multiboot2_load; Multiboot2 Specification 2.0, 3.1.5",
 };
 
@@ -136,7 +136,7 @@ const TAG: Rule<View> = {
         `${
           tag.type === HEADER_TAG.ENTRY_ADDRESS_EFI32 ? " (entry on 32-bit EFI)" : ""
         } that is not optional, and GRUB ` +
-        "does not know it.",
+        "does not know its type.",
     };
   },
   about: "The Multiboot 2 header has a tag that is not optional and that GRUB does not know: type 8 (entry on 32-bit " +
@@ -155,11 +155,11 @@ const ENDLESS: Rule<View> = {
     return tag && {
       offset: tag.offset,
       message:
-        `The tag of type ${tag.type} at file offset ${hexAddr(tag.offset)} has the size ${tag.size}, which leads ` +
-        "to no tag after it: GRUB follows the tags for ever.",
+        `The tag of type ${tag.type} at file offset ${hexAddr(tag.offset)} has a size (${hexAddr(tag.size)}) that ` +
+        "leads to no tag after it: GRUB follows the tags forever.",
     };
   },
-  about: "A tag of the Multiboot 2 header has the size 0, so that the list of tags has no end.",
+  about: "The size of a tag of the Multiboot 2 header is 0, or leads back to an earlier tag, so the list has no end.",
   why: "The next tag starts where its size ends. GRUB stops at the end tag only, not at header_length.",
   mend: "Give each tag its size, at least 8, and end the list with a tag of type 0 and size 8.",
   source: "GRUB 2.06 grub-core/loader/multiboot_mbi2.c, grub_multiboot2_load; Multiboot2 Specification 2.0, 3.1.3",
@@ -175,12 +175,12 @@ const ENTRY_TAG: Rule<View> = {
     return tag && {
       offset: tag.offset,
       message:
-        "The Multiboot 2 header has an address tag (2), but no entry address tag (3). With the first, GRUB does not " +
-        "look at the ELF headers, so that nothing says where to enter the kernel.",
+        "The Multiboot 2 header has an address tag (2), but no entry address tag (3). With the first, GRUB ignores " +
+        "the ELF headers, so nothing says where to enter the kernel.",
     };
   },
   about: "The Multiboot 2 header has an address tag (type 2) without an entry address tag (type 3).",
-  why: "With an address tag the kernel is loaded as a flat binary, whose ELF header does not count.",
+  why: "With an address tag, the kernel is loaded as a flat binary, and its ELF header is ignored.",
   mend: "Add an entry address tag, or leave the address tag out: GRUB loads ELF files by their program headers.",
   source: "GRUB 2.06 grub-core/loader/multiboot_mbi2.c, grub_multiboot2_load; Multiboot2 Specification 2.0, 3.1.6",
 };

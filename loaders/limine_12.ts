@@ -33,7 +33,7 @@ const PE_AMD64 = 0x8664;
 /** Offset of `e_machine` in an `Elf64_Ehdr`. */
 const E_MACHINE = 18;
 
-/** The machine of a PE file; `undefined` if it is none. */
+/** The machine of a PE file; `undefined` if it is not a PE file. */
 function peMachine({ model }: LimineView): number | undefined {
   const head = model.bytes(0, E_LFANEW + 4);
   if (head.length < E_LFANEW + 4) return undefined;
@@ -81,8 +81,8 @@ const peKernel: Rule<LimineView> = {
       return { offset: 0, message };
     }
     const message =
-      "This is a PE file. Limine loads PE kernels for its own protocol; a UEFI application, which finds " +
-      "no firmware there, does not run.";
+      "This is a PE file. Limine loads PE kernels for its own protocol; a UEFI application does not run " +
+      "there, without the firmware's services.";
     return { offset: 0, message };
   },
   about: "A PE file. Limine 12 loads PE kernels for its own protocol, and these rules are about ELF kernels only: a " +

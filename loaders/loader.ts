@@ -50,9 +50,9 @@ export interface Judgement extends Partial<Breach> {
 
 /** How a loader takes compressed files. */
 export interface Unpacking {
-  /** The containers that it takes off before it looks at a file. */
+  /** The containers that it unpacks before it looks at a file. */
   readonly formats: readonly FormatName[];
-  /** What that depends on, in a sentence; absent if on nothing. */
+  /** What that depends on, in a sentence; absent if it depends on nothing. */
   readonly note?: string;
 }
 

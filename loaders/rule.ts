@@ -19,7 +19,7 @@ export interface NamedRange {
   readonly name: string;
   /** Its first address or file offset. */
   readonly start: bigint;
-  /** The one after its last. */
+  /** Its end: the first address or file offset after it. */
   readonly end: bigint;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Kernels for rust-osdev/bootloader 0.11: `bootloader_api` puts their configuration into a section by the name of
+ * Kernels for rust-osdev/bootloader 0.11: `bootloader_api` puts their configuration into a section named
  * `.bootloader-config`. Kernels for 0.10 have nothing that they could be recognized by.
  *
  * @module

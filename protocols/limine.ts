@@ -120,7 +120,7 @@ function describeRequests(
   });
 }
 
-/** So many requests are named in the summary. */
+/** The most requests that the summary names. */
 const MOST_NAMES = 12;
 
 function summarize(revisionTags: readonly LimineRevisionTag[], requests: readonly LimineRequest[]): string {

@@ -31,7 +31,7 @@ const SECTION = ".stivale2hdr";
 /** Size of the header: entry, stack, flags and the address of the first tag, eight bytes each. */
 const SIZE = 32;
 
-/** So many tags are followed: the specification defines fewer. */
+/** The most tags that are followed: the specification defines fewer. */
 const MOST_TAGS = 64;
 
 /** Recognizes the stivale2 boot protocol. */

@@ -38,10 +38,10 @@ function indexPage(rules: readonly (readonly Topic[])[]): string {
   });
   return `# Rules
 
-What \`kload check\` goes by: the rules of each loader, and findings, which are about any file. The verdicts of kload itself
-and of rust-osdev/bootloader are those of a load, whose codes are in [errors and diagnostics](../errors.md); one that is
-a rule of other loaders too has a page here. \`kload explain\` prints the same. Each page is generated from the tables in
-[loaders/](../../loaders).
+What \`kload check\` judges by: the rules of each loader, and findings, which can be about any file. kload itself and
+rust-osdev/bootloader are judged by a load, whose codes are in [errors and diagnostics](../errors.md); a code that is a
+rule of another loader too also has a page here. \`kload explain\` prints the same. The pages are generated from the
+tables in [loaders/](../../loaders).
 
 | rule | of | when a file breaks it |
 | --- | --- | --- |
@@ -63,7 +63,7 @@ function section(topic: Topic): string {
   const { kind, about, loaders, words, why, hint, source, versions } = topic;
   const facts: readonly (readonly [string, string | undefined])[] = [
     ["Loaders", loaders?.map((name) => `\`${name}\` (${titleOf(name)})`).join(", ")],
-    ["Its words", words && code(words)],
+    ["Prints", words && code(words)],
     ["Why", why && escaped(why)],
     ["What to do", hint && escaped(hint)],
     ["Source", source && escaped(source)],
@@ -104,7 +104,7 @@ function cell(text: string): string {
 }
 
 /**
- * Writes the pages into a folder and formats them; pages of rules that are no more are removed.
+ * Writes the pages into a folder and formats them; pages of rules that no longer exist are removed.
  *
  * @param folder The folder, with a slash at its end.
  */

@@ -32,16 +32,16 @@ export const FAIL_ON_CHOICES = ["error", "warning", "never"] as const;
 /** `kload check` and its flags. */
 export const CHECK: Command = {
   name: "check",
-  summary: "Say what each loader will do with a kernel: boot it, refuse it, or fail",
-  about: `Predicts, without running anything, what GRUB, Limine, QEMU, Firecracker and other loaders will say of a
-file, and why. The file's boot protocols decide which loaders it is meant for. kload explain CODE says more about a
+  summary: "Predict what each loader will do with a kernel: boot it, refuse it, or fail",
+  about: `Predicts, without running anything, what GRUB, Limine, QEMU, Firecracker and other loaders will do with
+a file, and why. The file's boot protocols decide which loaders it is meant for. kload explain CODE says more about a
 rule.`,
   flags: [
     {
       name: "for",
       value: "NAME",
       repeats: true,
-      text: `Ask only this loader, as one that the file is meant for; can be repeated, or a list with commas: ${
+      text: `Ask only this loader, and take the file as meant for it; can be repeated, or a comma-separated list: ${
         LOADER_NAMES.join(", ")
       }`,
       fallback: "all of them",
@@ -58,11 +58,11 @@ rule.`,
       name: "fail-on",
       value: "SEVERITY",
       choices: FAIL_ON_CHOICES,
-      text: "The severity of findings that makes the exit status 1: error, or warning too; never makes it always 0",
+      text: "The least severity of findings that makes the exit status 1; with never, no verdict or finding does",
       fallback: "error",
     },
     { name: "strict", means: ["fail-on", "warning"], text: "The same as --fail-on warning" },
-    { name: "fix", text: "Write a copy with what is safe to mend in the file itself, and check that; needs -o" },
+    { name: "fix", text: "Write a copy in which what is safe to fix is fixed, and check that; needs -o" },
     { ...OUTPUT, text: "The file that --fix writes" },
     JSON_FLAG,
     { name: "sarif", text: "Print a SARIF 2.1.0 log instead of the report, for code scanning" },
@@ -73,9 +73,9 @@ rule.`,
   status: "0 done, 1 if a loader that the file is meant for does not boot it, or a finding reaches --fail-on, " +
     "or the file cannot be read, 2 wrong usage, 130 interrupted (129 by SIGHUP, 143 by SIGTERM)",
   examples: [
-    ["kload check kernel.elf", "what each loader will say of it"],
-    ["kload check kernel.elf --for limine-8,limine-12 --fail-on never", "ask these loaders only, always with status 0"],
-    ["kload check kernel.elf --fix -o fixed.elf", "mend what can be mended in the file"],
+    ["kload check kernel.elf", "what each loader will do with it"],
+    ["kload check kernel.elf --for limine-8,limine-12 --fail-on never", "ask these loaders only, and never fail"],
+    ["kload check kernel.elf --fix -o fixed.elf", "fix what can be fixed in the file itself"],
     ["kload check kernel.elf --sarif --strict", "for code scanning"],
   ],
 };

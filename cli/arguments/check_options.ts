@@ -30,7 +30,7 @@ export interface CheckRequest {
   readonly failOn: typeof FAIL_ON_CHOICES[number];
   /** Whether to print a SARIF log. */
   readonly sarif: boolean;
-  /** Where to write the mended file. */
+  /** Where to write the fixed file. */
   readonly fixTo?: string;
 }
 

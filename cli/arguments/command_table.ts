@@ -55,19 +55,20 @@ https URL. Gzip files are decompressed on the fly. kload reads no further than i
 /** `kload inspect` and its flags. */
 export const INSPECT: Command = {
   name: "inspect",
-  summary: "Say what a file is, whatever it is, and for which boot protocols it is made",
+  summary: "Say what any file is, and which boot protocols it is made for",
   about: `Names the file: an ELF file for any machine, a compressed kernel and what it holds, a bzImage, an archive, a
-disk image, a web page. Of an ELF file it shows the headers, and what the default rules object to in them. It reads the
-first 36 KiB, and of an ELF file the headers, notes, section names and segments, where boot protocols leave their marks:
-a regular file only there, anything else in order.`,
+disk image, a web page. For an ELF file it shows the headers, and what the default rules object to in them. It reads the
+first 36 KiB and, of an ELF file, the headers, notes, section names and segments, where boot protocols keep their
+headers. Of a regular file it reads nothing else; any other source is read in order.`,
   flags: [
     { ...STRICT, text: "Exit with status 1 if there is a warning or an objection" },
     JSON_FLAG,
-    { ...QUIET, text: "Print no report; the exit status says whether the file has a name" },
+    { ...QUIET, text: "Print no report; the exit status says whether the format is known" },
     { ...VERBOSE, text: "Also print remarks of severity info" },
     ...COLOR_FLAGS,
   ],
-  status: "0 the file is named, 1 it is unknown or cannot be read, 2 wrong usage, 130 interrupted (129 by SIGHUP, " +
+  status:
+    "0 the format is known, 1 it is unknown or the file cannot be read, 2 wrong usage, 130 interrupted (129 by SIGHUP, " +
     "143 by SIGTERM)",
   examples: [
     ["kload inspect kernel.elf", "show the headers of a kernel"],

@@ -37,7 +37,7 @@ export async function mendFile(
   const read = file.bytes(0, file.length);
   const changes = findFixes(read);
   const bytes = changes.length === 0 ? read : applyFixes(read, changes);
-  const target = { path, flag: "output", what: "the mended file", code: "fix-failed" } as const;
+  const target = { path, flag: "output", what: "the fixed file", code: "fix-failed" } as const;
   await writeOutputFile(target, [{ offset: 0, bytes }], 0, keptFiles(source, args), signal);
   return { output: path, changes, bytes };
 }

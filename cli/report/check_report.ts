@@ -29,7 +29,7 @@ export interface CheckedAs {
 /** The most findings to show; `--json` lists them all. */
 const MOST_FINDINGS = 20;
 
-/** The rule of files that are no kernels at all, which is said first. */
+/** The rule about files that are not kernels at all, which is reported first. */
 const USER_PROGRAM = "user-program";
 
 const SEVERITIES: readonly Severity[] = ["error", "warning", "info"];
@@ -89,7 +89,7 @@ function factsOf({ format, description, inside, protocols }: CheckReport): reado
   const all = [...protocols, ...inside?.protocols ?? []];
   return [
     ...(format === "elf" ? [] : [["file", printable(description)] as const]),
-    ...(inside === undefined ? [] : [["what it holds", printable(inside.description)] as const]),
+    ...(inside === undefined ? [] : [["contents", printable(inside.description)] as const]),
     ...(all.length === 0 ? [["boot protocol", "none recognized"] as const] : protocolFacts(all)),
   ];
 }
@@ -109,7 +109,7 @@ function verdictTable(verdicts: readonly Verdict[], paint: Paint): readonly stri
 export function verdictText(
   { outcome, words, rule, unpacked }: Pick<Verdict, "outcome" | "words" | "rule" | "unpacked">,
 ): string {
-  if (outcome === "boots") return unpacked ? "unpacks it, loads and enters what it holds" : "loads and enters it";
+  if (outcome === "boots") return unpacked ? "unpacks it, loads and enters its contents" : "loads and enters it";
   const why = words ?? rule;
   return why === undefined ? outcome : `${outcome}: ${why}`;
 }
@@ -187,12 +187,12 @@ function breachLines(
 ): readonly string[] {
   const where = [
     ...(index === undefined ? [] : [`program header ${index}`]),
-    ...(offset === undefined ? [] : [inside ? `offset ${hex(offset)} of what it holds` : `file offset ${hex(offset)}`]),
+    ...(offset === undefined ? [] : [inside ? `offset ${hex(offset)} of the contents` : `file offset ${hex(offset)}`]),
   ];
   const indented = (text: string): readonly string[] => wrap(text, paint.width - 4).map((line) => `    ${line}`);
   return [
     ...remarkLines(label, breachText({ index, message }), undefined, paint, color),
-    ...(words === undefined || words === message ? [] : indented(`its words: ${printable(words)}`)),
+    ...(words === undefined || words === message ? [] : indented(`it prints: ${printable(words)}`)),
     ...(where.length === 0 ? [] : indented(`where: ${where.join(", ")}`)),
     ...(ranges ? rangePicture(ranges, 4, paint) : []),
     ...(hint ? indented(`hint: ${printable(hint)}`).map(paint.faint) : []),

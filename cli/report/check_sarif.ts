@@ -17,7 +17,7 @@ const SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schem
 
 const LEVELS = { error: "error", warning: "warning", info: "note" } as const satisfies Record<Severity, string>;
 
-/** GitHub shows so many results of a log, and refuses one of five times as many. */
+/** The most results of a log that GitHub shows; it refuses a log with five times as many. */
 const MOST_RESULTS = 5000;
 
 /** One thing to show: a verdict or a finding. */
@@ -84,10 +84,10 @@ function mostSevere(findings: readonly Finding[], most: number): readonly Findin
   return findings.filter((finding) => left.has(finding));
 }
 
-/** The run's own remark, which is no result. */
+/** A remark on the run itself, which is not a result. */
 function invocationThatLeftOut(count: number): object {
-  const text = `${count} findings of the least severity are left out: a log has at most ${MOST_RESULTS} results. ` +
-    "kload check --json lists all.";
+  const text = `${count} of the least severe findings are left out: a log has at most ${MOST_RESULTS} results. ` +
+    "kload check --json lists all of them.";
   return { executionSuccessful: true, toolExecutionNotifications: [{ level: "note", message: { text } }] };
 }
 

@@ -1,5 +1,5 @@
 /**
- * What reports say of a file besides its headers: what it was unpacked from, and the boot protocols that it is made for.
+ * What reports say about a file apart from its headers: what it was unpacked from, and the boot protocols that it is made for.
  *
  * @module
  */

@@ -27,10 +27,10 @@ export interface MendedFile {
  */
 export function fixReport({ output, changes }: MendedFile, name: string, paint: Paint): readonly string[] {
   if (changes.length === 0) {
-    return headline(output, [`a copy of ${printable(name)}: nothing in it can be mended`], paint);
+    return headline(output, [`a copy of ${printable(name)}: nothing in it can be fixed`], paint);
   }
   return [
-    ...headline(output, [`${printable(name)} with ${count(changes.length, "field")} mended`], paint),
+    ...headline(output, [`${printable(name)} with ${count(changes.length, "field")} fixed`], paint),
     ...changes.flatMap(({ rule, index, offset, before, after, why }) => {
       const bytes = `${before.toHex()} became ${after.toHex()}`;
       const text = `Program header ${index}, file offset ${hex(offset)}: ${why} The bytes ${bytes}.`;

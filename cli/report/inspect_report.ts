@@ -66,7 +66,7 @@ function layersOf(file: InspectedFile): readonly InspectedFile[] {
 }
 
 function headlineOf({ format, elf, findings, interpreter, obstacle }: InspectedFile): readonly string[] {
-  if (obstacle) return [printable(format.description), "what it holds cannot be read"];
+  if (obstacle) return [printable(format.description), "its contents cannot be read"];
   if (!elf) return [printable(format.description)];
   const objection = findings?.objection ? "refused by the default rules" : "nothing in its headers to refuse";
   return [
@@ -83,9 +83,7 @@ function headerFacts({ elf, unread }: ExaminedFile): readonly (readonly [string,
     ["entry point", hex(e_entry)],
     ["program headers", e_phnum === 0 ? "none" : `${e_phnum} at file offset ${hex(e_phoff)}`],
     ["section headers", e_shnum === 0 ? "none" : `${e_shnum} at file offset ${hex(e_shoff)}`],
-    ...(unread.length === 0
-      ? []
-      : [["not read", `${listed(unread)}, which would be more than is kept (512 MiB)`] as const]),
+    ...(unread.length === 0 ? [] : [["not read", `${listed(unread)}: more than the 512 MiB that are kept`] as const]),
   ];
 }
 

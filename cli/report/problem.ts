@@ -85,7 +85,7 @@ export function problemOf(error: unknown, circumstances?: Circumstances): Proble
 /** What to do about an error of Deno that lacks a permission; `undefined` for any other. */
 function lackingAdvice(error: unknown): Required<Pick<Problem, "hint" | "command">> | undefined {
   const command = neededFlag(error);
-  return command === undefined ? undefined : { hint: "Give Deno the permission:", command };
+  return command === undefined ? undefined : { hint: "Grant Deno the permission:", command };
 }
 
 /** What to do about compressed data that cannot be unpacked; `undefined` for any other error. */

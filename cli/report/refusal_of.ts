@@ -40,7 +40,7 @@ export function refusalOf(code: string, text: RefusalText, file: ExaminedFile, p
   if (code === "not-elf") return notElf(text, file, path);
   const { elf, interpreter } = file;
   if (interpreter !== undefined && FOR_LINKERS.includes(code)) {
-    const hint = "It is a user program, which a dynamic linker completes. Check that this is the right file.";
+    const hint = "It is a user program, which needs a dynamic linker. Check that this is the right file.";
     return { message: text.message, hint };
   }
   if (!elf) return text;
@@ -51,11 +51,11 @@ export function refusalOf(code: string, text: RefusalText, file: ExaminedFile, p
   };
 }
 
-/** What no ELF file is: what it is instead, and what to do with it. */
+/** A file that is not ELF: what it is instead, and what to do with it. */
 function notElf(text: RefusalText, { format: { name, description, advice } }: ExaminedFile, path?: string) {
-  // Of an unknown file, the loader's own words say more.
+  // The loader's own message says more about an unknown file.
   const message = name === "unknown" ? text.message : `Cannot load the file, which is not ELF: ${description}`;
-  if (!advice) return name === "unknown" ? text : { message, hint: "Give the linked ELF file itself." };
+  if (!advice) return name === "unknown" ? text : { message, hint: "Use the linked ELF file itself." };
   return { message, ...formatAdvice(advice, path) };
 }
 
@@ -85,7 +85,7 @@ function otherMachine(
   const own = "kload loads 64-bit kernels for x86-64.";
   if (e_machine === EM_386 && protocols.length > 0) {
     const made = listed(protocols.map(({ summary }) => summary.replace(/:.*$/, "")));
-    const hint = `${own} This one is made for ${made}; to ask loaders of that:`;
+    const hint = `${own} This one is made for ${made}; to see what its loaders do with it:`;
     return formatAdvice({ hint, command: "kload check FILE" }, path);
   }
   if (e_machine === EM_386) return text;

@@ -204,7 +204,7 @@ interface FileRange {
   readonly end: number;
 }
 
-/** Up to so many bytes between two ranges are read too: that costs less than another read. */
+/** The largest gap between two ranges that is read too: that costs less than another read. */
 const GAP = 4096;
 
 /** Keeps ranges in the order of the file, neighbours as one. */

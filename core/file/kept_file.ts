@@ -112,7 +112,7 @@ interface Window {
   readonly bytes: Uint8Array;
 }
 
-/** Up to so many parts are kept each by itself. */
+/** The most parts that are kept separately. */
 const MOST_WINDOWS = 64;
 
 /** Keeps the parts that are asked for, each as one piece; the whole file once they are many or overlap much. */

@@ -53,7 +53,7 @@ async function readSize(payload: ByteReader, reader: ByteReader): Promise<number
   return new DataView(head.buffer, head.byteOffset).getUint32(0, true);
 }
 
-/** Reads no more than so many bytes; rejects if there are fewer. */
+/** Reads up to a number of bytes; rejects if there are fewer. */
 function limited(reader: ByteReader, length: number): ByteReader {
   let left = length;
   const read = async (buffer: Uint8Array): Promise<number | null> => {
@@ -66,7 +66,7 @@ function limited(reader: ByteReader, length: number): ByteReader {
   return { read };
 }
 
-/** Reads so many bytes without keeping them, or all. */
+/** Reads a number of bytes without keeping them, or all that there are. */
 async function skip(reader: ByteReader, length: number): Promise<void> {
   const buffer = new Uint8Array(Math.min(length, 2 ** 16));
   for (let left = length; left > 0;) {

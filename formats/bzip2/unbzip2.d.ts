@@ -1,6 +1,6 @@
 /** The decoder of unbzip2-stream, without the stream. */
 
-/** Reads so many bits; aligns to a byte if given `null`. */
+/** Reads a number of bits; aligns to a byte if given `null`. */
 export type Bits = ((count: number | null) => number) & { readonly bytesRead: number };
 
 declare const bzip2: {

@@ -44,7 +44,7 @@ let loadedHashes: Promise<XXHashAPI> | undefined;
 
 type Lz4Format = "lz4" | "lz4-legacy";
 
-/** Returns a buffer of at least so many bytes. */
+/** Returns a buffer of at least `size` bytes. */
 type Room = (size: number) => Uint8Array;
 
 /** Unpacks lz4 data, which starts with a frame: all frames, skippable and legacy ones too. */

@@ -7,7 +7,7 @@
 import { type Head, quoted } from "../head.ts";
 import type { FormatRow } from "./row.ts";
 
-const HOLDS_FILES = "It holds other files: unpack it, and give the kernel in it:";
+const HOLDS_FILES = "It holds other files. Unpack it, and use the kernel in it:";
 
 /** Archives. */
 export const ARCHIVES: readonly FormatRow[] = [
@@ -19,9 +19,9 @@ export const ARCHIVES: readonly FormatRow[] = [
     advise: (head) => {
       if (isDebian(head)) return { hint: HOLDS_FILES, command: "dpkg-deb -x FILE ." };
       if (isThin(head)) {
-        return { hint: "It names object files that are not linked yet: list and link them:", command: "ar t FILE" };
+        return { hint: "It names object files that are not linked yet. List and link them:", command: "ar t FILE" };
       }
-      return { hint: "It holds object files that are not linked yet: extract and link them:", command: "ar x FILE" };
+      return { hint: "It holds object files that are not linked yet. Extract and link them:", command: "ar x FILE" };
     },
   },
   { // POSIX pax, "ustar Interchange Format": magic
@@ -46,8 +46,7 @@ export const ARCHIVES: readonly FormatRow[] = [
   },
 ];
 
-const MADE_FROM =
-  "Give the ELF kernel that it was made from; of a bootimage-NAME.bin, that is NAME in the same folder.";
+const MADE_FROM = "Use the ELF kernel that it was made from; for bootimage-NAME.bin, that is NAME in the same folder.";
 
 /** A disk's file system is recognized before its first sector, which many of them also have. */
 export const ISO: FormatRow = { // ECMA-119, 8.4 "Primary Volume Descriptor": in sector 16
@@ -58,7 +57,7 @@ export const ISO: FormatRow = { // ECMA-119, 8.4 "Primary Volume Descriptor": in
     return `ISO 9660 image${volume === "" ? "" : `, volume ${quoted(volume)}`}`;
   },
   advise: () => ({
-    hint: "Give the ELF kernel that it was made from, or extract it:",
+    hint: "Use the ELF kernel that it was made from, or extract it:",
     command: "xorriso -osirrox on -indev FILE -extract / extracted",
   }),
 };

@@ -131,9 +131,9 @@ function adviseLinux({ bytes }: Head): FormatAdvice | undefined {
   const setup = readSetupHeader(bytes);
   const payload = payloadRange(setup);
   if (!payload && setup.version < VERSION_OF.payload) {
-    return { hint: "It is from before Linux 2.6.26, which began to record where the compressed kernel is in it." };
+    return { hint: "It is from before Linux 2.6.26, the first that records where in it the compressed kernel is." };
   }
-  if (!payload) return { hint: "Its setup header records no compressed kernel, so it is damaged or not complete." };
+  if (!payload) return { hint: "Its setup header records no compressed kernel, so it is damaged or incomplete." };
   if (containerOf(bytes.subarray(payload.offset)) !== "lzo") return undefined;
   return {
     hint: "kload does not unpack lzo; scripts/extract-vmlinux of the Linux source does:",

@@ -27,7 +27,7 @@ export const TEXTS: readonly FormatRow[] = [
       return `HTML page${title === undefined || title.trim() === "" ? "" : `, titled ${quoted(title)}`}`;
     },
     advise: () => ({
-      hint: "The server sent a page instead of the file: download it again, from the link to the file itself.",
+      hint: "If this was a download, the server sent a page: use the link to the file itself.",
     }),
   },
   { // execve(2), "Interpreter scripts"; a Rust source may start with an attribute, #![no_std]
@@ -43,7 +43,7 @@ export const TEXTS: readonly FormatRow[] = [
     test: isText,
     describe: (head) => {
       const line = startOf(head).split(/[\r\n]+/).find((each) => each.trim() !== "") ?? "";
-      return line === "" ? "text without a word" : `text that starts with ${quoted(line)}`;
+      return line === "" ? "text of white space only" : `text that starts with ${quoted(line)}`;
     },
   },
 ];
@@ -53,7 +53,7 @@ export const EMPTY: FormatRow = {
   name: "empty",
   test: (head) => head.bytes.length === 0,
   describe: () => "empty file",
-  advise: () => ({ hint: "The build or the download that should have written it failed: look there." }),
+  advise: () => ({ hint: "Check the build or the download that should have written it." }),
 };
 
 /** Whatever no other row recognizes. */
@@ -64,7 +64,7 @@ export const UNKNOWN: FormatRow = {
     if (bytes.every((byte) => byte === 0)) return `unknown: its first ${byteCount(bytes.length)} are zero`;
     return `unknown: starts with 0x${[...bytes.subarray(0, 8)].map(twoDigits).join("")}`;
   },
-  advise: () => ({ hint: "Perhaps file knows what it is:", command: "file FILE" }),
+  advise: () => ({ hint: "The file command may know what it is:", command: "file FILE" }),
 };
 
 /** The most bytes of a text to look at for its beginning. */

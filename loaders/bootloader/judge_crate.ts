@@ -20,7 +20,7 @@ import type { Circumstances, Judgement } from "../loader.ts";
 /** The versions that kload has the rules of. */
 export type CrateVersion = "bootloader-0.10" | "bootloader-0.11";
 
-/** The size of files that are worth being copied only once. */
+/** From this size on, a file is copied only once. */
 const LARGE = 2 ** 20;
 
 /** The largest memory to allocate for it, without a limit of the caller's. */
@@ -59,7 +59,7 @@ export async function judgeCrate(
   const judgement = await judgeLoad(model, source, { options, wordsOf: ({ code }) => WORDS[code] });
   if (judgement.rule === ENTRY_NOT_EXECUTABLE.id) return enteredAnyway(judgement);
   if (!OUT_OF_MEMORY.includes(judgement.rule ?? "")) return judgement;
-  const hint = `A machine with more memory than ${hexAddr(memory)} bytes is needed, or a kernel with a smaller bss.`;
+  const hint = `Use a machine with more memory than ${hexAddr(memory)} bytes, or make the bss smaller.`;
   if (memory <= maxMemory) return { ...judgement, hint };
   throw new LoadError("memory-limit-exceeded", { field: "the machine's memory", value: memory, limit: maxMemory });
 }

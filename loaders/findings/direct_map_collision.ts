@@ -28,11 +28,10 @@ export const directMapCollision: FindingRule = {
   },
   about:
     "A PT_LOAD segment of a kernel with fixed addresses has virtual addresses from 0xffff800000000000 to 0xffff807fffffffff: level-4 entry 256.",
-  why:
-    "Many kernels map all of physical memory from 0xffff800000000000 on, and Limine does so for them. A kernel that is " +
+  why: "Many kernels map all of physical memory at 0xffff800000000000, and Limine does so for them. A kernel that is " +
     "linked there cannot have such a map at that address.",
   mend:
     "Link the kernel into the top 2 GiB, which the code model kernel is for: . = 0xffffffff80000000; or put the map " +
     "of physical memory elsewhere.",
-  source: "Limine protocol, HHDM request: its base is 0xffff800000000000 with 4 levels, unless it is randomised",
+  source: "Limine protocol, HHDM request: its base is 0xffff800000000000 with 4 levels, unless it is randomized",
 };

@@ -16,7 +16,7 @@ import { loadsOf, pagesOf, physicalRange, virtualRange } from "./segments.ts";
 /** The loaders that enter a kernel at `e_entry` and nowhere else, with its own page tables. */
 const AT_ENTRY: readonly LoaderName[] = ["kload", "bootloader-0.10", "bootloader-0.11"];
 
-/** An entry point that is no address in an executable page, as linked; and the header whose `p_paddr` range it is in. */
+/** An entry point that is not in an executable page, as linked; and the header whose `p_paddr` range it is in. */
 interface Misplaced {
   readonly entry: bigint;
   readonly offset?: number;
@@ -86,11 +86,10 @@ export const entryIsPhysical: FindingRule = {
   about:
     "e_entry lies in the p_paddr range of an executable PT_LOAD segment whose p_vaddr differs, and in no executable " +
     "segment by p_vaddr.",
-  why:
-    "Such a kernel expects to be entered before it has built its own page tables: Linux's vmlinux and Xen are like " +
-    "that. A loader that builds page tables from p_vaddr, as kload does, jumps to an address that it did not map.",
+  why: "Such a kernel expects to be entered before it has built its own page tables: Linux's vmlinux and Xen " +
+    "do. A loader that builds page tables from p_vaddr, as kload does, jumps to an address that it did not map.",
   mend:
     "For a loader that builds the page tables, link the entry function at its virtual address: ENTRY(…) of the linker " +
-    "script names a symbol, and the symbol must not be one minus the offset of the kernel.",
+    "script names a symbol, and the kernel's offset must not be subtracted from that symbol.",
   source: "Linux, Documentation/arch/x86/boot.rst, 64-bit boot protocol",
 };

@@ -47,7 +47,7 @@ export const baseRevisionOld: FindingRule = {
   about: "A kernel for Limine asks for a base revision of 2 or less, or has no base revision tag, which means 0.",
   why: "The base revision decides what is mapped and how addresses are reported. Limine still supports old ones on " +
     "x86-64; on aarch64, Limine 12 supports 6 only.",
-  mend: "Read in the specification what changed, and raise the number: `LIMINE_BASE_REVISION(3)`.",
+  mend: "Read what changed in the specification, and raise the number, as in `LIMINE_BASE_REVISION(3)`.",
   source: 'Limine protocol specification, "Base Revisions"; Limine 12, common/protos/limine.c: limine_load',
 };
 
@@ -64,8 +64,9 @@ export const baseRevisionNew: FindingRule = {
     const older = revision > NEWEST
       ? `Limine 8 loads it by revision ${NEWEST_OF_LIMINE_8}, Limine 12 by revision ${NEWEST}`
       : `Limine 8.2 loads it by revision ${NEWEST_OF_LIMINE_8}`;
-    const message = `The kernel asks for base revision ${revision}: ${older}, and the third word of the tag stays ` +
-      `${revision} then, for the kernel to see.`;
+    const message =
+      `The kernel asks for base revision ${revision}: ${older}, and leaves the third word of the tag at ` +
+      `${revision}, by which the kernel can tell.`;
     return [{ index, offset, message }];
   },
   about: "A kernel for Limine asks for a base revision above 2, the newest of Limine 8.2, or above 6, the newest of " +

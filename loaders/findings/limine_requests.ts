@@ -109,9 +109,9 @@ export const requestSeenDifferently: FindingRule = {
   find: findSeenDifferently,
   about: "Limine 8 and Limine 12 do not see the same requests, or not the same base revision tag: a segment with a " +
     "large bss comes last in the table of program headers, and one with requests lies above it.",
-  why: "Limine does not look for requests in the bss at the end of the image. Limine 8 takes for it the bss of the " +
-    "last program header, wherever that segment lies, and so may stop before it comes to the requests; later " +
-    "versions take that of the segment at the highest address.",
+  why: "Limine does not look for requests in the bss at the end of the image. Limine 8 takes that to be the bss of " +
+    "the last program header, wherever that segment lies, and so may stop before it reaches the requests; later " +
+    "versions take the bss of the segment at the highest address.",
   mend: "Make the segment at the highest address the last one in PHDRS, with .bss at its end; or place the requests " +
     "in an earlier segment.",
   source: "Limine, common/lib/elf.c: elf64_load (image_size_before_bss)",
@@ -128,8 +128,8 @@ function findSeenDifferently(inspected: Inspected): readonly Breach[] {
   const last = older.loads.at(-1);
   if (!last || olderEnd >= newerEnd) return [];
   const bss = hexAddr(last.p_memsz - last.p_filesz);
-  const because = `which stops at ${hexAddr(olderEnd)}: it takes the bss of program header ${last.index} ` +
-    `(${bss} bytes) off the end of the image, though it is not there`;
+  const because = `which stops at ${hexAddr(olderEnd)}: it subtracts the bss of program header ${last.index} ` +
+    `(${bss} bytes) from the end of the image, though the bss is not there`;
   const isHidden = ({ address }: { readonly address: bigint }): boolean => address >= olderEnd && address < newerEnd;
   const tags = limine.revisionTags.filter(isHidden).map((tag) => {
     const what = `The base revision tag at ${describePlace(tag)}`;

@@ -68,27 +68,25 @@ const HEADER_TOO_FAR: FindingRule = {
       ? undefined
       : firstIn(ranges, (range) => findMultiboot2Header(model, range));
     return [
-      ...(first ? [tooFar("Multiboot 1", first.offset, MULTIBOOT_SEARCH, "8,192")] : []),
-      ...(second ? [tooFar("Multiboot 2", second.offset, MULTIBOOT2_SEARCH, "32,768")] : []),
+      ...(first ? [tooFar("Multiboot 1", first.offset, MULTIBOOT_SEARCH)] : []),
+      ...(second ? [tooFar("Multiboot 2", second.offset, MULTIBOOT2_SEARCH)] : []),
     ];
   },
   about: "The file has a Multiboot header, but not where loaders look for it: the first 8,192 bytes of the file for " +
     "Multiboot 1, the first 32,768 for Multiboot 2.",
-  why:
-    'To every loader the kernel is one without a header: GRUB says "no multiboot header found". The place counts in ' +
-    "the file, not in memory, and often depends on the page size that the linker was told.",
+  why: 'To every loader the kernel is one without a header: GRUB says "no multiboot header found". What counts is ' +
+    "the position in the file, which often depends on the page size that the linker was given.",
   mend:
     "Put the header's section first into the first segment: KEEP(*(.multiboot*)) before .text in the linker script, " +
     "and link with -z max-page-size=0x1000, so that the segment starts at file offset 0x1000.",
   source: "Multiboot Specification 0.6.96, 3.1; Multiboot2 Specification 2.0, 3.1",
 };
 
-function tooFar(name: string, offset: number, limit: number, limitInWords: string): Breach {
+function tooFar(name: string, offset: number, limit: number): Breach {
   return {
     offset,
-    message:
-      `A ${name} header lies at file offset ${hexAddr(offset)}. Loaders search the first ${limitInWords} bytes ` +
-      `(${hexAddr(limit)}) and do not find it.`,
+    message: `A ${name} header lies at file offset ${hexAddr(offset)}. Loaders search only the bytes ` +
+      `before ${hexAddr(limit)}, and do not find it.`,
   };
 }
 
@@ -128,7 +126,7 @@ const TAGS_DISAGREE: FindingRule = {
   about: "The information request tag of the Multiboot 2 header demands a type on which GRUB and Limine disagree: 13 " +
     "(GRUB refuses, Limine accepts), or 5, 7, 10, 16, 18 or 21 (Limine refuses, GRUB accepts).",
   why: "A loader must refuse a kernel that demands what it does not know, and the two know different types.",
-  mend: "Make the request optional: set bit 0 of the tag's flags, and let the kernel do without the information.",
+  mend: "Make the request optional: set bit 0 of the tag's flags, and have the kernel work without it.",
   source: "GRUB 2.06 grub-core/loader/multiboot_mbi2.c; Limine 8.2 common/protos/multiboot2.c",
 };
 
@@ -167,7 +165,7 @@ const DEBUG_LOADED: FindingRule = {
   about: "A Multiboot kernel has sections with debug information.",
   why:
     "GRUB loads every section that no segment loads, so that the kernel can find its symbols. Debug information is " +
-    "mostly larger than the kernel: it takes time and memory, which the memory map does not say is used.",
+    "usually larger than the kernel: it takes time, and memory that the memory map does not show as used.",
   mend: "Boot a stripped copy, and keep the original for the debugger: objcopy --strip-debug kernel.elf boot.elf",
   source: "GRUB 2.06 grub-core/loader/multiboot_elfxx.c, grub_multiboot_load_elf",
 };

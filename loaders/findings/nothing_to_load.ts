@@ -1,5 +1,5 @@
 /**
- * Files of which there is nothing to load.
+ * Files with nothing to load.
  *
  * @module
  */
@@ -14,12 +14,12 @@ const WITHOUT_SEGMENTS: readonly ProtocolName[] = ["multiboot", "multiboot2", "l
 
 /** What other types of ELF files are, and what makes an executable of them. */
 const OTHER_TYPES: Readonly<Record<number, readonly [message: string, hint: string]>> = {
-  0: ["The file's type is ET_NONE: it is no executable.", "Link the file as an executable."],
+  0: ["The file's type is ET_NONE: it is not an executable.", "Link the file as an executable."],
   1: [
     "The file is a relocatable object (ET_REL): it has not been linked.",
     "Link it: ld -T linker.ld -o kernel.elf FILE",
   ],
-  4: ["The file is a core dump (ET_CORE), not an executable.", "Give the kernel that it was taken of."],
+  4: ["The file is a core dump (ET_CORE), not an executable.", "Use the kernel that it was dumped from."],
 };
 
 /** An executable without a `PT_LOAD` that has memory, or no executable. */
@@ -66,9 +66,9 @@ export const debugOnly: FindingRule = {
   about: "The file has executable PT_LOAD segments, and all of them have a p_filesz of 0.",
   why:
     "The code is not in this file. A file with debug information only has the program headers of the kernel that it " +
-    "belongs to, and a loader that takes it starts a kernel of zeros.",
+    "belongs to, and a loader that loads it starts a kernel of zeros.",
   mend:
-    "Give the kernel itself: the file that objcopy --strip-debug, or strip, was applied to, not the .debug file next " +
+    "Use the kernel itself: the file that objcopy --strip-debug, or strip, was applied to, not the .debug file next " +
     "to it.",
   source: "GNU binutils, objcopy manual: --only-keep-debug",
 };

@@ -60,13 +60,13 @@ export const PVH_FINDINGS: readonly FindingRule[] = [
       if (header.e_ehsize !== fileHeader || header.e_phentsize !== programHeader) return [];
       const message =
         `EI_CLASS is ${header.EI_CLASS}, but e_ehsize and e_phentsize, read where ELF64 has them, are those ` +
-        "of an ELF64 file. Firecracker, Cloud Hypervisor and Limine do not look at EI_CLASS; most others take it for ELF32.";
+        "of an ELF64 file. Firecracker, Cloud Hypervisor and Limine ignore EI_CLASS; others refuse or misread the file.";
       return [{ offset: EI_CLASS, message }];
     },
     about: "EI_CLASS is not 2 (64-bit) in a file whose headers are laid out as ELF64.",
     why:
-      "Loaders that do not look at EI_CLASS load the file; those that do read its headers at the wrong places, and say " +
-      "something that has little to do with the cause.",
+      "Loaders that ignore EI_CLASS load the file; others refuse the class, or read the headers at the wrong places and " +
+      "report something that has little to do with the cause.",
     mend: "Set the byte at file offset 4 to 2, and look for the tool that changed it.",
     source: "gABI, ELF Identification; rust-vmm linux-loader 0.14.0, src/loader/elf/mod.rs: validate_header",
   },

@@ -20,8 +20,7 @@ export const rwxLoad: FindingRule = {
         "a stray write there can change code, and data can be run.",
     })),
   about: "A PT_LOAD segment has both PF_W and PF_X.",
-  why:
-    "No page needs both. Loaders that honour p_flags map such a segment writable and executable, so that one wrong " +
+  why: "No page needs both. Loaders that honor p_flags map such a segment writable and executable, so that one wrong " +
     "write changes the kernel's code, and what an attacker writes can be run. Linkers make such segments if a script " +
     "puts code and data into one of them, or with -N.",
   mend:

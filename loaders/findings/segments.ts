@@ -17,7 +17,7 @@ export const PAGE = 0x1000n;
 export interface AddressRange {
   /** The first address. */
   readonly start: bigint;
-  /** The one after the last. */
+  /** The address after its last byte. */
   readonly end: bigint;
 }
 

@@ -23,8 +23,8 @@ export const stackExecutable: FindingRule = {
   about: "The PT_GNU_STACK header has PF_X.",
   why:
     "The header says how the stack has to be mapped. Few loaders of kernels read it, and a kernel hardly ever needs " +
-    "code on its stack: the linker sets the flag if one object file, mostly one from assembly, does not say that it " +
-    "does without.",
+    "code on its stack: the linker sets the flag if one object file, usually one written in assembly, does not say " +
+    "that it needs none.",
   mend: 'Put .section .note.GNU-stack,"",@progbits into every assembly file, or link with -z noexecstack.',
   source: "GNU binutils, ld manual: -z execstack",
 };

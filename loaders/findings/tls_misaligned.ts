@@ -40,6 +40,6 @@ function describe({ index, p_vaddr, p_align }: ProgramHeader): Breach | undefine
   const message = `Program header ${index} (PT_TLS) starts at ${hexAddr(p_vaddr)}, which is ${hexAddr(rest)} past a ` +
     `multiple of its p_align ${
       hexAddr(p_align)
-    }: a kernel that aligns the blocks of its threads has to keep that rest.`;
+    }: a kernel that aligns the blocks of its threads has to keep that remainder.`;
   return { index, message };
 }

@@ -55,11 +55,11 @@ export const userProgram: FindingRule = {
     "The file names an interpreter (PT_INTERP) or needs shared libraries (DT_NEEDED), or has a note that says which " +
     "operating system it is a program for (NT_GNU_ABI_TAG).",
   why:
-    "Such a file is a program for an operating system: it makes system calls, which no one answers before a kernel " +
+    "Such a file is a program for an operating system: it makes system calls, which nothing answers before a kernel " +
     "runs, and its libraries are loaded by an interpreter. A kernel gets these headers by mistake if it is linked as a " +
     "program would be.",
   mend:
-    "Give the kernel. If the file is meant to be one, compile it with -ffreestanding and link it with -nostdlib and " +
+    "Use the kernel itself. If this file is meant to be one, compile it with -ffreestanding and link it with -nostdlib and " +
     "-static, or -static-pie (ld: --no-dynamic-linker).",
   source: 'gABI, "Program Interpreter" and "Dynamic Section"; Linux Standard Base, "ABI note tag"',
 };

@@ -42,7 +42,7 @@ export const RELOCATABLE_MEMORY: Rule<GrubView> = {
     return {
       ...(view.headerOffset === undefined ? {} : { offset: view.headerOffset }),
       message: `The relocatable tag asks for memory between ${hexAddr(min_addr)} and ${hexAddr(max_addr)} at a ` +
-        `multiple of ${hexAddr(align)}, and no part of the machine's memory is that.`,
+        `multiple of ${hexAddr(align)}, and the machine has no such memory.`,
     };
   },
   about: "The limits of the relocatable tag of the Multiboot 2 header lie outside the machine's memory.",
@@ -78,7 +78,7 @@ export const ADDRESSES_WRAP: Rule<GrubView> = {
       }; its end has to lie below 4 GiB.`,
     };
   },
-  about: "What a 32-bit kernel, or one with address fields, wants to load reaches 4 GiB.",
+  about: "The memory of a 32-bit kernel, or of one with address fields, reaches 4 GiB.",
   why: "GRUB computes with 32-bit addresses, in which such a range would wrap around.",
   mend: "Load the kernel at a physical address below 4 GiB, such as 1 MiB: AT(…) in the linker script.",
   source: "GRUB 2.06 grub-core/lib/relocator.c, grub_relocator_alloc_chunk_addr",
@@ -103,7 +103,7 @@ export const ADDRESSES_OUTSIDE_FILE: Rule<GrubView> = {
   },
   about: "By the address fields of the Multiboot header, loading starts outside the file.",
   why: "The file offset of the first byte to load follows from the header's own offset and address.",
-  mend: "Let header_addr be the address of the header, and load_addr that of the first byte that is loaded, or leave " +
+  mend: "Set header_addr to the address of the header, and load_addr to that of the first byte to load, or leave " +
     "the address fields out: GRUB loads ELF files by their program headers.",
   source: "GRUB 2.06 grub-core/loader/multiboot_mbi2.c, grub_multiboot2_load; i386/multiboot_mbi.c, load_kernel",
 };
@@ -126,7 +126,7 @@ export const ADDRESSES_CONTRADICT: Rule<GrubView> = {
     "The address fields of the Multiboot header contradict each other: what is loaded ends after what is reserved.",
   why: "GRUB does not compare the fields. It overwrites its own memory.",
   mend:
-    "Let bss_end_addr be 0 or at least load_end_addr, or leave the address fields out: GRUB loads ELF files by their " +
+    "Set bss_end_addr to 0 or to at least load_end_addr, or leave the address fields out: GRUB loads ELF files by their " +
     "program headers.",
   source: "GRUB 2.06 grub-core/loader/multiboot_mbi2.c, grub_multiboot2_load; i386/multiboot_mbi.c, load_kernel",
 };

@@ -29,12 +29,11 @@ export const ELF_CLASS: Rule<GrubView> = {
     if (addresses || elf) return undefined;
     return {
       offset: EI_CLASS,
-      message:
-        `EI_CLASS, the fifth byte of the file, is ${bytes[EI_CLASS]}: neither 1 (32-bit) nor 2 (64-bit), so that ` +
-        "the file is not an ELF file. Its Multiboot header has no address fields that would say how to load it.",
+      message: `EI_CLASS, the fifth byte of the file, is ${bytes[EI_CLASS]}: neither 1 (32-bit) nor 2 (64-bit), so ` +
+        "the file is not a valid ELF file. Its Multiboot header has no address fields that would say how to load it.",
     };
   },
-  about: "The file is neither an ELF file of a known class, nor does its Multiboot header have address fields.",
+  about: "The file is not an ELF file of a known class, and its Multiboot header has no address fields.",
   why: "The loader learns what to load from ELF program headers or from address fields; it looks at the class first.",
   mend: "Link the kernel as ELF, or set the address fields (flag 16, or tags 2 and 3) for a flat binary.",
   source: "GRUB 2.06 grub-core/loader/multiboot.c, grub_multiboot_load_elf",
@@ -80,8 +79,8 @@ export const ELF_MACHINE: Rule<GrubView> = {
   broken: onElf(({ wide, fileHeader: { e_machine, e_version } }) => {
     const machine = wide ? EM_X86_64 : EM_386;
     if (e_machine !== machine) {
-      const message = `e_machine is ${e_machine}; GRUB wants ${machine} ` +
-        `(${wide ? "x86-64" : "i386"}) of a ${wide ? 64 : 32}-bit ELF file.`;
+      const message = `e_machine is ${e_machine}; GRUB requires ${machine} ` +
+        `(${wide ? "x86-64" : "i386"}) in a ${wide ? 64 : 32}-bit ELF file.`;
       return { offset: E_MACHINE, message };
     }
     return e_version === EV_CURRENT ? undefined : { offset: E_VERSION, message: `e_version is ${e_version}, not 1.` };
@@ -117,16 +116,15 @@ export const TABLE_TOO_FAR: Rule<GrubView> = {
   words: "program header at a too high offset",
   broken: onElf(({ tableEnd, fileHeader: { e_phoff } }, { search, version }) => {
     if (tableEnd <= BigInt(search)) return undefined;
-    const reach = version === 1 ? "8,192" : "32,768";
     return {
       offset: Number(e_phoff),
       message: `The program header table ends at file offset ${hexAddr(tableEnd)}; GRUB's command multiboot` +
-        `${version === 1 ? "" : "2"} looks for it in the first ${reach} bytes (${hexAddr(search)}).`,
+        `${version === 1 ? "" : "2"} reads it only before ${hexAddr(search)}.`,
     };
   }),
   about: "The program header table ends after the first 8,192 bytes of the file (Multiboot 1) or the first 32,768 " +
     "(Multiboot 2).",
-  why: "The loader reads that much once, for the Multiboot header and the program headers.",
+  why: "The loader reads this part of the file once, for the Multiboot header and the program headers.",
   mend:
     "Keep the program header table where linkers put it, right after the ELF header: do not move it to the end of " +
     "the file when the file is patched.",

@@ -39,12 +39,12 @@ export const ENTRY_OUTSIDE: Rule<GrubView> = {
       offset: E_ENTRY,
       message: `e_entry is ${hexAddr(e_entry)}, which lies in no program header's virtual range (p_vaddr, p_memsz).` +
         (isPhysical ? " It is a physical address: it lies in the physical range of one." : "") +
-        (entry === undefined ? "" : " GRUB wants that also of a kernel whose header has an entry address tag."),
+        (entry === undefined ? "" : " GRUB requires this even if the header has an entry address tag."),
     };
   },
   about: "e_entry lies in no program header's virtual range (p_vaddr, p_memsz).",
-  why: "GRUB makes the entry a physical address through the program header that holds it.",
-  mend: "Let ENTRY(…) in the linker script name a symbol of a loaded section, by its virtual address.",
+  why: "GRUB computes the physical address of the entry from the program header that holds it.",
+  mend: "Name a symbol of a loaded section in ENTRY(…) of the linker script; its address is the virtual one.",
   source: SOURCE,
 };
 
@@ -99,7 +99,7 @@ export const NO_MEMORY_TO_ENTER: Rule<GrubView> = {
     };
   },
   about: "A segment reaches past the machine's memory, or almost to its end: less than 1 MiB is left above it.",
-  why: "GRUB keeps what it moves last above everything else. It finds that out when the kernel is to be entered.",
+  why: "GRUB keeps what it moves last above everything else, and finds out only when it is about to enter the kernel.",
   mend: "Load the kernel low, such as at 1 MiB, and map devices at run time instead of giving them a segment.",
   source: "GRUB 2.06 grub-core/lib/relocator.c, grub_relocator_alloc_chunk_align; lib/i386/relocator.c, " +
     "grub_relocator32_boot",
@@ -135,8 +135,8 @@ export const ENTRY_NOT_LOADED: Rule<GrubView> = {
     };
   },
   about: "The physical address at which the kernel is entered holds no bytes of the file, or is not in memory.",
-  why: "The processor runs whatever lies there. GRUB does not check it, nor PF_X.",
-  mend: "Let the entry (ENTRY(…), the entry address tag, or entry_addr) be the address of the kernel's first " +
+  why: "The processor runs whatever lies there. GRUB checks neither that nor PF_X.",
+  mend: "Make the entry (ENTRY(…), the entry address tag, or entry_addr) the address of the kernel's first " +
     "instruction: physical in the Multiboot header, virtual in the ELF header.",
   source: "GRUB 2.06 grub-core/lib/i386/relocator.c, grub_relocator32_boot",
 };

@@ -34,7 +34,7 @@ export interface Relocatable {
 export interface HeaderFacts {
   /** The Multiboot version. */
   readonly version: 1 | 2;
-  /** The command searches so many bytes for the header, and keeps them for the ELF headers. */
+  /** The number of bytes that the command searches for the header, and keeps for the ELF headers. */
   readonly search: number;
   /** File offset of the header, if there is one. */
   readonly headerOffset?: number;

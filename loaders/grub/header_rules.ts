@@ -23,7 +23,7 @@ export const TOO_SHORT: Rule<GrubView> = {
   outcome: "refuses",
   words: "premature end of file /k.elf",
   broken: ({ length }) =>
-    length >= SMALLEST ? undefined : { message: `The file has ${length} bytes; GRUB wants at least ${SMALLEST}.` },
+    length >= SMALLEST ? undefined : { message: `The file has ${length} bytes; GRUB reads at least ${SMALLEST}.` },
   about: "The file is shorter than the smallest header that the loader reads.",
   why: "The loader reads a fixed number of bytes before it looks at any of them.",
   mend: "Check that the file was built or copied whole.",
@@ -48,8 +48,8 @@ export const NO_HEADER: Rule<GrubView> = {
   },
   about:
     "The file has no Multiboot header where the loader looks for it: Multiboot 1 in the first 8,192 bytes of the " +
-    "file at a multiple of 4, Multiboot 2 in the first 32,768 bytes at a multiple of 8, with a right checksum.",
-  why: "The header is how a loader knows a kernel for Multiboot. It is searched for in the file, not in memory.",
+    "file at a multiple of 4, Multiboot 2 in the first 32,768 bytes at a multiple of 8, with a correct checksum.",
+  why: "Loaders recognize a Multiboot kernel by this header. They search the file for it, not memory.",
   mend: "Put the header into a section of its own, and that section first into the first segment: " +
     "KEEP(*(.multiboot*)) in the linker script, and -z max-page-size=0x1000 so that the segment starts early in the file.",
   source: "GRUB 2.06 grub-core/loader/multiboot_mbi2.c and i386/multiboot_mbi.c, find_header; " +

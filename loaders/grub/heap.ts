@@ -8,7 +8,7 @@
 export interface FreeRange {
   /** Its first address. */
   readonly start: number;
-  /** The address after its last. */
+  /** The address after its last byte. */
   readonly end: number;
 }
 
@@ -20,7 +20,7 @@ interface Blocked {
 
 /** Finds room in the heap, and takes it. Sums are those of 32 bits, as in GRUB: a huge size may seem to fit anywhere. */
 export interface Heap {
-  /** The lowest address in a range at which so many bytes are free, and lie outside the blocked ranges. */
+  /** The lowest address in a range at which `size` bytes are free, and lie outside the blocked ranges. */
   readonly lowest: (within: FreeRange, size: number, align: number, blocked?: readonly Blocked[]) => number | undefined;
   /** The highest such address. */
   readonly highest: (within: FreeRange, size: number, align: number, blocked?: readonly Blocked[]) =>
@@ -32,7 +32,7 @@ export interface Heap {
   readonly isHarmful: (start: number, end: number) => boolean;
 }
 
-/** Blocks of the heap, and their headers, are multiples of so many bytes. */
+/** The size of a header in the heap, of which the size of each block is a multiple, in bytes. */
 const BLOCK = 16;
 
 /**

@@ -81,7 +81,7 @@ export const RELOCATIONS: Rule<GrubView> = {
   ),
   about: "A kernel for Multiboot 2 has a section of type SHT_REL or SHT_RELA, such as .rela.dyn of a " +
     "position-independent kernel or what ld --emit-relocs leaves.",
-  why: "GRUB does not apply relocations under Multiboot 2, and refuses what seems to need them.",
+  why: "GRUB does not apply relocations under Multiboot 2, and refuses files that seem to need them.",
   mend: "Link without relocations: -no-pie, -C relocation-model=static, and no --emit-relocs; or discard the section " +
     "with /DISCARD/ : { *(.rela.*) } in the linker script if the kernel does not use it.",
   source: SOURCE,
@@ -98,8 +98,10 @@ export const SECTION_MEMORY: Rule<GrubView> = {
     return section && {
       offset: section.at,
       message:
-        `Section ${section.index} has no address and ${hexAddr(section.sh_size)} bytes, which GRUB loads too. It ` +
-        "does not have as many free in one piece.",
+        `Section ${section.index} has no address and ${
+          hexAddr(section.sh_size)
+        } bytes. GRUB loads such sections too, ` +
+        "and does not have that much memory free in one piece.",
     };
   },
   about:
@@ -116,13 +118,13 @@ export const SECTION_OUTSIDE: Rule<GrubView> = {
   words: "attempt to seek outside of the file",
   broken: onSection((section, { length }) =>
     !isLoadedByItself(section) || section.sh_offset <= BigInt(length) ? undefined : {
-      message: `Section ${section.index} has no address, so that GRUB loads it by itself; its sh_offset is ` +
+      message: `Section ${section.index} has no address, so GRUB loads it separately; its sh_offset is ` +
         `${hexAddr(section.sh_offset)}, past the end of the file (${hexAddr(length)}).`,
     }
   ),
   about: "A section without an address starts (sh_offset) past the end of the file.",
   why: "GRUB loads every section that has a size but no address.",
-  mend: "Check that the file was copied whole; strip or objcopy write a right section table.",
+  mend: "Check that the file was copied whole; strip or objcopy write a correct section table.",
   source: SOURCE,
 };
 
@@ -140,7 +142,7 @@ export const SECTION_ALIGN_ZERO: Rule<GrubView> = {
     const left = BigInt(length) - sh_offset;
     if ((left < size ? left : size) <= UNUSED_VECTORS) return undefined;
     return {
-      message: `Section ${index} has no address, so that GRUB loads it by itself; its sh_addralign is ` +
+      message: `Section ${index} has no address, so GRUB loads it separately; its sh_addralign is ` +
         `${hexAddr(sh_addralign)}, by which GRUB computes physical address 0 for its ${hexAddr(sh_size)} bytes. They ` +
         "overwrite the interrupt vectors of the BIOS, and GRUB hangs.",
     };
@@ -162,7 +164,7 @@ export const SECTION_CUT: Rule<GrubView> = {
     const { index, sh_offset, sh_size } = section;
     const isWhole = sh_offset + BigInt.asUintN(32, sh_size) <= BigInt(length);
     return !isLoadedByItself(section) || isWhole || sh_offset > BigInt(length) ? undefined : {
-      message: `Section ${index} has no address, so that GRUB loads it by itself; its file range ` +
+      message: `Section ${index} has no address, so GRUB loads it separately; its file range ` +
         `${hexRange(sh_offset, sh_size)} ends past the end of the file (${hexAddr(length)}).`,
     };
   }),

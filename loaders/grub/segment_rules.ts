@@ -49,8 +49,8 @@ export const OVERLAP: Rule<GrubView> = {
       index: header.index,
       offset: header.at,
       message: isEmpty
-        ? `Of physical ${hexRange(header.p_paddr, header.p_memsz)} of this header and ${hexRange(target, size)} of ` +
-          `${name}, one is empty and starts in the other. GRUB takes that for an overlap.`
+        ? `One of the physical ranges ${hexRange(header.p_paddr, header.p_memsz)} (this header) and ` +
+          `${hexRange(target, size)} (${name}) is empty and starts in the other. GRUB treats that as an overlap.`
         : `The segment lies at physical ${hexRange(header.p_paddr, header.p_memsz)}, which ` +
           `overlaps ${hexRange(target, size)} of ${name}. GRUB places segments by p_paddr.`,
       ...(isEmpty ? { hint: "Leave the empty segment out: drop its line in PHDRS, or the empty section in it." } : {}),
@@ -106,13 +106,13 @@ export const SIZE_WRAPS: Rule<GrubView> = {
     return {
       ...(header && { index: header.index, offset: header.at }),
       message:
-        `${header ? "The segment" : "The kernel"} takes ${hexAddr(size)} bytes of memory: so many that GRUB's sum ` +
-        "of address and size wraps around at 4 GiB. It takes that for room, and overwrites its own memory.",
+        `${header ? "The segment" : "The kernel"} takes ${hexAddr(size)} bytes of memory: GRUB's sum of address ` +
+        "and size wraps around at 4 GiB, so GRUB believes that there is room, and overwrites its own memory.",
     };
   },
   about: "A segment, or what address fields reserve, takes nearly 4 GiB.",
   why: "GRUB adds addresses and sizes in 32 bits and does not check for overflow.",
-  mend: "Check p_memsz, or bss_end_addr of the Multiboot header: a size like this is mostly a negative difference.",
+  mend: "Check p_memsz, or bss_end_addr of the Multiboot header: such a size is usually a negative difference.",
   source: "GRUB 2.06 grub-core/lib/relocator.c, malloc_in_range",
 };
 
@@ -120,7 +120,7 @@ function tooLarge(what: string, size: bigint | number, memory: number): string {
   return `${what} takes ${hexAddr(size)} bytes of memory. On a machine with ${
     hexAddr(memory)
   } bytes, GRUB does not have ` +
-    "as many free in one piece.";
+    "that much free in one piece.";
 }
 
 /** The bytes of a segment have to start in the file. */
@@ -162,13 +162,14 @@ export const FILE_SIZE_LARGER: Rule<GrubView> = {
   outcome: "fails",
   broken: onLoad(({ index, p_filesz, p_memsz }, view) =>
     !view.loading().overruns.includes(index) ? undefined : {
-      message: `p_filesz is ${hexAddr(p_filesz)}, p_memsz ${hexAddr(p_memsz)}: GRUB reserves p_memsz bytes and reads ` +
-        "p_filesz, over what it keeps after them, and hangs.",
+      message:
+        `p_filesz is ${hexAddr(p_filesz)}, p_memsz ${hexAddr(p_memsz)}: GRUB reserves p_memsz bytes, reads p_filesz ` +
+        "bytes over what it keeps after them, and hangs.",
     }
   ),
   about: "A PT_LOAD has more bytes in the file (p_filesz) than in memory (p_memsz).",
   why:
     "GRUB does not compare the two. It reserves p_memsz bytes and reads p_filesz bytes into them, over its own heap.",
-  mend: 'Let p_memsz be at least p_filesz (gABI, "Program Header"); linkers do, so look at what patched the file.',
+  mend: 'Make p_memsz at least p_filesz (gABI, "Program Header"). Linkers do, so find out what patched the file.',
   source: SOURCE,
 };

@@ -93,7 +93,7 @@ export function readDynamicTable(view: LimineImage): DynamicTable {
   const unmappedFault = unmapped && {
     kind: "unmapped" as const,
     words: `elf: ${unmapped[0]} vaddr translation failed or out of bounds`,
-    found: `gives ${hexAddr(of(unmapped[2]).value)} for DT_${unmapped[0]}, which leads to no file bytes of a segment`,
+    found: `has ${hexAddr(of(unmapped[2]).value)} for DT_${unmapped[0]}, where no segment holds the whole table`,
     ...offsetOf(of(unmapped[2])),
   };
   const fault = entryFault ?? (view.version.isChecked ? unmappedFault : undefined) ?? sizeFault(of, view);
@@ -128,7 +128,7 @@ function readEntries(view: LimineImage): { values: ReadonlyMap<bigint, Value>; f
   for (const { d_tag, d_un } of dynamicEntries(view.bytes(p_offset, Number(p_filesz)), offset)) {
     values.set(d_tag, { value: d_un, offset });
     if (d_tag === DT_SYMENT && d_un < SYMBOL_SIZE) {
-      const found = `gives symbols ${hexAddr(d_un)} bytes, which have ${hexAddr(SYMBOL_SIZE)}`;
+      const found = `has ${hexAddr(d_un)} for DT_SYMENT, less than the size of a symbol (${hexAddr(SYMBOL_SIZE)})`;
       return { values, fault: entrySize("symtab_ent < sizeof(struct elf64_sym)", found, { value: d_un, offset }) };
     }
     if (d_tag === DT_NEEDED) {
@@ -158,13 +158,15 @@ function sizeFault(of: (tag: bigint) => Value, { version }: LimineImage): Dynami
   if (relrSize.value !== 0n && relrEntry.value !== RELR_SIZE) {
     return entrySize(
       "relr_ent != 8",
-      `gives RELR entries ${hexAddr(relrEntry.value)} bytes, which have 0x8`,
+      `has ${hexAddr(relrEntry.value)} for DT_RELRENT, not the size of an entry (0x8)`,
       relrEntry,
     );
   }
   const [relaSize, relaEntry] = [of(DT_RELASZ), of(DT_RELAENT)];
   if (relaSize.value !== 0n && relaEntry.value < RELA_SIZE) {
-    const found = `gives relocations ${hexAddr(relaEntry.value)} bytes, which have ${hexAddr(RELA_SIZE)}`;
+    const found = `has ${hexAddr(relaEntry.value)} for DT_RELAENT, less than the size of a relocation (${
+      hexAddr(RELA_SIZE)
+    })`;
     return entrySize("rela_ent < sizeof(struct elf64_rela)", found, relaEntry);
   }
   if (version.isChecked && relaSize.value !== 0n && relaSize.value % relaEntry.value !== 0n) {
@@ -173,7 +175,7 @@ function sizeFault(of: (tag: bigint) => Value, { version }: LimineImage): Dynami
   const [pltSize, pltKind] = [of(DT_PLTRELSZ), of(DT_PLTREL)];
   if (pltSize.value === 0n) return undefined;
   if (pltKind.value !== DT_RELA) {
-    const found = `gives ${hexAddr(pltKind.value)} for DT_PLTREL, not DT_RELA (0x7)`;
+    const found = `has ${hexAddr(pltKind.value)} for DT_PLTREL, not DT_RELA (0x7)`;
     return { kind: "implicit-addends", words: "elf: dt_pltrel != DT_RELA", found, ...offsetOf(pltKind) };
   }
   if (!version.isChecked) return undefined;
@@ -185,9 +187,7 @@ function sizeFault(of: (tag: bigint) => Value, { version }: LimineImage): Dynami
 }
 
 function partial(tag: string, size: Value, entry: Value): string {
-  return `gives ${hexAddr(size.value)} for ${tag}, not a multiple of the size of a relocation (${
-    hexAddr(entry.value)
-  })`;
+  return `has ${hexAddr(size.value)} for ${tag}, not a multiple of the size of a relocation (${hexAddr(entry.value)})`;
 }
 
 function entrySize(words: string, found: string, value: Value): DynamicFault {

@@ -22,12 +22,12 @@ export const mappedLow: Rule<LimineView> = {
     const load = view.entry().mappedLow;
     if (!load) return undefined;
     const { index, p_align } = load;
-    const message = `The p_align of program header ${index} is ${hexAddr(p_align)}, and rounded down to that its ` +
-      "address is in the lower half.";
+    const message = `Limine rounds the address of program header ${index} down to its p_align, ${hexAddr(p_align)}, ` +
+      "which puts it in the lower half.";
     return { index, message };
   },
-  about: "A PT_LOAD has a p_align of 0 and another one has not; or one has a p_align above 2^63.",
-  why: "Limine rounds the start of each segment down to its p_align, which for 0 leaves nothing of an address.",
+  about: "One PT_LOAD has a p_align of 0 and another does not; or one has a p_align above 2^63.",
+  why: "Limine rounds the start of each segment down to its p_align; for a p_align of 0, that makes the address 0.",
   mend: "Set p_align to 0x1000: link with `-z max-page-size=0x1000`, without `-n` (`--nmagic`) or `-N`.",
   source: "Limine, common/protos/limine.c: build_pagemap",
 };

@@ -17,15 +17,15 @@ const { fileHeader: FILE_HEADER, programHeader: PROGRAM_HEADER, sectionHeader: S
 const E_PHENTSIZE = fileHeaderOffsets(2).e_ehsize + 2;
 const E_SHENTSIZE = fileHeaderOffsets(2).e_ehsize + 6;
 
-/** The file is no ELF file. */
+/** The file is not an ELF file. */
 export const notElf: Rule<LimineView> = {
   id: "not-elf",
   outcome: "refuses",
   words: "elf: Not a valid ELF file.",
   broken: ({ isElf }) =>
     isElf ? undefined : { offset: 0, message: "The file does not start with the ELF magic number." },
-  about: "A file that does not start with the bytes 7f 45 4c 46 (`\\x7fELF`).",
-  why: "Limine's own protocol is for ELF kernels; up to version 8 it unpacks none.",
+  about: "The file does not start with the bytes 7f 45 4c 46 (`\\x7fELF`).",
+  why: "Limine's own protocol is for ELF kernels, and Limine up to version 8 does not unpack them.",
   mend: "Give Limine the ELF file itself: unpacked, and not wrapped by objcopy.",
   source: "Limine, common/lib/elf.c: elf64_validate",
 };
@@ -97,7 +97,7 @@ export const programHeadersOutside: Rule<LimineView> = {
   broken: ({ header: { e_phoff, e_phnum, e_phentsize }, model }) => {
     const end = e_phoff + BigInt(e_phnum * e_phentsize);
     if (end <= BigInt(model.length)) return undefined;
-    const message = `The program header table, ${e_phnum} of ${hexAddr(e_phentsize)} bytes at file offset ` +
+    const message = `The program header table, ${e_phnum} entries of ${hexAddr(e_phentsize)} bytes at file offset ` +
       `${hexAddr(e_phoff)}, ends past the end of the file (${hexAddr(model.length)}).`;
     const words = end < 2n ** 64n
       ? "elf: Program header table extends beyond file bounds"
@@ -106,7 +106,7 @@ export const programHeadersOutside: Rule<LimineView> = {
   },
   about: "The program header table ends past the end of the file.",
   why: "The file is cut off, or e_phoff or e_phnum is wrong. Limine 8 reads what lies in memory after the file.",
-  mend: "Build or copy the file again: it is not whole.",
+  mend: "Build or copy the file again: it is incomplete.",
   source: "Limine, common/lib/elf.c: elf64_load",
 };
 

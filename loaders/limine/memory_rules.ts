@@ -119,7 +119,7 @@ export const imageWraps: Rule<LimineView> = {
     const { size } = view.placement();
     if (size < 2n ** 32n) return undefined;
     const message = `The image, from ${hexAddr(view.start)} to ${hexAddr(view.end)}, has ${hexAddr(size)} bytes, of ` +
-      `which Limine allocates ${hexAddr(BigInt.asUintN(32, size))}: segments lie outside of it.`;
+      `which Limine allocates ${hexAddr(BigInt.asUintN(32, size))}: segments lie outside it.`;
     return { message };
   },
   about: "The image, from the first address of a segment to the last, has 4 GiB or more.",
@@ -174,11 +174,11 @@ export const imageTooHigh: Rule<LimineView> = {
     // 65,535 tries of a random distance below 4 GiB: with so few places, one is hardly hit
     if (places * alignment * 95_000n > 2n ** 32n) return undefined;
     const message = `The image ends ${hexAddr(room > 0n ? room : 0n)} bytes below the end of the address space, and ` +
-      "Limine looks for a place above its link address at random: it hardly finds one.";
+      "Limine looks for a place above its link address at random: it will hardly find one.";
     return { message };
   },
-  about: "A position-independent kernel is linked so near to the end of the address space that there is hardly a " +
-    "place above it.",
+  about: "A position-independent kernel is linked so close to the end of the address space that there is hardly any " +
+    "room above it.",
   why: "Limine 8 moves position-independent kernels up by a random distance, and gives up after 65,536 tries.",
   mend: "Link it at 0xffffffff80000000 or at 0, or set `kaslr: no` in limine.conf.",
   source: "Limine, common/lib/elf.c: elf64_load",

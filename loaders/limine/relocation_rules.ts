@@ -48,7 +48,7 @@ export const dynamicEntrySize: Rule<LimineView> = {
     "DT_SYMENT is below 24, DT_RELRENT is not 8, or DT_RELAENT is below 24, where there are such records. Limine " +
     "12 also refuses a table that is not a whole number of records.",
   why: "Limine would read records that overlap.",
-  mend: "Link the kernel again for x86-64: its linkers write 24, 8 and 24.",
+  mend: "Link the kernel again for x86-64: its linkers write 24 for DT_SYMENT and DT_RELAENT, and 8 for DT_RELRENT.",
   source: "Limine, common/lib/elf.c: elf64_apply_relocations",
 };
 
@@ -75,7 +75,7 @@ export const endlessRelocations: Rule<LimineView> = {
     if (pltSize === 0n || relaEntry !== 0n) return undefined;
     const { index } = view.dynamic;
     const message = `The dynamic table, program header ${index}, has ${hexAddr(pltSize)} for DT_PLTRELSZ, but no ` +
-      "DT_RELAENT: Limine steps through these relocations by 0 bytes, for ever.";
+      "DT_RELAENT: Limine steps through these relocations 0 bytes at a time, forever.";
     return { index, message };
   },
   about: "DT_PLTRELSZ is not 0, and DT_RELAENT is 0 or missing.",
@@ -93,7 +93,7 @@ export const dynamicOutside: Rule<LimineView> = {
   broken: dynamicRule("outside-file"),
   about: "The dynamic table ends past the end of the file.",
   why: "The file is cut off, or its headers are wrong.",
-  mend: "Build or copy the file again: it is not whole.",
+  mend: "Build or copy the file again: it is incomplete.",
   source: "Limine, common/lib/elf.c: elf64_apply_relocations",
 };
 
@@ -144,7 +144,7 @@ export const undefinedSymbol: Rule<LimineView> = {
     return `refers to symbol ${symbol}${name === undefined ? "" : ` (${name})`}, which is undefined and not weak`;
   }),
   about: "A relocation refers to a symbol that is undefined and not weak.",
-  why: "Nobody else defines symbols for a kernel.",
+  why: "There is no dynamic linker or library that could define it.",
   mend: `Link with \`-z defs\`, which reports undefined symbols, and define them. Or ${LINK_STATIC}.`,
   source: "Limine, common/lib/elf.c: elf64_apply_relocations",
 };

@@ -41,7 +41,7 @@ export const requestTwice: Rule<LimineView> = {
     const [first, second] = twice;
     const id = [second.word(2), second.word(3)].map(hexAddr).join(" ");
     const what = second.name ? `The ${second.name} request` : `The request with id ${id}`;
-    const message = `${what} is there twice: at ${describePlace(first)} and at ${describePlace(second)}.`;
+    const message = `${what} appears twice: at ${describePlace(first)} and at ${describePlace(second)}.`;
     return { ...placeOf(second), message, words: `limine: Conflict detected for request ID ${id}` };
   },
   about: "Two requests in the image have the same id, with no start marker between them.",
@@ -64,7 +64,7 @@ export const listedOutside: Rule<LimineView> = {
   },
   about: "A kernel of base revision 0 has a section `.limine_reqs`, and an address in it is outside the image, or in " +
     "the bss at its end.",
-  why: "Requests have values from the start on, so they lie in file bytes.",
+  why: "Requests are initialized data, so Limine expects them in the file bytes of a segment.",
   mend: "Place requests in .data, and ask for a newer base revision, which needs no list.",
   source: "Limine 12, common/protos/limine.c: limine_load",
 };
@@ -77,12 +77,14 @@ export const tooManyRequests: Rule<LimineView> = {
   broken: (view) => {
     const { tooMany } = view.requests();
     if (!tooMany) return undefined;
-    const message = `The request at ${describePlace(tooMany)} is number ${MAX_REQUESTS + 1}.`;
+    const message = `The request at ${describePlace(tooMany)} is number ${
+      MAX_REQUESTS + 1
+    }, one more than Limine accepts.`;
     return { ...placeOf(tooMany), message };
   },
   about: `The image has more than ${MAX_REQUESTS} requests.`,
-  why: "Limine's list of them is full.",
-  mend: `Leave out requests: the specification defines fewer than ${MAX_REQUESTS}.`,
+  why: "Limine's list of requests has no room for more.",
+  mend: `Remove requests: the specification defines fewer than ${MAX_REQUESTS}.`,
   source: "Limine, common/protos/limine.c: limine_load",
 };
 
@@ -123,7 +125,7 @@ export function pagingModeRange(word: KernelWord): Rule<LimineView> {
       return { ...placeOf(modes.request), message };
     },
     about: "The paging mode request has a max_mode below its min_mode.",
-    why: "No mode is in that range.",
+    why: "There is no mode in that range.",
     mend: "Order the fields as in limine.h: mode, max_mode, min_mode.",
     source: 'Limine, common/protos/limine.c: limine_load; protocol specification, "Paging Mode Feature"',
   };
@@ -146,7 +148,7 @@ export function pagingModeUnsupported(word: KernelWord): Rule<LimineView> {
       const at = `The paging mode request at ${describePlace(request)}`;
       if (highest < 0n) {
         const words = `limine: ${word}'s maximum supported paging mode lower than minimum allowable paging mode`;
-        return { ...placeOf(request), words, message: `${at} has the highest mode ${highest}, which is none.` };
+        return { ...placeOf(request), words, message: `${at} has the highest mode ${highest}; modes start at 0.` };
       }
       const words = `limine: ${word}'s minimum supported paging mode higher than maximum allowable paging mode`;
       const message = `${at} has the lowest mode ${lowest}, and a processor without 5-level paging has mode 0 only.`;

@@ -36,7 +36,7 @@ export const alignZeroOnly: Rule<LimineView> = {
     const { loads } = view;
     if (loads.length === 0 || loads.some(({ p_align }) => p_align > 0n)) return undefined;
     const which = loads.length === 1 ? "The one segment to load has" : `All ${loads.length} segments to load have`;
-    const message = `${which} a p_align of 0, which Limine takes for no segments at all.`;
+    const message = `${which} a p_align of 0, which Limine treats as no segments at all.`;
     return { ...fieldOf(view, loads[0], "p_align"), message };
   },
   about: "Every PT_LOAD with a p_memsz above 0 has a p_align of 0.",
@@ -46,7 +46,7 @@ export const alignZeroOnly: Rule<LimineView> = {
   source: "Limine, common/lib/elf.c: elf64_max_align",
 };
 
-/** An alignment is no power of two. */
+/** An alignment is not a power of two. */
 export const alignNotPower: Rule<LimineView> = {
   id: "align-not-power",
   outcome: "refuses",
@@ -170,7 +170,7 @@ export const addressOverflow: Rule<LimineView> = {
     words: `elf: p_vaddr + p_memsz overflow in PHDR ${inner.index}`,
   })),
   about: "The sum of p_vaddr and p_memsz of a PT_LOAD is 2^64 or more.",
-  why: "The sum does not fit in 64 bits; Limine asks this even of a segment that ends exactly there.",
+  why: "The sum does not fit in 64 bits; Limine refuses even a segment that ends exactly there.",
   mend: "Link the kernel lower, or make the bss smaller: the last page of the address space has to stay free.",
   source: "Limine, common/lib/elf.c: elf64_load",
 };
@@ -233,7 +233,7 @@ export const outsideFile: Rule<LimineView> = {
   },
   about: "The file bytes of a PT_LOAD end past the end of the file.",
   why: "The file is cut off, or its headers are wrong. Limine 8 loads what lies in memory after the file.",
-  mend: "Build or copy the file again: it is not whole.",
+  mend: "Build or copy the file again: it is incomplete.",
   source: "Limine, common/lib/elf.c: elf64_load",
 };
 

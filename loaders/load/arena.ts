@@ -52,7 +52,7 @@ export async function arenaOf(file: KeptFile, size: number): Promise<Arena | und
  *
  * @param file The file.
  * @param most The most bytes that it may have.
- * @returns The memory. Nobody else gets it after this.
+ * @returns The memory. No other load gets it after this.
  */
 export function takeArena(file: KeptFile, most: number): Arena | undefined {
   const arena = ARENAS.get(file);

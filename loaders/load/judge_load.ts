@@ -70,9 +70,8 @@ export async function judgeLoad(model: FileModel, source: KernelSource, profile:
 function accepted({ elf }: FileModel, diagnostics: readonly Diagnostic[]): Judgement {
   const machine = elf?.fileHeader.e_machine ?? EM_X86_64;
   if (machine !== EM_X86_64) {
-    const message =
-      `e_machine is ${hexAddr(machine)}, not that of x86-64 (0x3e): this loader does not look at it, and ` +
-      "the processor will take the kernel's code for its own.";
+    const message = `e_machine is ${hexAddr(machine)}, not that of x86-64 (0x3e): this loader does not check it, and ` +
+      "the processor will run the kernel's code as x86-64 code.";
     return { outcome: "boots", message };
   }
   const misplaced = diagnostics.find(({ code }) => code === "bytes-misplaced");

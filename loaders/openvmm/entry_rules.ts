@@ -24,7 +24,7 @@ export const entryRules: readonly Rule<OpenVmmView>[] = [
     broken: ({ loads }) =>
       loads.length > 0 ? undefined : { message: "The file has no PT_LOAD: there is nothing to load." },
     about: "The file has no PT_LOAD.",
-    why: "There is no kernel in it; OpenVMM says the same as of a kernel without a note.",
+    why: "There is no kernel in it; OpenVMM prints the same as for a kernel without a note.",
     mend: "Link the file: ld -T kernel.ld -o kernel.elf kernel.o",
     source: `${SOURCE}: parse_kernel`,
   },
@@ -147,7 +147,7 @@ export const entryRules: readonly Rule<OpenVmmView>[] = [
         message,
       };
     },
-    about: "A PT_LOAD does not fit into the guest's memory at p_paddr, with its zeroed part.",
+    about: "A PT_LOAD, with its zeroed part, does not fit into the guest's memory at p_paddr.",
     why: "Segments are placed by p_paddr. In a kernel for the higher half whose linker script does not set load " +
       "addresses, p_paddr is the virtual address.",
     mend:
@@ -168,7 +168,7 @@ export const entryRules: readonly Rule<OpenVmmView>[] = [
       return { index: load.index, offset: entry.offset, message };
     },
     about: "The physical address that PVH's note names is in a PT_LOAD's zeroed part.",
-    why: "It lies in a segment, which is all that is checked, and there is no code.",
+    why: "OpenVMM checks only that it lies in a segment, but there is no code.",
     mend: "Put the physical address of the entry's symbol into the note.",
     source: `${SOURCE}: parse_kernel`,
   },

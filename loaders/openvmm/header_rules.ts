@@ -31,7 +31,7 @@ export const headerRules: readonly Rule<OpenVmmView>[] = [
         ? undefined
         : { offset: 0, message: `The file has ${hexAddr(model.length)} bytes, less than an ELF64 file header.` },
     about: "The file is shorter than an ELF64 file header, 64 bytes.",
-    why: "The file is truncated, or is no kernel.",
+    why: "The file is truncated, or is not a kernel.",
     mend: "Copy or build the file again.",
     source: SOURCE,
   },
@@ -45,7 +45,8 @@ export const headerRules: readonly Rule<OpenVmmView>[] = [
       if (fileClass === ELFCLASS64 && (encoding === 1 || encoding === 2) && version === 1) return undefined;
       return {
         offset: EI_CLASS,
-        message: `The file is no ELF64 file: EI_CLASS is ${fileClass}, EI_DATA ${encoding}, EI_VERSION ${version}.`,
+        message:
+          `The file is not a valid ELF64 file: EI_CLASS is ${fileClass}, EI_DATA ${encoding}, EI_VERSION ${version}.`,
       };
     },
     about:
@@ -87,7 +88,7 @@ export const headerRules: readonly Rule<OpenVmmView>[] = [
       header && header.e_phoff > 0n && header.e_phnum > 0 && header.e_phentsize !== PROGRAM_HEADER
         ? {
           offset: AT.e_ehsize + 2,
-          message: `e_phentsize is ${header.e_phentsize}, and an ELF64 program header has 56.`,
+          message: `e_phentsize is ${header.e_phentsize}, and an ELF64 program header has 56 bytes.`,
         }
         : undefined,
     about: "e_phentsize is not 56, in a file with program headers.",
@@ -116,7 +117,7 @@ export const headerRules: readonly Rule<OpenVmmView>[] = [
 function withoutMagic(isImage: boolean): Breach {
   const message = "The file does not start with the ELF magic number";
   if (!isImage) return { offset: 0, message: `${message}.` };
-  const hint = "Boot the image by OpenVMM's Linux loader, or unpack the kernel in it: it is an ELF64 file";
+  const hint = "Boot the image with OpenVMM's Linux loader, or unpack the kernel in it: it is an ELF64 file";
   return { offset: 0, message: `${message}: it is a Linux image.`, hint };
 }
 

@@ -16,7 +16,7 @@ const SOURCE = "QEMU 7.2, include/hw/elf_ops.h: load_elf";
 /** Flags of an a.out kludge, which QEMU takes for a.out's even in ELF files. */
 const UNSUPPORTED_FLAGS = 0x1_0004;
 
-/** So far behind the end of a file QEMU has no memory; closer, it reads memory of its own. */
+/** From this far past the end of a file, QEMU has no memory; closer, it reads memory of its own. */
 const FAR_OUTSIDE = 0x20_0000;
 
 /** A rule on an ELF file, which most often has QEMU's one sentence for all of them. */
@@ -37,11 +37,11 @@ export const headerRules: readonly Rule<QemuView>[] = [
       const at = fileHeaderOffsets(model.bytes(EI_CLASS, 1)[0]).e_flags;
       const flags = readFlags(model.bytes(0, at + 4), at);
       if (kind !== "elf" || (flags & UNSUPPORTED_FLAGS) === 0) return undefined;
-      const message = `e_flags is ${hexAddr(flags)}, and QEMU refuses bits 2 and 16 of it.`;
+      const message = `e_flags is ${hexAddr(flags)}, and QEMU refuses files with bit 2 or 16 set.`;
       return { offset: at, words: `elfboot unsupported flags = ${flags.toString(16)}`, message };
     },
     about: "e_flags has bit 2 or bit 16 set.",
-    why: "QEMU compares it with flags of Multiboot, which it resembles by accident. x86 defines no e_flags.",
+    why: "QEMU tests these bits as if they were flags of a Multiboot header. x86 defines no e_flags.",
     mend: "Link the kernel for x86, whose e_flags is 0.",
     source: "QEMU 7.2, hw/i386/x86.c: load_elfboot",
   }),
@@ -55,7 +55,7 @@ export const headerRules: readonly Rule<QemuView>[] = [
           "The file has a Multiboot 1 header without address fields, and is not an ELF file: nothing says where " +
           "to load it.",
       },
-    about: "A file with a Multiboot 1 header is no ELF file, and its header's flag 16 is clear.",
+    about: "A file with a Multiboot 1 header is not an ELF file, and flag 16 of the header is clear.",
     why: "Either the ELF headers or the header's address fields say what to load and where.",
     mend: "Set flag 16 and the address fields, or keep the kernel as an ELF file.",
     source: SOURCE,
@@ -113,7 +113,7 @@ export const headerRules: readonly Rule<QemuView>[] = [
         }
         : undefined,
     about: "The file has no program headers.",
-    why: "Program headers say what to load; an object file has none, for it is not linked.",
+    why: "Program headers say what to load; an object file has none, because it is not linked.",
     mend: "Link the file: ld -T kernel.ld -o kernel.elf kernel.o",
     source: SOURCE,
   }),
@@ -183,12 +183,12 @@ export const segmentRules: readonly Rule<QemuView>[] = [
       const index = scans.find(({ end }) => end === "division")?.index;
       return index === undefined ? undefined : {
         index,
-        message: `Program header ${index} is a PT_NOTE with p_align 0, by which QEMU divides.`,
+        message: `Program header ${index} is a PT_NOTE with p_align 0, and QEMU divides by it.`,
       };
     },
     about: "A PT_NOTE with bytes in the file has p_align 0.",
     why:
-      "QEMU rounds the sizes of notes up to a multiple of p_align, and dies of the division. The ELF specification " +
+      "QEMU rounds the sizes of notes up to a multiple of p_align, and dies of a division by 0. The ELF specification " +
       "allows 0, meaning no alignment.",
     mend: "Give the notes' section an alignment: .note : ALIGN(4) { *(.note.*) } :note; or let kload check --fix set " +
       "p_align to 4.",
@@ -204,7 +204,7 @@ export const segmentRules: readonly Rule<QemuView>[] = [
         offset: scan.noteOffset,
         message:
           `The note at file offset ${hexAddr(scan.noteOffset)} in program header ${scan.index} has a size of 0 ` +
-          "modulo 2^32, so that QEMU looks at it again and again.",
+          "modulo 2^32, so QEMU looks at it again and again.",
       };
     },
     about: "A note of an ELF32 file has sizes that add up to 2^32.",
@@ -235,7 +235,7 @@ export const segmentRules: readonly Rule<QemuView>[] = [
       };
     },
     about: "A PT_NOTE with a note of type 18 has a p_align that is so large, or the note has a name that is so long, " +
-      "that QEMU looks for the entry behind the end of the file.",
+      "that QEMU looks for the entry past the end of the file.",
     why: "QEMU rounds the size of a note's name up to p_align, where the specification has 4 bytes, and compares " +
       "neither with the size of the segment.",
     mend:
@@ -250,11 +250,10 @@ export const sizeRule: Rule<QemuView> = elfRule({
   words: WORDS,
   broken: ({ blocks: { total } }) =>
     BigInt.asIntN(32, total) >= 0n ? undefined : {
-      message:
-        `The PT_LOADs have ${hexAddr(total)} bytes in memory; QEMU keeps 32 bits of that, and takes the result for ` +
-        "negative, which means an error.",
+      message: `The PT_LOADs have ${hexAddr(total)} bytes in memory; QEMU keeps 32 bits of that, which make a ` +
+        "negative number, and so an error.",
     },
-  about: "The sizes of the PT_LOADs in memory add up to 2 GiB or more, or more exactly: bit 31 of the sum is set.",
+  about: "The sizes of the PT_LOADs in memory add up to a sum whose bit 31 is set, such as any from 2 to 4 GiB.",
   why: "QEMU keeps the size in a signed 32-bit variable, where negative numbers mean errors.",
   mend: "Make large tables at run time instead of reserving them in .bss.",
   source: "QEMU 7.2, hw/i386/x86.c: load_elfboot",

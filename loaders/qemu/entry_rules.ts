@@ -49,11 +49,11 @@ export const entryRules: readonly Rule<QemuView>[] = [
       const { index, noteOffset, entryOffset } = found;
       const message =
         `The note of type 18 at file offset ${hexAddr(noteOffset)} in program header ${index} names the ` +
-        "entry 0, which QEMU takes for no note.";
+        "entry 0, which QEMU treats as a missing note.";
       return { index, offset: entryOffset, message };
     },
     about: "The note of type 18 that counts names the entry 0.",
-    why: "QEMU stores the entry, and takes 0 for none. The last PT_NOTE with such a note counts.",
+    why: "To QEMU, an entry of 0 means that there is no note. The last PT_NOTE with such a note counts.",
     mend: "Put the physical address of the 32-bit entry into the note: it is its virtual address less the offset " +
       "between p_vaddr and p_paddr.",
     source: SOURCE,
@@ -70,7 +70,7 @@ export const entryRules: readonly Rule<QemuView>[] = [
     why: "QEMU boots such a file by PVH only, and the note names the entry. It knows neither Multiboot 2 nor other " +
       "protocols.",
     mend: "Add a note of owner Xen and type 18 with the physical address of a 32-bit entry, in a section of type " +
-      "@note that is in a PT_NOTE; or boot the kernel by GRUB or Limine from an ISO image.",
+      "@note that is in a PT_NOTE; or boot the kernel with GRUB or Limine from an ISO image.",
     source: SOURCE,
   },
   {
@@ -84,7 +84,7 @@ export const entryRules: readonly Rule<QemuView>[] = [
     },
     about: "QEMU finds the Xen note of type 18, but reads its entry at the wrong place.",
     why:
-      "QEMU pads the name to the segment's p_align, where the note has 4 bytes. What follows the entry is taken for it.",
+      "QEMU pads the name to the segment's p_align, where the note has 4 bytes, and so reads the entry from another place.",
     mend: ALIGN_HINT,
     source: "QEMU 7.2, hw/i386/x86.c: read_pvh_start_addr",
   },

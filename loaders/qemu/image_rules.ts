@@ -34,7 +34,7 @@ export const imageRules: readonly Rule<QemuView>[] = [
     about: "The file is taken for a Linux image, and is shorter than the setup code that such an image starts with: " +
       "(setup_sects + 1) * 512 bytes, where 0 sectors count as 4.",
     why: "What is neither ELF, nor Multiboot, nor a Linux image with a setup header is taken for a Linux image from " +
-      "before 1996, so that QEMU says this of any short file that it does not know.",
+      "before 1996, so QEMU prints this for any short file that it does not recognize.",
     mend: KINDS,
     source: SOURCE,
   },
@@ -50,7 +50,7 @@ export const imageRules: readonly Rule<QemuView>[] = [
           `before 1996: it runs the first ${setupSize} bytes as 16-bit setup code, whatever they are.`,
       };
     },
-    about: "The file is no kernel that QEMU knows: no setup header of Linux, no Multiboot 1 header in its first 8144 " +
+    about: "QEMU recognizes nothing in the file: no setup header of Linux, no Multiboot 1 header in its first 8144 " +
       "bytes, no ELF magic number.",
     why: "QEMU does not refuse such a file: Linux images had no magic number before boot protocol 2.00. The guest " +
       "hangs, or restarts again and again.",
@@ -67,14 +67,15 @@ export const imageRules: readonly Rule<QemuView>[] = [
         `The file has Linux's magic number "HdrS" at file offset ${hexAddr(SETUP_OFFSETS.header)}, but the ` +
         `setup code that QEMU enters at ${hexAddr(JUMP)} starts with the byte ${
           hexAddr(jump)
-        }, which is no jump over it.`;
+        }, which is not a jump over the setup header.`;
       return { offset: JUMP, message };
     },
-    about: 'A file has "HdrS" at file offset 0x202, and is no Linux image: its setup code does not start with a jump.',
+    about:
+      'A file has "HdrS" at file offset 0x202, and is not a Linux image: its setup code does not start with a jump.',
     why:
       "QEMU takes every file with these four bytes for a Linux image, before it looks at anything else, and enters the " +
       "setup code at file offset 0x200. The setup header begins with a jump over itself.",
-    mend: 'Move what has the text "HdrS" at file offset 0x202 of a file that is no Linux image.',
+    mend: 'Move what has the text "HdrS" at file offset 0x202 of a file that is not a Linux image.',
     source: `${SOURCE}; Linux, Documentation/arch/x86/boot.rst: jump`,
   },
   {

@@ -7,7 +7,7 @@
 import type { FileBytes } from "../../core/file/file_model.ts";
 import type { MultibootAddresses } from "../../protocols/multiboot/header.ts";
 
-/** QEMU looks at so many bytes of a file. */
+/** The number of bytes of a file that QEMU searches. */
 export const QEMU_HEAD = 8192;
 
 /** It wants a header whole with its video fields. */

@@ -30,7 +30,7 @@ export const multibootRules: readonly Rule<QemuView>[] = [
       if (!isRefusedMachine(view) || !note) return undefined;
       const message =
         `QEMU finds the Multiboot 1 header at file offset ${hexAddr(view.multiboot?.offset ?? 0)} first, ` +
-        `never looks at the Xen note at ${hexAddr(note.offset)}, and takes no x86-64 ELF file by Multiboot.`;
+        `never looks at the Xen note at ${hexAddr(note.offset)}, and loads no x86-64 ELF file by Multiboot.`;
       return { offset: view.multiboot?.offset, message };
     },
     about: "A kernel for x86-64 has a note for PVH, and a Multiboot 1 header too.",
@@ -92,7 +92,7 @@ function brokenAddresses(length: number, at: number, fields: MultibootAddresses)
   if (size > 0xffff_ffff - load_addr) {
     const message = `${hexAddr(size)} bytes are to be loaded at ${
       hexAddr(load_addr)
-    }, past the end of 32-bit addresses.`;
+    }, past the end of the 32-bit address space.`;
     return { offset, words: "kernel does not fit in address space", message };
   }
   if (bss_end_addr !== 0 && bss_end_addr < load_addr + size) {

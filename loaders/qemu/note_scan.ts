@@ -4,7 +4,7 @@
  *
  * It differs from the specification in three ways. Names and descriptors are padded to the segment's `p_align`, whatever
  * it is, and the descriptor is looked for that far after the note's header. The owner does not matter. And each note by
- * itself has to be no larger than the segment, so that the search goes on behind the segment's end.
+ * itself has to be no larger than the segment, so that the search goes on past the segment's end.
  *
  * @module
  */
@@ -25,7 +25,7 @@ export type NoteScan =
     | { readonly end: "division" }
     /** A note whose size is 0 modulo 2^32 is followed by itself. */
     | { readonly end: "endless"; readonly noteOffset: number }
-    /** The place of the entry lies behind the last page of the file, after a name of so many bytes. */
+    /** The place of the entry lies past the last page of the file, after a name of this many bytes. */
     | {
       readonly end: "astray";
       readonly noteOffset: number;

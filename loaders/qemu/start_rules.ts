@@ -70,8 +70,8 @@ export const startRules: readonly Rule<QemuView>[] = [
       return { index: header.index, message };
     },
     about:
-      "The end in the file of the PT_LOAD that has the entry, p_offset + p_filesz, is past the largest number, and " +
-      "wraps to a small one.",
+      "p_offset + p_filesz of the PT_LOAD that has the entry exceeds the largest number that its fields can hold, " +
+      "and wraps around to a small one.",
     why: "QEMU compares only the sum with the file's length, and takes what is in its own memory there.",
     mend: "Correct the program header.",
     source: "QEMU 7.2, include/hw/elf_ops.h: load_elf",
@@ -137,7 +137,7 @@ export const startRules: readonly Rule<QemuView>[] = [
       return { message: `The kernel is entered at ${hexAddr(entry)}, and memory ends at ${hexAddr(view.lowMemory)}.` };
     },
     about: "The physical address at which the kernel is entered lies outside the guest's memory.",
-    why: "QEMU leaves out what does not fit into memory, without a word.",
+    why: "QEMU silently leaves out what does not fit into memory.",
     mend: "Link the kernel to a lower physical address, such as 1 MiB, or give the guest more memory with -m.",
     source: ROMS,
   },

@@ -60,7 +60,7 @@ const HEADER_RULES: readonly ElfRule[] = [
         message: `The file has ${hexAddr(model.length)} bytes, less than an ELF64 file header.`,
       },
     about: "The file is shorter than an ELF64 file header, 64 bytes.",
-    why: "The file is truncated, or is no kernel.",
+    why: "The file is truncated, or is not a kernel.",
     mend: "Copy or build the file again.",
     source: `${SOURCE}: load`,
   },
@@ -239,7 +239,7 @@ export const startRules: readonly Rule<VmmView>[] = [
             "code for another processor is run.",
         }
         : undefined,
-    about: "e_machine names another processor than x86.",
+    about: "e_machine names a processor other than x86.",
     why:
       "linux-loader checks neither e_machine, nor EI_CLASS, nor e_type. The guest crashes at its first instructions.",
     mend: "Build the kernel for x86-64.",

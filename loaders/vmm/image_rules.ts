@@ -48,8 +48,10 @@ export function imageRules({ error, lowStart }: ImageWords): readonly Rule<VmmVi
       words: error("Invalid bzImage"),
       broken: ({ setup }) => {
         if (setup.version >= 0x200 && (setup.loadflags & LOADED_HIGH) !== 0) return undefined;
-        const message = `The image has boot protocol ${protocolVersion(setup.version)} and loadflags ` +
-          `${hexAddr(setup.loadflags)}, without bit 0 (LOADED_HIGH) or from before 2.00: it is no bzImage.`;
+        const what = setup.version < 0x200
+          ? `boot protocol ${protocolVersion(setup.version)}, and bzImages came with 2.00`
+          : `loadflags ${hexAddr(setup.loadflags)}, without bit 0 (LOADED_HIGH): it is not a bzImage`;
+        const message = `The image has ${what}.`;
         return { offset: SETUP_OFFSETS.loadflags, message };
       },
       about: "The image's protocol is older than 2.00, or bit 0 of its loadflags (LOADED_HIGH) is clear.",

@@ -41,7 +41,7 @@ const [REQUEST, REVISION, START, END] = MAGICS.map(([, [first]]) => Number(BigIn
 /** Size of the largest request that is looked at: paging mode, nine words. */
 const LARGEST = 72;
 
-/** So many tags of a file are looked at: a kernel may have 128 requests. */
+/** The most tags of a file that are looked at: a kernel may have 128 requests. */
 export const MOST_TAGS = 4096;
 
 /** The fields of a program header that say where its file bytes are. */

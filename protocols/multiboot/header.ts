@@ -10,7 +10,7 @@ import { nextWord } from "../next_word.ts";
 /** Identifies the header. */
 export const MULTIBOOT_MAGIC = 0x1bad_b002;
 
-/** The header lies whole in so many first bytes of the file. */
+/** The number of bytes at the start of the file in which the whole header has to lie. */
 export const MULTIBOOT_SEARCH = 8192;
 
 /** Its offset is a multiple of this. */

@@ -10,7 +10,7 @@ import { nextWord } from "../next_word.ts";
 /** Identifies the header. */
 export const MULTIBOOT2_MAGIC = 0xe852_50d6;
 
-/** The header lies whole in so many first bytes of the file. */
+/** The number of bytes at the start of the file in which the whole header has to lie. */
 export const MULTIBOOT2_SEARCH = 32_768;
 
 /** Its offset, and that of each tag from it, is a multiple of this. */
