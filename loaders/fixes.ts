@@ -1,5 +1,5 @@
 /**
- * What can safely be mended in a file itself: fields of program headers whose value makes a loader refuse or misread a
+ * What can safely be fixed in a file itself: fields of program headers whose value makes a loader refuse or misread a
  * kernel, and that nothing else depends on.
  *
  * @module
@@ -40,7 +40,7 @@ interface NewAlign extends Pick<Fix, "rule" | "why"> {
 }
 
 /**
- * Finds what can be mended in a file. It is a change of `p_align` in any case, to a value that the addresses and file
+ * Finds what can be fixed in a file. It is always a change of `p_align`, to a value that the addresses and file
  * offsets already keep, so that nothing moves:
  *
  * - 0 of a `PT_LOAD` becomes 4096: Limine 8 refuses 0.
@@ -81,7 +81,7 @@ export function findFixes(file: Uint8Array): readonly Fix[] {
 }
 
 /**
- * Mends a file.
+ * Fixes a file.
  *
  * @param file The whole file, which stays as it is.
  * @param fixes What to change.

@@ -67,6 +67,6 @@ function fixedPath(values: ReadonlyMap<string, string>, fixes: boolean): string 
   if (fixes) return outputPath(values, "check --fix");
   const path = values.get("output");
   if (path === undefined) return undefined;
-  const hint = "Add --fix to write a mended copy; --json and --sarif print to standard output.";
+  const hint = "Add --fix to write a fixed copy; --json and --sarif print to standard output.";
   throw usageError("Cannot use --output: without --fix, nothing is written", hint, { flag: "output", value: path });
 }

@@ -1,5 +1,5 @@
 /**
- * `kload check`: predicts what each loader will do with a file, and mends what can be mended in it.
+ * `kload check`: predicts what each loader will do with a file, and fixes what can be fixed in it.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import { checkStatus } from "../report/check_status.ts";
 import type { MendedFile } from "../report/fix_report.ts";
 
 /**
- * Checks a file, mends a copy of it if requested, and prints the report, the JSON object or the SARIF log.
+ * Checks a file, fixes a copy of it if requested, and prints the report, the JSON object or the SARIF log.
  *
  * @param args The arguments.
  * @param output Where to print.
@@ -34,7 +34,7 @@ export async function check(args: Arguments, output: Output, signal: AbortSignal
   const line = await progressLine(output);
   signal.addEventListener("abort", line.stop, { once: true });
   try {
-    // Loaders are given the file as it is; what is mended is the kernel in it.
+    // Loaders get the file as it is; what is fixed is the kernel in it.
     source = await openSource(args.source, signal, request.fixTo === undefined ? asItIs : undefined);
     file = await source.random?.();
     const { report, mended } = request.fixTo === undefined
@@ -60,7 +60,7 @@ function optionsOf({ loaders, memory, kernelBase, maxMemory }: CheckRequest, sig
   return { loaders, memory, kernelBase, maxMemory, signal, liblzma };
 }
 
-/** Writes the mended file, and checks it in place of the one that was read. */
+/** Writes the fixed file, and checks it in place of the one that was read. */
 async function mendAndCheck(
   source: Source,
   request: CheckRequest,

@@ -12,7 +12,7 @@ import { versionedJson } from "./json.ts";
  * A checked file.
  *
  * @param name The name of the file.
- * @param report The verdicts and findings; of the mended file, if one was written.
+ * @param report The verdicts and findings; of the fixed file, if one was written.
  * @param mended What `--fix` did, if it was given.
  * @returns The object, and a line break.
  */

@@ -192,7 +192,7 @@ function breachLines(
   const indented = (text: string): readonly string[] => wrap(text, paint.width - 4).map((line) => `    ${line}`);
   return [
     ...remarkLines(label, breachText({ index, message }), undefined, paint, color),
-    ...(words === undefined || words === message ? [] : indented(`it prints: ${printable(words)}`)),
+    ...(words === undefined || words === message ? [] : indented(`prints: ${printable(words)}`)),
     ...(where.length === 0 ? [] : indented(`where: ${where.join(", ")}`)),
     ...(ranges ? rangePicture(ranges, 4, paint) : []),
     ...(hint ? indented(`hint: ${printable(hint)}`).map(paint.faint) : []),

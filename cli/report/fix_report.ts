@@ -18,7 +18,7 @@ export interface MendedFile {
 }
 
 /**
- * The report on a mended file, which stands in front of the report on what loaders will do with it.
+ * The report on a fixed file, which comes before the report on what loaders will do with it.
  *
  * @param mended The file, and what was changed.
  * @param name The name of the file that was read.

@@ -64,8 +64,7 @@ export const baseRevisionNew: FindingRule = {
     const older = revision > NEWEST
       ? `Limine 8 loads it by revision ${NEWEST_OF_LIMINE_8}, Limine 12 by revision ${NEWEST}`
       : `Limine 8.2 loads it by revision ${NEWEST_OF_LIMINE_8}`;
-    const message =
-      `The kernel asks for base revision ${revision}: ${older}, and leaves the third word of the tag at ` +
+    const message = `The kernel asks for base revision ${revision}: ${older}. The third word of the tag then stays ` +
       `${revision}, by which the kernel can tell.`;
     return [{ index, offset, message }];
   },

@@ -68,7 +68,7 @@ Loaders
 
 Why grub-multiboot2 refuses it
   error[phys-overlap]: Program header 1 overlaps program header 0 in physical memory.
-    its words: overlap detected
+    prints: overlap detected
     where: program header 1, file offset 0x90
     program header 0  ================################................  0x100000..0x102000
     program header 1  ................################================  0x101000..0x103000
@@ -150,7 +150,7 @@ Why qemu-kernel fails
 
 Why firecracker and cloud-hypervisor refuse it
   error[pvh-e-entry-low]: e_entry is 0x1000, below 1 MiB.
-    its words: Invalid entry address
+    prints: Invalid entry address
     where: file offset 0x18
     hint: Set ENTRY(…) to an address of at least 1 MiB.
 
@@ -166,27 +166,27 @@ Deno.test("what is no ELF file is named", () => {
   assertStringIncludes(text, "\n  file           gzip data\n  boot protocol  none recognized\n");
 });
 
-Deno.test("what a compressed file holds is named too, with its boot protocols", () => {
+Deno.test("the contents of a compressed file are named too, with its boot protocols", () => {
   const inside = { format: "elf", description: "ELF file", layers: ["zstd"], protocols: [MULTIBOOT2] } as const;
   const text = checkReport(report({ format: "zstd", description: "zstd data", inside }), CHECKED, PLAIN);
   assertStringIncludes(
     text,
     `
   file           zstd data
-  what it holds  ELF file
+  contents       ELF file
   boot protocol  Multiboot 2: header at 0x1000
 `,
   );
 });
 
-Deno.test("offsets are those of what a compressed file holds, if the loader unpacks it, or are said to be", () => {
+Deno.test("offsets are those of the contents of a compressed file, if the loader unpacks it, or are said to be", () => {
   const inside = { format: "elf", description: "ELF file", layers: ["zstd"], protocols: [] } as const;
   const verdicts: readonly Verdict[] = [{ ...OVERLAP, unpacked: ["zstd"] }, { ...OVERLAP, loader: "kload" }];
   const text = checkReport(report({ format: "zstd", inside, verdicts, findings: [RWX] }), CHECKED, PLAIN);
   assertEquals(text.match(/where: .*/g), [
-    "where: program header 1, offset 0x90 of what it holds",
+    "where: program header 1, offset 0x90 of the contents",
     "where: program header 1, file offset 0x90",
-    "where: program header 0, offset 0x44 of what it holds",
+    "where: program header 0, offset 0x44 of the contents",
   ]);
 });
 
@@ -238,7 +238,7 @@ Deno.test("text from the file cannot control the terminal", () => {
   const text = checkReport(report({ verdicts: [verdict] }), { ...CHECKED, name: "k\x1b.elf" }, PLAIN);
   // deno-lint-ignore no-control-regex
   assertEquals(/[\x00-\x09\x0b-\x1f]/.test(text), false);
-  assertStringIncludes(text, "its words: c\\u000ad\n");
+  assertStringIncludes(text, "prints: c\\u000ad\n");
 });
 
 Deno.test("a message that does not name its program header gets that in front", () => {
@@ -256,7 +256,7 @@ Deno.test("a message that does not name its program header gets that in front", 
 
 Deno.test("a verdict without words is that of its rule", () => {
   assertEquals(verdictText({ outcome: "boots" }), "loads and enters it");
-  assertEquals(verdictText({ outcome: "boots", unpacked: ["gzip"] }), "unpacks it, loads and enters what it holds");
+  assertEquals(verdictText({ outcome: "boots", unpacked: ["gzip"] }), "unpacks it, loads and enters its contents");
   assertEquals(verdictText({ outcome: "refuses", words: "no", rule: "x" }), "refuses: no");
   assertEquals(verdictText({ outcome: "fails", rule: "x" }), "fails: x");
   assertEquals(verdictText({ outcome: "fails" }), "fails");

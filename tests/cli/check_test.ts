@@ -123,7 +123,7 @@ Deno.test("a stream is read no further than to the last byte that is needed", as
   await writer.close().catch(() => {});
 });
 
-Deno.test("--fix writes a mended copy, says what it changed, and checks that; the input stays as it is", async () => {
+Deno.test("--fix writes a fixed copy, says what it changed, and checks that; the input stays as it is", async () => {
   await withFile("kernel.elf", UNALIGNED, async (path, folder) => {
     const fixed = `${folder}/fixed.elf`;
     const { status, stdout, stderr } = await kload([
@@ -140,7 +140,7 @@ Deno.test("--fix writes a mended copy, says what it changed, and checks that; th
     assertEquals([status, stderr], [0, ""]);
     assertEquals(
       stdout,
-      `fixed.elf: kernel.elf with 1 field mended
+      `fixed.elf: kernel.elf with 1 field fixed
   fixed[align-zero-only]: Program header 0, file offset 0x70: p_align is 0, which Limine 8
     refuses; p_vaddr and p_offset are congruent modulo 4096 already. The bytes 0000000000000000
     became 0010000000000000.
@@ -162,7 +162,7 @@ Loaders
   });
 });
 
-Deno.test("--fix --json has the changes, and the verdicts on the mended file; standard input can be mended too", async () => {
+Deno.test("--fix --json has the changes, and the verdicts on the fixed file; standard input can be fixed too", async () => {
   await withFolder(async (folder) => {
     const args = ["check", "-", "--for", "kload", "--fix", "-o", `${folder}/fixed.elf`];
     const { status, json } = await kloadJson(args, { stdin: UNALIGNED });
@@ -195,7 +195,7 @@ Deno.test("--fix never replaces the file that it reads, and leaves nothing behin
   });
 });
 
-Deno.test("what a compressed file holds is mended unpacked", async () => {
+Deno.test("a compressed kernel is fixed and written unpacked", async () => {
   await withFile("kernel.elf.gz", await gzip(UNALIGNED), async (path, folder) => {
     const { status, json } = await kloadJson(["check", path, "--for", "kload", "--fix", "-o", `${folder}/fixed.elf`]);
     assertEquals([status, json.fix.changes.length], [0, 1]);

@@ -1,4 +1,4 @@
-/** Containers are taken off, in one another too; limits, aborts and checks hold; the rest of a file is left alone. */
+/** Containers are unpacked, nested ones too; limits, aborts and checks hold; the rest of a file is left alone. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { concat } from "@std/bytes/concat";
@@ -65,7 +65,7 @@ for (const [path, name] of Object.entries(FILES)) {
   });
 }
 
-Deno.test("unpack() takes off containers in one another, up to four", async () => {
+Deno.test("unpack() takes off nested containers, up to four", async () => {
   const image = bzImage(await read("field/kernel.elf.zst"), KERNEL.length);
   const three = await unpack(await gzip(image));
   assertEquals(namesOf(three), ["gzip", "bzimage", "zstd"]);
@@ -78,7 +78,7 @@ Deno.test("unpack() takes off containers in one another, up to four", async () =
     assertEquals([content.layers.length, await readAll(content.source)], [count, KERNEL]);
   }
   const five = await gzip(packed);
-  await assertRejects(() => unpack(five), UnpackError, "there are more than 4 containers in one another");
+  await assertRejects(() => unpack(five), UnpackError, "there are more than 4 nested containers");
 });
 
 Deno.test("unpack() leaves a file without containers as it is, and reads no more of ELF than its first bytes", async () => {

@@ -100,8 +100,8 @@ Deno.test("requests that Limine 8 does not see are found, and the verdicts agree
   assertEquals(
     findings[0].message,
     "The base revision tag at 0xffffffff80020000 (file offset 0x2000) is seen by Limine 12, but not by Limine 8, which " +
-      "stops at 0xffffffff8001f098: it takes the bss of program header 2 (0xfe0 bytes) off the end of the image, though " +
-      "it is not there.",
+      "stops at 0xffffffff8001f098: it subtracts the bss of program header 2 (0xfe0 bytes) from the end of the image, " +
+      "though the bss is not there.",
   );
   assertEquals((await limine.ask("limine-8", hidden)).outcome, "boots"); // it does not see that they are two
   assertEquals((await limine.ask("limine-12", hidden)).rule, "duplicate-request");

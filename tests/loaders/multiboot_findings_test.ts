@@ -32,12 +32,12 @@ Deno.test("a header that lies too far is found in what segments load", async () 
   assertEquals([second.rule, second.severity, second.offset], ["header-too-far", "error", 0xa008]);
   assertEquals(
     second.message,
-    "A Multiboot 2 header lies at file offset 0xa008. Loaders search the first 32,768 bytes (0x8000) and do not find it.",
+    "A Multiboot 2 header lies at file offset 0xa008. Loaders search only the bytes before 0x8000, and do not find it.",
   );
   const [first] = await findingsOf(farKernel(0xa004, FIRST));
   assertEquals(
     first.message,
-    "A Multiboot 1 header lies at file offset 0xa004. Loaders search the first 8,192 bytes (0x2000) and do not find it.",
+    "A Multiboot 1 header lies at file offset 0xa004. Loaders search only the bytes before 0x2000, and do not find it.",
   );
 });
 
