@@ -64,7 +64,7 @@ const unknownFormat: Rule<LimineView> = {
     return { offset: E_MACHINE, message };
   },
   about:
-    "A file that is neither ELF nor PE, is shorter than an ELF header, or is for a processor that no Limine runs on.",
+    "The file is neither ELF nor PE, is shorter than an ELF header, or is for a processor without a port of Limine.",
   why: "Limine's own protocol is for ELF and PE kernels.",
   mend: "Give Limine the kernel itself, not wrapped by objcopy, built for x86-64.",
   source: "Limine 12, common/protos/limine.c: detect_kernel_format; common/lib/elf.c: elf_bits",
@@ -85,8 +85,9 @@ const peKernel: Rule<LimineView> = {
       "there, without the firmware's services.";
     return { offset: 0, message };
   },
-  about: "A PE file. Limine 12 loads PE kernels for its own protocol, and these rules are about ELF kernels only: a " +
-    "UEFI application is taken for a kernel.",
+  about:
+    "The file is a PE file. Limine 12 loads PE kernels for its own protocol; these rules cover ELF kernels only, " +
+    "and take every PE file for a UEFI application.",
   why: "Limine enters it as a kernel for its own protocol, without the firmware's services that a UEFI application " +
     "calls.",
   mend: "Boot a UEFI application with `protocol: efi` in limine.conf, and Linux with `protocol: linux`.",

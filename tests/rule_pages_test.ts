@@ -42,7 +42,7 @@ Deno.test("a page says whose rule it is, when it is broken, the words, why, what
       "# phys-overlap\n",
       "## grub-multiboot and grub-multiboot2 refuse\n",
       "Two segments overlap in \\*physical\\* memory; `p_paddr` \\<decides>.\n",
-      "- **Prints:** `overlap detected`\n",
+      "- **Symptom:** `overlap detected`\n",
       "- **Why:** Each is loaded on its own.\n",
       "- **What to do:** Use AT(…) | LMA.\n",
       "- **Source:** grub: lib/relocator.c\n",

@@ -63,7 +63,7 @@ function section(topic: Topic): string {
   const { kind, about, loaders, words, why, hint, source, versions } = topic;
   const facts: readonly (readonly [string, string | undefined])[] = [
     ["Loaders", loaders?.map((name) => `\`${name}\` (${titleOf(name)})`).join(", ")],
-    ["Prints", words && code(words)],
+    ["Symptom", words && code(words)],
     ["Why", why && escaped(why)],
     ["What to do", hint && escaped(hint)],
     ["Source", source && escaped(source)],

@@ -19,7 +19,7 @@ import { inspectFile, MOST_KEPT, type OpenInside } from "./inspect_file.ts";
  * @param args The arguments.
  * @param output Where to print.
  * @param signal Ends the reading.
- * @returns The exit status: 0 if the file is named.
+ * @returns The exit status: 0 if the format is known.
  */
 export async function inspect(args: Arguments, output: Output, signal: AbortSignal): Promise<number> {
   let source: Source | undefined;

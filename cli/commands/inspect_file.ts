@@ -1,5 +1,5 @@
 /**
- * Finds out what a file is, what the default rules object to, and the same of what it holds if it is compressed.
+ * Finds out what a file is, what the default rules object to, and the same of its contents if it is compressed.
  *
  * @module
  */
@@ -33,10 +33,10 @@ export const MOST_KEPT: number = 2 ** 29;
 const MOST_LAYERS = 4;
 
 /**
- * Finds out what a file is, and what it holds.
+ * Finds out what a file is, and what its contents are.
  *
  * @param file The file.
- * @param openInside Opens what it holds.
+ * @param openInside Opens its contents.
  * @param signal Ends the work with its reason.
  * @param layers How often it may be compressed.
  * @returns What they are.
@@ -68,7 +68,7 @@ async function inspectInside(
     return inside && { inside: await inspectFile(inside.file, openInside, signal, layers) };
   } catch (error) {
     signal.throwIfAborted();
-    // A failure of the file itself comes through as the cause of the failure of what it holds.
+    // A failure of the file itself comes through as the cause of the failure of its contents.
     const cause = error instanceof LoadError && error.code === "source-failed" ? error.cause : error;
     if (!(cause instanceof Error) || cause.name !== "UnpackError") throw cause;
     const { message, advice } = cause as UnpackError;

@@ -1,5 +1,5 @@
 /**
- * Mends what can be mended in a file, in a copy.
+ * Fixes what can be fixed in a file, in a copy.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import type { MendedFile } from "../report/fix_report.ts";
 import { keptFiles } from "./kept_files.ts";
 
 /**
- * Reads a file, and writes it to another with its mistakes mended.
+ * Reads a file, and writes it to another with its mistakes fixed.
  *
  * @param source The file, which is never replaced.
  * @param path The path of the other file.

@@ -1,5 +1,5 @@
 /**
- * Says what a file is that was refused.
+ * Says what a refused file is.
  *
  * @module
  */
@@ -19,7 +19,7 @@ const PATIENCE = 1000;
 const LOOKED_AT = 32 * 2 ** 20;
 
 /**
- * Rewords why a file was refused: what it is, and what helps.
+ * Rewords why a file was refused: what it is, and what to do.
  *
  * @param problem The refusal.
  * @param source The file; any part of it may have been read.

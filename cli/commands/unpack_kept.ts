@@ -1,5 +1,5 @@
 /**
- * Opens what a compressed file holds, as a file that is kept too.
+ * Opens the contents of a compressed file, as a file that is kept too.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { liblzma } from "../input/liblzma.ts";
 import { type Inside, MOST_KEPT, type OpenInside } from "./inspect_file.ts";
 
 /**
- * Opens what compressed files hold: one container after the other, and the kernel in a bzImage.
+ * Opens the contents of compressed files: one container after the other, and the kernel in a bzImage.
  *
  * @param signal Ends the reading.
  * @returns A function that opens it.

@@ -84,7 +84,7 @@ function headlineFacts({ verdicts, findings }: CheckReport, { failOn }: CheckedA
   ];
 }
 
-/** What the file is: its format unless that is the usual one, what it holds, and its boot protocols. */
+/** What the file is: its format unless that is the usual one, its contents, and its boot protocols. */
 function factsOf({ format, description, inside, protocols }: CheckReport): readonly (readonly [string, string])[] {
   const all = [...protocols, ...inside?.protocols ?? []];
   return [
@@ -104,7 +104,7 @@ function verdictTable(verdicts: readonly Verdict[], paint: Paint): readonly stri
  * A verdict in a few words.
  *
  * @param verdict The verdict.
- * @returns "loads and enters it", or "refuses" or "fails" with the loader's own words or, if it has none, the rule.
+ * @returns "loads and enters it", or "refuses" or "fails" with what the loader prints or, if that is nothing, the rule.
  */
 export function verdictText(
   { outcome, words, rule, unpacked }: Pick<Verdict, "outcome" | "words" | "rule" | "unpacked">,
@@ -177,7 +177,7 @@ function findingLines(finding: Finding, inside: boolean, paint: Paint): readonly
   return breachLines(`${severity}[${rule}]:`, finding, inside, paint, color);
 }
 
-/** A label with what was found, where, the loader's own words, a picture, and what to do. */
+/** A label with what was found, what the loader prints, where, a picture, and what to do. */
 function breachLines(
   label: string,
   { index, offset, message, words, hint, ranges }: Breach,
@@ -192,7 +192,7 @@ function breachLines(
   const indented = (text: string): readonly string[] => wrap(text, paint.width - 4).map((line) => `    ${line}`);
   return [
     ...remarkLines(label, breachText({ index, message }), undefined, paint, color),
-    ...(words === undefined || words === message ? [] : indented(`prints: ${printable(words)}`)),
+    ...(words === undefined || words === message ? [] : indented(`symptom: ${printable(words)}`)),
     ...(where.length === 0 ? [] : indented(`where: ${where.join(", ")}`)),
     ...(ranges ? rangePicture(ranges, 4, paint) : []),
     ...(hint ? indented(`hint: ${printable(hint)}`).map(paint.faint) : []),

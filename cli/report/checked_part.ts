@@ -7,7 +7,7 @@
 import type { CheckReport } from "../../loaders/check_kernel.ts";
 
 /**
- * Whether findings are about what a compressed file holds, and so are the offsets in them.
+ * Whether findings, and the offsets in them, are about the contents of a compressed file.
  *
  * @param report The report.
  * @returns True if the file holds an ELF file.

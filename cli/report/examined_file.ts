@@ -31,15 +31,15 @@ export interface Findings {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** A file, what the default rules find in it, and the file that it holds if it is compressed. */
+/** A file, what the default rules find in it, and the file inside if it is compressed. */
 export interface InspectedFile extends ExaminedFile {
   /** Number of bytes taken from it. */
   readonly bytesRead: number;
   /** What the default rules find in its headers; `undefined` if it is unpacked before they apply. */
   readonly findings?: Findings;
-  /** What it holds, if it is compressed. */
+  /** The file inside, if it is compressed. */
   readonly inside?: InspectedFile;
-  /** Why what it holds cannot be read, if it is compressed but cannot be unpacked. */
+  /** Why the file inside cannot be read, if it is compressed but cannot be unpacked. */
   readonly obstacle?: {
     /** What is wrong. */
     readonly message: string;

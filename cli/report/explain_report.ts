@@ -32,7 +32,7 @@ export function explanation(topics: readonly Topic[], paint: Paint): string {
   return sections(topics.map((topic) => {
     const { why, words, hint, source, versions, url } = topic;
     const facts: readonly (readonly [string, string | undefined])[] = [
-      ["prints", words],
+      ["symptom", words],
       ["why", why],
       ["what to do", hint],
       ["source", source],

@@ -18,7 +18,7 @@ import { refusalOf } from "./refusal_of.ts";
  *
  * @param file The file.
  * @param name The name of the file.
- * @param path Its path, if it is one that commands can be given.
+ * @param path Its path, if commands can use it.
  * @returns The object, and a line break.
  */
 export function inspectJson(file: InspectedFile, name: string, path?: string): string {

@@ -1,5 +1,5 @@
 /**
- * Two ranges as a picture: a bar each, to one scale, with what they have in common marked.
+ * Two ranges as a picture: a bar each, to one scale, with their overlap marked.
  *
  * @module
  */
@@ -29,7 +29,7 @@ interface Columns {
 }
 
 /**
- * Draws two ranges, one under the other, to one scale: `=` is a range, `#` what both have, `.` the rest, and `|` the
+ * Draws two ranges, one under the other, to one scale: `=` is a range, `#` where they overlap, `.` the rest, and `|` the
  * place of an empty range.
  *
  * @param ranges The ranges.

@@ -45,7 +45,7 @@ export const PT_OPENBSD_MUTABLE = 0x65a3dbe5;
 export const PT_OPENBSD_RANDOMIZE = 0x65a3dbe6;
 export const PT_OPENBSD_WXNEEDED = 0x65a3dbe7;
 export const PT_OPENBSD_BOOTDATA = 0x65a41be6;
-/** What kernels of FreeBSD name as their interpreter: the linker wants one, and nothing is to run them as programs. */
+/** What kernels of FreeBSD name as their interpreter: the linker wants one, and nothing runs them as programs. */
 export const NO_INTERPRETER = "/red/herring";
 export const PF_X = 1;
 export const PF_W = 2;

@@ -37,7 +37,7 @@ export const loadInHole: FindingRule = {
     "by p_paddr.",
   why:
     "On a PC, this range holds the memory of the video card, option ROMs and the BIOS. What is written there appears " +
-    "on the screen or nowhere. GRUB loads such a kernel without an error (seen in GRUB 2.06).",
+    "on the screen or is lost. GRUB loads such a kernel without an error (seen in GRUB 2.06).",
   mend:
     "Place the kernel at 1 MiB or above: . = 1M; at the start of the linker script, or AT(…) for the load addresses.",
   source: 'ACPI specification, "System Address Map Interfaces": the range is not reported as memory',

@@ -99,7 +99,7 @@ export const NO_MEMORY_TO_ENTER: Rule<GrubView> = {
     };
   },
   about: "A segment reaches past the machine's memory, or almost to its end: less than 1 MiB is left above it.",
-  why: "GRUB keeps what it moves last above everything else, and finds out only when it is about to enter the kernel.",
+  why: "GRUB needs room above everything else, and notices the lack of it only when it is about to enter the kernel.",
   mend: "Load the kernel low, such as at 1 MiB, and map devices at run time instead of giving them a segment.",
   source: "GRUB 2.06 grub-core/lib/relocator.c, grub_relocator_alloc_chunk_align; lib/i386/relocator.c, " +
     "grub_relocator32_boot",

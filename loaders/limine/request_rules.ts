@@ -151,10 +151,11 @@ export function pagingModeUnsupported(word: KernelWord): Rule<LimineView> {
         return { ...placeOf(request), words, message: `${at} has the highest mode ${highest}; modes start at 0.` };
       }
       const words = `limine: ${word}'s minimum supported paging mode higher than maximum allowable paging mode`;
-      const message = `${at} has the lowest mode ${lowest}, and a processor without 5-level paging has mode 0 only.`;
+      const message =
+        `${at} has the lowest mode ${lowest}, and a processor without 5-level paging supports only mode 0.`;
       return { ...placeOf(request), words, message };
     },
-    about: "The paging mode request asks for a lowest mode above 0 (4 levels): for 5 levels (1), or more.",
+    about: "The paging mode request has a lowest mode above 0 (4 levels), or a highest mode below 0.",
     why: "Processors without LA57, and QEMU's default one, have no 5-level paging.",
     mend: "Ask for a lowest mode of 0 and look at the mode in the response; or require a processor with LA57.",
     source: 'Limine, common/protos/limine.c: limine_load; protocol specification, "Paging Mode Feature"',

@@ -78,7 +78,7 @@ export const lowerHalf: Rule<LimineView> = {
     return { ...fieldOf(view, load, "p_vaddr"), message };
   },
   about: "A PT_LOAD of an ET_EXEC has a p_vaddr below 0xffffffff80000000.",
-  why: "Limine leaves the lower half of the address space to the kernel's user programs.",
+  why: "Limine loads kernels into the top 2 GiB of the address space only.",
   mend: `${LINK_HIGH[0].toUpperCase()}${
     LINK_HIGH.slice(1)
   }. Compile with \`-mcmodel=kernel\` (\`-C code-model=kernel\`).`,

@@ -24,7 +24,7 @@ export const entryRules: readonly Rule<OpenVmmView>[] = [
     broken: ({ loads }) =>
       loads.length > 0 ? undefined : { message: "The file has no PT_LOAD: there is nothing to load." },
     about: "The file has no PT_LOAD.",
-    why: "There is no kernel in it; OpenVMM prints the same as for a kernel without a note.",
+    why: "There is nothing to load; OpenVMM prints the same as for a kernel without a note.",
     mend: "Link the file: ld -T kernel.ld -o kernel.elf kernel.o",
     source: `${SOURCE}: parse_kernel`,
   },

@@ -63,7 +63,7 @@ export const headerRules: readonly Rule<OpenVmmView>[] = [
     broken: ({ header }) =>
       header?.EI_DATA === 2 ? { offset: EI_DATA, message: "EI_DATA is 2, and x86 is little-endian: 1." } : undefined,
     about: "EI_DATA is 2 (big-endian).",
-    why: "The file is for another processor.",
+    why: "x86 is little-endian: the file is for another processor, or its header is damaged.",
     mend: "Build the kernel for x86-64.",
     source: SOURCE,
   },

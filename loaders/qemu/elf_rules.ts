@@ -69,7 +69,7 @@ export const headerRules: readonly Rule<QemuView>[] = [
       return { offset: EI_DATA, message: `EI_DATA is ${encoding}, and x86 is little-endian: 1.` };
     },
     about: "EI_DATA is not 1 (little-endian).",
-    why: "The file is for another processor.",
+    why: "x86 is little-endian: the file is for another processor, or its header is damaged.",
     mend: "Build the kernel for x86-64.",
     source: "QEMU 7.2, hw/core/loader.c: load_elf_ram_sym",
   }),
@@ -253,7 +253,7 @@ export const sizeRule: Rule<QemuView> = elfRule({
       message: `The PT_LOADs have ${hexAddr(total)} bytes in memory; QEMU keeps 32 bits of that, which make a ` +
         "negative number, and so an error.",
     },
-  about: "The sizes of the PT_LOADs in memory add up to a sum whose bit 31 is set, such as any from 2 to 4 GiB.",
+  about: "The sizes of the PT_LOADs in memory add up to 2 to 4 GiB, or to any other number with bit 31 set.",
   why: "QEMU keeps the size in a signed 32-bit variable, where negative numbers mean errors.",
   mend: "Make large tables at run time instead of reserving them in .bss.",
   source: "QEMU 7.2, hw/i386/x86.c: load_elfboot",

@@ -72,7 +72,7 @@ const HEADER_RULES: readonly ElfRule[] = [
         ? { offset: EI_DATA, message: `EI_DATA is ${header.EI_DATA}, and x86 is little-endian: 1.` }
         : undefined,
     about: "EI_DATA is not 1 (little-endian).",
-    why: "The file is for another processor.",
+    why: "x86 is little-endian: the file is for another processor, or its header is damaged.",
     mend: "Build the kernel for x86-64.",
     source: `${SOURCE}: validate_header`,
   },
@@ -180,7 +180,7 @@ const NOTE_AND_LOAD_RULES: readonly ElfRule[] = [
       return { index, offset: Number(p_offset), message, ...words };
     },
     about: "A PT_LOAD has bytes past the end of the file.",
-    why: "The file is truncated.",
+    why: "The file is truncated, or a field of the header is wrong.",
     mend: "Copy or link the file again.",
     source: `${SOURCE}: load`,
   },

@@ -68,7 +68,7 @@ Loaders
 
 Why grub-multiboot2 refuses it
   error[phys-overlap]: Program header 1 overlaps program header 0 in physical memory.
-    prints: overlap detected
+    symptom: overlap detected
     where: program header 1, file offset 0x90
     program header 0  ================################................  0x100000..0x102000
     program header 1  ................################================  0x101000..0x103000
@@ -150,7 +150,7 @@ Why qemu-kernel fails
 
 Why firecracker and cloud-hypervisor refuse it
   error[pvh-e-entry-low]: e_entry is 0x1000, below 1 MiB.
-    prints: Invalid entry address
+    symptom: Invalid entry address
     where: file offset 0x18
     hint: Set ENTRY(…) to an address of at least 1 MiB.
 
@@ -238,7 +238,7 @@ Deno.test("text from the file cannot control the terminal", () => {
   const text = checkReport(report({ verdicts: [verdict] }), { ...CHECKED, name: "k\x1b.elf" }, PLAIN);
   // deno-lint-ignore no-control-regex
   assertEquals(/[\x00-\x09\x0b-\x1f]/.test(text), false);
-  assertStringIncludes(text, "prints: c\\u000ad\n");
+  assertStringIncludes(text, "symptom: c\\u000ad\n");
 });
 
 Deno.test("a message that does not name its program header gets that in front", () => {

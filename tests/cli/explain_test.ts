@@ -96,7 +96,7 @@ Deno.test("the explanation of a rule names its loaders, their words, why, what t
     explanation([topic, { ...topic, loaders: ["qemu-kernel"], outcome: "fails", words: undefined }], PLAIN),
     `phys-overlap: a rule of grub-multiboot and grub-multiboot2, which refuse the file
   Two PT_LOAD segments overlap in physical memory.
-  prints      overlap detected
+  symptom     overlap detected
   why         Each is loaded on its own.
   what to do  Give each segment an LMA of its own.
   source      lib/relocator.c
