@@ -18,6 +18,8 @@ export interface Looked {
   readonly file: KeptFile;
   /** What was read of it. */
   readonly model: FileModel;
+  /** The parts that were read of it. */
+  readonly parts: ReadonlySet<FilePart>;
   /** The boot protocols that it is made for. */
   readonly protocols: readonly Protocol[];
   /** What was taken off, if it is what is in a file. */
@@ -32,8 +34,8 @@ export interface Damaged {
 
 /** What to read, and how. */
 export interface LookOptions {
-  /** The parts to read. */
-  readonly parts: ReadonlySet<FilePart>;
+  /** The parts to read for some loaders. */
+  readonly partsFor: (loaders: readonly Loader[]) => ReadonlySet<FilePart>;
   /** Limit and signal. */
   readonly circumstances: Circumstances;
   /** Takes what has to be closed at the end. */
@@ -50,12 +52,12 @@ export interface LookOptions {
  */
 export async function look(file: KeptFile, parts: ReadonlySet<FilePart>): Promise<Looked> {
   const model = await readModel(file, [...parts]);
-  return { file, model, protocols: protocolsOf(model, [...parts]) };
+  return { file, model, parts, protocols: protocolsOf(model, [...parts]) };
 }
 
 /**
  * Looks at what is in a file, for each loader that takes its outermost container off. Those that take off the same
- * containers share what they see.
+ * containers share what they see; nothing is unpacked that only others need, for there may be gigabytes of it.
  *
  * @param file The file.
  * @param format Its format.
@@ -68,7 +70,7 @@ export async function lookInside(
   file: KeptFile,
   format: FormatName,
   loaders: readonly Loader[],
-  { parts, circumstances, opened }: LookOptions,
+  { partsFor, circumstances, opened }: LookOptions,
 ): Promise<ReadonlyMap<Loader, Looked | Damaged>> {
   const byLoader = new Map<Loader, Looked | Damaged>();
   const byFormats = new Map<string, Looked | Damaged | undefined>();
@@ -80,7 +82,8 @@ export async function lookInside(
       const contents = await openContents(file, formats, circumstances);
       opened(contents);
       if (contents.layers.length === 0) return undefined; // such as a bzImage without a payload
-      return { ...await look(contents.file, parts), contents };
+      const sharing = loaders.filter(({ unpacks }) => unpacks?.formats.join() === key);
+      return { ...await look(contents.file, partsFor(sharing)), contents };
     });
     byFormats.set(key, inside);
     if (inside) byLoader.set(loader, inside);
