@@ -114,7 +114,7 @@ function failed(target: OutputFile, needed: readonly string[], cause: unknown): 
   const hint = cause instanceof FolderError
     ? `A new file is written next to it and renamed, so that it is never half written; give --${target.flag} a path ` +
       "in a folder that is writable."
-    : `The kernel was loaded; give --${target.flag} a writable path.`;
+    : `The kernel was ${target.code === "fix-failed" ? "read" : "loaded"}; give --${target.flag} a writable path.`;
   return refused(target, messageOf(cause), { hint, cause });
 }
 

@@ -17,6 +17,9 @@ const SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schem
 
 const LEVELS = { error: "error", warning: "warning", info: "note" } as const satisfies Record<Severity, string>;
 
+/** GitHub shows so many results of a log, and refuses one of five times as many. */
+const MOST_RESULTS = 5000;
+
 /** One thing to show: a verdict or a finding. */
 interface Alert {
   readonly ruleId: string;
@@ -42,9 +45,11 @@ export function checkSarif(name: string, report: CheckReport): string {
   const topics = Map.groupBy(allTopics(), ({ code }) => code);
   const topicsOf = (code: string): readonly Topic[] => topics.get(code) ?? [];
   const refusing = report.verdicts.filter(({ intended, outcome }) => intended && outcome !== "boots");
+  const shown = mostSevere(report.findings, MOST_RESULTS - refusing.length);
+  const left = report.findings.length - shown.length;
   const alerts = [
     ...refusing.map((verdict) => alertOfVerdict(verdict, topicsOf)),
-    ...report.findings.map((finding) => alertOfFinding(finding, areInside(report), topicsOf)),
+    ...shown.map((finding) => alertOfFinding(finding, areInside(report), topicsOf)),
   ];
   const rules = new Map<string, Alert>();
   for (const alert of alerts) if (!rules.has(alert.ruleId)) rules.set(alert.ruleId, alert);
@@ -61,11 +66,29 @@ export function checkSarif(name: string, report: CheckReport): string {
           rules: [...rules.values()].map(ruleOf),
         },
       },
+      ...(left === 0 ? {} : { invocations: [invocationThatLeftOut(left)] }),
       artifacts: [{ location: { uri: uriOf(name) } }],
       results: alerts.map((alert) => resultOf(alert, ruleIds.indexOf(alert.ruleId), uriOf(name))),
     }],
   };
   return printable(JSON.stringify(plainValue(log))) + "\n";
+}
+
+/** Findings, as they are if they are few enough; of more, those that are left have the others' order. */
+function mostSevere(findings: readonly Finding[], most: number): readonly Finding[] {
+  if (findings.length <= most) return findings;
+  const left = new Set(
+    (["error", "warning", "info"] as const)
+      .flatMap((severity) => findings.filter((finding) => finding.severity === severity)).slice(0, most),
+  );
+  return findings.filter((finding) => left.has(finding));
+}
+
+/** The run's own remark, which is no result. */
+function invocationThatLeftOut(count: number): object {
+  const text = `${count} findings of the least severity are left out: a log has at most ${MOST_RESULTS} results. ` +
+    "kload check --json lists all.";
+  return { executionSuccessful: true, toolExecutionNotifications: [{ level: "note", message: { text } }] };
 }
 
 /** Returns the documentation of a code. */
@@ -80,7 +103,7 @@ function alertOfVerdict(
   return {
     ruleId: rule,
     level: "error",
-    text: [`${head}${quoted}.`, breachText({ ...breach, message }), hint].filter((text) => text).join(" "),
+    text: sentences([`${head}${quoted}.`, breachText({ ...breach, message }), hint]),
     breach,
     topic: topicsOf(rule).find(({ kind, loaders = [] }) => kind !== "rule" || loaders.includes(loader)),
     inside: unpacked !== undefined,
@@ -96,12 +119,17 @@ function alertOfFinding(
   return {
     ruleId: rule,
     level: LEVELS[severity],
-    text: [breachText({ ...breach, message }), hint].filter((text) => text).join(" "),
+    text: sentences([breachText({ ...breach, message }), hint]),
     breach,
     topic: topicsOf(rule).find(({ kind }) => kind === "finding"),
     inside,
     properties: { index: breach.index, ranges },
   };
+}
+
+/** One text: the message of a load has no full stop, and needs one if a hint follows. */
+function sentences(parts: readonly (string | undefined)[]): string {
+  return parts.filter((part) => part).join("\n").replaceAll(/([.!?;:])?\n/g, (_, mark = ".") => `${mark} `);
 }
 
 /** GitHub asks for all of these texts. */

@@ -41,5 +41,5 @@ export function unpackedFacts(layers: readonly FileFormat[]): readonly (readonly
  * @returns Such as `a user program: it names the interpreter "/lib64/ld-linux-x86-64.so.2"`.
  */
 export function userProgram(interpreter: string): string {
-  return `a user program: it names the interpreter ${JSON.stringify(printable(interpreter))}`;
+  return `a user program: it names the interpreter ${printable(JSON.stringify(interpreter))}`;
 }

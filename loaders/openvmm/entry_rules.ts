@@ -192,7 +192,8 @@ function sharedPage(loads: readonly ProgramHeader[]): Breach | undefined {
     start: p_paddr,
     end: p_paddr + p_memsz,
   }));
-  const message = `Program headers ${first.index} (${hexRange(one.start, first.p_memsz)}) and ${second.index} ` +
+  const message =
+    `Program header ${first.index} (${hexRange(one.start, first.p_memsz)}) and program header ${second.index} ` +
     `(${hexRange(other.start, second.p_memsz)}) share the page at physical address ${hexAddr(pageStart(second))}.`;
   return { index: Math.max(first.index, second.index), message, ranges: [one, other] };
 }

@@ -17,7 +17,7 @@ const SOURCE = "QEMU 7.2, include/hw/elf_ops.h: load_elf";
 const UNSUPPORTED_FLAGS = 0x1_0004;
 
 /** So far behind the end of a file QEMU has no memory; closer, it reads memory of its own. */
-const FAR_OUTSIDE = 0x20_0000n;
+const FAR_OUTSIDE = 0x20_0000;
 
 /** A rule on an ELF file, which most often has QEMU's one sentence for all of them. */
 function elfRule(
@@ -218,16 +218,26 @@ export const segmentRules: readonly Rule<QemuView>[] = [
     broken: ({ scans, headers }) => {
       const scan = scans.find(({ end }) => end === "astray");
       if (scan?.end !== "astray") return undefined;
-      const p_align = headers.find(({ index }) => index === scan.index)?.p_align ?? 0n;
+      const { index, noteOffset: offset, entryOffset, namesz, fileEnd } = scan;
+      const p_align = headers.find((header) => header.index === index)?.p_align ?? 0n;
+      const size = `The note at file offset ${hexAddr(offset)} in program header ${index} has a name of ` +
+        hexAddr(namesz);
       const message =
-        `Program header ${scan.index} is a PT_NOTE with p_align ${hexAddr(p_align)}, so QEMU looks for the ` +
-        `entry about that far after the note at file offset ${hexAddr(scan.noteOffset)}, behind the end of the file.`;
-      const words = p_align >= FAR_OUTSIDE ? { words: "QEMU itself dies of SIGSEGV" } : {};
-      return { index: scan.index, offset: scan.noteOffset, message, ...words };
+        `${size} bytes, which QEMU rounds up to a multiple of p_align, ${hexAddr(p_align)}: it looks for ` +
+        `the entry at file offset ${hexAddr(entryOffset)}, past the end of the file (${hexAddr(fileEnd)}).`;
+      const isLongName = offset + namesz > fileEnd;
+      return {
+        index,
+        offset,
+        message,
+        ...(entryOffset - fileEnd >= FAR_OUTSIDE ? { words: "QEMU itself dies of SIGSEGV" } : {}),
+        ...(isLongName ? { hint: 'Correct n_namesz in the note\'s header: it is 4 for the name "Xen"' } : {}),
+      };
     },
-    about: "A PT_NOTE with a note of type 18 has a p_align that is so large that QEMU looks for the entry behind the " +
-      "end of the file.",
-    why: "QEMU rounds the size of a note's name up to p_align, where the specification has 4 bytes.",
+    about: "A PT_NOTE with a note of type 18 has a p_align that is so large, or the note has a name that is so long, " +
+      "that QEMU looks for the entry behind the end of the file.",
+    why: "QEMU rounds the size of a note's name up to p_align, where the specification has 4 bytes, and compares " +
+      "neither with the size of the segment.",
     mend:
       "Give the notes a segment of their own with p_align 4: note PT_NOTE; in PHDRS, and .note : ALIGN(4) { … } :note",
     source: "QEMU 7.2, hw/i386/x86.c: read_pvh_start_addr",

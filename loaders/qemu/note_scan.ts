@@ -25,8 +25,14 @@ export type NoteScan =
     | { readonly end: "division" }
     /** A note whose size is 0 modulo 2^32 is followed by itself. */
     | { readonly end: "endless"; readonly noteOffset: number }
-    /** The place of the entry lies behind the last page of the file. */
-    | { readonly end: "astray"; readonly noteOffset: number }
+    /** The place of the entry lies behind the last page of the file, after a name of so many bytes. */
+    | {
+      readonly end: "astray";
+      readonly noteOffset: number;
+      readonly entryOffset: number;
+      readonly namesz: number;
+      readonly fileEnd: number;
+    }
     | { readonly end: "missing" }
   );
 
@@ -67,7 +73,7 @@ export async function scanNotes(
       if (loading) await loading;
       const [namesz, descsz, type] = [reader.u32(at), reader.u32(at + 4), reader.u32(at + 8)];
       if (type === XEN_PHYS32_ENTRY || p_align === 0n) {
-        scans.push(p_align === 0n ? { index, end: "division" } : await found(index, at, nameSize(namesz)));
+        scans.push(p_align === 0n ? { index, end: "division" } : await found(index, at, namesz, nameSize(namesz)));
         break;
       }
       const step = noteSize(namesz, descsz);
@@ -80,9 +86,11 @@ export async function scanNotes(
   }
   return scans;
 
-  async function found(index: number, noteOffset: number, nameSize: number): Promise<NoteScan> {
+  async function found(index: number, noteOffset: number, namesz: number, nameSize: number): Promise<NoteScan> {
     const entryOffset = noteOffset + NOTE_HEADER + nameSize;
-    if (entryOffset >= reader.end()) return { index, end: "astray", noteOffset };
+    if (entryOffset >= reader.end()) {
+      return { index, end: "astray", noteOffset, entryOffset, namesz, fileEnd: file.length };
+    }
     await reader.load(entryOffset);
     const [low, high] = [reader.u32(entryOffset), reader.u32(entryOffset + 4)];
     return { index, end: "found", noteOffset, entryOffset, entry: BigInt(low) | (wide ? BigInt(high) << 32n : 0n) };

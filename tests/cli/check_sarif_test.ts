@@ -86,6 +86,15 @@ Deno.test("a refusal of a loader that the file is meant for is a result, with it
   assert(rule.helpUri.endsWith("docs/errors.md") && rule.help.text.includes("linker script"));
 });
 
+Deno.test("a message without a full stop gets one where a hint follows, and a hint ends as it is", () => {
+  const verdict: Verdict = { ...REFUSED, words: undefined, message: "The page is taken", hint: "Link with -n" };
+  const [{ results }] = logOf("kernel.elf", { verdicts: [verdict, { ...verdict, hint: undefined }] }).runs;
+  assertEquals(results.map(({ message }: { message: { text: string } }) => message.text), [
+    "kload refuses this file. Program header 1: The page is taken. Link with -n",
+    "kload refuses this file. Program header 1: The page is taken",
+  ]);
+});
+
 Deno.test("offsets in what a compressed file holds are not given as those of the file", () => {
   const inside = { format: "elf", description: "ELF file", layers: ["gzip"], protocols: [] } as const;
   const part: Partial<Report> = {
@@ -140,3 +149,19 @@ for (const [name, uri] of NAMES) {
     assertEquals(results[0].locations[0].physicalLocation.artifactLocation.uri, uri);
   });
 }
+
+Deno.test("of more findings than code scanning takes, the most severe are in the log, and the rest is counted", () => {
+  const many = (severity: Finding["severity"], count: number): Finding[] =>
+    Array.from({ length: count }, (_, index) => ({ ...FINDING, severity, index }));
+  const fits = logOf("kernel.elf", { verdicts: [REFUSED], findings: many("info", 4999) });
+  assertEquals([fits.runs[0].results.length, fits.runs[0].invocations], [5000, undefined]);
+  const findings = [...many("info", 10), ...many("warning", 65_535), ...many("error", 2)];
+  const { runs: [{ results, invocations }] } = logOf("kernel.elf", { verdicts: [REFUSED], findings });
+  const levels = results.map(({ level }: { level: string }) => level);
+  assertEquals(["error", "warning", "note"].map((level) => levels.filter((each: string) => each === level).length), [
+    3,
+    4997,
+    0,
+  ]);
+  assertEquals(invocations[0].toolExecutionNotifications[0].message.text.split(" ", 1), ["60548"]);
+});

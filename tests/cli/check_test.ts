@@ -190,6 +190,8 @@ Deno.test("--fix never replaces the file that it reads, and leaves nothing behin
     const { status, json } = await kloadJson(["check", path, "--fix", "-o", `${folder}/none/fixed.elf`]);
     assertEquals([status, json.error.code], [1, "fix-failed"]);
     assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["kernel.elf"]);
+    const { json: onFolder } = await kloadJson(["check", path, "--fix", "-o", folder]);
+    assertEquals(onFolder.error.hint, "The kernel was read; give --output a writable path.");
   });
 });
 

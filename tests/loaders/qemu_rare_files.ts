@@ -270,6 +270,12 @@ export const RARE_FILES: readonly RareFile[] = [
     answer: dies("SIGSEGV"),
   },
   {
+    name: "a name that leads out of the file",
+    bytes: pvhKernel({ notes: words32(0x8000_0004, 4, 18, 0x6e_6558, CODE) }),
+    rule: "note-entry-outside-file",
+    answer: dies("SIGSEGV"),
+  },
+  {
     name: "16 GiB to be zeroed",
     bytes: pvhKernel({ more: [dataAt(0x1_0000_0000n, { p_memsz: 0x4_0000_0100n })] }),
     rule: "bss-outside-ram",
