@@ -118,9 +118,10 @@ async function checkFile(
 ): Promise<CheckReport> {
   const { name: format, description } = await formatOf(file);
   const loaders = asked ? LOADERS.filter(({ name }) => asked.includes(name)) : LOADERS;
-  const parts = new Set<FilePart>([...loaders.flatMap((loader) => loader.parts), ...(asked ? [] : ALL_PARTS)]);
-  const outer = await look(file, parts);
-  const insides = await lookInside(file, format, loaders, { parts, circumstances, opened });
+  const partsFor = (some: readonly Loader[]): ReadonlySet<FilePart> =>
+    new Set([...some.flatMap(({ parts }) => parts), ...(asked ? [] : ALL_PARTS)]);
+  const outer = await look(file, partsFor(loaders));
+  const insides = await lookInside(file, format, loaders, { partsFor, circumstances, opened });
   const inside = [...insides.values()].find((each) => "model" in each);
   const intended = asked ?? intendedLoaders(loaders, [...outer.protocols, ...inside?.protocols ?? []]);
   const verdicts: Verdict[] = [];
@@ -137,7 +138,7 @@ async function checkFile(
     ...(inside ? { inside: describeInside(inside) } : {}),
     protocols: outer.protocols,
     verdicts,
-    findings: findingsOf(subject, parts, intended),
+    findings: findingsOf(subject, intended),
   };
 }
 
@@ -169,11 +170,7 @@ async function formatOf(file: KeptFile): Promise<FileFormat> {
   return identify(head, file.isWhole ? file.length : undefined);
 }
 
-function findingsOf(
-  { model, protocols }: Looked,
-  parts: ReadonlySet<FilePart>,
-  intended: readonly LoaderName[],
-): readonly Finding[] {
+function findingsOf({ model, parts, protocols }: Looked, intended: readonly LoaderName[]): readonly Finding[] {
   return FINDING_RULES.filter((rule) => rule.parts.every((part) => parts.has(part)))
     .flatMap(({ id, severity, mend, find }) =>
       find({ model, protocols, intended }).map(({ words: _, ...breach }): Finding => {

@@ -10,8 +10,9 @@ import { HDRS } from "../formats/bzimage/setup_header.ts";
 import { rulesLoader } from "./engine.ts";
 import type { Circumstances, Loader } from "./loader.ts";
 import type { Rule } from "./rule.ts";
-import { linuxLoaderRules, startRules } from "./vmm/elf_rules.ts";
+import { linuxLoaderRules } from "./vmm/elf_rules.ts";
 import { imageRules } from "./vmm/image_rules.ts";
+import { startRules } from "./vmm/start_rules.ts";
 import { type VmmView, vmmView } from "./vmm/view.ts";
 
 const SOURCE = "Cloud Hypervisor ae44c297, vmm/src/vm.rs: load_kernel";

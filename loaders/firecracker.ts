@@ -10,8 +10,9 @@ import { protocolVersion, SETUP_OFFSETS, VERSION_OF, XLF_KERNEL_64 } from "../fo
 import { rulesLoader } from "./engine.ts";
 import type { Loader } from "./loader.ts";
 import type { Rule } from "./rule.ts";
-import { linuxLoaderRules, outsideLoad, startRules } from "./vmm/elf_rules.ts";
+import { linuxLoaderRules } from "./vmm/elf_rules.ts";
 import { imageRules } from "./vmm/image_rules.ts";
+import { outsideLoad, startRules } from "./vmm/start_rules.ts";
 import { type VmmView, vmmView } from "./vmm/view.ts";
 
 const SOURCE = "Firecracker 81b38b9d, src/vmm/src/arch/x86_64/mod.rs: load_kernel";

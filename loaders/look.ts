@@ -15,6 +15,8 @@ import type { Circumstances, Judgement, Loader } from "./loader.ts";
 export interface Looked extends RecognizedFile {
   /** The file, to read more of it. */
   readonly file: KeptFile;
+  /** The parts that were read of it. */
+  readonly parts: ReadonlySet<FilePart>;
   /** What was taken off, if it is what is in a file. */
   readonly contents?: Contents;
 }
@@ -27,8 +29,8 @@ export interface Damaged {
 
 /** What to read, and how. */
 export interface LookOptions {
-  /** The parts to read. */
-  readonly parts: ReadonlySet<FilePart>;
+  /** The parts to read for some loaders. */
+  readonly partsFor: (loaders: readonly Loader[]) => ReadonlySet<FilePart>;
   /** Limit and signal. */
   readonly circumstances: Circumstances;
   /** Takes what has to be closed at the end. */
@@ -44,12 +46,12 @@ export interface LookOptions {
  * @throws {LoadError} "source-failed" or "memory-limit-exceeded".
  */
 export async function look(file: KeptFile, parts: ReadonlySet<FilePart>): Promise<Looked> {
-  return { file, ...await recognizeFile(file, [...parts]) };
+  return { file, parts, ...await recognizeFile(file, [...parts]) };
 }
 
 /**
  * Looks at what is in a file, for each loader that takes its outermost container off. Those that take off the same
- * containers share what they see.
+ * containers share what they see; nothing is unpacked that only others need, for there may be gigabytes of it.
  *
  * @param file The file.
  * @param format Its format.
@@ -62,7 +64,7 @@ export async function lookInside(
   file: KeptFile,
   format: FormatName,
   loaders: readonly Loader[],
-  { parts, circumstances, opened }: LookOptions,
+  { partsFor, circumstances, opened }: LookOptions,
 ): Promise<ReadonlyMap<Loader, Looked | Damaged>> {
   const byLoader = new Map<Loader, Looked | Damaged>();
   const byFormats = new Map<string, Looked | Damaged | undefined>();
@@ -74,7 +76,8 @@ export async function lookInside(
       const contents = await openContents(file, formats, circumstances);
       opened(contents);
       if (contents.layers.length === 0) return undefined; // such as a bzImage without a payload
-      return { ...await look(contents.file, parts), contents };
+      const sharing = loaders.filter(({ unpacks }) => unpacks?.formats.join() === key);
+      return { ...await look(contents.file, partsFor(sharing)), contents };
     });
     byFormats.set(key, inside);
     if (inside) byLoader.set(loader, inside);

@@ -5,7 +5,7 @@
  */
 
 import { usageError } from "../output/cli_error.ts";
-import { printable } from "../output/text.ts";
+import { argumentText } from "../output/text.ts";
 
 const HEX = "0x[0-9a-f]+(?:_[0-9a-f]+)*";
 const DECIMAL = "[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+(?:_[0-9]+)*";
@@ -101,7 +101,7 @@ export function parsePageAddress(flag: string, text: string): bigint {
  * @returns The error.
  */
 export function valueError(flag: string, text: string, rule: string, hint?: string): Error {
-  return usageError(`Cannot use --${flag} ${printable(text)}: it ${rule}`, hint, { flag, value: text });
+  return usageError(`Cannot use --${flag} ${argumentText(text)}: it ${rule}`, hint, { flag, value: text });
 }
 
 function checkPages(flag: string, text: string, value: bigint): void {

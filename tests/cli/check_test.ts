@@ -34,7 +34,7 @@ Deno.test("--for takes names in any number and form, each once", () => {
   assertEquals(request("--for limine-8,kload --for openvmm,limine-8").loaders, ["limine-8", "kload", "openvmm"]);
   const { hint, detail } = assertThrows(() => request("--for grub-multiboot3"), CliError, "must be one of kload, ");
   assertEquals([hint, detail.flag], ["Did you mean --for grub-multiboot?", "for"]);
-  assertThrows(() => request("--for kload,"), CliError, "Cannot use --for ");
+  assertThrows(() => request("--for kload,"), CliError, `Cannot use --for "": it must be one of`);
 });
 
 Deno.test("memory, base, limit and severity are read as elsewhere", () => {
