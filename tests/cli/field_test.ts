@@ -196,7 +196,7 @@ Deno.test("a 32-bit kernel for Multiboot is recognized as one", async () => {
   const { stderr } = await kload(["load", path]);
   assertStringIncludes(
     flat(stderr),
-    "This one is made for Multiboot 1; to ask loaders of that:",
+    "This one is made for Multiboot 1; to see what its loaders do with it:",
   );
   assert(stderr.endsWith(`  kload check ${path}\n`), stderr);
 });
@@ -218,7 +218,7 @@ Deno.test("a user program is said to be one first, whether it is refused or load
   const refused = await kload(["load", path]);
   assertEquals(refused.status, 1);
   assert(flat(refused.stderr).startsWith(`${path}: ${said}, not loaded error[symbol-undefined]`), refused.stderr);
-  assertStringIncludes(refused.stderr, "hint: It is a user program, which a dynamic linker completes.");
+  assertStringIncludes(refused.stderr, "hint: It is a user program, which needs a dynamic linker.");
   assertFalse(refused.stderr.includes("A kernel has no dynamic linker"));
   for (const rules of [["--no-plugin", "relocate"], ["--rules", "bootloader-0.10"]]) {
     const loaded = await kload(["load", path, ...rules]);
