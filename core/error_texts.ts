@@ -111,7 +111,7 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
   "segment-out-of-file": {
     message: outOfFile((place) => `the segment of ${header(place)}`),
     hint: "The file is truncated, or the header is damaged: compare with readelf -lW.",
-    hintFor: (place) => endsWithFile(place) ? "Append a byte to the file, such as with truncate -s +1." : undefined,
+    hintFor: (place) => endsWithFile(place) ? "Append a byte to the file, for example with truncate -s +1." : undefined,
   },
   "segment-type-refused": {
     message: load("which these rules refuse"),

@@ -56,7 +56,7 @@ https URL. Gzip files are decompressed on the fly. kload reads no further than i
 export const INSPECT: Command = {
   name: "inspect",
   summary: "Say what any file is, and which boot protocols it is made for",
-  about: `Names the file: an ELF file for any machine, a compressed kernel and what it holds, a bzImage, an archive, a
+  about: `Names the file: an ELF file for any machine, a compressed kernel and its contents, a bzImage, an archive, a
 disk image, a web page. For an ELF file it shows the headers, and what the default rules object to in them. It reads the
 first 36 KiB and, of an ELF file, the headers, notes, section names and segments, where boot protocols keep their
 headers. Of a regular file it reads nothing else; any other source is read in order.`,
@@ -72,7 +72,7 @@ headers. Of a regular file it reads nothing else; any other source is read in or
     "143 by SIGTERM)",
   examples: [
     ["kload inspect kernel.elf", "show the headers of a kernel"],
-    ["kload inspect vmlinux.gz --json", "print what it is and what it holds as JSON"],
+    ["kload inspect vmlinux.gz --json", "print what it is and what is inside as JSON"],
     ["curl -s https://example.com/kernel.elf | kload inspect -", "look at the output of another program"],
   ],
 };

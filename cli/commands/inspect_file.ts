@@ -26,7 +26,7 @@ export interface Inside {
 /** Opens what a compressed file holds; `undefined` if it is not compressed in a way that can be read. */
 export type OpenInside = (file: KeptFile, format: ExaminedFile["format"]) => Promise<Inside | undefined>;
 
-/** The most bytes to keep of a file, and of what it holds: 512 MiB. */
+/** The most bytes to keep of a file, and of its contents: 512 MiB. */
 export const MOST_KEPT: number = 2 ** 29;
 
 /** How many times something can be compressed. */

@@ -58,7 +58,7 @@ export function inspectReport(file: InspectedFile, about: About, paint: Paint): 
   ]);
 }
 
-/** A file and what it holds, one after the other. */
+/** A file and the file inside it, one after the other. */
 function layersOf(file: InspectedFile): readonly InspectedFile[] {
   const layers = [file];
   for (let inside = file.inside; inside; inside = inside.inside) layers.push(inside);

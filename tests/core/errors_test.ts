@@ -245,7 +245,7 @@ Deno.test("hints go by the case at hand", async () => {
     assertEquals(await hintOf(loadKernel(atEnd, { rules })), [
       "Cannot read the segment of program header 0: p_offset + p_filesz is 0x1200, " +
       "exactly the end of the file, which these rules refuse",
-      "Append a byte to the file, such as with truncate -s +1.",
+      "Append a byte to the file, for example with truncate -s +1.",
     ]);
     await loadKernel(new Uint8Array([...atEnd, 0]), { rules });
   }
