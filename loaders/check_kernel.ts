@@ -137,7 +137,7 @@ async function checkFile(
     ...(inside ? { inside: describeInside(inside) } : {}),
     protocols: outer.protocols,
     verdicts,
-    findings: findingsOf(subject, parts, intended),
+    findings: findingsOf(subject, parts, intended, circumstances),
   };
 }
 
@@ -173,10 +173,11 @@ function findingsOf(
   { model, protocols }: Looked,
   parts: ReadonlySet<FilePart>,
   intended: readonly LoaderName[],
+  { memory }: Circumstances,
 ): readonly Finding[] {
   return FINDING_RULES.filter((rule) => rule.parts.every((part) => parts.has(part)))
     .flatMap(({ id, severity, mend, find }) =>
-      find({ model, protocols, intended }).map(({ words: _, ...breach }): Finding => {
+      find({ model, protocols, intended, memory }).map(({ words: _, ...breach }): Finding => {
         return { rule: id, severity, hint: mend, ...breach, url: ruleUrl(id) };
       })
     );

@@ -35,9 +35,10 @@ interface Case {
   readonly file: ElfSpec | Uint8Array;
   readonly intended?: readonly LoaderName[];
   readonly protocols?: readonly ProtocolName[];
+  readonly memory?: number;
 }
 
-async function find(rule: FindingRule, { file, intended = ["kload"], protocols = [] }: Case) {
+async function find(rule: FindingRule, { file, intended = ["kload"], protocols = [], memory = 2 ** 28 }: Case) {
   const bytes = file instanceof Uint8Array ? file : buildElf(file);
   const readAt = (offset: number, into: Uint8Array): number => {
     const piece = bytes.subarray(offset, offset + into.length);
@@ -46,7 +47,7 @@ async function find(rule: FindingRule, { file, intended = ["kload"], protocols =
   };
   const model = await readModel(keepFile({ size: bytes.length, readAt }), rule.parts);
   const named = protocols.map((name) => ({ name, summary: name }));
-  return rule.find({ model, protocols: named, intended });
+  return rule.find({ model, protocols: named, intended, memory });
 }
 
 /** Files that break a rule, with the header and some words of the message, and neighbours that keep it. */

@@ -1,0 +1,33 @@
+/**
+ * When GRUB hangs as it gives back what it had loaded of a kernel that it refuses.
+ *
+ * @module
+ */
+
+import type { Loading } from "./loading.ts";
+import type { Chunk } from "./relocator.ts";
+
+/** GRUB's heap counts in units of so many bytes. */
+const UNIT = 16;
+
+/**
+ * Tells whether GRUB hangs on giving back memory. Where a chunk starts in the middle of a unit that the chunk before
+ * also lies in, and ends in that unit or the next, GRUB takes it for a piece that it is not.
+ *
+ * @param loading What GRUB had loaded.
+ * @returns Whether it hangs, as seen in GRUB 2.06.
+ */
+export function hangsOnUnloading({ image, segments, sections }: Loading): boolean {
+  const steps = [...segments, ...sections].map(({ allocation }) => allocation);
+  const chunks = [...(image ? [image] : []), ...steps].flatMap((allocation): readonly Chunk[] =>
+    allocation.kind === "placed" && allocation.chunk.size > 0 ? [allocation.chunk] : []
+  );
+  const ends = new Set<number>();
+  for (const { source, size } of chunks) {
+    const unit = source - source % UNIT;
+    const isShared = Array.from({ length: source - unit }, (_, index) => unit + 1 + index).some((end) => ends.has(end));
+    if (isShared && source + size <= unit + 2 * UNIT) return true;
+    ends.add(source + size);
+  }
+  return false;
+}
