@@ -78,6 +78,12 @@ function withSection(fields: Partial<KernelSpec["sections"][number]>): (kernel: 
   return (kernel) => ({ ...kernel, sections: [{ ...section, sh_type: 0, sh_size: 0n }, section] });
 }
 
+function withSections(...sizes: readonly bigint[]): (kernel: KernelSpec) => KernelSpec {
+  const section = { sh_type: 1, sh_addr: 0n, sh_offset: 0x2000n, sh_addralign: 1n };
+  const sections = sizes.map((sh_size) => ({ ...section, sh_size }));
+  return (kernel) => ({ ...kernel, sections: [{ ...section, sh_type: 0, sh_size: 0n }, ...sections] });
+}
+
 function withoutMagic(known: GrubCase): GrubCase {
   const kernel = known.kernel.slice();
   kernel[0] = 0;
@@ -122,6 +128,16 @@ export const MULTIBOOT_CASES: readonly GrubCase[] = [
   multiboot(
     "mode type 2",
     withFlags(4, 0, 0, 0, 0, 0, 2, 80, 25, 0),
+    refuses("video-mode-unsupported", "unsupported graphical mode type 2", { offset: HEADER + 32 }),
+  ),
+  multiboot(
+    "mode type 2, and sections that share 16 bytes of the heap",
+    (kernel) => withSections(5n, 5n)(withFlags(4, 0, 0, 0, 0, 0, 2, 80, 25, 0)(kernel)),
+    fails("video-mode-hangs", { offset: HEADER + 32 }),
+  ),
+  multiboot(
+    "mode type 2, and sections of 16 bytes",
+    (kernel) => withSections(16n, 16n)(withFlags(4, 0, 0, 0, 0, 0, 2, 80, 25, 0)(kernel)),
     refuses("video-mode-unsupported", "unsupported graphical mode type 2", { offset: HEADER + 32 }),
   ),
   multiboot("address fields", withFlags(1 << 16, LOAD + 0x100, LOAD, LOAD + 0x500, LOAD + 0x600, ENTRY), BOOTS),
