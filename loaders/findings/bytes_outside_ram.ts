@@ -29,20 +29,17 @@ export const bytesOutsideRam: FindingRule = {
     if (!isForX86(model) || !intended.some((name) => UNCHECKED.includes(name))) return [];
     const ranges = memoryRanges(memory);
     const [{ end }] = ranges;
-    return loadsOf(model).flatMap((header) => {
-      const range = { start: header.p_paddr, end: header.p_paddr + header.p_filesz };
-      if (header.p_filesz === 0n || ranges.some(({ start, end }) => start <= range.start && range.end <= end)) {
-        return [];
-      }
-      const message =
-        `Program header ${header.index} puts file bytes at physical ${inWords(range)}, and the machine's ` +
-        `memory ${ranges.length > 1 ? "below 4 GiB " : ""}ends at ${
-          hexAddr(end)
-        }: bytes are lost, and the loader says ` +
-        "nothing.";
-      const outside = { name: "memory", ...ranges[0] };
-      return [{ index: header.index, message, ranges: [named(header, range), outside] as const }];
-    });
+    const outside = loadsOf(model).filter(({ p_paddr, p_filesz }) =>
+      p_filesz > 0n && !ranges.some(({ start, end }) => start <= p_paddr && p_paddr + p_filesz <= end)
+    );
+    if (outside.length === 0) return [];
+    const [header] = outside;
+    const range = { start: header.p_paddr, end: header.p_paddr + header.p_filesz };
+    const others = outside.length === 1 ? "" : ` (${outside.length} program headers have such bytes)`;
+    const message = `Program header ${header.index} puts file bytes at physical ${inWords(range)}, and the machine's ` +
+      `memory ${ranges.length > 1 ? "below 4 GiB " : ""}ends at ${hexAddr(end)}${others}: bytes are lost, and the ` +
+      "loader says nothing.";
+    return [{ index: header.index, message, ranges: [named(header, range), { name: "memory", ...ranges[0] }] }];
   },
   about: "A PT_LOAD segment has bytes of the file at physical addresses above the end of the machine's memory, in a " +
     "file for QEMU's -kernel or GRUB's command multiboot.",

@@ -40,8 +40,10 @@ export const sectionNotLoaded: FindingRule = {
   source: 'gABI, "Sections", SHF_ALLOC; GNU ld manual, "PHDRS Command"',
 };
 
-function isForMemory({ sh_type, sh_flags, sh_size }: SectionHeader): boolean {
-  return (sh_flags & (SHF_ALLOC | SHF_TLS)) === SHF_ALLOC && sh_size > 0n && sh_type !== SHT_NOTE;
+function isForMemory({ name, sh_type, sh_flags, sh_size }: SectionHeader): boolean {
+  // ld gives every section that is in a PT_NOTE alone the type SHT_NOTE, also .data.
+  const isNote = sh_type === SHT_NOTE && (name === "" || name.startsWith(".note"));
+  return (sh_flags & (SHF_ALLOC | SHF_TLS)) === SHF_ALLOC && sh_size > 0n && !isNote;
 }
 
 function rangeOf({ sh_addr, sh_size }: SectionHeader): AddressRange {
