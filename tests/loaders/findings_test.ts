@@ -3,7 +3,6 @@ import {
   EM_386,
   ET_DYN,
   PF_R,
-  PF_W,
   PT_DYNAMIC,
   PT_GNU_RELRO,
   PT_GNU_STACK,
@@ -12,11 +11,7 @@ import {
   PT_NOTE,
   PT_TLS,
 } from "../../core/elf/constants.ts";
-import { readModel } from "../../core/file/file_model.ts";
-import { keepFile } from "../../core/file/kept_file.ts";
-import type { FindingRule } from "../../loaders/finding.ts";
 import { FINDING_RULES } from "../../loaders/findings.ts";
-import { bytesOutsideRam } from "../../loaders/findings/bytes_outside_ram.ts";
 import { directMapCollision } from "../../loaders/findings/direct_map_collision.ts";
 import { entryIsPhysical, entryOutsideCode } from "../../loaders/findings/entry_point.ts";
 import { loadInHole } from "../../loaders/findings/low_memory_hole.ts";
@@ -24,45 +19,12 @@ import { debugOnly, nothingToLoad } from "../../loaders/findings/nothing_to_load
 import { offsetMismatch } from "../../loaders/findings/offset_mismatch.ts";
 import { relroUnsealable } from "../../loaders/findings/relro_unsealable.ts";
 import { rwxLoad } from "../../loaders/findings/rwx_load.ts";
-import { sectionNotLoaded } from "../../loaders/findings/section_not_loaded.ts";
 import { stackExecutable } from "../../loaders/findings/stack_executable.ts";
 import { tlsMisaligned } from "../../loaders/findings/tls_misaligned.ts";
 import { userProgram } from "../../loaders/findings/user_program.ts";
-import type { LoaderName } from "../../loaders/loader.ts";
-import type { ProtocolName } from "../../protocols/protocol.ts";
-import { buildElf, type ElfSpec, type SegmentSpec } from "../elf_builder.ts";
+import { buildElf, type SegmentSpec } from "../elf_builder.ts";
 import { runTool, testWithTools } from "../tools.ts";
-
-interface Case {
-  readonly file: ElfSpec | Uint8Array;
-  readonly intended?: readonly LoaderName[];
-  readonly protocols?: readonly ProtocolName[];
-  readonly memory?: number;
-}
-
-async function find(rule: FindingRule, { file, intended = ["kload"], protocols = [], memory = 2 ** 28 }: Case) {
-  const bytes = file instanceof Uint8Array ? file : buildElf(file);
-  const readAt = (offset: number, into: Uint8Array): number => {
-    const piece = bytes.subarray(offset, offset + into.length);
-    into.set(piece);
-    return piece.length;
-  };
-  const model = await readModel(keepFile({ size: bytes.length, readAt }), rule.parts);
-  const named = protocols.map((name) => ({ name, summary: name }));
-  return rule.find({ model, protocols: named, intended, memory });
-}
-
-/** Files that break a rule, with the header and some words of the message, and neighbours that keep it. */
-interface RuleTest {
-  readonly rule: FindingRule;
-  readonly breaks: readonly (Case & { readonly index?: number; readonly offset?: number; readonly says: string })[];
-  readonly keeps: readonly Case[];
-}
-
-const RW = PF_R | PF_W;
-
-const CODE: SegmentSpec = { filesz: 0x100 };
-const DATA: SegmentSpec = { filesz: 0x100, offset: 0x2000, p_vaddr: 0x40_2000n, p_flags: RW };
+import { CODE, DATA, find, type RuleTest, RW, testFindings } from "./finding_cases.ts";
 
 const text = (string: string): Uint8Array => new TextEncoder().encode(`${string}\0`);
 
@@ -80,23 +42,6 @@ const ABI_TAG: SegmentSpec = {
   ...{ p_type: PT_NOTE, offset: 0x900, p_align: 4n },
   data: words(4, 16, 1, 0x554e47, 0, 3, 2, 0), // "GNU"
 };
-
-/** A file with one PT_LOAD, 0x400000..0x400100, and sections of these types, flags, addresses and sizes. */
-function withSections(...sections: readonly (readonly [number, bigint, bigint, bigint])[]): Uint8Array {
-  const table = 0x3000;
-  const file = buildElf({
-    header: { e_shoff: BigInt(table), e_shentsize: 64, e_shnum: sections.length + 1 },
-    segments: [CODE],
-    length: table + 64 * (sections.length + 1),
-  });
-  const view = new DataView(file.buffer);
-  sections.forEach(([type, flags, address, size], index) => {
-    const at = table + 64 * (index + 1);
-    view.setUint32(at + 4, type, true);
-    [flags, address, 0x2000n, size].forEach((field, word) => view.setBigUint64(at + 8 + 8 * word, field, true));
-  });
-  return file;
-}
 
 const TESTS: readonly RuleTest[] = [
   {
@@ -281,61 +226,6 @@ const TESTS: readonly RuleTest[] = [
     ],
   },
   {
-    rule: bytesOutsideRam,
-    breaks: [
-      {
-        file: { segments: [CODE, { ...DATA, p_paddr: 0x300_0000n }, { ...DATA, p_paddr: 0x400_0000n }] },
-        intended: ["qemu-kernel"],
-        memory: 0x200_0000,
-        index: 1,
-        says: "physical 0x3000000..0x3000100, and the machine's memory ends at 0x2000000 (2 program headers have such",
-      },
-      {
-        file: { segments: [{ ...CODE, p_paddr: 0x1ff_ff01n }] },
-        intended: ["grub-multiboot"],
-        memory: 0x200_0000,
-        index: 0,
-        says: "bytes are lost",
-      },
-      {
-        file: { segments: [{ ...CODE, p_paddr: 0xbfff_ff01n }] },
-        intended: ["qemu-kernel"],
-        memory: 2 ** 32,
-        index: 0,
-        says: "memory below 4 GiB ends at 0xc0000000",
-      },
-    ],
-    keeps: [
-      { file: { segments: [{ ...CODE, p_paddr: 0x1ff_ff00n }] }, intended: ["qemu-kernel"], memory: 0x200_0000 },
-      { file: { segments: [{ ...CODE, p_paddr: 2n ** 32n }] }, intended: ["qemu-kernel"], memory: 2 ** 32 },
-      {
-        file: { segments: [{ ...CODE, p_paddr: 0x300_0000n, filesz: 0, p_memsz: 0x100n }] },
-        intended: ["qemu-kernel"],
-        memory: 0x200_0000,
-      },
-      { file: { segments: [{ ...CODE, p_paddr: 0x300_0000n }] }, intended: ["firecracker"], memory: 0x200_0000 },
-    ],
-  },
-  {
-    rule: sectionNotLoaded,
-    breaks: [
-      { file: withSections([1, 2n, 0x40_2000n, 8n]), offset: 0x2000, says: "section 1 (0x402000..0x402008)" },
-      { file: withSections([1, 2n, 0x40_00f9n, 8n]), offset: 0x2000, says: "not wholly in a PT_LOAD" },
-      {
-        file: withSections([1, 2n, 0x40_0000n, 8n], [8, 3n, 0x3f_ffffn, 8n], [1, 3n, 0n, 1n]),
-        offset: 0x2000,
-        says: "section 2 (0x3fffff..0x400007), and of 1 more",
-      },
-    ],
-    keeps: [
-      { file: withSections([1, 2n, 0x40_00f8n, 8n]) },
-      { file: withSections([1, 0n, 0n, 8n]) }, // no SHF_ALLOC
-      { file: withSections([1, 2n, 0x40_2000n, 0n]) },
-      { file: withSections([8, 0x403n, 0x40_2000n, 8n]) }, // .tbss
-      { file: withSections([7, 2n, 0x40_2000n, 8n]) }, // notes
-    ],
-  },
-  {
     rule: loadInHole,
     breaks: [
       {
@@ -403,18 +293,7 @@ const TESTS: readonly RuleTest[] = [
   },
 ];
 
-for (const { rule, breaks, keeps } of TESTS) {
-  Deno.test(`${rule.id}: files that break it, and neighbours that keep it`, async () => {
-    for (const { index, offset, says, ...broken } of breaks) {
-      const [breach, ...more] = await find(rule, broken);
-      assert(breach, `not found: ${says}`);
-      assertEquals(more, []);
-      assertEquals([breach.index, breach.offset], [index, offset], breach.message);
-      assert(breach.message.includes(says), breach.message);
-    }
-    for (const kept of keeps) assertEquals(await find(rule, kept), []);
-  });
-}
+testFindings(TESTS);
 
 Deno.test("a rule finds every place where a file breaks it", async () => {
   const rwx = { ...CODE, p_flags: 7 };
