@@ -140,6 +140,14 @@ export const MULTIBOOT_CASES: readonly GrubCase[] = [
     (kernel) => withSections(16n, 16n)(withFlags(4, 0, 0, 0, 0, 0, 2, 80, 25, 0)(kernel)),
     refuses("video-mode-unsupported", "unsupported graphical mode type 2", { offset: HEADER + 32 }),
   ),
+  multiboot(
+    "a section past the end of the file, after one that shares 16 bytes of the heap with it",
+    (kernel) => {
+      const { sections, ...rest } = withSections(5n, 5n)(kernel);
+      return { ...rest, sections: sections.with(2, { ...sections[2], sh_offset: 0x10_0000n }) };
+    },
+    fails("section-refusal-hangs", { offset: SECTION_TABLE + 2 * 64 }),
+  ),
   multiboot("address fields", withFlags(1 << 16, LOAD + 0x100, LOAD, LOAD + 0x500, LOAD + 0x600, ENTRY), BOOTS),
   multiboot(
     "address fields before the file",
