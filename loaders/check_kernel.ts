@@ -138,7 +138,7 @@ async function checkFile(
     ...(inside ? { inside: describeInside(inside) } : {}),
     protocols: outer.protocols,
     verdicts,
-    findings: findingsOf(subject, intended),
+    findings: findingsOf(subject, intended, circumstances),
   };
 }
 
@@ -170,10 +170,14 @@ async function formatOf(file: KeptFile): Promise<FileFormat> {
   return identify(head, file.isWhole ? file.length : undefined);
 }
 
-function findingsOf({ model, parts, protocols }: Looked, intended: readonly LoaderName[]): readonly Finding[] {
+function findingsOf(
+  { model, parts, protocols }: Looked,
+  intended: readonly LoaderName[],
+  { memory }: Circumstances,
+): readonly Finding[] {
   return FINDING_RULES.filter((rule) => rule.parts.every((part) => parts.has(part)))
     .flatMap(({ id, severity, mend, find }) =>
-      find({ model, protocols, intended }).map(({ words: _, ...breach }): Finding => {
+      find({ model, protocols, intended, memory }).map(({ words: _, ...breach }): Finding => {
         return { rule: id, severity, hint: mend, ...breach, url: ruleUrl(id) };
       })
     );

@@ -20,6 +20,8 @@ export interface Inspected {
   readonly protocols: readonly Protocol[];
   /** The loaders that it is meant for. */
   readonly intended: readonly LoaderName[];
+  /** The machine's memory in bytes. */
+  readonly memory: number;
 }
 
 /** One rule of findings. */

@@ -5,6 +5,7 @@
  */
 
 import type { FindingRule } from "./finding.ts";
+import { bytesOutsideRam } from "./findings/bytes_outside_ram.ts";
 import { directMapCollision } from "./findings/direct_map_collision.ts";
 import { entryIsPhysical, entryOutsideCode } from "./findings/entry_point.ts";
 import { baseRevisionNew, baseRevisionOld } from "./findings/limine_base_revision.ts";
@@ -20,6 +21,7 @@ import { offsetMismatch } from "./findings/offset_mismatch.ts";
 import { PVH_FINDINGS } from "./findings/pvh.ts";
 import { relroUnsealable } from "./findings/relro_unsealable.ts";
 import { rwxLoad } from "./findings/rwx_load.ts";
+import { sectionNotLoaded } from "./findings/section_not_loaded.ts";
 import { stackExecutable } from "./findings/stack_executable.ts";
 import { tlsMisaligned } from "./findings/tls_misaligned.ts";
 import { userProgram } from "./findings/user_program.ts";
@@ -35,7 +37,9 @@ export const FINDING_RULES: readonly FindingRule[] = [
   rwxLoad,
   offsetMismatch,
   relroUnsealable,
+  sectionNotLoaded,
   loadInHole,
+  bytesOutsideRam,
   tlsMisaligned,
   directMapCollision,
   ...MULTIBOOT_FINDINGS,

@@ -4,17 +4,20 @@
  * @module
  */
 
+import type { FileModel } from "../core/file/file_model.ts";
 import { hexAddr } from "../core/hex.ts";
 import { findMultibootHeader, type MultibootHeader } from "../protocols/multiboot/header.ts";
+import { findMultiboot2Header } from "../protocols/multiboot2/header.ts";
 import { rulesLoader } from "./engine.ts";
 import { ENTRY_NOT_LOADED, NO_MEMORY_TO_ENTER } from "./grub/entry_rules.ts";
 import type { HeaderFacts } from "./grub/header_facts.ts";
 import { NO_HEADER, TOO_SHORT } from "./grub/header_rules.ts";
 import { LOAD_RULES } from "./grub/load_rules.ts";
+import { hangsOnUnloading } from "./grub/unloading.ts";
 import { GRUB_UNPACKING } from "./grub/unpacking.ts";
 import { type GrubView, grubView } from "./grub/view.ts";
 import type { Loader } from "./loader.ts";
-import type { Rule } from "./rule.ts";
+import type { Breach, Rule } from "./rule.ts";
 
 /** The number of bytes of the file that the command keeps. */
 const SEARCH = 8192;
@@ -35,8 +38,10 @@ interface Facts extends HeaderFacts {
 
 type View = GrubView & Facts;
 
-function factsOf(found: MultibootHeader | undefined): Facts {
-  if (!found) return { version: 1, search: SEARCH };
+function factsOf(model: FileModel): Facts {
+  const found = findMultibootHeader(model);
+  const other = found ? undefined : findMultiboot2Header(model);
+  if (!found) return { version: 1, search: SEARCH, ...(other && { otherOffset: other.offset }) };
   return {
     version: 1,
     search: SEARCH,
@@ -85,15 +90,45 @@ const FIELDS_CUT: Rule<View> = {
   source: "GRUB 2.06 grub-core/loader/i386/multiboot_mbi.c, find_header and load_kernel",
 };
 
+/** A video mode of a type that GRUB does not know. */
+function unknownMode({ header: found }: View): Breach | undefined {
+  return !found?.video || found.video.mode_type <= LAST_MODE ? undefined : {
+    offset: found.offset + 32,
+    message: `mode_type of the Multiboot header is ${found.video.mode_type}: neither 0 (graphics) nor 1 (text).`,
+  };
+}
+
+const VIDEO_MODE_HANGS: Rule<View> = {
+  id: "video-mode-hangs",
+  outcome: "fails",
+  broken: (view) => {
+    const breach = unknownMode(view);
+    if (!breach || !hangsOnUnloading(view.loading())) return undefined;
+    return {
+      ...breach,
+      message: `${breach.message} GRUB does not come to say so: it hangs as it gives back the memory of what it has ` +
+        "loaded of the kernel.",
+    };
+  },
+  about: "The Multiboot 1 header asks for a video mode (flag 2) with a mode_type other than 0 and 1, and a section " +
+    "that GRUB has loaded by itself, such as the symbols, starts right after another part, within 16 bytes.",
+  why:
+    "GRUB finds the unknown type only when all is loaded, gives back the memory, and damages its heap if two parts have " +
+    "shared one of its units of 16 bytes.",
+  mend:
+    "Let mode_type be 0 or 1, or clear flag 2. The video fields lie at offset 32 of the header, after the address " +
+    "fields, which have to be there even if they are not used.",
+  source: "GRUB 2.06, as measured; grub-core/lib/relocator.c, grub_relocator_unload",
+};
+
 const VIDEO_MODE: Rule<View> = {
   id: "video-mode-unsupported",
   outcome: "refuses",
-  broken: ({ header: found }) =>
-    !found?.video || found.video.mode_type <= LAST_MODE ? undefined : {
-      offset: found.offset + 32,
-      words: `unsupported graphical mode type ${found.video.mode_type | 0}`,
-      message: `mode_type of the Multiboot header is ${found.video.mode_type}: neither 0 (graphics) nor 1 (text).`,
-    },
+  broken: (view) => {
+    const breach = unknownMode(view);
+    return breach &&
+      { ...breach, words: `unsupported graphical mode type ${(view.header?.video?.mode_type ?? 0) | 0}` };
+  },
   about: "The Multiboot 1 header asks for a video mode (flag 2), with a mode_type other than 0 or 1.",
   why: "The specification defines two types of mode.",
   mend:
@@ -110,6 +145,16 @@ export const grubMultiboot: Loader = rulesLoader<View>({
   protocols: ["multiboot"],
   unpacks: GRUB_UNPACKING,
   parts: ["head", "sections", "length"],
-  view: (model, circumstances) => grubView(model, circumstances, factsOf(findMultibootHeader(model))),
-  rules: [TOO_SHORT, NO_HEADER, FLAGS, FIELDS_CUT, ...LOAD_RULES, VIDEO_MODE, NO_MEMORY_TO_ENTER, ENTRY_NOT_LOADED],
+  view: (model, circumstances) => grubView(model, circumstances, factsOf(model)),
+  rules: [
+    TOO_SHORT,
+    NO_HEADER,
+    FLAGS,
+    FIELDS_CUT,
+    ...LOAD_RULES,
+    VIDEO_MODE_HANGS,
+    VIDEO_MODE,
+    NO_MEMORY_TO_ENTER,
+    ENTRY_NOT_LOADED,
+  ],
 });

@@ -6,6 +6,7 @@
 
 import type { FileModel } from "../core/file/file_model.ts";
 import { hexAddr } from "../core/hex.ts";
+import { findMultibootHeader } from "../protocols/multiboot/header.ts";
 import { findMultiboot2Header } from "../protocols/multiboot2/header.ts";
 import { decodeTags, type HeaderRequests } from "../protocols/multiboot2/requests.ts";
 import { HEADER_TAG, type HeaderTag, readHeaderTags, TAG_SIZE, type TagList } from "../protocols/multiboot2/tags.ts";
@@ -62,7 +63,15 @@ function tagBytes(model: FileModel): Uint8Array {
 
 function factsOf(model: FileModel): Facts {
   const found = findMultiboot2Header(model, { end: SEARCH, needed: HEADER_NEEDED });
-  if (!found) return { version: 2, search: SEARCH, list: { tags: [], end: "end-tag" } };
+  if (!found) {
+    const other = findMultibootHeader(model);
+    return {
+      version: 2,
+      search: SEARCH,
+      list: { tags: [], end: "end-tag" },
+      ...(other && { otherOffset: other.offset }),
+    };
+  }
   const bytes = tagBytes(model);
   const list = readHeaderTags(bytes, found.tags);
   const requests = decodeTags(bytes, list.tags);

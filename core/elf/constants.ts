@@ -76,8 +76,10 @@ export const SHN_ABS = 0xfff1;
 export const SHN_XINDEX = 0xffff;
 export const SHT_SYMTAB = 2;
 export const SHT_STRTAB = 3;
+export const SHT_NOTE = 7;
 export const SHT_NOBITS = 8;
 export const SHF_ALLOC = 2n;
+export const SHF_TLS = 0x400n;
 
 // gABI, "Symbol Table", st_info: binding in the upper four bits, type in the lower four; STT_GNU_IFUNC is GNU's
 export const STB_WEAK = 2;

@@ -38,6 +38,8 @@ export interface HeaderFacts {
   readonly search: number;
   /** File offset of the header, if there is one. */
   readonly headerOffset?: number;
+  /** File offset of a header of the other version, if there is none of this one. */
+  readonly otherOffset?: number;
   /** Its address fields, if it has them. */
   readonly addresses?: LoadAddresses;
   /** The entry that it asks for, a physical address. */

@@ -36,10 +36,11 @@ export const NO_HEADER: Rule<GrubView> = {
   id: "multiboot-header-missing",
   outcome: "refuses",
   words: "no multiboot header found",
-  broken: ({ version, headerOffset, bytes }) => {
+  broken: ({ version, headerOffset, otherOffset, bytes }) => {
     if (headerOffset !== undefined) return undefined;
     const miss = nearMiss(version, bytes);
     if (miss) return miss;
+    if (otherOffset !== undefined) return otherVersion(version, otherOffset);
     const [reach, magic, align] = version === 1 ? ["8,192", "0x1badb002", 4] : ["32,768", "0xe85250d6", 8];
     return {
       message: `The first ${reach} bytes of the file hold no Multiboot ${version} header: ${magic} at a multiple of ` +
@@ -55,6 +56,19 @@ export const NO_HEADER: Rule<GrubView> = {
   source: "GRUB 2.06 grub-core/loader/multiboot_mbi2.c and i386/multiboot_mbi.c, find_header; " +
     "Multiboot2 Specification 2.0, 3.1",
 };
+
+/** The kernel is for the other command. */
+function otherVersion(version: 1 | 2, offset: number): Breach {
+  const [other, command, wrong] = version === 1
+    ? [2, "multiboot2", "multiboot"] as const
+    : [1, "multiboot", "multiboot2"] as const;
+  return {
+    offset,
+    message: `The file has no Multiboot ${version} header, but one of Multiboot ${other}, at file offset ` +
+      `${hexAddr(offset)}: GRUB's command ${wrong} does not look for it.`,
+    hint: `Boot the kernel with GRUB's command ${command}: it is for Multiboot ${other}.`,
+  };
+}
 
 /** A header that is almost one: the first place with the magic number, and what is wrong there. */
 function nearMiss(version: 1 | 2, bytes: Uint8Array): Breach | undefined {

@@ -32,7 +32,7 @@ export interface Heap {
   readonly isHarmful: (start: number, end: number) => boolean;
 }
 
-/** The size of a header in the heap, of which the size of each block is a multiple, in bytes. */
+/** The size of blocks of the heap, and of their headers, is a multiple of this; that of the relocator's parts is not. */
 const BLOCK = 16;
 
 /**
@@ -67,17 +67,21 @@ export function grubHeap(ranges: readonly FreeRange[]): Heap {
 
   const take = (start: number, size: number): void => {
     if (size === 0) return;
-    const [from, to] = [alignDown(start, BLOCK), alignUp(start + size, BLOCK)];
     free = free.flatMap((range) => {
       if (range.end <= start || start + size <= range.start) return [range];
-      return [{ start: range.start, end: from }, { start: to, end: range.end }].filter((rest) => rest.end > rest.start);
+      return [{ start: range.start, end: start }, { start: start + size, end: range.end }].filter((rest) =>
+        rest.end > rest.start
+      );
     });
   };
 
   const isHarmful = (start: number, end: number): boolean => {
     if (end <= start) return false;
     const top = free.at(-1)?.end ?? 0;
-    return end > top || free.some((range) => range.start < end && start < range.start + BLOCK);
+    return end > top || free.some((range) => {
+      const header = alignUp(range.start, BLOCK);
+      return header < range.end && header < end && start < header + BLOCK;
+    });
   };
   return { lowest, highest, take, isHarmful };
 }

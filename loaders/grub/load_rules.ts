@@ -10,6 +10,7 @@ import * as elf from "./elf_rules.ts";
 import { ENTRY_ABOVE_4G, ENTRY_OUTSIDE } from "./entry_rules.ts";
 import * as sections from "./section_rules.ts";
 import * as segments from "./segment_rules.ts";
+import { SECTION_HANGS } from "./unloading_rule.ts";
 import type { GrubView } from "./view.ts";
 
 /** The rules that both commands have. */
@@ -41,6 +42,7 @@ export const LOAD_RULES: readonly (Rule<GrubView> | readonly Rule<GrubView>[])[]
   [
     sections.RELOCATIONS,
     sections.SECTION_MEMORY,
+    SECTION_HANGS,
     sections.SECTION_OUTSIDE,
     sections.SECTION_ALIGN_ZERO,
     sections.SECTION_CUT,

@@ -129,6 +129,11 @@ export const imageWraps: Rule<LimineView> = {
   source: "Limine 8, common/lib/elf.c: elf64_load; seen in Limine 8.2.0",
 };
 
+/** How far an address is into its page, in words. */
+function inPageWords(bytes: bigint): string {
+  return bytes === 0n ? "at the start of a page" : `${hexAddr(bytes)} bytes after the start of a page`;
+}
+
 /** The image's address in memory does not fit its virtual address. */
 export const baseUnaligned: Rule<LimineView> = {
   id: "image-base-unaligned",
@@ -141,12 +146,11 @@ export const baseUnaligned: Rule<LimineView> = {
     const load = view.loads.find(({ p_vaddr }) => p_vaddr === start) ?? view.loads[0];
     const place = inPage === undefined || isMoved
       ? "which need not be as far into a page"
-      : `which is ${hexAddr(inPage)} bytes into a page`;
-    const message = `The image begins at virtual address ${hexAddr(start)}, ${hexAddr(start % 0x1000n)} bytes into a ` +
-      `page. Limine places it in memory at a multiple of the largest p_align, ${
-        hexAddr(alignment)
-      }, ${place}, and maps ` +
-      "its bytes at wrong addresses.";
+      : `here ${inPageWords(inPage)}`;
+    const message =
+      `The image's first virtual address, ${hexAddr(start)}, is ${inPageWords(start % 0x1000n)}. Limine ` +
+      `puts its first byte at a multiple of the largest p_align, ${hexAddr(alignment)}, in memory: ${place}. It maps ` +
+      "whole pages, so that the kernel's bytes appear at wrong addresses.";
     return { ...fieldOf(view, load, "p_vaddr"), message };
   },
   about: "The first address of the image and the place in memory that Limine gives it differ modulo 4096. With a " +

@@ -234,7 +234,8 @@ export const segmentRules: readonly Rule<OpenVmmView>[] = [
         : { message: `Program header ${index} is a PT_NOTE of ${hexAddr(p_filesz)} bytes.` },
     about: "A PT_NOTE has more than 1 MiB in the file.",
     why: "Notes have a few hundred bytes; a larger segment is taken for a mistake.",
-    mend: "Put only sections of notes into the PT_NOTE: .note : { *(.note.*) } :note",
+    mend:
+      "Put only sections of notes into the PT_NOTE: .note : { *(.note.*) } :text :note, with :data (or :text) at the next section",
     source: SOURCE,
   }),
 ];

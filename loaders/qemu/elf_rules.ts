@@ -8,6 +8,7 @@ import { EI_CLASS, EI_DATA, EM_386, EM_X86_64, PT_LOAD } from "../../core/elf/co
 import { E_MACHINE, fileHeaderOffsets } from "../../core/elf/file_header.ts";
 import { hexAddr, hexRange } from "../../core/hex.ts";
 import type { Breach, Rule } from "../rule.ts";
+import { NOTE_SEGMENT } from "./note_segment.ts";
 import { isRead, type QemuElf, type QemuView } from "./view.ts";
 
 const WORDS = "Error while loading elf kernel";
@@ -190,8 +191,7 @@ export const segmentRules: readonly Rule<QemuView>[] = [
     why:
       "QEMU rounds the sizes of notes up to a multiple of p_align, and dies of a division by 0. The ELF specification " +
       "allows 0, meaning no alignment.",
-    mend: "Give the notes' section an alignment: .note : ALIGN(4) { *(.note.*) } :note; or let kload check --fix set " +
-      "p_align to 4.",
+    mend: `${NOTE_SEGMENT} Or let kload check --fix set p_align to 4.`,
     source: "QEMU 7.2, include/hw/elf_ops.h: get_elf_note_type",
   }),
   elfRule({
@@ -238,8 +238,7 @@ export const segmentRules: readonly Rule<QemuView>[] = [
       "that QEMU looks for the entry past the end of the file.",
     why: "QEMU rounds the size of a note's name up to p_align, where the specification has 4 bytes, and compares " +
       "neither with the size of the segment.",
-    mend:
-      "Give the notes a segment of their own with p_align 4: note PT_NOTE; in PHDRS, and .note : ALIGN(4) { … } :note",
+    mend: NOTE_SEGMENT,
     source: "QEMU 7.2, hw/i386/x86.c: read_pvh_start_addr",
   }),
 ];

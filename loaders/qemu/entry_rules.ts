@@ -7,14 +7,15 @@
 import { hexAddr } from "../../core/hex.ts";
 import { type XenNote, xenNumber } from "../../protocols/xen_notes.ts";
 import type { Breach, Rule } from "../rule.ts";
+import { QEMU_SEARCH } from "./multiboot.ts";
+import { NOTE_SEGMENT } from "./note_segment.ts";
 import type { NoteScan } from "./note_scan.ts";
 import type { QemuView } from "./view.ts";
 
 const WORDS = "Error loading uncompressed kernel without PVH ELF Note";
 const SOURCE = "QEMU 7.2, hw/i386/x86.c: load_elfboot";
 
-const ALIGN_HINT = "Give the notes a segment of their own with p_align 4: note PT_NOTE; in PHDRS, and " +
-  ".note.Xen : ALIGN(4) { *(.note.Xen) } :note; with notes of 8-byte alignment (.note.gnu.property) elsewhere or discarded.";
+const ALIGN_HINT = `${NOTE_SEGMENT} Put notes of 8-byte alignment (.note.gnu.property) elsewhere or discard them.`;
 
 type Found = NoteScan & { readonly end: "found" };
 
@@ -64,7 +65,7 @@ export const entryRules: readonly Rule<QemuView>[] = [
     words: WORDS,
     broken: (view) =>
       view.kind === "elf" && view.elf?.pvhStart === 0n
-        ? { message: "No PT_NOTE has a note of type 18 (XEN_ELFNOTE_PHYS32_ENTRY): QEMU finds no entry for PVH." }
+        ? { message: `${NO_NOTE}${farHeader(view)}`, ...farHint(view) }
         : undefined,
     about: "An ELF file without a Multiboot 1 header has no note of type 18 in a PT_NOTE.",
     why: "QEMU boots such a file by PVH only, and the note names the entry. It knows neither Multiboot 2 nor other " +
@@ -89,6 +90,24 @@ export const entryRules: readonly Rule<QemuView>[] = [
     source: "QEMU 7.2, hw/i386/x86.c: read_pvh_start_addr",
   },
 ];
+
+const NO_NOTE = "No PT_NOTE has a note of type 18 (XEN_ELFNOTE_PHYS32_ENTRY): QEMU finds no entry for PVH.";
+
+function farHeader({ farMultiboot }: QemuView): string {
+  if (farMultiboot === undefined) return "";
+  return ` It does not see the Multiboot 1 header at file offset ${
+    hexAddr(farMultiboot)
+  } either: it looks for one that ` +
+    `starts in the first ${hexAddr(QEMU_SEARCH)} bytes of the file.`;
+}
+
+function farHint({ farMultiboot }: QemuView): Pick<Breach, "offset" | "hint"> {
+  if (farMultiboot === undefined) return {};
+  const hint =
+    "Put the Multiboot header's section first into the first segment: KEEP(*(.multiboot*)) before .text in " +
+    "the linker script, and link with -z max-page-size=0x1000.";
+  return { offset: farMultiboot, hint };
+}
 
 function missedNote(view: QemuView): Breach | undefined {
   const found = lastFound(view);

@@ -13,6 +13,9 @@ export const QEMU_HEAD = 8192;
 /** It wants a header whole with its video fields. */
 const HEADER_SIZE = 48;
 
+/** A header starts before this offset. */
+export const QEMU_SEARCH: number = QEMU_HEAD - HEADER_SIZE;
+
 const MAGIC = 0x1bad_b002;
 
 /** The flag of a header whose address fields are valid. */
@@ -36,7 +39,7 @@ export function findMultiboot(file: FileBytes): QemuMultiboot | undefined {
   const { buffer, byteOffset, length } = file.bytes(0, QEMU_HEAD);
   const view = new DataView(buffer, byteOffset, length);
   const u32 = (offset: number): number => offset + 4 <= length ? view.getUint32(offset, true) : 0;
-  for (let offset = 0; offset < QEMU_HEAD - HEADER_SIZE && offset + 12 <= length; offset += 4) {
+  for (let offset = 0; offset < QEMU_SEARCH && offset + 12 <= length; offset += 4) {
     if (u32(offset) !== MAGIC || (MAGIC + u32(offset + 4) + u32(offset + 8)) >>> 0 !== 0) continue;
     if ((u32(offset + 4) & HAS_ADDRESSES) === 0) return { offset };
     const [header_addr, load_addr, load_end_addr, bss_end_addr, entry_addr] = [12, 16, 20, 24, 28].map((field) =>

@@ -8,8 +8,10 @@ import { E_MACHINE } from "../../core/elf/file_header.ts";
 import { hexAddr, hexRange } from "../../core/hex.ts";
 import type { MultibootAddresses } from "../../protocols/multiboot/header.ts";
 import type { Breach, Rule } from "../rule.ts";
+import type { QemuBlocks } from "./blocks.ts";
 import { fetchKernel } from "./fetch_kernel.ts";
 import { loadedPart } from "./multiboot.ts";
+import { findOverlap } from "./overlap.ts";
 import type { QemuView } from "./view.ts";
 
 const SOURCE = "QEMU 7.2, hw/i386/multiboot.c: load_multiboot";
@@ -116,17 +118,14 @@ export const fetchRules: readonly Rule<QemuView>[] = [
     outcome: "refuses",
     words: "Error while fetching elf kernel from rom",
     broken: ({ multiboot, elf }) =>
-      multiboot && elf && fetchKernel(elf.blocks) === "incomplete"
-        ? {
-          message: "QEMU cannot put the kernel together from what it loaded of its PT_LOADs." +
-            reasonOf(elf.blocks.blocks.length),
-        }
-        : undefined,
+      multiboot && elf && fetchKernel(elf.blocks) === "incomplete" ? incomplete(elf.blocks) : undefined,
     about:
-      "QEMU gathers a Multiboot kernel from the lowest physical address of its PT_LOADs to the highest, and bytes " +
-      "at the end are missing: there is no PT_LOAD, or the only one has more bytes in the file than in memory.",
-    why: "The kernel is handed to the guest as one piece.",
-    mend: "Link the kernel with PT_LOADs whose p_memsz is not smaller than p_filesz, below 4 GiB.",
+      "QEMU gathers a Multiboot kernel from the lowest physical address of its PT_LOADs to the highest, and does not " +
+      "arrive at the end: there is no PT_LOAD, the only one has more bytes in the file than in memory, or the last one " +
+      "by address ends inside another.",
+    why: "The kernel is handed to the guest as one piece, and QEMU takes the end of the last PT_LOAD for its end.",
+    mend: "Give each segment a load address of its own, .data : AT(ADDR(.data) - KERNEL_OFFSET) { … }, below 4 GiB, " +
+      "and a p_memsz that is not smaller than p_filesz.",
     source: `${SOURCE}; hw/core/loader.c: rom_copy`,
   },
   {
@@ -150,6 +149,21 @@ export const fetchRules: readonly Rule<QemuView>[] = [
   },
 ];
 
-function reasonOf(blocks: number): string {
-  return blocks === 0 ? " There is none with a size in memory." : "";
+/** Why the kernel cannot be gathered, and what to do about that. */
+function incomplete({ blocks }: QemuBlocks): Breach {
+  const cannot = "QEMU cannot gather the kernel from its PT_LOADs.";
+  if (blocks.length === 0) {
+    const hint = "Link the kernel with a PT_LOAD that has its code: look at its segments with readelf -lW.";
+    return { message: `${cannot} There is none with a size in memory.`, hint };
+  }
+  const shared = findOverlap(blocks);
+  if (shared) {
+    const hint = "Give each segment a load address of its own: .data : AT(ADDR(.data) - KERNEL_OFFSET) { … }";
+    return { ...shared, message: `${cannot} ${shared.message}`, hint };
+  }
+  const large = blocks.find(({ dataSize, size }) => dataSize > size);
+  if (!large) return { message: cannot };
+  const message = `${cannot} Program header ${large.index} has ${hexAddr(large.dataSize)} bytes in the file and ` +
+    `${hexAddr(large.size)} in memory.`;
+  return { index: large.index, message, hint: "Correct the program header: p_memsz must be at least p_filesz." };
 }

@@ -5,8 +5,10 @@
  */
 
 import { hexAddr, hexRange } from "../../core/hex.ts";
-import type { Breach, NamedRange, Rule } from "../rule.ts";
-import { FIRMWARE, inQemuOrder, type QemuBlock } from "./blocks.ts";
+import type { Breach, Rule } from "../rule.ts";
+import { FIRMWARE } from "./blocks.ts";
+import { gatheredRange } from "./gathered_range.ts";
+import { findOverlap } from "./overlap.ts";
 import { loadedRanges, type QemuView } from "./view.ts";
 
 const ROMS = "QEMU 7.2, hw/core/loader.c: rom_check_and_register_reset";
@@ -18,9 +20,17 @@ const FIRMWARE_USES: readonly (readonly [number, number])[] = [[0, 0x600], [0x70
 /** SeaBIOS has its tables in the last part of memory below 4 GiB. */
 const FIRMWARE_TOP = 0x2_0000;
 
-/** Where the option ROMs are that SeaBIOS runs, the last of which loads a Multiboot kernel. */
-const OPTION_ROMS = 0xc_8000n;
-const OPTION_ROMS_END = 0xd_0000n;
+/**
+ * The code of the option ROM that copies a Multiboot kernel: at 0xca200 in a machine without a network card, and 4 KiB
+ * higher in one with QEMU's default card, whose own option ROM comes first.
+ */
+const COPYING_CODE: readonly [bigint, bigint] = [0xc_a200n, 0xc_b300n];
+
+/** Video memory that is not there in text mode. */
+const GRAPHICS_MEMORY: readonly [bigint, bigint] = [0xa_0000n, 0xb_8000n];
+
+/** A kernel that is linked as low as that is not to be linked lower. */
+const LOW_ENOUGH = 0x20_0000n;
 
 /** Zeroing memory that does not exist takes some 5 seconds a GiB. */
 const TOO_MUCH_TO_ZERO = 1n << 34n;
@@ -31,7 +41,7 @@ export const startRules: readonly Rule<QemuView>[] = [
     id: "phys-overlap",
     outcome: "refuses",
     words: "Some ROM regions are overlapping",
-    broken: ({ elf }) => elf && overlap(elf.blocks.blocks),
+    broken: ({ elf }) => elf && findOverlap(elf.blocks.blocks),
     about: "Two PT_LOADs share physical addresses, or one lies over the firmware at the end of the first 4 GiB.",
     why:
       "QEMU keeps each PT_LOAD as a piece of read-only memory to be copied at every reset. Where only the zeroed part " +
@@ -134,7 +144,10 @@ export const startRules: readonly Rule<QemuView>[] = [
     broken: (view) => {
       const { entry } = view;
       if (entry === undefined || entry < BigInt(view.lowMemory)) return undefined;
-      return { message: `The kernel is entered at ${hexAddr(entry)}, and memory ends at ${hexAddr(view.lowMemory)}.` };
+      return {
+        message: `The kernel is entered at ${hexAddr(entry)}, and memory ends at ${hexAddr(view.lowMemory)}.`,
+        ...(entry < LOW_ENOUGH ? { hint: "Give the guest more memory with -m." } : {}),
+      };
     },
     about: "The physical address at which the kernel is entered lies outside the guest's memory.",
     why: "QEMU silently leaves out what does not fit into memory.",
@@ -166,20 +179,47 @@ export const startRules: readonly Rule<QemuView>[] = [
   {
     id: "multiboot-over-option-rom",
     outcome: "fails",
-    broken: ({ multiboot, elf }) => {
-      if (!multiboot || !elf || elf.entry >= OPTION_ROMS_END) return undefined;
-      const { low, high } = elf.blocks;
-      if (low >= OPTION_ROMS || high < OPTION_ROMS_END) return undefined;
+    broken: (view) => {
+      const range = gatheredRange(view);
+      const [start, end] = COPYING_CODE;
+      if (!range || range.start >= end || range.end <= start) return undefined;
       const message =
-        `The kernel, gathered from ${hexAddr(low)} to ${hexAddr(high)}, is copied over the option ROM below ` +
-        `${hexAddr(OPTION_ROMS_END)} that copies it, and its entry at ${hexAddr(elf.entry)} is never reached.`;
-      return { message };
+        `QEMU copies the kernel as one piece, with what lies between its segments: ${hexAddr(range.start)} to ` +
+        `${hexAddr(range.end)}, in whole pages and with a page for the command line. That overwrites the code that ` +
+        `copies it, an option ROM at ${hexAddr(start)} to ${hexAddr(end)}, and the entry is never reached.`;
+      return {
+        message,
+        ranges: [{ name: "the copied kernel", ...range }, { name: "the option ROM that copies it", start, end }],
+      };
     },
     about:
-      "A Multiboot kernel has PT_LOADs below and above the option ROMs at 0xc0000 to 0xd0000, and its entry below.",
-    why: "QEMU copies it as one piece, with what lies between, and the code that copies it is such an option ROM.",
+      "A Multiboot kernel has bytes below the option ROM that copies it, which lies at 0xca200 to 0xcb300, and bytes " +
+      "above; or its end, in whole pages and a page more, reaches the ROM.",
+    why:
+      "QEMU copies the kernel as one piece from its lowest physical address to its highest, zeros between segments " +
+      "included, and a page of command line after it. The code that copies is an option ROM at 0xca200, or at 0xcb200 " +
+      "if the machine has a network card with a ROM; the rest of the first MiB may be overwritten. GRUB moves each " +
+      "segment to its place by itself, and boots such a kernel.",
+    mend:
+      "Link the whole kernel at 1 MiB or above: . = 1M; and let the kernel copy what has to run below 1 MiB, such as " +
+      "the code that starts other processors, to its place itself: link it with AT(…) at a load address behind the kernel.",
+    source: "QEMU 7.2, as measured with SeaBIOS; hw/i386/multiboot.c: load_multiboot; pc-bios/optionrom/multiboot.S",
+  },
+  {
+    id: "entry-in-video-memory",
+    outcome: "fails",
+    broken: ({ kind, entry }) =>
+      kind === "multiboot" && entry !== undefined && holds(GRAPHICS_MEMORY, entry)
+        ? {
+          message: `The kernel is entered at ${hexAddr(entry)}, in ${
+            hexRange(GRAPHICS_MEMORY[0], GRAPHICS_MEMORY[1] - GRAPHICS_MEMORY[0])
+          }, where a PC in text mode has no memory: the kernel's bytes are lost.`,
+        }
+        : undefined,
+    about: "A Multiboot kernel's entry has a physical address from 0xa0000 to 0xb7fff.",
+    why: "These are addresses of the video card, which answers to them in graphics modes only.",
     mend: "Link the kernel at 1 MiB or above: . = 1M;",
-    source: "QEMU 7.2, as measured; pc-bios/optionrom/multiboot.S",
+    source: SEEN,
   },
 ];
 
@@ -190,31 +230,6 @@ function entryOutsideLoad(view: QemuView): Breach | undefined {
     return undefined;
   }
   return { message: `The kernel is entered at ${hexAddr(entry)}, where ${nothingAt(view, entry)}.` };
-}
-
-function overlap(blocks: readonly QemuBlock[]): Breach | undefined {
-  const sorted = inQemuOrder(blocks);
-  const at = sorted.findIndex((block, index) => index > 0 && endOf(sorted[index - 1]) > block.start);
-  if (at === -1) return undefined;
-  const [one, other] = [sorted[at - 1], sorted[at]];
-  const [first, second] = [nameOf(one), nameOf(other)];
-  const index = Math.max(one.index ?? -1, other.index ?? -1);
-  const message =
-    `${first.charAt(0).toUpperCase()}${first.slice(1)} (${hexRange(one.start, one.size)}) and ${second} ` +
-    `(${hexRange(other.start, other.size)}) overlap in physical memory.`;
-  return { index, message, ranges: [rangeOf(one), rangeOf(other)] };
-}
-
-function nameOf({ index }: QemuBlock): string {
-  return index === undefined ? "the firmware" : `program header ${index}`;
-}
-
-function rangeOf(block: QemuBlock): NamedRange {
-  return { name: nameOf(block), start: block.start, end: block.start + block.size };
-}
-
-function endOf({ start, size }: QemuBlock): bigint {
-  return BigInt.asUintN(64, start + size);
 }
 
 function holds([start, end]: readonly [bigint, bigint], address: bigint): boolean {

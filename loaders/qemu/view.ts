@@ -11,10 +11,11 @@ import type { ProgramHeader } from "../../core/elf/program_header.ts";
 import { fileHeaderAs, type FileModel, programHeadersAs } from "../../core/file/file_model.ts";
 import type { KeptFile } from "../../core/file/kept_file.ts";
 import { HDRS, readSetupHeader, SETUP_END, type SetupHeader } from "../../formats/bzimage/setup_header.ts";
+import { findMultibootHeader } from "../../protocols/multiboot/header.ts";
 import { readXenNotes, XEN_PHYS32_ENTRY, type XenNote } from "../../protocols/xen_notes.ts";
 import type { Circumstances } from "../loader.ts";
 import { type QemuBlocks, qemuBlocks } from "./blocks.ts";
-import { findMultiboot, loadedPart, type QemuMultiboot } from "./multiboot.ts";
+import { findMultiboot, loadedPart, QEMU_SEARCH, type QemuMultiboot } from "./multiboot.ts";
 import { type NoteScan, scanNotes } from "./note_scan.ts";
 
 /** A file as QEMU takes it. */
@@ -29,6 +30,8 @@ export interface QemuView {
   readonly setup: SetupHeader;
   /** The Multiboot header, if it has one and is not for Linux. */
   readonly multiboot?: QemuMultiboot;
+  /** Offset of a Multiboot header that QEMU does not find, in a file that is otherwise fit for Multiboot. */
+  readonly farMultiboot?: number;
   /** The notes of owner "Xen" that name an entry, read as the specification says. */
   readonly entryNotes: readonly XenNote[];
   /** Its ELF headers, if QEMU loads it as an ELF file. */
@@ -84,6 +87,7 @@ export async function qemuView(model: FileModel, circumstances: Circumstances, f
   const loadsElf = kind === "elf" || (multiboot !== undefined && !multiboot.addresses && !isX86_64(model));
   if (multiboot?.addresses || kind === "linux") await file.reach(Infinity);
   const elf = loadsElf ? await qemuElf(model, file, hasMagic, kind === "elf") : undefined;
+  const farMultiboot = kind === "elf" && elf?.pvhStart === 0n && !isX86_64(model) ? await farHeader(file) : undefined;
   const entry = multiboot?.addresses ? BigInt(multiboot.addresses.entry_addr) : elf?.entry;
   const view = {
     model,
@@ -91,11 +95,21 @@ export async function qemuView(model: FileModel, circumstances: Circumstances, f
     kind,
     setup,
     ...(multiboot ? { multiboot } : {}),
+    ...(farMultiboot === undefined ? {} : { farMultiboot }),
     entryNotes: readXenNotes(model).filter(({ type }) => type === XEN_PHYS32_ENTRY),
     ...(elf ? { elf } : {}),
     ...(entry === undefined ? {} : { entry }),
   } as const;
   return { ...view, entersZeros: await hasOnlyZeros(file, view) };
+}
+
+/** Headers lie so far in a file if its first segment is aligned to large pages. */
+const FAR = 0x20_2000;
+
+/** Looks for a Multiboot header behind the part of the file in which QEMU looks for it. */
+async function farHeader(file: KeptFile): Promise<number | undefined> {
+  await file.keep(QEMU_SEARCH, FAR - QEMU_SEARCH);
+  return findMultibootHeader(file, QEMU_SEARCH, FAR)?.offset;
 }
 
 /** Whether the two bytes at the place of `e_machine` say so; whether it is an ELF file does not matter. */

@@ -3,7 +3,6 @@ import {
   EM_386,
   ET_DYN,
   PF_R,
-  PF_W,
   PT_DYNAMIC,
   PT_GNU_RELRO,
   PT_GNU_STACK,
@@ -12,9 +11,6 @@ import {
   PT_NOTE,
   PT_TLS,
 } from "../../core/elf/constants.ts";
-import { readModel } from "../../core/file/file_model.ts";
-import { keepFile } from "../../core/file/kept_file.ts";
-import type { FindingRule } from "../../loaders/finding.ts";
 import { FINDING_RULES } from "../../loaders/findings.ts";
 import { directMapCollision } from "../../loaders/findings/direct_map_collision.ts";
 import { entryIsPhysical, entryOutsideCode } from "../../loaders/findings/entry_point.ts";
@@ -26,40 +22,9 @@ import { rwxLoad } from "../../loaders/findings/rwx_load.ts";
 import { stackExecutable } from "../../loaders/findings/stack_executable.ts";
 import { tlsMisaligned } from "../../loaders/findings/tls_misaligned.ts";
 import { userProgram } from "../../loaders/findings/user_program.ts";
-import type { LoaderName } from "../../loaders/loader.ts";
-import type { ProtocolName } from "../../protocols/protocol.ts";
-import { buildElf, type ElfSpec, type SegmentSpec } from "../elf_builder.ts";
+import { buildElf, type SegmentSpec } from "../elf_builder.ts";
 import { runTool, testWithTools } from "../tools.ts";
-
-interface Case {
-  readonly file: ElfSpec | Uint8Array;
-  readonly intended?: readonly LoaderName[];
-  readonly protocols?: readonly ProtocolName[];
-}
-
-async function find(rule: FindingRule, { file, intended = ["kload"], protocols = [] }: Case) {
-  const bytes = file instanceof Uint8Array ? file : buildElf(file);
-  const readAt = (offset: number, into: Uint8Array): number => {
-    const piece = bytes.subarray(offset, offset + into.length);
-    into.set(piece);
-    return piece.length;
-  };
-  const model = await readModel(keepFile({ size: bytes.length, readAt }), rule.parts);
-  const named = protocols.map((name) => ({ name, summary: name }));
-  return rule.find({ model, protocols: named, intended });
-}
-
-/** Files that break a rule, with the header and some words of the message, and neighbours that keep it. */
-interface RuleTest {
-  readonly rule: FindingRule;
-  readonly breaks: readonly (Case & { readonly index?: number; readonly offset?: number; readonly says: string })[];
-  readonly keeps: readonly Case[];
-}
-
-const RW = PF_R | PF_W;
-
-const CODE: SegmentSpec = { filesz: 0x100 };
-const DATA: SegmentSpec = { filesz: 0x100, offset: 0x2000, p_vaddr: 0x40_2000n, p_flags: RW };
+import { CODE, DATA, find, type RuleTest, RW, testFindings } from "./finding_cases.ts";
 
 const text = (string: string): Uint8Array => new TextEncoder().encode(`${string}\0`);
 
@@ -328,18 +293,7 @@ const TESTS: readonly RuleTest[] = [
   },
 ];
 
-for (const { rule, breaks, keeps } of TESTS) {
-  Deno.test(`${rule.id}: files that break it, and neighbours that keep it`, async () => {
-    for (const { index, offset, says, ...broken } of breaks) {
-      const [breach, ...more] = await find(rule, broken);
-      assert(breach, `not found: ${says}`);
-      assertEquals(more, []);
-      assertEquals([breach.index, breach.offset], [index, offset], breach.message);
-      assert(breach.message.includes(says), breach.message);
-    }
-    for (const kept of keeps) assertEquals(await find(rule, kept), []);
-  });
-}
+testFindings(TESTS);
 
 Deno.test("a rule finds every place where a file breaks it", async () => {
   const rwx = { ...CODE, p_flags: 7 };

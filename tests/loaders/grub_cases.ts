@@ -78,6 +78,12 @@ function withSection(fields: Partial<KernelSpec["sections"][number]>): (kernel: 
   return (kernel) => ({ ...kernel, sections: [{ ...section, sh_type: 0, sh_size: 0n }, section] });
 }
 
+function withSections(...sizes: readonly bigint[]): (kernel: KernelSpec) => KernelSpec {
+  const section = { sh_type: 1, sh_addr: 0n, sh_offset: 0x2000n, sh_addralign: 1n };
+  const sections = sizes.map((sh_size) => ({ ...section, sh_size }));
+  return (kernel) => ({ ...kernel, sections: [{ ...section, sh_type: 0, sh_size: 0n }, ...sections] });
+}
+
 function withoutMagic(known: GrubCase): GrubCase {
   const kernel = known.kernel.slice();
   kernel[0] = 0;
@@ -123,6 +129,24 @@ export const MULTIBOOT_CASES: readonly GrubCase[] = [
     "mode type 2",
     withFlags(4, 0, 0, 0, 0, 0, 2, 80, 25, 0),
     refuses("video-mode-unsupported", "unsupported graphical mode type 2", { offset: HEADER + 32 }),
+  ),
+  multiboot(
+    "mode type 2, and sections that share 16 bytes of the heap",
+    (kernel) => withSections(5n, 5n)(withFlags(4, 0, 0, 0, 0, 0, 2, 80, 25, 0)(kernel)),
+    fails("video-mode-hangs", { offset: HEADER + 32 }),
+  ),
+  multiboot(
+    "mode type 2, and sections of 16 bytes",
+    (kernel) => withSections(16n, 16n)(withFlags(4, 0, 0, 0, 0, 0, 2, 80, 25, 0)(kernel)),
+    refuses("video-mode-unsupported", "unsupported graphical mode type 2", { offset: HEADER + 32 }),
+  ),
+  multiboot(
+    "a section past the end of the file, after one that shares 16 bytes of the heap with it",
+    (kernel) => {
+      const { sections, ...rest } = withSections(5n, 5n)(kernel);
+      return { ...rest, sections: sections.with(2, { ...sections[2], sh_offset: 0x10_0000n }) };
+    },
+    fails("section-refusal-hangs", { offset: SECTION_TABLE + 2 * 64 }),
   ),
   multiboot("address fields", withFlags(1 << 16, LOAD + 0x100, LOAD, LOAD + 0x500, LOAD + 0x600, ENTRY), BOOTS),
   multiboot(

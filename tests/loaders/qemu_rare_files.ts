@@ -38,6 +38,16 @@ function multiboot(spec: PvhSpec, flags = 0, ...fields: number[]): Uint8Array {
   return bytes;
 }
 
+/** Bytes before the entry of {@linkcode guarded}. */
+const GUARD = 4n;
+
+/** One that is not reached by running through zeros: what is before its entry is no instruction. */
+function guarded(spec: PvhSpec): Uint8Array {
+  const bytes = multiboot({ ...spec, header: { e_entry: BigInt(CODE) + GUARD, ...spec.header } });
+  bytes.fill(0xff, 0x1000, 0x1000 + Number(GUARD));
+  return bytes;
+}
+
 /** With address fields: the header at 0x700 would lie at 0x100000 - 0x900. */
 function addressed(...fields: number[]): Uint8Array {
   return multiboot({}, 0x1_0000, ...fields);
@@ -181,6 +191,60 @@ export const RARE_FILES: readonly RareFile[] = [
     bytes: multiboot({ header: { e_entry: 0x8000n }, code: { p_vaddr: 0x8000n }, more: [dataAt(0x20_0000n)] }),
     rule: "multiboot-over-option-rom",
     answer: FAILS,
+  },
+  {
+    name: "Multiboot, the entry above the option ROMs and data below",
+    bytes: guarded({ more: [dataAt(0x8000n)] }),
+    rule: "multiboot-over-option-rom",
+    answer: FAILS,
+  },
+  {
+    name: "Multiboot, data above the option ROM that copies it",
+    bytes: guarded({ more: [dataAt(0xc_b300n)] }),
+    rule: undefined,
+    answer: BOOTS,
+  },
+  {
+    name: "Multiboot, code whose page after the end reaches the option ROM",
+    bytes: guarded({ code: { p_vaddr: 0xc_8300n }, header: { e_entry: 0xc_8300n + GUARD } }),
+    rule: "multiboot-over-option-rom",
+    answer: FAILS,
+  },
+  {
+    name: "Multiboot, code whose page after the end is the last before the option ROM",
+    bytes: guarded({ code: { p_vaddr: 0xc_8200n }, header: { e_entry: 0xc_8200n + GUARD } }),
+    rule: undefined,
+    answer: BOOTS,
+  },
+  {
+    name: "Multiboot with address fields, a bss that reaches the option ROM",
+    bytes: addressed(0x8_0000 + 0x700, 0x8_0000, 0, 0xc_a100, 0x8_1000),
+    rule: "multiboot-over-option-rom",
+    answer: FAILS,
+  },
+  {
+    name: "Multiboot with address fields, a bss that ends below it",
+    bytes: addressed(0x8_0000 + 0x700, 0x8_0000, 0, 0xc_9000, 0x8_1000),
+    rule: undefined,
+    answer: BOOTS,
+  },
+  {
+    name: "Multiboot, the entry in video memory",
+    bytes: multiboot({ header: { e_entry: 0xa_0000n }, code: { p_vaddr: 0xa_0000n } }),
+    rule: "entry-in-video-memory",
+    answer: FAILS,
+  },
+  {
+    name: "Multiboot, the entry in video memory of text mode",
+    bytes: multiboot({ header: { e_entry: 0xb_8000n }, code: { p_vaddr: 0xb_8000n } }),
+    rule: undefined,
+    answer: BOOTS,
+  },
+  {
+    name: "Multiboot, overlapping PT_LOADs",
+    bytes: multiboot({ more: [dataAt(BigInt(CODE) + 0x10n, { filesz: 0x10 })] }),
+    rule: "multiboot-incomplete",
+    answer: refuses(FETCHING),
   },
   {
     name: "Multiboot, the entry in data that is not executable",
