@@ -20,6 +20,7 @@ import type { Severity } from "./finding.ts";
 import { FINDING_RULES } from "./findings.ts";
 import type { Circumstances, Judgement, Loader, LoaderName } from "./loader.ts";
 import { ask, look, type Looked, lookInside } from "./look.ts";
+import { peekInside } from "./peek_inside.ts";
 import type { Breach } from "./rule.ts";
 
 export type { CheckOptions };
@@ -50,7 +51,10 @@ export interface CheckReport {
   readonly format: FormatName;
   /** What the file is, in a noun phrase. */
   readonly description: string;
-  /** What is in it, if it is compressed and one of the loaders unpacks it. */
+  /**
+   * What is in it, if it is compressed. If no loader unpacks it that is asked, its first bytes tell, and findings are
+   * about the file as it is.
+   */
   readonly inside?: InsideReport;
   /** The boot protocols that the file is made for, as it is. */
   readonly protocols: readonly Protocol[];
@@ -119,9 +123,12 @@ async function checkFile(
   const { name: format, description } = await formatOf(file);
   const loaders = asked ? LOADERS.filter(({ name }) => asked.includes(name)) : LOADERS;
   const parts = new Set<FilePart>([...loaders.flatMap((loader) => loader.parts), ...(asked ? [] : ALL_PARTS)]);
-  const outer = await look(file, parts);
-  const insides = await lookInside(file, format, loaders, { parts, circumstances, opened });
-  const inside = [...insides.values()].find((each) => "model" in each);
+  if (format !== "elf") parts.add("head"); // which was read for the format
+  const options = { parts, circumstances, opened, ...(asked ? { asked: loaders } : {}) };
+  const outer = await look(file, options);
+  const insides = await lookInside(file, format, loaders, options);
+  const seen = [...insides.values()].find((each) => "model" in each);
+  const inside = seen ?? (insides.size === 0 ? await peekInside(file, format, circumstances) : undefined);
   const intended = asked ?? intendedLoaders(loaders, [...outer.protocols, ...inside?.protocols ?? []]);
   const verdicts: Verdict[] = [];
   // kload comes last: it may load the file in the memory in which others have loaded it before.
@@ -130,14 +137,14 @@ async function checkFile(
     const hint = inside && !insides.has(loader) ? unpackFirst(inside, judgement) : {};
     verdicts.unshift({ loader: loader.name, intended: intended.includes(loader.name), ...judgement, ...hint });
   }
-  const subject = inside?.model.elf ? inside : outer;
+  const subject = seen?.model.elf ? seen : outer;
   return {
     format,
     description,
     ...(inside ? { inside: describeInside(inside) } : {}),
     protocols: outer.protocols,
     verdicts,
-    findings: findingsOf(subject, parts, intended),
+    findings: findingsOf(subject, intended),
   };
 }
 
@@ -169,11 +176,7 @@ async function formatOf(file: KeptFile): Promise<FileFormat> {
   return identify(head, file.isWhole ? file.length : undefined);
 }
 
-function findingsOf(
-  { model, protocols }: Looked,
-  parts: ReadonlySet<FilePart>,
-  intended: readonly LoaderName[],
-): readonly Finding[] {
+function findingsOf({ model, protocols, parts }: Looked, intended: readonly LoaderName[]): readonly Finding[] {
   return FINDING_RULES.filter((rule) => rule.parts.every((part) => parts.has(part)))
     .flatMap(({ id, severity, mend, find }) =>
       find({ model, protocols, intended }).map(({ words: _, ...breach }): Finding => {

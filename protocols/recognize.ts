@@ -88,8 +88,12 @@ export async function recognizeFile(
   return { model: larger, protocols: protocolsOf(larger, more) };
 }
 
+/** The parts that only ELF files have: of others, recognizers see that there are none. */
+const ELF_PARTS: readonly FilePart[] = ["notes", "sections", "image", "dynamic"];
+
 /** Protocols that need other parts than these are not looked for. */
 function protocolsOf(model: FileModel, parts: readonly FilePart[]): readonly Protocol[] {
-  return RECOGNIZERS.filter((recognizer) => recognizer.parts.every((part) => parts.includes(part)))
+  const known = model.elf ? parts : [...parts, ...ELF_PARTS];
+  return RECOGNIZERS.filter((recognizer) => recognizer.parts.every((part) => known.includes(part)))
     .map(({ recognize }) => recognize(model)).filter((protocol) => protocol !== undefined);
 }

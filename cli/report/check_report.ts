@@ -32,11 +32,18 @@ const MOST_FINDINGS = 20;
 /** The rule of files that are no kernels at all, which is said first. */
 const USER_PROGRAM = "user-program";
 
+/** Findings that are the reason for all else, in a few words. */
+const HEADLINES: Readonly<Record<string, string>> = {
+  [USER_PROGRAM]: "a user program",
+  "header-too-far": "its Multiboot header lies where no loader looks",
+  "multiboot-header-invalid": "its Multiboot header is not valid",
+};
+
 const SEVERITIES: readonly Severity[] = ["error", "warning", "info"];
 
 /**
  * The report on what loaders will do with a file: the verdict first, then a line for each loader, the reasons of those
- * that the file is meant for, and the findings.
+ * that the file is meant for, and the findings; those of severity error come before all verdicts.
  *
  * @param report The verdicts and findings.
  * @param checked What the report needs besides them.
@@ -46,7 +53,10 @@ const SEVERITIES: readonly Severity[] = ["error", "warning", "info"];
 export function checkReport(report: CheckReport, checked: CheckedAs, paint: Paint): string {
   const { verdicts, findings } = report;
   const { verbose } = checked;
-  const first = findings.filter(({ rule }) => rule === USER_PROGRAM);
+  const first = [
+    ...findings.filter(({ rule }) => rule === USER_PROGRAM),
+    ...findings.filter(({ severity }) => severity === "error"),
+  ].slice(0, MOST_FINDINGS);
   const others = findings.filter((finding) => !first.includes(finding));
   const reasons = reasonsOf(verdicts.filter(({ intended }) => intended || verbose));
   return sections([
@@ -57,7 +67,7 @@ export function checkReport(report: CheckReport, checked: CheckedAs, paint: Pain
     first.flatMap((finding) => findingLines(finding, areInside(report), paint)),
     verdicts.length === 0 ? [] : [paint.title("Loaders"), ...verdictTable(verdicts, paint)],
     ...reasons.map((reason) => reasonLines(reason, paint)),
-    findingsSection(others, areInside(report), verbose, paint),
+    findingsSection(others, MOST_FINDINGS - first.length, areInside(report), verbose, paint),
     seeAlso(report, verbose, paint),
   ]);
 }
@@ -75,7 +85,7 @@ function headlineFacts({ verdicts, findings }: CheckReport, { failOn }: CheckedA
   const onlyWarnings = failOn === "warning" && namesOf("boots").length === intended.length &&
     !findings.some(({ severity }) => severity === "error") && counts.length > 0;
   return [
-    ...(findings.some(({ rule }) => rule === USER_PROGRAM) ? ["a user program"] : []),
+    ...new Set(findings.map(({ rule }) => HEADLINES[rule]).filter((words) => words !== undefined)),
     ...clause(namesOf("refuses"), "refuses it", "refuse it"),
     ...clause(namesOf("fails"), "fails with it", "fail with it"),
     ...clause(namesOf("boots"), "loads and enters it", "load and enter it"),
@@ -151,13 +161,14 @@ function reasonLines({ verdict, loaders }: Reason, paint: Paint): readonly strin
 
 function findingsSection(
   findings: readonly Finding[],
+  most: number,
   inside: boolean,
   verbose: boolean,
   paint: Paint,
 ): readonly string[] {
   const wanted = SEVERITIES.filter((severity) => verbose || severity !== "info")
     .flatMap((severity) => findings.filter((finding) => finding.severity === severity));
-  const shown = wanted.slice(0, MOST_FINDINGS);
+  const shown = wanted.slice(0, most);
   const left = wanted.length - shown.length;
   const hidden = findings.length - wanted.length;
   const hiddenRules = [...new Set(findings.filter((finding) => !wanted.includes(finding)).map(({ rule }) => rule))];

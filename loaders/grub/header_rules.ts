@@ -4,18 +4,12 @@
  * @module
  */
 
-import { hexAddr } from "../../core/hex.ts";
-import type { Breach, Rule } from "../rule.ts";
+import { nearMisses } from "../near_miss.ts";
+import type { Rule } from "../rule.ts";
 import type { GrubView } from "./view.ts";
 
 /** What either command needs at least. */
 const SMALLEST = 32;
-
-/** The headers: magic number, alignment, and the length of the fields that add up to 0. */
-const HEADERS = {
-  1: { magic: 0x1bad_b002, align: 4, size: 12 },
-  2: { magic: 0xe852_50d6, align: 8, size: 16 },
-} as const;
 
 /** The file has to be 32 bytes long. */
 export const TOO_SHORT: Rule<GrubView> = {
@@ -38,8 +32,7 @@ export const NO_HEADER: Rule<GrubView> = {
   words: "no multiboot header found",
   broken: ({ version, headerOffset, bytes }) => {
     if (headerOffset !== undefined) return undefined;
-    const miss = nearMiss(version, bytes);
-    if (miss) return miss;
+    for (const { breach } of nearMisses(version, bytes)) return breach;
     const [reach, magic, align] = version === 1 ? ["8,192", "0x1badb002", 4] : ["32,768", "0xe85250d6", 8];
     return {
       message: `The first ${reach} bytes of the file hold no Multiboot ${version} header: ${magic} at a multiple of ` +
@@ -55,36 +48,3 @@ export const NO_HEADER: Rule<GrubView> = {
   source: "GRUB 2.06 grub-core/loader/multiboot_mbi2.c and i386/multiboot_mbi.c, find_header; " +
     "Multiboot2 Specification 2.0, 3.1",
 };
-
-/** A header that is almost one: the first place with the magic number, and what is wrong there. */
-function nearMiss(version: 1 | 2, bytes: Uint8Array): Breach | undefined {
-  const { magic, align, size } = HEADERS[version];
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  for (let offset = 0; offset + size <= bytes.length; offset++) {
-    if (view.getUint32(offset, true) !== magic) continue;
-    const place = `The magic number of a Multiboot ${version} header lies at file offset ${hexAddr(offset)}`;
-    if (offset % align !== 0) {
-      return {
-        offset,
-        message: `${place}, which is not a multiple of ${align}.`,
-        hint: `Align the section: ALIGN(${align}).`,
-      };
-    }
-    const fields = Array.from({ length: size / 4 }, (_, index) => view.getUint32(offset + 4 * index, true));
-    const sum = fields.reduce((total, field) => total + field, 0) % 2 ** 32;
-    if (sum !== 0) {
-      const checksum = (fields[fields.length - 1] - sum + 2 ** 32) % 2 ** 32;
-      return {
-        offset,
-        message: `${place}, but its fields add up to ${hexAddr(sum)} instead of 0.`,
-        hint: `Set the checksum to ${hexAddr(checksum)}, the negative sum of the fields before it.`,
-      };
-    }
-    return {
-      offset,
-      message: `${place}, but its architecture is ${fields[1]}, not 0 (i386).`,
-      hint: "Set the architecture to 0 and adapt the checksum.",
-    };
-  }
-  return undefined;
-}
