@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ET_REL } from "../../core/elf/constants.ts";
 import { hasElfMagic } from "../../core/elf/elf_magic.ts";
 import { type FilePart, HEAD_SIZE } from "../../core/file/file_model.ts";
 import type { KeptFile } from "../../core/file/kept_file.ts";
@@ -40,8 +41,11 @@ export async function examineFile(file: KeptFile, selections: Selections = FULL_
   await file.keep(0, HEAD_SIZE);
   const format = await formatOf(file);
   for (const [left, parts] of selections.entries()) {
-    const found = await recognizeParts(file, parts, left === selections.length - 1);
+    let found = await recognizeParts(file, parts, left === selections.length - 1);
     if (!found) continue;
+    // The names of sections tell a module from an object file that is to be linked.
+    const isObject = found.model.elf?.fileHeader.e_type === ET_REL && !parts.includes("sections");
+    if (isObject) found = await recognizeParts(file, [...parts, "sections"], false) ?? found;
     const { model: { elf }, protocols } = found;
     return {
       format,

@@ -38,9 +38,10 @@ export async function nameRefused(
   if (!file) return problem;
   const { code, message, hint, command } = problem;
   const { format: { name }, interpreter } = file;
+  const layers = source.layers.map((layer) => layer.name);
   return {
     ...problem,
-    ...refusalOf(code, { message, hint, command }, file, source.live ? undefined : path),
+    ...refusalOf(code, { message, hint, command }, file, source.live ? undefined : path, layers),
     format: name,
     ...(interpreter === undefined ? {} : { about: userProgram(interpreter) }),
   };

@@ -9,7 +9,7 @@ import type { Breach, Severity } from "../../loaders/mod.ts";
 import type { Paint } from "../output/paint.ts";
 import { table } from "../output/table.ts";
 import { count, grouped, hex, listed, printable, wrap } from "../output/text.ts";
-import { breachText } from "./breach_text.ts";
+import { breachText, verdictAdvice } from "./breach_text.ts";
 import { areInside } from "./checked_part.ts";
 import type { FailOn } from "./check_status.ts";
 import { protocolFacts } from "./file_facts.ts";
@@ -65,8 +65,13 @@ export function checkReport(report: CheckReport, checked: CheckedAs, paint: Pain
       ...labelled(factsOf(report), paint),
     ],
     first.flatMap((finding) => findingLines(finding, areInside(report), paint)),
-    verdicts.length === 0 ? [] : [paint.title("Loaders"), ...verdictTable(verdicts, paint)],
-    ...reasons.map((reason) => reasonLines(reason, paint)),
+    verdicts.length === 0 ? [] : isForNone(report) && !verbose
+      ? [
+        paint.title("Loaders"),
+        `  not a kernel for ${verdicts.length > 1 ? "any of these loaders (-v lists them)" : verdicts[0].loader}`,
+      ]
+      : [paint.title("Loaders"), ...verdictTable(verdicts, paint)],
+    ...reasons.map((reason) => reasonLines(reason, checked.name, paint)),
     findingsSection(others, MOST_FINDINGS - first.length, areInside(report), verbose, paint),
     seeAlso(report, verbose, paint),
   ]);
@@ -104,6 +109,12 @@ function factsOf({ format, description, inside, protocols }: CheckReport): reado
   ];
 }
 
+/** Whether a file is no kernel for all that is known: it is not ELF, does not hold it, and every loader refuses it. */
+function isForNone({ format, inside, protocols, verdicts }: CheckReport): boolean {
+  return format !== "elf" && inside === undefined && protocols.length === 0 &&
+    verdicts.every(({ outcome }) => outcome === "refuses");
+}
+
 function verdictTable(verdicts: readonly Verdict[], paint: Paint): readonly string[] {
   return table(["loader", "intended", "verdict"], verdicts, (verdict) => {
     return { cells: [verdict.loader, verdict.intended ? "yes" : "-", printable(verdictText(verdict))] };
@@ -134,8 +145,8 @@ function reasonsOf(verdicts: readonly Verdict[]): readonly Reason[] {
   const reasons = new Map<string, Reason>();
   for (const verdict of verdicts) {
     if (verdict.outcome === "boots") continue;
-    const { outcome, rule, words, index, offset, message, hint, unpacked } = verdict;
-    const key = JSON.stringify([outcome, rule, words, index, offset, message, hint, unpacked]);
+    const { outcome, rule, words, index, offset, message, hint, command, unpacked } = verdict;
+    const key = JSON.stringify([outcome, rule, words, index, offset, message, hint, command, unpacked]);
     const known = reasons.get(key);
     if (known) known.loaders.push(verdict.loader);
     else reasons.set(key, { verdict, loaders: [verdict.loader] });
@@ -143,19 +154,21 @@ function reasonsOf(verdicts: readonly Verdict[]): readonly Reason[] {
   return [...reasons.values()];
 }
 
-function reasonLines({ verdict, loaders }: Reason, paint: Paint): readonly string[] {
+function reasonLines({ verdict, loaders }: Reason, name: string, paint: Paint): readonly string[] {
   const { outcome, rule, message = "" } = verdict;
   const verb = loaders.length > 1 ? outcome.replace(/s$/, "") : outcome;
   const title = `Why ${listed(loaders)} ${verb}${outcome === "refuses" ? " it" : ""}`;
+  const { hint, command } = verdictAdvice(verdict, name);
   return [
     ...wrap(title, paint.width).map(paint.title),
     ...breachLines(
       `error[${rule ?? outcome}]:`,
-      { ...verdict, message },
+      { ...verdict, message, hint },
       verdict.unpacked !== undefined,
       paint,
       paint.error,
     ),
+    ...(command === undefined ? [] : [`      ${printable(command)}`]),
   ];
 }
 

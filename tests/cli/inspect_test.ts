@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { MACHINES } from "../../cli/report/machines.ts";
+import { MACHINES } from "../../core/elf/machines.ts";
 import { buildElf } from "../elf_builder.ts";
 import { runTool, testWithTools } from "../tools.ts";
 import { gzip, HELLO, kload, kloadJson, ONLY_HELLO, pathOf, withFile } from "./kload.ts";
