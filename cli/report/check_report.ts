@@ -117,8 +117,15 @@ function isForNone({ format, inside, protocols, verdicts }: CheckReport): boolea
 
 function verdictTable(verdicts: readonly Verdict[], paint: Paint): readonly string[] {
   return table(["loader", "intended", "verdict"], verdicts, (verdict) => {
-    return { cells: [verdict.loader, verdict.intended ? "yes" : "-", printable(verdictText(verdict))] };
+    return { cells: [verdict.loader, verdict.intended ? "yes" : "-", shortened(printable(verdictText(verdict)))] };
   }, paint);
+}
+
+/** The most characters of a verdict in the table; the reasons have the loader's words whole. */
+const MOST_WORDS = 100;
+
+function shortened(text: string): string {
+  return text.length <= MOST_WORDS ? text : `${text.slice(0, MOST_WORDS - 1).trimEnd()}…`;
 }
 
 /**
