@@ -12,7 +12,7 @@ import type { KernelSource } from "../core/intake/source.ts";
 import type { FileFormat, FormatName } from "../formats/format.ts";
 import { identify } from "../formats/identify.ts";
 import type { Protocol } from "../protocols/protocol.ts";
-import { PROTOCOL_PARTS } from "../protocols/recognize.ts";
+import { namedByProtocol, PROTOCOL_PARTS } from "../protocols/recognize.ts";
 import { LOADERS } from "./all_loaders.ts";
 import { checkCheckOptions, type CheckOptions } from "./check_options.ts";
 import type { Contents } from "./contents.ts";
@@ -120,7 +120,8 @@ async function checkFile(
   asked: CheckOptions["loaders"],
   opened: (contents: Contents) => void,
 ): Promise<CheckReport> {
-  const { name: format, description } = await formatOf(file);
+  const found = await formatOf(file);
+  const format = found.name;
   const loaders = asked ? LOADERS.filter(({ name }) => asked.includes(name)) : LOADERS;
   const parts = new Set<FilePart>([...loaders.flatMap((loader) => loader.parts), ...(asked ? [] : ALL_PARTS)]);
   if (format !== "elf") parts.add("head"); // which was read for the format
@@ -140,7 +141,7 @@ async function checkFile(
   const subject = seen?.model.elf ? seen : outer;
   return {
     format,
-    description,
+    description: namedByProtocol(found, outer.protocols).description,
     ...(inside ? { inside: describeInside(inside) } : {}),
     protocols: outer.protocols,
     verdicts,

@@ -10,7 +10,7 @@ import { type FilePart, HEAD_SIZE } from "../../core/file/file_model.ts";
 import type { KeptFile } from "../../core/file/kept_file.ts";
 import type { FileFormat } from "../../formats/format.ts";
 import { LoadError } from "../../core/errors.ts";
-import { PROTOCOL_PARTS, type RecognizedFile, recognizeFile } from "../../protocols/recognize.ts";
+import { namedByProtocol, PROTOCOL_PARTS, type RecognizedFile, recognizeFile } from "../../protocols/recognize.ts";
 import type { ExaminedFile } from "../report/examined_file.ts";
 import { interpreterOf } from "./interpreter_of.ts";
 
@@ -48,7 +48,7 @@ export async function examineFile(file: KeptFile, selections: Selections = FULL_
     if (isObject) found = await recognizeParts(file, [...parts, "sections"], false) ?? found;
     const { model: { elf }, protocols } = found;
     return {
-      format,
+      format: namedByProtocol(format, protocols),
       protocols,
       unread: selections[0].filter((part) => elf !== undefined && !parts.includes(part)),
       ...(elf && { elf, ...await interpreterOf(file, elf.programHeaders) }),

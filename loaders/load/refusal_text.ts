@@ -67,7 +67,7 @@ export function moduleHint({ e_type }: FileHeader, sections: readonly SectionHea
  * @returns What to say. Of an unknown file, the load's own words say more.
  */
 export function notElf(text: RefusalText, { name, description, advice }: FileFormat): RefusalText {
-  if (name === "unknown") return { ...text, ...advice };
+  if (name === "unknown" && description.startsWith("unknown")) return { ...text, ...advice };
   const message = `Cannot load the file, which is not ELF: ${description}`;
   const { hint, command }: FormatAdvice = advice ?? { hint: "Give the linked ELF file itself." };
   return { message, hint, ...(command === undefined ? {} : { command }) };
