@@ -12,7 +12,7 @@ import type { FileFormat } from "../../formats/format.ts";
 import { LoadError } from "../../core/errors.ts";
 import { namedByProtocol, PROTOCOL_PARTS, type RecognizedFile, recognizeFile } from "../../protocols/recognize.ts";
 import type { ExaminedFile } from "../report/examined_file.ts";
-import { interpreterOf } from "./interpreter_of.ts";
+import { programOf } from "./program_of.ts";
 
 /** What to read of a file: parts, or fewer of them if they are more than may be kept. */
 export type Selections = readonly (readonly FilePart[])[];
@@ -51,7 +51,8 @@ export async function examineFile(file: KeptFile, selections: Selections = FULL_
       format: namedByProtocol(format, protocols),
       protocols,
       unread: selections[0].filter((part) => elf !== undefined && !parts.includes(part)),
-      ...(elf && { elf, ...await interpreterOf(file, elf.programHeaders) }),
+      ...(elf &&
+        { elf, ...await programOf(file, elf.programHeaders, parts.includes("notes") ? found.model : undefined) }),
     };
   }
   return { format, protocols: [], unread: [] };

@@ -6,6 +6,7 @@
 
 import { PT_LOAD } from "../../core/elf/constants.ts";
 import { hex, printable } from "../output/text.ts";
+import { userProgram } from "../report/file_facts.ts";
 import type { Kernel } from "../report/kernel.ts";
 import type { Recognized } from "../report/recognized.ts";
 
@@ -16,13 +17,16 @@ import type { Recognized } from "../report/recognized.ts";
  * @param recognized The boot protocols that it is made for, none of which kload follows.
  * @returns One or more sentences, in lines; `undefined` if it is made for none, and its entry point is mapped.
  */
-export function unfollowedProtocol(kernel: Kernel, { protocols }: Recognized): string | undefined {
+export function unfollowedProtocol(kernel: Kernel, recognized: Recognized): string | undefined {
+  const { protocols } = recognized;
+  const about = userProgram(recognized);
   const { entryPoint } = kernel;
   const physical = physicalEntry(kernel);
   const these = protocols.length === 1 ? "this protocol" : "these protocols";
   const summaries = protocols.map(({ summary }) => `${printable(summary)}.`);
   const followed = `kload does not follow ${these}, and entered the kernel at ${hex(entryPoint)} in 64-bit mode.`;
   const lines = [
+    ...(about === undefined ? [] : [`This is ${about}. It expects an operating system, and there is none.`]),
     ...(summaries.length === 1 ? [`${summaries[0]} ${followed}`] : summaries),
     ...(summaries.length > 1 ? [followed] : []),
     ...(physical === undefined ? [] : [physical]),

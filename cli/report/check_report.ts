@@ -90,13 +90,17 @@ function headlineFacts({ verdicts, findings }: CheckReport, { failOn }: CheckedA
   const onlyWarnings = failOn === "warning" && namesOf("boots").length === intended.length &&
     !findings.some(({ severity }) => severity === "error") && counts.length > 0;
   return [
-    ...new Set(findings.map(({ rule }) => HEADLINES[rule]).filter((words) => words !== undefined)),
+    ...new Set(findings.map(headlineWords).filter((words) => words !== undefined)),
     ...clause(namesOf("refuses"), "refuses it", "refuse it"),
     ...clause(namesOf("fails"), "fails with it", "fail with it"),
     ...clause(namesOf("boots"), "loads and enters it", "load and enter it"),
     ...(counts.length === 0 && namesOf("boots").length === intended.length ? ["no errors or warnings"] : counts),
     ...(onlyWarnings ? ["exit status 1 because of --fail-on warning"] : []),
   ];
+}
+
+function headlineWords({ rule, message }: Finding): string | undefined {
+  return rule === USER_PROGRAM && message.startsWith("A shared library") ? "a shared library" : HEADLINES[rule];
 }
 
 /** What the file is: its format unless that is the usual one, what it holds, and its boot protocols. */

@@ -66,12 +66,14 @@ function layersOf(file: InspectedFile): readonly InspectedFile[] {
   return layers;
 }
 
-function headlineOf({ format, elf, findings, interpreter, obstacle }: InspectedFile): readonly string[] {
+function headlineOf(file: InspectedFile): readonly string[] {
+  const { format, elf, findings, obstacle } = file;
   if (obstacle) return [printable(format.description), "what it holds cannot be read"];
   if (!elf) return [printable(format.description)];
   const objection = findings?.objection ? "refused by the default rules" : "nothing in its headers to refuse";
+  const about = userProgram(file);
   return [
-    ...(interpreter === undefined ? [] : [userProgram(interpreter)]),
+    ...(about === undefined ? [] : [about]),
     fileKind(elf.fileHeader),
     ...(findings ? [objection, ...warningCount(findings.diagnostics)] : []),
   ];

@@ -82,9 +82,8 @@ export function loadReport(kernel: Kernel, about: About, paint: Paint): string {
 function verdictLines({ diagnostics }: Kernel, { name, recognized, strict }: About, paint: Paint): readonly string[] {
   const warnings = warningCount(diagnostics);
   const consequence = strict && warnings.length > 0 ? ["exit status 1 because of --strict"] : [];
-  const { interpreter } = recognized;
-  const about = interpreter === undefined ? [] : [userProgram(interpreter)];
-  return headline(name, [...about, "loads", ...warnings, ...consequence], paint);
+  const about = userProgram(recognized);
+  return headline(name, [...(about === undefined ? [] : [about]), "loads", ...warnings, ...consequence], paint);
 }
 
 function factLines(kernel: Kernel, { recognized, rules, kernelBase, dump }: About, paint: Paint): readonly string[] {

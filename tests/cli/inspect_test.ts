@@ -208,3 +208,13 @@ Deno.test("advice on what a compressed file holds goes through a pipe, or is lef
     assert(!stdout.includes("dpkg-deb"), stdout);
   });
 });
+
+Deno.test("a program without an interpreter is named by the note that says which system it is for", async () => {
+  const note = Uint32Array.of(4, 16, 1, 0x554e47, 0, 3, 2, 0); // "GNU", NT_GNU_ABI_TAG: Linux 3.2.0
+  const data = new Uint8Array(note.buffer);
+  const program = buildElf({ segments: [{ filesz: 0x100 }, { p_type: 4, offset: 0x900, p_align: 4n, data }] });
+  const { stdout } = await kload(["inspect", "-"], { stdin: program });
+  assert(stdout.replaceAll(/\s+/g, " ").includes("a user program for Linux 3.2.0 or later, by a note in it"), stdout);
+  const loaded = await kload(["load", "-"], { stdin: program });
+  assertStringIncludes(loaded.stdout, "standard input: a user program for Linux 3.2.0 or later");
+});
