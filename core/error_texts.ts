@@ -22,6 +22,11 @@ function hex(value: bigint | number | string): string {
   return value < 0 ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
 }
 
+/** A name stands in quotation marks: "free" and "missing" are names too. */
+function quoted(value: bigint | number | string): string {
+  return typeof value === "string" ? JSON.stringify(value) : hex(value);
+}
+
 function byteCount(value: bigint | number | string): string {
   return `${value} ${Number(value) === 1 ? "byte" : "bytes"}`;
 }
@@ -246,7 +251,7 @@ export const ERROR_TEXTS: { readonly [C in ErrorCode]: ErrorText<C> } = {
   "symbol-undefined": {
     message: (place) =>
       `Cannot relocate ${hex(place.place)} using ${header(place)}: ${place.field} is ${
-        hex(place.value)
+        quoted(place.value)
       }, which is undefined (${place.type})`,
     hint: "A kernel has no dynamic linker: define the symbol, or declare it weak.",
   },

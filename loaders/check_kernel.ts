@@ -12,7 +12,7 @@ import type { KernelSource } from "../core/intake/source.ts";
 import type { FileFormat, FormatName } from "../formats/format.ts";
 import { identify } from "../formats/identify.ts";
 import type { Protocol } from "../protocols/protocol.ts";
-import { PROTOCOL_PARTS } from "../protocols/recognize.ts";
+import { namedByProtocol, PROTOCOL_PARTS } from "../protocols/recognize.ts";
 import { LOADERS } from "./all_loaders.ts";
 import { checkCheckOptions, type CheckOptions } from "./check_options.ts";
 import type { Contents } from "./contents.ts";
@@ -20,6 +20,7 @@ import type { Severity } from "./finding.ts";
 import { FINDING_RULES } from "./findings.ts";
 import type { Circumstances, Judgement, Loader, LoaderName } from "./loader.ts";
 import { ask, look, type Looked, lookInside } from "./look.ts";
+import { peekInside } from "./peek_inside.ts";
 import type { Breach } from "./rule.ts";
 
 export type { CheckOptions };
@@ -50,7 +51,10 @@ export interface CheckReport {
   readonly format: FormatName;
   /** What the file is, in a noun phrase. */
   readonly description: string;
-  /** What is in it, if it is compressed and one of the loaders unpacks it. */
+  /**
+   * What is in it, if it is compressed. If no loader unpacks it that is asked, its first bytes tell, and findings are
+   * about the file as it is.
+   */
   readonly inside?: InsideReport;
   /** The boot protocols that the file is made for, as it is. */
   readonly protocols: readonly Protocol[];
@@ -116,13 +120,18 @@ async function checkFile(
   asked: CheckOptions["loaders"],
   opened: (contents: Contents) => void,
 ): Promise<CheckReport> {
-  const { name: format, description } = await formatOf(file);
+  const found = await formatOf(file);
+  const format = found.name;
   const loaders = asked ? LOADERS.filter(({ name }) => asked.includes(name)) : LOADERS;
-  const partsFor = (some: readonly Loader[]): ReadonlySet<FilePart> =>
-    new Set([...some.flatMap(({ parts }) => parts), ...(asked ? [] : ALL_PARTS)]);
-  const outer = await look(file, partsFor(loaders));
-  const insides = await lookInside(file, format, loaders, { partsFor, circumstances, opened });
-  const inside = [...insides.values()].find((each) => "model" in each);
+  const partsFor = (some: readonly Loader[]): ReadonlySet<FilePart> => {
+    const parts = new Set<FilePart>([...some.flatMap((loader) => loader.parts), ...(asked ? [] : ALL_PARTS)]);
+    return format === "elf" ? parts : parts.add("head"); // which was read for the format
+  };
+  const options = { partsFor, circumstances, opened, ...(asked ? { asked: loaders } : {}) };
+  const outer = await look(file, partsFor(loaders), options.asked);
+  const insides = await lookInside(file, format, loaders, options);
+  const seen = [...insides.values()].find((each) => "model" in each);
+  const inside = seen ?? (insides.size === 0 ? await peekInside(file, format, circumstances) : undefined);
   const intended = asked ?? intendedLoaders(loaders, [...outer.protocols, ...inside?.protocols ?? []]);
   const verdicts: Verdict[] = [];
   // kload comes last: it may load the file in the memory in which others have loaded it before.
@@ -131,10 +140,10 @@ async function checkFile(
     const hint = inside && !insides.has(loader) ? unpackFirst(inside, judgement) : {};
     verdicts.unshift({ loader: loader.name, intended: intended.includes(loader.name), ...judgement, ...hint });
   }
-  const subject = inside?.model.elf ? inside : outer;
+  const subject = seen?.model.elf ? seen : outer;
   return {
     format,
-    description,
+    description: namedByProtocol(found, outer.protocols).description,
     ...(inside ? { inside: describeInside(inside) } : {}),
     protocols: outer.protocols,
     verdicts,

@@ -5,7 +5,7 @@
  */
 
 import type { FileModel, FilePart } from "../core/file/file_model.ts";
-import type { Protocol } from "../protocols/protocol.ts";
+import type { Protocol, ProtocolName } from "../protocols/protocol.ts";
 import type { LoaderName } from "./loader.ts";
 import type { Breach } from "./rule.ts";
 
@@ -32,6 +32,11 @@ export interface FindingRule {
   readonly severity: Severity;
   /** The parts of a file that it looks at. */
   readonly parts: readonly FilePart[];
+  /**
+   * The protocols without whose headers a file is asked about in vain: if a loader of one of them is named, and the
+   * file is made for no protocol of the loaders that are named, the parts are read for this rule.
+   */
+  readonly neededBy?: readonly ProtocolName[];
   /** Finds every place where a file breaks it. */
   readonly find: (inspected: Inspected) => readonly Breach[];
   /** What the rule is: when a file breaks it, for a reader without a file. */

@@ -27,11 +27,11 @@ export const kload: Loader = {
     if (arena) {
       const { memory, source } = arena;
       const options = { ...preset, memory, kernelOffset: memory.base + source.byteOffset };
-      const judgement = await judgeLoad(model, source, { options, wordsOf });
+      const judgement = await judgeLoad(model, source, { options, file, wordsOf });
       if (!OUT_OF_MEMORY.includes(judgement.rule ?? "")) return judgement;
     }
     const options = { ...preset, maxMemory };
-    return await judgeLoad(model, sourceOf(file), { options, wordsOf });
+    return await judgeLoad(model, sourceOf(file), { options, file, wordsOf });
   },
 };
 
@@ -41,6 +41,6 @@ const MAX_MEMORY = 2 ** 32;
 /** What a load that sizes its memory itself may take more than one in memory that is given to it. */
 const MARGIN = 2 ** 22;
 
-function wordsOf({ message }: LoadError): string {
+function wordsOf(_: LoadError, message: string): string {
   return message;
 }

@@ -46,6 +46,8 @@ export interface Judgement extends Partial<Breach> {
   readonly rule?: string;
   /** What the loader prints. */
   readonly words?: string;
+  /** The command that helps, after the hint. The word `FILE` in it stands for the file's path. */
+  readonly command?: string;
 }
 
 /** How a loader takes compressed files. */

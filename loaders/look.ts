@@ -8,6 +8,7 @@ import type { FilePart } from "../core/file/file_model.ts";
 import type { KeptFile } from "../core/file/kept_file.ts";
 import type { FormatName } from "../formats/format.ts";
 import { type RecognizedFile, recognizeFile } from "../protocols/recognize.ts";
+import { FINDING_RULES } from "./findings.ts";
 import { type Contents, judgeDamage, openContents, unpackErrorOf } from "./contents.ts";
 import type { Circumstances, Judgement, Loader } from "./loader.ts";
 
@@ -31,6 +32,8 @@ export interface Damaged {
 export interface LookOptions {
   /** The parts to read for some loaders. */
   readonly partsFor: (loaders: readonly Loader[]) => ReadonlySet<FilePart>;
+  /** The loaders that are asked, if they are named: what only findings need is read if it is about their protocols. */
+  readonly asked?: readonly Loader[];
   /** Limit and signal. */
   readonly circumstances: Circumstances;
   /** Takes what has to be closed at the end. */
@@ -41,12 +44,29 @@ export interface LookOptions {
  * Looks at a file as it is.
  *
  * @param file The file.
- * @param parts The parts to read.
+ * @param parts What to read.
+ * @param asked The loaders that are asked, if they are named.
  * @returns What was read.
  * @throws {LoadError} "source-failed" or "memory-limit-exceeded".
  */
-export async function look(file: KeptFile, parts: ReadonlySet<FilePart>): Promise<Looked> {
-  return { file, parts, ...await recognizeFile(file, [...parts]) };
+export async function look(
+  file: KeptFile,
+  parts: ReadonlySet<FilePart>,
+  asked: readonly Loader[] = [],
+): Promise<Looked> {
+  const recognized = await recognizeFile(file, [...parts]);
+  const more = partsForFindings(recognized, asked).filter((part) => !parts.has(part));
+  if (more.length === 0) return { file, parts, ...recognized };
+  const all = new Set([...parts, ...more]);
+  return { file, parts: all, ...await recognizeFile(file, [...all]) };
+}
+
+/** What findings need that say why a file is made for no protocol of the loaders that are asked. */
+function partsForFindings({ model, protocols }: RecognizedFile, asked: readonly Loader[]): readonly FilePart[] {
+  const wanted = asked.flatMap((loader) => loader.protocols);
+  if (!model.elf || protocols.some(({ name }) => wanted.includes(name))) return [];
+  return FINDING_RULES.filter(({ neededBy }) => neededBy?.some((name) => wanted.includes(name)))
+    .flatMap(({ parts }) => parts);
 }
 
 /**
@@ -64,7 +84,7 @@ export async function lookInside(
   file: KeptFile,
   format: FormatName,
   loaders: readonly Loader[],
-  { partsFor, circumstances, opened }: LookOptions,
+  { partsFor, asked, circumstances, opened }: LookOptions,
 ): Promise<ReadonlyMap<Loader, Looked | Damaged>> {
   const byLoader = new Map<Loader, Looked | Damaged>();
   const byFormats = new Map<string, Looked | Damaged | undefined>();
@@ -77,7 +97,7 @@ export async function lookInside(
       opened(contents);
       if (contents.layers.length === 0) return undefined; // such as a bzImage without a payload
       const sharing = loaders.filter(({ unpacks }) => unpacks?.formats.join() === key);
-      return { ...await look(contents.file, partsFor(sharing)), contents };
+      return { ...await look(contents.file, partsFor(sharing), asked), contents };
     });
     byFormats.set(key, inside);
     if (inside) byLoader.set(loader, inside);

@@ -7,6 +7,7 @@
 import { type FileModel, type FilePart, readModel } from "../core/file/file_model.ts";
 import { keepFile, type KeepOptions, type KeptFile, type RandomSource } from "../core/file/kept_file.ts";
 import type { KernelSource } from "../core/intake/source.ts";
+import type { FileFormat } from "../formats/format.ts";
 import { RECOGNIZERS } from "./all_protocols.ts";
 import type { Protocol } from "./protocol.ts";
 
@@ -88,8 +89,35 @@ export async function recognizeFile(
   return { model: larger, protocols: protocolsOf(larger, more) };
 }
 
+/**
+ * Names a file that has no magic number of its own by the protocol that it is made for, as a raw binary with a Multiboot
+ * header is.
+ *
+ * @param format What the first bytes alone show.
+ * @param protocols The protocols that were recognized.
+ * @returns The format; if it is unknown, with what the protocol makes of it.
+ */
+export function namedByProtocol(format: FileFormat, protocols: readonly Protocol[]): FileFormat {
+  if (format.name !== "unknown" || protocols.length === 0) return format;
+  const [name] = protocols[0].summary.split(":");
+  return {
+    name: format.name,
+    description: `raw binary for ${name}`,
+    advice: {
+      hint:
+        "It has no ELF headers, and is loaded as the header of that protocol says. kload loads ELF kernels; to ask " +
+        "loaders of this one:",
+      command: "kload check FILE",
+    },
+  };
+}
+
+/** The parts that only ELF files have: of others, recognizers see that there are none. */
+const ELF_PARTS: readonly FilePart[] = ["notes", "sections", "image", "dynamic"];
+
 /** Protocols that need other parts than these are not looked for. */
 function protocolsOf(model: FileModel, parts: readonly FilePart[]): readonly Protocol[] {
-  return RECOGNIZERS.filter((recognizer) => recognizer.parts.every((part) => parts.includes(part)))
+  const known = model.elf ? parts : [...parts, ...ELF_PARTS];
+  return RECOGNIZERS.filter((recognizer) => recognizer.parts.every((part) => known.includes(part)))
     .map(({ recognize }) => recognize(model)).filter((protocol) => protocol !== undefined);
 }

@@ -1,5 +1,6 @@
 /**
- * UEFI: applications and drivers for 64-bit firmware, which are PE32+ images with a subsystem of their own.
+ * UEFI: applications and drivers, which are PE32+ images, or PE32 images for 32-bit firmware, with a subsystem of their
+ * own.
  *
  * @module
  */
@@ -29,6 +30,7 @@ const OPTIONAL_HEADER_SIZE = 20;
 const OPTIONAL_HEADER = 24;
 const ENTRY = 40;
 const SUBSYSTEM = 92;
+const PE32 = 0x10b;
 const PE32_PLUS = 0x20b;
 
 /** `IMAGE_SUBSYSTEM_EFI_…`. */
@@ -38,8 +40,10 @@ const KINDS: Readonly<Record<number, UefiProtocol["kind"]>> = {
   12: "runtime driver",
 };
 
-/** The machines of 64-bit UEFI (UEFI specification, "UEFI Images"). */
+/** The machines of UEFI (UEFI specification, "UEFI Images"). */
 const MACHINES: Readonly<Record<number, string>> = {
+  0x014c: "i386",
+  0x01c2: "32-bit ARM",
   0x0200: "Itanium",
   0x5064: "64-bit RISC-V",
   0x6264: "64-bit LoongArch",
@@ -59,7 +63,7 @@ export const uefi: Recognizer<UefiProtocol> = {
     if (pe.length < SUBSYSTEM + 2 || pe.u32(0) !== 0x4550) return undefined; // "PE\0\0"
     const kind = KINDS[pe.u16(SUBSYSTEM)];
     if (pe.u16(OPTIONAL_HEADER_SIZE) < SUBSYSTEM + 2 - OPTIONAL_HEADER || kind === undefined) return undefined;
-    if (pe.u16(OPTIONAL_HEADER) !== PE32_PLUS) return undefined;
+    if (![PE32, PE32_PLUS].includes(pe.u16(OPTIONAL_HEADER))) return undefined; // the same fields up to here
     const machine = pe.u16(MACHINE);
     const entry = pe.u32(ENTRY);
     const summary =

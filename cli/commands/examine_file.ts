@@ -4,14 +4,15 @@
  * @module
  */
 
+import { ET_REL } from "../../core/elf/constants.ts";
 import { hasElfMagic } from "../../core/elf/elf_magic.ts";
 import { type FilePart, HEAD_SIZE } from "../../core/file/file_model.ts";
 import type { KeptFile } from "../../core/file/kept_file.ts";
 import type { FileFormat } from "../../formats/format.ts";
 import { LoadError } from "../../core/errors.ts";
-import { PROTOCOL_PARTS, type RecognizedFile, recognizeFile } from "../../protocols/recognize.ts";
+import { namedByProtocol, PROTOCOL_PARTS, type RecognizedFile, recognizeFile } from "../../protocols/recognize.ts";
 import type { ExaminedFile } from "../report/examined_file.ts";
-import { interpreterOf } from "./interpreter_of.ts";
+import { programOf } from "./program_of.ts";
 
 /** What to read of a file: parts, or fewer of them if they are more than may be kept. */
 export type Selections = readonly (readonly FilePart[])[];
@@ -40,14 +41,18 @@ export async function examineFile(file: KeptFile, selections: Selections = FULL_
   await file.keep(0, HEAD_SIZE);
   const format = await formatOf(file);
   for (const [left, parts] of selections.entries()) {
-    const found = await recognizeParts(file, parts, left === selections.length - 1);
+    let found = await recognizeParts(file, parts, left === selections.length - 1);
     if (!found) continue;
+    // The names of sections tell a module from an object file that is to be linked.
+    const isObject = found.model.elf?.fileHeader.e_type === ET_REL && !parts.includes("sections");
+    if (isObject) found = await recognizeParts(file, [...parts, "sections"], false) ?? found;
     const { model: { elf }, protocols } = found;
     return {
-      format,
+      format: namedByProtocol(format, protocols),
       protocols,
       unread: selections[0].filter((part) => elf !== undefined && !parts.includes(part)),
-      ...(elf && { elf, ...await interpreterOf(file, elf.programHeaders) }),
+      ...(elf &&
+        { elf, ...await programOf(file, elf.programHeaders, parts.includes("notes") ? found.model : undefined) }),
     };
   }
   return { format, protocols: [], unread: [] };

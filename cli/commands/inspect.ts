@@ -61,9 +61,10 @@ async function inspectSource(source: Source, signal: AbortSignal): Promise<Inspe
 }
 
 /** Nothing that a file is made of may be unknown; with `--strict`, nothing may be remarkable. */
-function statusOf({ format, inside, obstacle, findings }: InspectedFile, strict: boolean): number {
+function statusOf({ format, protocols, inside, obstacle, findings }: InspectedFile, strict: boolean): number {
   const { objection, diagnostics = [] } = findings ?? {};
   const isRemarkable = objection !== undefined || diagnostics.some(({ severity }) => severity === "warning");
-  if (format.name === "unknown" || (strict && (isRemarkable || obstacle !== undefined))) return 1;
+  const isUnknown = format.name === "unknown" && protocols.length === 0;
+  if (isUnknown || (strict && (isRemarkable || obstacle !== undefined))) return 1;
   return inside ? statusOf(inside, strict) : 0;
 }

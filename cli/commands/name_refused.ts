@@ -37,12 +37,13 @@ export async function nameRefused(
   signal.throwIfAborted();
   if (!file) return problem;
   const { code, message, hint, command } = problem;
-  const { format: { name }, interpreter } = file;
+  const about = userProgram(file);
+  const layers = source.layers.map((layer) => layer.name);
   return {
     ...problem,
-    ...refusalOf(code, { message, hint, command }, file, source.live ? undefined : path),
-    format: name,
-    ...(interpreter === undefined ? {} : { about: userProgram(interpreter) }),
+    ...refusalOf(code, { message, hint, command }, file, source.live ? undefined : path, layers),
+    format: file.format.name,
+    ...(about === undefined ? {} : { about }),
   };
 }
 

@@ -10,7 +10,7 @@ import { recognizeFile } from "../../protocols/recognize.ts";
 import type { Source } from "../input/source.ts";
 import type { Kernel } from "../report/kernel.ts";
 import type { Recognized } from "../report/recognized.ts";
-import { interpreterOf } from "./interpreter_of.ts";
+import { programOf } from "./program_of.ts";
 
 /** The most bytes to read of a file besides those that were loaded. */
 const MOST_READ = 2 ** 26;
@@ -42,8 +42,8 @@ export async function recognizeLoaded(kernel: Kernel, source: Source): Promise<R
 }
 
 async function recognize(file: KeptFile, { programHeaders }: Kernel): Promise<Omit<Recognized, "layers">> {
-  const { protocols } = await recognizeFile(file);
-  return { protocols, ...await interpreterOf(file, programHeaders) };
+  const { model, protocols } = await recognizeFile(file);
+  return { protocols, ...await programOf(file, programHeaders, model) };
 }
 
 /** The first bytes of a file as they lie in memory, and the rest of it, if it is there. */

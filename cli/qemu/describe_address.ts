@@ -10,7 +10,7 @@ import { isCanonical, PAGE_SIZE } from "../../core/memory/addresses.ts";
 import type { ProgramHeader } from "../../mod.ts";
 import { count, hex, hexRange } from "../output/text.ts";
 import type { Bootable } from "../report/bootable.ts";
-import { flagLetters } from "../report/header_names.ts";
+import { flagLetters } from "../report/permission_letters.ts";
 import type { Kernel } from "../report/kernel.ts";
 
 /** How close to a range an address must be for the report to mention the distance, in bytes. */

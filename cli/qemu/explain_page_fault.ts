@@ -52,7 +52,21 @@ export function explainPageFault(error: number, registers: Registers, bootable: 
     const own = `the guest's own (CR3 is ${hex(cr3)}), not those it was started with`;
     return [["access", access + remark], ["cause", causeByCode(error)], ["page tables", own]];
   }
-  return [["access", access + remark], ["cause", causeOf(address, error, kernel)]];
+  const advice = identityAdvice(address, error, bootable);
+  return [["access", access + remark], ["cause", causeOf(address, error, kernel)], ...advice];
+}
+
+/** Video memory and firmware: what kernels write to at physical addresses, such as the VGA text buffer at 0xb8000. */
+const [DEVICES, DEVICES_END] = [0xa_0000n, 0x10_0000n];
+
+/** What to do about an access to a physical address that is only mapped on request. */
+function identityAdvice(address: bigint, error: number, { kernel, identityMap }: Bootable): readonly Fact[] {
+  if (identityMap || (error & (PF_FETCH | PF_PRESENT)) !== 0 || kernel.pageTable.translate(address).mapped) return [];
+  if (address < DEVICES || address >= DEVICES_END) return [];
+  return [[
+    "hint",
+    `if physical ${hex(address)} is meant, run it with --identity: physical memory is not mapped otherwise`,
+  ]];
 }
 
 /**

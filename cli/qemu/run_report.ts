@@ -101,9 +101,11 @@ export function runReport(bootable: Bootable, ending: Ending, paint: Paint): str
   ]);
 }
 
-/** On a page that folds, a long sentence goes on in further lines. */
-function headLines(label: string, sentence: string, { error, width, folds }: Paint): readonly string[] {
-  const [first, ...more] = wrap(`${label} ${sentence}`, folds ? width - 2 : Infinity);
+/** On a page that folds, a long line goes on in further ones. */
+function headLines(label: string, sentences: string, { error, width, folds }: Paint): readonly string[] {
+  const [first, ...more] = `${label} ${sentences}`.split("\n").flatMap((line) =>
+    wrap(line, folds ? width - 2 : Infinity)
+  );
   return [error(label) + first.slice(label.length), ...more.map((line) => `  ${line}`)];
 }
 
@@ -111,7 +113,7 @@ function headLines(label: string, sentence: string, { error, width, folds }: Pai
 function leading({ end, registers, unfollowed }: Ending): string {
   const hasHalted = registers?.get("HLT") === 1n && !areInterruptsEnabled(registers);
   const isOver = statusOf(end) === STATUS.fault || (end.kind === "timeout" && hasHalted);
-  return unfollowed !== undefined && isOver ? `${unfollowed} ` : "";
+  return unfollowed !== undefined && isOver ? `${unfollowed}\n` : "";
 }
 
 function headOf({ end, log }: Ending, fatal: Exception | undefined): string {

@@ -6,6 +6,7 @@
 
 import { PT_LOAD } from "../../core/elf/constants.ts";
 import { hex, printable } from "../output/text.ts";
+import { userProgram } from "../report/file_facts.ts";
 import type { Kernel } from "../report/kernel.ts";
 import type { Recognized } from "../report/recognized.ts";
 
@@ -14,20 +15,24 @@ import type { Recognized } from "../report/recognized.ts";
  *
  * @param kernel The kernel, which was entered at its entry point in 64-bit mode.
  * @param recognized The boot protocols that it is made for, none of which kload follows.
- * @returns One or more sentences; `undefined` if it is made for none, and its entry point is mapped.
+ * @returns One or more sentences, in lines; `undefined` if it is made for none, and its entry point is mapped.
  */
-export function unfollowedProtocol(kernel: Kernel, { protocols }: Recognized): string | undefined {
+export function unfollowedProtocol(kernel: Kernel, recognized: Recognized): string | undefined {
+  const { protocols } = recognized;
+  const about = userProgram(recognized);
   const { entryPoint } = kernel;
   const physical = physicalEntry(kernel);
   const these = protocols.length === 1 ? "this protocol" : "these protocols";
-  const sentences = [
-    ...protocols.map(({ summary }) => `${printable(summary)}.`),
-    ...(protocols.length === 0
-      ? []
-      : [`kload does not follow ${these}, and entered the kernel at ${hex(entryPoint)} in 64-bit mode.`]),
+  const summaries = protocols.map(({ summary }) => `${printable(summary)}.`);
+  const followed = `kload does not follow ${these}, and entered the kernel at ${hex(entryPoint)} in 64-bit mode.`;
+  const lines = [
+    ...(about === undefined ? [] : [`This is ${about}. It expects an operating system, and there is none.`]),
+    ...(summaries.length === 1 ? [`${summaries[0]} ${followed}`] : summaries),
+    ...(summaries.length > 1 ? [followed] : []),
     ...(physical === undefined ? [] : [physical]),
+    ...(summaries.length === 0 ? [] : ["kload check says which loaders will boot it."]),
   ];
-  return sentences.length === 0 ? undefined : sentences.join(" ");
+  return lines.length === 0 ? undefined : lines.join("\n");
 }
 
 /** Whether the entry point is an address of physical memory, and unmapped as a virtual one. */

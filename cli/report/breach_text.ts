@@ -4,7 +4,9 @@
  * @module
  */
 
-import type { Breach } from "../../loaders/mod.ts";
+import type { FormatAdvice } from "../../formats/format.ts";
+import type { Breach, Verdict } from "../../loaders/mod.ts";
+import { formatAdvice, pathOfSource } from "../output/format_advice.ts";
 
 /**
  * The message of a verdict or finding, with the program header in front that it is about, unless it names that itself.
@@ -16,4 +18,18 @@ export function breachText({ index, message }: Partial<Pick<Breach, "index" | "m
   const text = message ?? "";
   if (index === undefined || new RegExp(`\\bprogram header ${index}\\b`, "i").test(text)) return text;
   return `Program header ${index}: ${text}`;
+}
+
+/**
+ * What to do about a verdict, with the file's path in the command.
+ *
+ * @param verdict The verdict.
+ * @param name The name of the file.
+ * @returns The hint, and the command after it.
+ */
+export function verdictAdvice(
+  { hint, command, unpacked }: Pick<Verdict, "hint" | "command" | "unpacked">,
+  name: string,
+): Partial<FormatAdvice> {
+  return hint === undefined ? {} : formatAdvice({ hint, command }, pathOfSource(name), unpacked);
 }

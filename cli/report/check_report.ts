@@ -9,7 +9,7 @@ import type { Breach, Severity } from "../../loaders/mod.ts";
 import type { Paint } from "../output/paint.ts";
 import { table } from "../output/table.ts";
 import { count, grouped, hex, listed, printable, wrap } from "../output/text.ts";
-import { breachText } from "./breach_text.ts";
+import { breachText, verdictAdvice } from "./breach_text.ts";
 import { areInside } from "./checked_part.ts";
 import type { FailOn } from "./check_status.ts";
 import { protocolFacts } from "./file_facts.ts";
@@ -32,11 +32,18 @@ const MOST_FINDINGS = 20;
 /** The rule about files that are not kernels at all, which is reported first. */
 const USER_PROGRAM = "user-program";
 
+/** Findings that are the reason for all else, in a few words. */
+const HEADLINES: Readonly<Record<string, string>> = {
+  [USER_PROGRAM]: "a user program",
+  "header-too-far": "its Multiboot header lies where no loader looks",
+  "multiboot-header-invalid": "its Multiboot header is not valid",
+};
+
 const SEVERITIES: readonly Severity[] = ["error", "warning", "info"];
 
 /**
  * The report on what loaders will do with a file: the verdict first, then a line for each loader, the reasons of those
- * that the file is meant for, and the findings.
+ * that the file is meant for, and the findings; those of severity error come before all verdicts.
  *
  * @param report The verdicts and findings.
  * @param checked What the report needs besides them.
@@ -46,7 +53,10 @@ const SEVERITIES: readonly Severity[] = ["error", "warning", "info"];
 export function checkReport(report: CheckReport, checked: CheckedAs, paint: Paint): string {
   const { verdicts, findings } = report;
   const { verbose } = checked;
-  const first = findings.filter(({ rule }) => rule === USER_PROGRAM);
+  const first = [
+    ...findings.filter(({ rule }) => rule === USER_PROGRAM),
+    ...findings.filter(({ severity }) => severity === "error"),
+  ].slice(0, MOST_FINDINGS);
   const others = findings.filter((finding) => !first.includes(finding));
   const reasons = reasonsOf(verdicts.filter(({ intended }) => intended || verbose));
   return sections([
@@ -55,9 +65,14 @@ export function checkReport(report: CheckReport, checked: CheckedAs, paint: Pain
       ...labelled(factsOf(report), paint),
     ],
     first.flatMap((finding) => findingLines(finding, areInside(report), paint)),
-    verdicts.length === 0 ? [] : [paint.title("Loaders"), ...verdictTable(verdicts, paint)],
-    ...reasons.map((reason) => reasonLines(reason, paint)),
-    findingsSection(others, areInside(report), verbose, paint),
+    verdicts.length === 0 ? [] : isForNone(report) && !verbose
+      ? [
+        paint.title("Loaders"),
+        `  not a kernel for ${verdicts.length > 1 ? "any of these loaders (-v lists them)" : verdicts[0].loader}`,
+      ]
+      : [paint.title("Loaders"), ...verdictTable(verdicts, paint)],
+    ...reasons.map((reason) => reasonLines(reason, checked.name, paint)),
+    findingsSection(others, MOST_FINDINGS - first.length, areInside(report), verbose, paint),
     seeAlso(report, verbose, paint),
   ]);
 }
@@ -75,13 +90,17 @@ function headlineFacts({ verdicts, findings }: CheckReport, { failOn }: CheckedA
   const onlyWarnings = failOn === "warning" && namesOf("boots").length === intended.length &&
     !findings.some(({ severity }) => severity === "error") && counts.length > 0;
   return [
-    ...(findings.some(({ rule }) => rule === USER_PROGRAM) ? ["a user program"] : []),
+    ...new Set(findings.map(headlineWords).filter((words) => words !== undefined)),
     ...clause(namesOf("refuses"), "refuses it", "refuse it"),
     ...clause(namesOf("fails"), "fails with it", "fail with it"),
     ...clause(namesOf("boots"), "loads and enters it", "load and enter it"),
     ...(counts.length === 0 && namesOf("boots").length === intended.length ? ["no errors or warnings"] : counts),
     ...(onlyWarnings ? ["exit status 1 because of --fail-on warning"] : []),
   ];
+}
+
+function headlineWords({ rule, message }: Finding): string | undefined {
+  return rule === USER_PROGRAM && message.startsWith("A shared library") ? "a shared library" : HEADLINES[rule];
 }
 
 /** What the file is: its format unless that is the usual one, its contents, and its boot protocols. */
@@ -94,10 +113,23 @@ function factsOf({ format, description, inside, protocols }: CheckReport): reado
   ];
 }
 
+/** Whether a file is no kernel for all that is known: it is not ELF, does not hold it, and every loader refuses it. */
+function isForNone({ format, inside, protocols, verdicts }: CheckReport): boolean {
+  return format !== "elf" && inside === undefined && protocols.length === 0 &&
+    verdicts.every(({ outcome }) => outcome === "refuses");
+}
+
 function verdictTable(verdicts: readonly Verdict[], paint: Paint): readonly string[] {
   return table(["loader", "intended", "verdict"], verdicts, (verdict) => {
-    return { cells: [verdict.loader, verdict.intended ? "yes" : "-", printable(verdictText(verdict))] };
+    return { cells: [verdict.loader, verdict.intended ? "yes" : "-", shortened(printable(verdictText(verdict)))] };
   }, paint);
+}
+
+/** The most characters of a verdict in the table; the reasons have the loader's words whole. */
+const MOST_WORDS = 100;
+
+function shortened(text: string): string {
+  return text.length <= MOST_WORDS ? text : `${text.slice(0, MOST_WORDS - 1).trimEnd()}…`;
 }
 
 /**
@@ -124,8 +156,8 @@ function reasonsOf(verdicts: readonly Verdict[]): readonly Reason[] {
   const reasons = new Map<string, Reason>();
   for (const verdict of verdicts) {
     if (verdict.outcome === "boots") continue;
-    const { outcome, rule, words, index, offset, message, hint, unpacked } = verdict;
-    const key = JSON.stringify([outcome, rule, words, index, offset, message, hint, unpacked]);
+    const { outcome, rule, words, index, offset, message, hint, command, unpacked } = verdict;
+    const key = JSON.stringify([outcome, rule, words, index, offset, message, hint, command, unpacked]);
     const known = reasons.get(key);
     if (known) known.loaders.push(verdict.loader);
     else reasons.set(key, { verdict, loaders: [verdict.loader] });
@@ -133,31 +165,34 @@ function reasonsOf(verdicts: readonly Verdict[]): readonly Reason[] {
   return [...reasons.values()];
 }
 
-function reasonLines({ verdict, loaders }: Reason, paint: Paint): readonly string[] {
+function reasonLines({ verdict, loaders }: Reason, name: string, paint: Paint): readonly string[] {
   const { outcome, rule, message = "" } = verdict;
   const verb = loaders.length > 1 ? outcome.replace(/s$/, "") : outcome;
   const title = `Why ${listed(loaders)} ${verb}${outcome === "refuses" ? " it" : ""}`;
+  const { hint, command } = verdictAdvice(verdict, name);
   return [
     ...wrap(title, paint.width).map(paint.title),
     ...breachLines(
       `error[${rule ?? outcome}]:`,
-      { ...verdict, message },
+      { ...verdict, message, hint },
       verdict.unpacked !== undefined,
       paint,
       paint.error,
     ),
+    ...(command === undefined ? [] : [`      ${printable(command)}`]),
   ];
 }
 
 function findingsSection(
   findings: readonly Finding[],
+  most: number,
   inside: boolean,
   verbose: boolean,
   paint: Paint,
 ): readonly string[] {
   const wanted = SEVERITIES.filter((severity) => verbose || severity !== "info")
     .flatMap((severity) => findings.filter((finding) => finding.severity === severity));
-  const shown = wanted.slice(0, MOST_FINDINGS);
+  const shown = wanted.slice(0, most);
   const left = wanted.length - shown.length;
   const hidden = findings.length - wanted.length;
   const hiddenRules = [...new Set(findings.filter((finding) => !wanted.includes(finding)).map(({ rule }) => rule))];

@@ -8,7 +8,7 @@ import type { CheckReport, Finding, Verdict } from "../../loaders/check_kernel.t
 import type { Breach, Severity } from "../../loaders/mod.ts";
 import config from "../../deno.json" with { type: "json" };
 import { printable } from "../output/text.ts";
-import { breachText } from "./breach_text.ts";
+import { breachText, verdictAdvice } from "./breach_text.ts";
 import { areInside } from "./checked_part.ts";
 import { plainValue } from "./plain_value.ts";
 import { allTopics, type Topic } from "./topics.ts";
@@ -48,7 +48,7 @@ export function checkSarif(name: string, report: CheckReport): string {
   const shown = mostSevere(report.findings, MOST_RESULTS - refusing.length);
   const left = report.findings.length - shown.length;
   const alerts = [
-    ...refusing.map((verdict) => alertOfVerdict(verdict, topicsOf)),
+    ...refusing.map((verdict) => alertOfVerdict(verdict, name, topicsOf)),
     ...shown.map((finding) => alertOfFinding(finding, areInside(report), topicsOf)),
   ];
   const rules = new Map<string, Alert>();
@@ -95,15 +95,18 @@ function invocationThatLeftOut(count: number): object {
 type TopicsOf = (code: string) => readonly Topic[];
 
 function alertOfVerdict(
-  { loader, outcome, rule = outcome, words, message = "", hint, ranges, unpacked, ...breach }: Verdict,
+  verdict: Verdict,
+  name: string,
   topicsOf: TopicsOf,
 ): Alert {
+  const { loader, outcome, rule = outcome, words, message = "", ranges, unpacked, ...breach } = verdict;
+  const { hint, command } = verdictAdvice(verdict, name);
   const head = `${loader} ${outcome === "fails" ? "fails with this file" : "refuses this file"}`;
   const quoted = words === undefined || words === message ? "" : ` (“${words}”)`;
   return {
     ruleId: rule,
     level: "error",
-    text: sentences([`${head}${quoted}.`, breachText({ ...breach, message }), hint]),
+    text: sentences([`${head}${quoted}.`, breachText({ ...breach, message }), hint, command]),
     breach,
     topic: topicsOf(rule).find(({ kind, loaders = [] }) => kind !== "rule" || loaders.includes(loader)),
     inside: unpacked !== undefined,

@@ -19,6 +19,8 @@ export interface ExaminedFile {
   readonly protocols: readonly Protocol[];
   /** The dynamic linker that it names, if it is a user program. */
   readonly interpreter?: string;
+  /** The operating system that a note says it is a program for, such as "Linux 3.2.0". */
+  readonly system?: string;
   /** The parts in which no boot protocol was looked for, because they are too large or too far away. */
   readonly unread: readonly FilePart[];
 }

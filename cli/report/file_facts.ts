@@ -6,6 +6,7 @@
 
 import type { FileFormat } from "../../formats/format.ts";
 import type { Protocol } from "../../protocols/protocol.ts";
+import type { Recognized } from "./recognized.ts";
 import { printable } from "../output/text.ts";
 
 /**
@@ -37,9 +38,15 @@ export function unpackedFacts(layers: readonly FileFormat[]): readonly (readonly
 /**
  * What a report says first of a user program.
  *
- * @param interpreter The dynamic linker that it names.
- * @returns Such as `a user program: it names the interpreter "/lib64/ld-linux-x86-64.so.2"`.
+ * @param file The dynamic linker that it names, and the operating system that it is for, if it says so.
+ * @returns Such as `a user program: it names the interpreter "/lib64/ld-linux-x86-64.so.2"`; `undefined` for a file
+ * that has neither.
  */
-export function userProgram(interpreter: string): string {
-  return `a user program: it names the interpreter ${printable(JSON.stringify(interpreter))}`;
+export function userProgram(
+  { interpreter, system }: Pick<Recognized, "interpreter" | "system">,
+): string | undefined {
+  if (interpreter !== undefined) {
+    return `a user program: it names the interpreter ${printable(JSON.stringify(interpreter))}`;
+  }
+  return system === undefined ? undefined : `a user program for ${system} or later, by a note in it`;
 }

@@ -8,7 +8,7 @@ import type { LoadError } from "../../mod.ts";
 import { errorHint } from "../../core/errors.ts";
 import type { ElfModel } from "../../core/file/file_model.ts";
 import type { InspectedFile } from "./examined_file.ts";
-import { className, endianName, machineName } from "./header_names.ts";
+import { className, endianName, machineName } from "../../core/elf/header_names.ts";
 import { namedHeader, versionedJson } from "./json.ts";
 import { formatAdvice } from "../output/format_advice.ts";
 import { refusalOf } from "./refusal_of.ts";

@@ -6,11 +6,12 @@
 
 import type { ProgramHeader } from "../../mod.ts";
 import { errorHint } from "../../core/errors.ts";
+import type { FormatName } from "../../formats/format.ts";
 import type { Paint } from "../output/paint.ts";
 import { grouped, hex, listed, printable } from "../output/text.ts";
 import { diagnosticLines, warningCount } from "./diagnostics.ts";
 import type { ExaminedFile, Findings, InspectedFile } from "./examined_file.ts";
-import { fileKind } from "./header_names.ts";
+import { fileKind } from "../../core/elf/header_names.ts";
 import { headersTable } from "./headers_table.ts";
 import { protocolFacts, unpackedFacts, userProgram } from "./file_facts.ts";
 import { formatAdvice } from "../output/format_advice.ts";
@@ -47,7 +48,7 @@ export function inspectReport(file: InspectedFile, about: About, paint: Paint): 
   ];
   const remarks = elf && findings
     ? findingLines(findings, innermost, about, paint)
-    : adviceLines(innermost, about, paint);
+    : adviceLines(innermost, layers.slice(0, -1).map(({ format }) => format.name), about, paint);
   return sections([
     [...headline(about.name, headlineOf(innermost), paint), ...labelled(facts, paint)],
     !elf || elf.programHeaders.length === 0 ? [] : [
@@ -65,12 +66,14 @@ function layersOf(file: InspectedFile): readonly InspectedFile[] {
   return layers;
 }
 
-function headlineOf({ format, elf, findings, interpreter, obstacle }: InspectedFile): readonly string[] {
+function headlineOf(file: InspectedFile): readonly string[] {
+  const { format, elf, findings, obstacle } = file;
   if (obstacle) return [printable(format.description), "its contents cannot be read"];
   if (!elf) return [printable(format.description)];
   const objection = findings?.objection ? "refused by the default rules" : "nothing in its headers to refuse";
+  const about = userProgram(file);
   return [
-    ...(interpreter === undefined ? [] : [userProgram(interpreter)]),
+    ...(about === undefined ? [] : [about]),
     fileKind(elf.fileHeader),
     ...(findings ? [objection, ...warningCount(findings.diagnostics)] : []),
   ];
@@ -116,11 +119,16 @@ function objectionLines(
 }
 
 /** What to do with a file that is not ELF, or that holds what cannot be read. */
-function adviceLines(file: InspectedFile, { path }: About, paint: Paint): readonly string[] {
+function adviceLines(
+  file: InspectedFile,
+  layers: readonly FormatName[],
+  { path }: About,
+  paint: Paint,
+): readonly string[] {
   const { obstacle } = file;
-  if (!obstacle) return hintLines(refusalOf("not-elf", { message: "" }, file, path), paint);
+  if (!obstacle) return hintLines(refusalOf("not-elf", { message: "" }, file, path, layers), paint);
   const { message, advice } = obstacle;
-  const hints = advice ? hintLines(formatAdvice(advice, path), paint) : [];
+  const hints = advice ? hintLines(formatAdvice(advice, path, layers), paint) : [];
   return [...remarkLines("error:", message, undefined, paint, paint.error), ...hints];
 }
 

@@ -13,7 +13,8 @@ import { type Row, table } from "../output/table.ts";
 import { count, exactSize, grouped, hex, hexRange, indexRanges, printable } from "../output/text.ts";
 import { describeResults } from "./describe_results.ts";
 import { diagnosticsSection, warningCount } from "./diagnostics.ts";
-import { fileKind, mappingLetters } from "./header_names.ts";
+import { fileKind } from "../../core/elf/header_names.ts";
+import { mappingLetters } from "./permission_letters.ts";
 import { headersTable } from "./headers_table.ts";
 import type { Kernel } from "./kernel.ts";
 import { protocolFacts, unpackedFacts, userProgram } from "./file_facts.ts";
@@ -81,9 +82,8 @@ export function loadReport(kernel: Kernel, about: About, paint: Paint): string {
 function verdictLines({ diagnostics }: Kernel, { name, recognized, strict }: About, paint: Paint): readonly string[] {
   const warnings = warningCount(diagnostics);
   const consequence = strict && warnings.length > 0 ? ["exit status 1 because of --strict"] : [];
-  const { interpreter } = recognized;
-  const about = interpreter === undefined ? [] : [userProgram(interpreter)];
-  return headline(name, [...about, "loads", ...warnings, ...consequence], paint);
+  const about = userProgram(recognized);
+  return headline(name, [...(about === undefined ? [] : [about]), "loads", ...warnings, ...consequence], paint);
 }
 
 function factLines(kernel: Kernel, { recognized, rules, kernelBase, dump }: About, paint: Paint): readonly string[] {

@@ -15,4 +15,6 @@ export interface Recognized {
   readonly protocols: readonly Protocol[];
   /** The dynamic linker that it names, if it is a user program. */
   readonly interpreter?: string;
+  /** The operating system that a note says it is a program for, such as "Linux 3.2.0". */
+  readonly system?: string;
 }

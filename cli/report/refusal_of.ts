@@ -6,20 +6,13 @@
 
 import { EM_386, EM_X86_64 } from "../../core/elf/constants.ts";
 import type { FileHeader } from "../../mod.ts";
+import type { FormatName } from "../../formats/format.ts";
 import { formatAdvice } from "../output/format_advice.ts";
 import { listed } from "../output/text.ts";
+import { moduleHint, namedValue, notElf, type RefusalText } from "../../loaders/load/refusal_text.ts";
 import type { ExaminedFile } from "./examined_file.ts";
-import { className, endianName, machineName, typeName } from "./header_names.ts";
 
-/** What a refusal says. */
-export interface RefusalText {
-  /** What is wrong. */
-  readonly message: string;
-  /** What to do about it. */
-  readonly hint?: string;
-  /** A command to copy, printed after the hint. */
-  readonly command?: string;
-}
+export type { RefusalText };
 
 /** Codes of refusals that come of what dynamic linkers do for programs. */
 const FOR_LINKERS: readonly string[] = ["symbol-undefined", "relocation-unsupported", "dynamic-malformed"];
@@ -34,43 +27,38 @@ const FOR_OTHERS: readonly string[] = ["class-unsupported", "data-encoding-unsup
  * @param text What the loader says.
  * @param file What the file is.
  * @param path The file's path, for commands; without it, there are none.
+ * @param layers The containers around the file at that path, if it is what is in them.
  * @returns What to say.
  */
-export function refusalOf(code: string, text: RefusalText, file: ExaminedFile, path?: string): RefusalText {
-  if (code === "not-elf") return notElf(text, file, path);
+export function refusalOf(
+  code: string,
+  text: RefusalText,
+  file: ExaminedFile,
+  path?: string,
+  layers: readonly FormatName[] = [],
+): RefusalText {
+  if (code === "not-elf") return withPath(notElf(text, file.format), path, layers);
   const { elf, interpreter } = file;
   if (interpreter !== undefined && FOR_LINKERS.includes(code)) {
     const hint = "It is a user program, which needs a dynamic linker. Check that this is the right file.";
     return { message: text.message, hint };
   }
   if (!elf) return text;
-  const message = named(code, text.message, elf.fileHeader);
+  const message = namedValue(code, text.message, elf.fileHeader);
+  const hint = code === "type-unsupported" ? moduleHint(elf.fileHeader, elf.sections) : undefined;
+  if (hint !== undefined) return { message, hint };
   return FOR_OTHERS.includes(code) ? { ...otherMachine(file, elf.fileHeader, path, text), message } : {
     ...text,
     message,
   };
 }
 
-/** A file that is not ELF: what it is instead, and what to do with it. */
-function notElf(text: RefusalText, { format: { name, description, advice } }: ExaminedFile, path?: string) {
-  // The loader's own message says more about an unknown file.
-  const message = name === "unknown" ? text.message : `Cannot load the file, which is not ELF: ${description}`;
-  if (!advice) return name === "unknown" ? text : { message, hint: "Use the linked ELF file itself." };
-  return { message, ...formatAdvice(advice, path) };
-}
-
-/** The message, with the names of the values that it shows. */
-function named(code: string, message: string, header: FileHeader): string {
-  const names: Readonly<Record<string, string>> = {
-    "class-unsupported": `${className(header)}, for ${machineName(header)}`,
-    "data-encoding-unsupported": `${endianName(header)}-endian, for ${machineName(header)}`,
-    "machine-unsupported": machineName(header),
-    "type-unsupported": typeName(header),
-  };
-  const name = names[code];
-  return name === undefined || name.startsWith("0x")
-    ? message
-    : message.replace(/(?<= is 0x[0-9a-f]+),/, () => ` (${name}),`);
+function withPath(
+  { message, hint, command }: RefusalText,
+  path: string | undefined,
+  layers: readonly FormatName[],
+): RefusalText {
+  return { message, ...(hint === undefined ? {} : formatAdvice({ hint, command }, path, layers)) };
 }
 
 /** What to do with a file for another machine. */

@@ -18,6 +18,7 @@ export const ELFDATA2LSB = 1;
 export const ELFDATA2MSB = 2;
 
 // gABI, "ELF Header", e_type and e_machine
+export const ET_REL = 1;
 export const ET_EXEC = 2;
 export const ET_DYN = 3;
 export const EM_386 = 3;

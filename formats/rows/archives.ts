@@ -42,7 +42,12 @@ export const ARCHIVES: readonly FormatRow[] = [
       ["070701", "070702", "070707"].some((magic) => head.has(0, magic)) ||
       (isCpioBinary(head) && head.bytes.length >= 26),
     describe: (head) => `cpio archive${head.has(0, "07070") && head.u8(5) !== 0x37 ? firstEntry(newcName(head)) : ""}`,
-    advise: () => ({ hint: HOLDS_FILES, command: "cpio -id < FILE" }),
+    advise: () => ({
+      hint:
+        "It is probably an initial ramdisk, for --ramdisk of kload run, image or dump; give the kernel itself. To " +
+        "unpack it:",
+      command: "cpio -id < FILE",
+    }),
   },
 ];
 

@@ -133,7 +133,14 @@ function adviseLinux({ bytes }: Head): FormatAdvice | undefined {
   if (!payload && setup.version < VERSION_OF.payload) {
     return { hint: "It is from before Linux 2.6.26, the first that records where in it the compressed kernel is." };
   }
-  if (!payload) return { hint: "Its setup header records no compressed kernel, so it is damaged or incomplete." };
+  if (!payload) {
+    return {
+      hint:
+        "It is a program in the format of Linux kernel images, with no compressed kernel in it, such as Memtest86+: " +
+        "kload loads ELF kernels. To ask loaders of such images:",
+      command: "kload check FILE",
+    };
+  }
   if (containerOf(bytes.subarray(payload.offset)) !== "lzo") return undefined;
   return {
     hint: "kload does not unpack lzo; scripts/extract-vmlinux of the Linux source does:",

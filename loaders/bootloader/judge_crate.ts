@@ -56,7 +56,7 @@ export async function judgeCrate(
     signal,
   };
   const source = arena?.source ?? sourceOf(file);
-  const judgement = await judgeLoad(model, source, { options, wordsOf: ({ code }) => WORDS[code] });
+  const judgement = await judgeLoad(model, source, { options, file, wordsOf: ({ code }) => WORDS[code] });
   if (judgement.rule === ENTRY_NOT_EXECUTABLE.id) return enteredAnyway(judgement);
   if (!OUT_OF_MEMORY.includes(judgement.rule ?? "")) return judgement;
   const hint = `Use a machine with more memory than ${hexAddr(memory)} bytes, or make the bss smaller.`;

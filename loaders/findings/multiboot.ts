@@ -13,6 +13,7 @@ import { findMultiboot2Header, MULTIBOOT2_SEARCH } from "../../protocols/multibo
 import type { Multiboot2Protocol } from "../../protocols/multiboot2.ts";
 import type { Protocol } from "../../protocols/protocol.ts";
 import type { FindingRule } from "../finding.ts";
+import { nearMisses } from "../near_miss.ts";
 import type { Breach } from "../rule.ts";
 
 /** A part of a file. */
@@ -59,6 +60,7 @@ const HEADER_TOO_FAR: FindingRule = {
   id: "header-too-far",
   severity: "error",
   parts: ["head", "image"],
+  neededBy: ["multiboot", "multiboot2"],
   find: ({ model }) => {
     const ranges = loadedRanges(model);
     const first = findMultibootHeader(model)
@@ -88,6 +90,36 @@ function tooFar(name: string, offset: number, limit: number): Breach {
     message: `A ${name} header lies at file offset ${hexAddr(offset)}. Loaders search only the bytes ` +
       `before ${hexAddr(limit)}, and do not find it.`,
   };
+}
+
+const HEADER_INVALID: FindingRule = {
+  id: "multiboot-header-invalid",
+  severity: "error",
+  parts: ["head"],
+  find: ({ model }) => {
+    if (!model.elf) return [];
+    return [
+      ...(findMultibootHeader(model) ? [] : certainMiss(1, model.bytes(0, MULTIBOOT_SEARCH))),
+      ...(findMultiboot2Header(model) ? [] : certainMiss(2, model.bytes(0, MULTIBOOT2_SEARCH))),
+    ];
+  },
+  about: "The file has a Multiboot header with a wrong checksum, or at a file offset that is not a multiple of 4 " +
+    "(Multiboot 1) or 8 (Multiboot 2), and no right one.",
+  why:
+    "Loaders know a header by its magic number, its checksum and its alignment together. To them, the kernel is one " +
+    'without a header: GRUB says "no multiboot header found".',
+  mend:
+    "Compute the checksum as the negative sum of the fields before it, as in .long -(0x1badb002 + FLAGS), and align " +
+    "the header: .balign 8 in the source, and ALIGN(8) at its place in the linker script.",
+  source: "Multiboot Specification 0.6.96, 3.1; Multiboot2 Specification 2.0, 3.1",
+};
+
+function certainMiss(version: 1 | 2, bytes: Uint8Array): readonly Breach[] {
+  for (const { breach, isCertain } of nearMisses(version, bytes)) {
+    if (!isCertain) continue;
+    return [{ ...breach, message: `${breach.message} Loaders do not take it for a header.` }];
+  }
+  return [];
 }
 
 /** Information types that GRUB passes on, and Limine refuses to boot a kernel for that demands them. */
@@ -171,4 +203,4 @@ const DEBUG_LOADED: FindingRule = {
 };
 
 /** Findings about kernels for Multiboot. */
-export const MULTIBOOT_FINDINGS: readonly FindingRule[] = [HEADER_TOO_FAR, TAGS_DISAGREE, DEBUG_LOADED];
+export const MULTIBOOT_FINDINGS: readonly FindingRule[] = [HEADER_TOO_FAR, HEADER_INVALID, TAGS_DISAGREE, DEBUG_LOADED];

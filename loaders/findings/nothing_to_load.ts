@@ -7,6 +7,7 @@
 import { ET_DYN, ET_EXEC, PF_X } from "../../core/elf/constants.ts";
 import type { ProtocolName } from "../../protocols/protocol.ts";
 import type { FindingRule } from "../finding.ts";
+import { moduleHint } from "../load/refusal_text.ts";
 import { loadsOf } from "./segments.ts";
 
 /** Protocols whose headers can say themselves what is to be loaded. */
@@ -32,6 +33,8 @@ export const nothingToLoad: FindingRule = {
     if (!elf || protocols.some(({ name }) => WITHOUT_SEGMENTS.includes(name))) return [];
     const { e_type, e_phnum } = elf.fileHeader;
     const other = OTHER_TYPES[e_type];
+    const hint = moduleHint(elf.fileHeader, elf.sections);
+    if (hint !== undefined) return [{ offset: 16, message: "The file is a relocatable object (ET_REL).", hint }];
     if (other) return [{ offset: 16, message: other[0], hint: other[1] }];
     if (![ET_EXEC, ET_DYN].includes(e_type) || loadsOf(model).length > 0) return [];
     const state = e_phnum === 0

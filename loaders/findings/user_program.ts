@@ -4,28 +4,17 @@
  * @module
  */
 
-import { DT_NEEDED, ET_DYN, ET_EXEC, PT_DYNAMIC, PT_INTERP, PT_NOTE } from "../../core/elf/constants.ts";
+import { DT_NEEDED, ET_DYN, ET_EXEC, PT_DYNAMIC, PT_INTERP } from "../../core/elf/constants.ts";
 import { dynamicEntries } from "../../core/elf/dynamic_table.ts";
-import { readNotes } from "../../core/elf/notes.ts";
-import { elfReader } from "../../core/elf/reader.ts";
 import { readString } from "../../core/elf/strings.ts";
+import { abiTagOf } from "../../core/file/abi_tag.ts";
 import { type ElfModel, type FileModel, HEAD_SIZE } from "../../core/file/file_model.ts";
 import type { FindingRule } from "../finding.ts";
 import type { Breach } from "../rule.ts";
 
-/** The most bytes of a dynamic table, of notes and of a path to look at. */
+/** The most bytes of a dynamic table and of a path to look at. */
 const TABLE_MAX = 2 ** 16;
-const NOTES_MAX = 2 ** 12;
 const PATH_MAX = 256;
-
-/** The most `PT_NOTE` headers to look at. */
-const NOTE_HEADERS_MAX = 16;
-
-/** `type` of a note with owner "GNU": the operating system that a program is for, and its oldest version. */
-const NT_GNU_ABI_TAG = 1;
-
-/** The first word of that note's descriptor. */
-const ABI_SYSTEMS: readonly string[] = ["Linux", "Hurd", "Solaris", "FreeBSD"];
 
 /** The interpreter that FreeBSD's kernel names, which does not exist: the kernel is linked as a program would be. */
 const NOT_AN_INTERPRETER = "/red/herring";
@@ -41,6 +30,10 @@ export const userProgram: FindingRule = {
     const interpreter = interpreterOf(model, elf);
     const libraries = librariesOf(model, elf);
     if (interpreter?.path === NOT_AN_INTERPRETER) return [];
+    if (isLibrary(model, elf)) {
+      const message = "A shared library: its dynamic table has the name that programs ask for it by (DT_SONAME).";
+      return [{ message }];
+    }
     if (interpreter) return [describeInterpreter(interpreter, libraries)];
     if (libraries > 0) {
       return [{
@@ -49,11 +42,11 @@ export const userProgram: FindingRule = {
         }, which an operating system's dynamic linker loads.`,
       }];
     }
-    return abiTag(model, elf);
+    return abiTag(model);
   },
   about:
-    "The file names an interpreter (PT_INTERP) or needs shared libraries (DT_NEEDED), or has a note that says which " +
-    "operating system it is a program for (NT_GNU_ABI_TAG).",
+    "The file names an interpreter (PT_INTERP), needs shared libraries (DT_NEEDED) or is one (DT_SONAME), or has a note " +
+    "that says which operating system it is a program for (NT_GNU_ABI_TAG).",
   why:
     "Such a file is a program for an operating system: it makes system calls, which nothing answers before a kernel " +
     "runs, and its libraries are loaded by an interpreter. A kernel gets these headers by mistake if it is linked as a " +
@@ -81,12 +74,23 @@ function interpreterOf(model: FileModel, { programHeaders }: ElfModel): Interpre
   return { index, offset, ...(/^[\x21-\x7e]+$/.test(path) ? { path } : {}) };
 }
 
-function librariesOf(model: FileModel, { programHeaders, wide, bigEndian }: ElfModel): number {
+function tagsOf(model: FileModel, { programHeaders, wide, bigEndian }: ElfModel): readonly bigint[] {
   const header = programHeaders.find(({ p_type }) => p_type === PT_DYNAMIC);
-  if (!header || !wide || bigEndian) return 0;
+  if (!header || !wide || bigEndian) return [];
   const offset = Number(header.p_offset);
   const bytes = model.bytes(offset, Math.min(Number(header.p_filesz), TABLE_MAX));
-  return [...dynamicEntries(bytes, offset)].filter(({ d_tag }) => d_tag === DT_NEEDED).length;
+  return [...dynamicEntries(bytes, offset)].map(({ d_tag }) => d_tag);
+}
+
+function librariesOf(model: FileModel, elf: ElfModel): number {
+  return tagsOf(model, elf).filter((tag) => tag === DT_NEEDED).length;
+}
+
+/** gABI, "Dynamic Section": the name of a shared object. Libraries that are also programs have an interpreter too. */
+const DT_SONAME = 14n;
+
+function isLibrary(model: FileModel, elf: ElfModel): boolean {
+  return elf.fileHeader.e_type === ET_DYN && tagsOf(model, elf).includes(DT_SONAME);
 }
 
 function needs(libraries: number): string {
@@ -106,27 +110,11 @@ function describeInterpreter({ index, offset, path }: Interpreter, libraries: nu
   return { index, offset, message };
 }
 
-function abiTag(model: FileModel, { programHeaders, bigEndian }: ElfModel): readonly Breach[] {
-  if (bigEndian) return [];
-  const headers = programHeaders.filter(({ p_type }) => p_type === PT_NOTE).slice(0, NOTE_HEADERS_MAX);
-  for (const { index, p_offset, p_filesz, p_align } of headers) {
-    const start = Number(p_offset);
-    const { notes } = readNotes(model.bytes(start, Math.min(Number(p_filesz), NOTES_MAX)), start, p_align);
-    const tag = notes.find(({ owner, type, descriptor }) =>
-      owner === "GNU" && type === NT_GNU_ABI_TAG && descriptor.length >= 16
-    );
-    if (!tag) continue;
-    const [system, ...version] = words(tag.descriptor);
-    if (ABI_SYSTEMS[system] === undefined) continue;
-    const message =
-      `A user program for ${ABI_SYSTEMS[system]} ${version.join(".")} or later, by a note in program header ` +
-      `${index} (NT_GNU_ABI_TAG).`;
-    return [{ index, offset: tag.fileOffset, message }];
-  }
-  return [];
-}
-
-function words(descriptor: Uint8Array): readonly number[] {
-  const reader = elfReader(descriptor, { subject: "the ABI tag" });
-  return [0, 4, 8, 12].map((at) => reader.u32(at));
+function abiTag(model: FileModel): readonly Breach[] {
+  const tag = abiTagOf(model);
+  if (!tag) return [];
+  const { index, offset, system, version } = tag;
+  const message = `A user program for ${system} ${version} or later, by a note in program header ${index} ` +
+    "(NT_GNU_ABI_TAG).";
+  return [{ index, offset, message }];
 }

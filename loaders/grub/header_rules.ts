@@ -5,17 +5,12 @@
  */
 
 import { hexAddr } from "../../core/hex.ts";
+import { nearMisses } from "../near_miss.ts";
 import type { Breach, Rule } from "../rule.ts";
 import type { GrubView } from "./view.ts";
 
 /** What either command needs at least. */
 const SMALLEST = 32;
-
-/** The headers: magic number, alignment, and the length of the fields that add up to 0. */
-const HEADERS = {
-  1: { magic: 0x1bad_b002, align: 4, size: 12 },
-  2: { magic: 0xe852_50d6, align: 8, size: 16 },
-} as const;
 
 /** The file has to be 32 bytes long. */
 export const TOO_SHORT: Rule<GrubView> = {
@@ -38,8 +33,7 @@ export const NO_HEADER: Rule<GrubView> = {
   words: "no multiboot header found",
   broken: ({ version, headerOffset, otherOffset, bytes }) => {
     if (headerOffset !== undefined) return undefined;
-    const miss = nearMiss(version, bytes);
-    if (miss) return miss;
+    for (const { breach } of nearMisses(version, bytes)) return breach;
     if (otherOffset !== undefined) return otherVersion(version, otherOffset);
     const [reach, magic, align] = version === 1 ? ["8,192", "0x1badb002", 4] : ["32,768", "0xe85250d6", 8];
     return {
@@ -68,37 +62,4 @@ function otherVersion(version: 1 | 2, offset: number): Breach {
       `${hexAddr(offset)}: GRUB's command ${wrong} does not look for it.`,
     hint: `Boot the kernel with GRUB's command ${command}: it is for Multiboot ${other}.`,
   };
-}
-
-/** A header that is almost one: the first place with the magic number, and what is wrong there. */
-function nearMiss(version: 1 | 2, bytes: Uint8Array): Breach | undefined {
-  const { magic, align, size } = HEADERS[version];
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  for (let offset = 0; offset + size <= bytes.length; offset++) {
-    if (view.getUint32(offset, true) !== magic) continue;
-    const place = `The magic number of a Multiboot ${version} header lies at file offset ${hexAddr(offset)}`;
-    if (offset % align !== 0) {
-      return {
-        offset,
-        message: `${place}, which is not a multiple of ${align}.`,
-        hint: `Align the section: ALIGN(${align}).`,
-      };
-    }
-    const fields = Array.from({ length: size / 4 }, (_, index) => view.getUint32(offset + 4 * index, true));
-    const sum = fields.reduce((total, field) => total + field, 0) % 2 ** 32;
-    if (sum !== 0) {
-      const checksum = (fields[fields.length - 1] - sum + 2 ** 32) % 2 ** 32;
-      return {
-        offset,
-        message: `${place}, but its fields add up to ${hexAddr(sum)} instead of 0.`,
-        hint: `Set the checksum to ${hexAddr(checksum)}, the negative sum of the fields before it.`,
-      };
-    }
-    return {
-      offset,
-      message: `${place}, but its architecture is ${fields[1]}, not 0 (i386).`,
-      hint: "Set the architecture to 0 and adapt the checksum.",
-    };
-  }
-  return undefined;
 }

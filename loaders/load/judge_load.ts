@@ -16,13 +16,17 @@ import type { PluginEntry } from "../../core/plugin/plugin.ts";
 import type { Judgement } from "../loader.ts";
 import type { Rule } from "../rule.ts";
 import { fieldOffset } from "./field_offset.ts";
+import { formatOf } from "./format_of.ts";
+import { moduleHint, namedValue, notElf, type RefusalText } from "./refusal_text.ts";
 
 /** How a loader loads. */
 export interface LoadProfile {
   /** The options of the load. */
   readonly options: LoadOptions<readonly PluginEntry[]>;
-  /** What the loader prints about an error, if that is known. */
-  readonly wordsOf: (error: LoadError) => string | undefined;
+  /** The file, of which more may be read to say what it is. */
+  readonly file: KeptFile;
+  /** What the loader prints about an error, if that is known; `message` is what kload says. */
+  readonly wordsOf: (error: LoadError, message: string) => string | undefined;
 }
 
 /** A loaded kernel that starts with a page fault. */
@@ -55,7 +59,7 @@ export async function judgeLoad(model: FileModel, source: KernelSource, profile:
     kernel = await loadKernel<readonly PluginEntry[]>(source, profile.options);
   } catch (error) {
     if (!(error instanceof LoadError) || NOT_VERDICTS.includes(error.code)) throw error;
-    return refusal(model, error, profile);
+    return await refusal(model, error, profile);
   }
   const { entryPoint } = kernel;
   for (const { virt, size, executable } of kernel.mappings()) {
@@ -94,11 +98,11 @@ export function sourceOf(file: KeptFile): KernelSource {
   return file.whole() ?? file.reader();
 }
 
-function refusal(model: FileModel, error: LoadError, { wordsOf }: LoadProfile): Judgement {
-  const { code, detail, message } = error;
+async function refusal(model: FileModel, error: LoadError, { file, wordsOf }: LoadProfile): Promise<Judgement> {
+  const { code, detail } = error;
   const offset = fieldOffset(model, detail);
-  const words = wordsOf(error);
-  const hint = errorHint(code, detail);
+  const { message, hint, command } = await refusalText(model, error, file);
+  const words = wordsOf(error, message);
   return {
     outcome: "refuses",
     rule: code,
@@ -106,8 +110,19 @@ function refusal(model: FileModel, error: LoadError, { wordsOf }: LoadProfile): 
     ...(detail.index === undefined ? {} : { index: detail.index }),
     ...(offset === undefined ? {} : { offset }),
     message,
-    ...(hint === "" ? {} : { hint }),
+    ...(hint ? { hint } : {}),
+    ...(command === undefined ? {} : { command }),
   };
+}
+
+async function refusalText({ elf }: FileModel, error: LoadError, file: KeptFile): Promise<RefusalText> {
+  const { code, detail, message } = error;
+  const text = { message, hint: errorHint(code, detail) };
+  if (code === "not-elf") return notElf(text, await formatOf(file));
+  if (!elf) return text;
+  const { fileHeader, sections } = elf;
+  const hint = code === "type-unsupported" ? moduleHint(fileHeader, sections) : undefined;
+  return { message: namedValue(code, message, fileHeader), hint: hint ?? text.hint };
 }
 
 /** What to do about an entry point that is right for others. */

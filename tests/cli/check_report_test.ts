@@ -190,12 +190,12 @@ Deno.test("offsets are those of the contents of a compressed file, if the loader
   ]);
 });
 
-Deno.test("a user program is said first, whatever its severity, and findings come by severity", () => {
+Deno.test("a user program is said first, whatever its severity, then errors, and the other findings come last", () => {
   const user: Finding = { ...STACK, rule: "user-program", message: "This is a user program: it names an interpreter." };
   const entry: Finding = { ...RWX, rule: "entry-not-executable", severity: "error", message: "The entry is data." };
   const text = checkReport(report({ verdicts: [KLOAD], findings: [RWX, user, entry] }), CHECKED, PLAIN);
   assert(text.startsWith("kernel.elf: a user program, 1 error, 1 warning\n"), text);
-  const order = ["This is a user program", "Loaders", "Findings", "error[entry-not-executable]", "warning[rwx-load]"];
+  const order = ["This is a user program", "error[entry-not-executable]", "Loaders", "Findings", "warning[rwx-load]"];
   const places = order.map((part) => text.indexOf(part));
   assertEquals(places, places.toSorted((one, other) => one - other));
   assert(!places.includes(-1));
@@ -285,3 +285,18 @@ Deno.test("the exit status goes by intended loaders and by the severity of findi
 function replaceBigints(_: string, value: unknown): unknown {
   return typeof value === "bigint" ? `${value}` : value;
 }
+
+Deno.test("an error among the findings is the first thing to be said, and the other findings come last", () => {
+  const far: Finding = { ...STACK, rule: "header-too-far", severity: "error", message: "A header lies too far." };
+  const refused: Verdict = { ...KLOAD, intended: true, outcome: "refuses", rule: "class-unsupported", message: "No." };
+  const lines = checkReport(report({ verdicts: [refused], findings: [RWX, far] }), CHECKED, PLAIN).split("\n");
+  assertEquals(
+    lines[0],
+    "kernel.elf: its Multiboot header lies where no loader looks, kload refuses it, 1 error, 1 warning",
+  );
+  const places = ["  error[header-too-far]: ", "Loaders", "Why kload", "Findings", "  warning[rwx-load]"].map((start) =>
+    lines.findIndex((line) => line.startsWith(start))
+  );
+  assertEquals(places.includes(-1), false);
+  assertEquals(places, places.toSorted((a, b) => a - b));
+});

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { MACHINES } from "../../cli/report/machines.ts";
+import { MACHINES } from "../../core/elf/machines.ts";
 import { buildElf } from "../elf_builder.ts";
 import { runTool, testWithTools } from "../tools.ts";
 import { gzip, HELLO, kload, kloadJson, ONLY_HELLO, pathOf, withFile } from "./kload.ts";
@@ -184,4 +184,37 @@ Deno.test("inspect prints nothing with --quiet, and needs a file", async () => {
   assertEquals(await kload(["inspect", HELLO, "--quiet"]), { status: 0, stdout: "", stderr: "" });
   const usage = await kload(["inspect"]);
   assert(usage.status === 2 && usage.stderr.includes("Cannot run kload inspect"));
+});
+
+Deno.test("a raw binary with a Multiboot header is named by it, with status 0", async () => {
+  const words = Uint32Array.of(0x1bad_b002, 0x1_0000, -(0x1bad_b002 + 0x1_0000), 0x10_0000, 0x10_0000, 0, 0, 0x10_0020);
+  const stdin = new Uint8Array([...new Uint8Array(words.buffer), 0xf4, 0xff, 0xfe, 0x80]);
+  const { status, stdout } = await kload(["inspect", "-"], { stdin });
+  assertEquals(status, 0);
+  assertStringIncludes(stdout, "standard input: raw binary for Multiboot 1\n");
+  assert(!stdout.includes("Perhaps file knows"), stdout);
+});
+
+Deno.test("advice on what a compressed file holds goes through a pipe, or is left out", async () => {
+  await withFile("initrd.img", await gzip(new TextEncoder().encode("070701" + "0".repeat(200))), async (path) => {
+    const { stdout } = await kload(["inspect", path]);
+    assertStringIncludes(stdout, `\n    zcat ${path} | cpio -id\n`);
+    const { stderr } = await kload(["load", path]);
+    assertStringIncludes(stderr, `\n  zcat ${path} | cpio -id\n`);
+  });
+  await withFile("k.deb.gz", await gzip(new TextEncoder().encode("!<arch>\ndebian-binary   ")), async (path) => {
+    const { stdout } = await kload(["inspect", path]);
+    assertStringIncludes(stdout, "unpack it, and give the kernel in it.\n");
+    assert(!stdout.includes("dpkg-deb"), stdout);
+  });
+});
+
+Deno.test("a program without an interpreter is named by the note that says which system it is for", async () => {
+  const note = Uint32Array.of(4, 16, 1, 0x554e47, 0, 3, 2, 0); // "GNU", NT_GNU_ABI_TAG: Linux 3.2.0
+  const data = new Uint8Array(note.buffer);
+  const program = buildElf({ segments: [{ filesz: 0x100 }, { p_type: 4, offset: 0x900, p_align: 4n, data }] });
+  const { stdout } = await kload(["inspect", "-"], { stdin: program });
+  assert(stdout.replaceAll(/\s+/g, " ").includes("a user program for Linux 3.2.0 or later, by a note in it"), stdout);
+  const loaded = await kload(["load", "-"], { stdin: program });
+  assertStringIncludes(loaded.stdout, "standard input: a user program for Linux 3.2.0 or later");
 });

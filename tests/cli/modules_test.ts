@@ -65,7 +65,7 @@ const ALWAYS = [
 const READING = [
   "cli/arguments/built_in_plugins.ts",
   "cli/arguments/plugin_choice.ts",
-  "cli/commands/interpreter_of.ts",
+  "cli/commands/program_of.ts",
   "cli/commands/load_by_preset.ts",
   "cli/input/content.ts",
   "cli/input/peek_types.ts",
@@ -78,9 +78,8 @@ const READING = [
   "cli/output/table.ts",
   "cli/report/diagnostics.ts",
   "cli/report/file_facts.ts",
-  "cli/report/header_names.ts",
   "cli/report/headers_table.ts",
-  "cli/report/machines.ts",
+  "cli/report/permission_letters.ts",
   "cli/report/report_parts.ts",
   "formats/bzimage/setup_header.ts",
   "formats/head.ts",
@@ -98,6 +97,7 @@ const INSPECT = [
   "cli/output/format_advice.ts",
   "cli/report/inspect_report.ts",
   "cli/report/refusal_of.ts",
+  "loaders/load/refusal_text.ts",
 ];
 
 const LOAD = [
@@ -135,7 +135,7 @@ const RELOCATING = [
 const isLoader = (module: string): boolean => /^core\/|^(links\/std|npm:|file:.*)\/.*\bbytes\//.test(module);
 
 /** The most modules of the loader that a load may import. */
-const MOST_OF_LOADER = 90;
+const MOST_OF_LOADER = 93;
 
 /** The recognizers of boot protocols come together, in 1 to 3 ms. */
 const isProtocol = (module: string): boolean => /^protocols\//.test(module);

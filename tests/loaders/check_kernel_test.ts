@@ -244,10 +244,31 @@ Deno.test("compressed data from a stream gets the verdicts of the bytes", async 
   assertEquals(await checkKernel(source), await checkKernel(packed));
 });
 
-Deno.test("nothing is unpacked if no loader that is asked unpacks it", async () => {
+Deno.test("what is in a file that no loader unpacks which is asked is named by the file's first bytes", async () => {
   const packed = await gzip(KERNEL);
-  const { inside, verdicts } = await checkKernel(packed, { loaders: ["limine-8"] });
-  assertEquals([inside, verdicts[0].outcome, verdicts[0].unpacked], [undefined, "refuses", undefined]);
+  const whole = await checkKernel(packed);
+  const { inside, verdicts: [{ outcome, unpacked, hint }] } = await checkKernel(packed, { loaders: ["limine-8"] });
+  assertEquals([inside, outcome, unpacked], [whole.inside, "refuses", undefined]);
+  assert(hint?.includes("Unpack the kernel first: the file is gzip data"), hint);
+  // The same kernel, and after it what makes the file longer than its first part.
+  const random = crypto.getRandomValues(new Uint8Array(2 ** 16));
+  const large = await gzip(concat([pvhKernel({}), random, random]));
+  const { source, counted } = counting(large);
+  const cut = await checkKernel(source, { loaders: ["firecracker"] });
+  assertEquals([cut.inside?.format, cut.inside?.layers], ["elf", ["gzip"]]);
+  assertEquals(cut.inside?.protocols.map(({ name }) => name), ["pvh"]);
+  assert(counted.bytes <= 0x9000 + 2 ** 10, `${counted.bytes} bytes were read`);
+  const damaged = await checkKernel(packed.slice(0, 12), { loaders: ["firecracker"] });
+  assertEquals([damaged.format, damaged.inside], ["gzip", undefined]);
+});
+
+Deno.test("a loader that is asked alone changes nothing of what a Linux image is", async () => {
+  const image = linuxImage();
+  const { protocols } = await checkKernel(image);
+  assertEquals(protocols.map(({ name }) => name), ["linux"]);
+  for (const loader of LOADER_NAMES) {
+    assertEquals((await checkKernel(image, { loaders: [loader] })).protocols, protocols);
+  }
 });
 
 Deno.test("damaged and truncated data is refused, wherever the damage is", async () => {

@@ -38,6 +38,7 @@ function dynamic(...tags: readonly number[]): Uint8Array {
 }
 
 const INTERP: SegmentSpec = { p_type: PT_INTERP, offset: 0x800, data: text("/lib64/ld.so") };
+const SONAME: SegmentSpec = { p_type: PT_DYNAMIC, data: dynamic(1, 14) };
 const ABI_TAG: SegmentSpec = {
   ...{ p_type: PT_NOTE, offset: 0x900, p_align: 4n },
   data: words(4, 16, 1, 0x554e47, 0, 3, 2, 0), // "GNU"
@@ -57,6 +58,11 @@ const TESTS: readonly RuleTest[] = [
       {
         file: { segments: [CODE, { p_type: PT_DYNAMIC, offset: 0xa00, data: dynamic(1) }] },
         says: "needs 1 shared library",
+      },
+      {
+        // a library that is a program too, as libc is
+        file: { header: { e_type: ET_DYN }, segments: [CODE, INTERP, { ...SONAME, offset: 0xa00 }] },
+        says: "A shared library: its dynamic table has the name",
       },
       { file: { segments: [CODE, ABI_TAG] }, index: 1, offset: 0x900, says: "for Linux 3.2.0 or later" },
       {

@@ -1,8 +1,9 @@
 /** Findings about kernels for Multiboot. */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { checkKernel, type Finding } from "../../loaders/check_kernel.ts";
 import { MULTIBOOT_FINDINGS } from "../../loaders/findings/multiboot.ts";
+import type { LoaderName } from "../../loaders/loader.ts";
 import { buildKernel, type KernelSpec, withSegment, words } from "./generate/kernel.ts";
 import { addressTag, multiboot2Header, multiboot2Kernel, multiboot2Tag as tag } from "./generate/multiboot2.ts";
 import { choices } from "./generate/random.ts";
@@ -49,6 +50,54 @@ Deno.test("a header at its limit, out of all segments or at an odd offset is non
 Deno.test("the file of the field whose header lies too far", async () => {
   const bytes = Deno.readFileSync(new URL("../fixtures/field/multiboot-header-too-far.elf", import.meta.url));
   assertEquals((await findingsOf(bytes)).map(({ rule, offset }) => [rule, offset]), [["header-too-far", 0x4004]]);
+});
+
+Deno.test("a header with a wrong checksum or at an odd place is named, with the checksum that would be right", async () => {
+  const wrong = SECOND.slice();
+  wrong[12] += 1;
+  const cases: readonly (readonly [number, Uint8Array, string, string])[] = [
+    [0x1100, wrong, "Multiboot 2 header lies at file offset 0x1100, but its fields add up to 0x1", "0x17adaf12"],
+    [0x1104, SECOND, "Multiboot 2 header lies at file offset 0x1104, which is not a multiple of 8", "ALIGN(8)"],
+    [0x1100, words(0x1bad_b002, 3, 0), "Multiboot 1 header lies at file offset 0x1100, but its", "0xe4524ffb"],
+    [0x1102, FIRST, "Multiboot 1 header lies at file offset 0x1102, which is not a multiple of 4", "ALIGN(4)"],
+  ];
+  for (const [offset, header, says, hint] of cases) {
+    const [finding, ...others] = await findingsOf(buildKernel(withHeaderAt(offset, header)));
+    assertEquals([finding.rule, finding.severity, finding.offset], ["multiboot-header-invalid", "error", offset]);
+    assert(finding.message.includes(says), finding.message);
+    assert(finding.hint?.includes(hint), finding.hint);
+    assertEquals(others, []);
+  }
+});
+
+Deno.test("a magic number that is an operand, and a header next to a right one, are nothing to remark", async () => {
+  const operand = words(0x1bad_b002, 0x0f75_9090, 0xb8);
+  assertEquals(await findingsOf(buildKernel(withHeaderAt(0x1102, operand))), []);
+  assertEquals(await findingsOf(buildKernel(withHeaderAt(0x1100, operand))), []);
+  assertEquals(await findingsOf(buildKernel(withHeaderAt(0x1100, words(0xe852_50d6, 0xb8, 3, 0)))), []);
+  const { pieces } = withHeaderAt(0x1100, SECOND);
+  const twice = { ...KERNEL, pieces: [...pieces, { name: "other", offset: 0x1144, bytes: SECOND }] };
+  assertEquals(await findingsOf(buildKernel(twice)), []);
+});
+
+Deno.test("why no header is found is said to a GRUB that is asked alone, and costs others nothing", async () => {
+  const bytes = farKernel(0xa008, SECOND);
+  const ask = async (loaders: readonly LoaderName[]) => {
+    let last = 0;
+    const readAt = (offset: number, into: Uint8Array): number => {
+      const piece = bytes.subarray(offset, offset + into.length);
+      into.set(piece);
+      last = Math.max(last, offset + piece.length);
+      return piece.length;
+    };
+    const { findings } = await checkKernel({ size: bytes.length, readAt }, { loaders });
+    return { rules: findings.map(({ rule }) => rule).filter((rule) => rule === "header-too-far"), last };
+  };
+  assertEquals((await ask(["grub-multiboot2", "qemu-kernel"])).rules, ["header-too-far"]);
+  assertEquals((await ask(["grub-multiboot"])).rules, ["header-too-far"]);
+  const { rules, last } = await ask(["firecracker"]);
+  assertEquals(rules, []);
+  assert(last <= 0x9000, `read up to ${last}`);
 });
 
 Deno.test("65,535 segments that load the same bytes are searched once", async () => {
@@ -117,7 +166,7 @@ Deno.test("debug information that GRUB loads is counted, with the line that stri
 Deno.test("nothing is said of debug information if GRUB loads by address fields, or not at all", async () => {
   const header = multiboot2Header([addressTag([0, 0, 0, 0]), tag(3, [0]), tag(0, [])]);
   assertEquals(await findingsOf(withDebugSection(withHeaderAt(0x1100, header), ".debug_info")), []);
-  assertEquals(await findingsOf(withDebugSection(withHeaderAt(0x1104, SECOND), ".debug_info")), []);
+  assertEquals(await findingsOf(withDebugSection({ ...KERNEL, pieces: [KERNEL.pieces[0]] }, ".debug_info")), []);
 });
 
 Deno.test("findings have names that no rule of a loader has, and are complete sentences", () => {

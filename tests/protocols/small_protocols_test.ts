@@ -71,10 +71,12 @@ Deno.test("UEFI: applications and drivers, for their machine", async () => {
   const entry = "entry 0x1230 from its start";
   assertEquals(await found({}), `UEFI: application for x86-64, ${entry}`);
   assertEquals(await found({ subsystem: 11, machine: 0xaa64 }), `UEFI: boot service driver for AArch64, ${entry}`);
-  assertEquals(await found({ subsystem: 12, machine: 0x1c2 }), `UEFI: runtime driver for machine 0x1c2, ${entry}`);
+  assertEquals(await found({ subsystem: 12, machine: 0x1c2 }), `UEFI: runtime driver for 32-bit ARM, ${entry}`);
+  assertEquals(await found({ machine: 0x9041 }), `UEFI: application for machine 0x9041, ${entry}`);
+  assertEquals(await found({ magic: 0x10b, machine: 0x14c, optional: 224 }), `UEFI: application for i386, ${entry}`);
   assertEquals(await found({ signature: 0x8000 }), `UEFI: application for x86-64, ${entry}`);
   for (const subsystem of [0, 1, 3, 9, 13]) assertEquals(await found({ subsystem }), undefined);
-  assertEquals(await found({ magic: 0x10b }), undefined);
+  assertEquals(await found({ magic: 0x107 }), undefined);
   assertEquals(await found({ optional: 69 }), undefined);
   assertEquals(await found({ signature: 0x9000 }), undefined);
   for (let length = 0; length < 0x40 + 94; length++) {

@@ -201,3 +201,17 @@ Deno.test("an address is described by what was put there", async () => {
   ];
   for (const [address, expected] of cases) assertEquals(describeAddress(address, bootable), expected);
 });
+
+Deno.test("an access to video memory is told of --identity, unless that was given", async () => {
+  const bootable = await bootableGuest("execute-data");
+  const hintOf = (address: bigint, error: number, guest: Bootable) => {
+    const registers = new Map([["CR2", address], ["CR3", BigInt(guest.kernel.level4Frame)]]);
+    return new Map(explainPageFault(error, registers, guest)).get("hint");
+  };
+  assertMatch(hintOf(0xb_8000n, 2, bootable) ?? "", /^if physical 0xb8000 is meant, run it with --identity/);
+  for (const [address, error] of [[0x9_ffffn, 2], [0x10_0000n, 2], [0xb_8000n, 16], [0xb_8000n, 3]] as const) {
+    assertEquals(hintOf(address, error, bootable), undefined);
+  }
+  const identityMap = addIdentityMap(bootable.kernel, { size: 2 ** 20 });
+  assertEquals(hintOf(0xb_8000n, 2, { ...bootable, identityMap }), undefined);
+});

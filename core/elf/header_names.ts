@@ -1,12 +1,11 @@
 /**
- * Names of the numbers in headers and mappings, much as `readelf` prints them.
+ * Names of the numbers in a file header, much as `readelf` prints them.
  *
  * @module
  */
 
-import type { FileHeader } from "../../mod.ts";
-import type { Mapping } from "../../core/paging/mod.ts";
-import { hex } from "../output/text.ts";
+import { hexAddr } from "../hex.ts";
+import type { FileHeader } from "./file_header.ts";
 import { MACHINES } from "./machines.ts";
 
 // gABI, "ELF Header": e_type, e_ident
@@ -21,7 +20,7 @@ const ENCODINGS: Readonly<Record<number, string>> = { 1: "little", 2: "big" };
  * @returns "ELF32" or "ELF64"; the number in hex if it is neither.
  */
 export function className({ EI_CLASS }: FileHeader): string {
-  return CLASSES[EI_CLASS] ?? hex(EI_CLASS);
+  return CLASSES[EI_CLASS] ?? hexAddr(EI_CLASS);
 }
 
 /**
@@ -31,7 +30,7 @@ export function className({ EI_CLASS }: FileHeader): string {
  * @returns "little" or "big"; the number in hex if it is neither.
  */
 export function endianName({ EI_DATA }: FileHeader): string {
-  return ENCODINGS[EI_DATA] ?? hex(EI_DATA);
+  return ENCODINGS[EI_DATA] ?? hexAddr(EI_DATA);
 }
 
 /**
@@ -41,7 +40,7 @@ export function endianName({ EI_DATA }: FileHeader): string {
  * @returns Such as "x86-64"; the number in hex if it has no name here.
  */
 export function machineName({ e_machine }: FileHeader): string {
-  return MACHINES.get(e_machine) ?? hex(e_machine);
+  return MACHINES.get(e_machine) ?? hexAddr(e_machine);
 }
 
 /**
@@ -56,8 +55,8 @@ export function fileKind(header: FileHeader): string {
   return [
     EI_CLASS in CLASSES ? className(header) : `class ${EI_CLASS}`,
     ...(EI_DATA === 1 ? [] : [encoding]),
-    TYPES[e_type] ?? `type ${hex(e_type)}`,
-    MACHINES.has(e_machine) ? machineName(header) : `machine ${hex(e_machine)}`,
+    TYPES[e_type] ?? `type ${hexAddr(e_type)}`,
+    MACHINES.has(e_machine) ? machineName(header) : `machine ${hexAddr(e_machine)}`,
   ].join(" ");
 }
 
@@ -68,25 +67,5 @@ export function fileKind(header: FileHeader): string {
  * @returns Such as "EXEC"; the number in hex if it has no name.
  */
 export function typeName({ e_type }: FileHeader): string {
-  return TYPES[e_type] ?? hex(e_type);
-}
-
-/**
- * The permissions of a program header.
- *
- * @param p_flags Its flags.
- * @returns Such as "R-X".
- */
-export function flagLetters(p_flags: number): string {
-  return `${p_flags & 4 ? "R" : "-"}${p_flags & 2 ? "W" : "-"}${p_flags & 1 ? "X" : "-"}`;
-}
-
-/**
- * The permissions of a mapping, which can always be read.
- *
- * @param mapping The mapping.
- * @returns Such as "R-X".
- */
-export function mappingLetters({ writable, executable }: Mapping): string {
-  return `R${writable ? "W" : "-"}${executable ? "X" : "-"}`;
+  return TYPES[e_type] ?? hexAddr(e_type);
 }

@@ -1,0 +1,27 @@
+/**
+ * The permissions of program headers and mappings, much as `readelf` prints them.
+ *
+ * @module
+ */
+
+import type { Mapping } from "../../core/paging/mod.ts";
+
+/**
+ * The permissions of a program header.
+ *
+ * @param p_flags Its flags.
+ * @returns Such as "R-X".
+ */
+export function flagLetters(p_flags: number): string {
+  return `${p_flags & 4 ? "R" : "-"}${p_flags & 2 ? "W" : "-"}${p_flags & 1 ? "X" : "-"}`;
+}
+
+/**
+ * The permissions of a mapping, which can always be read.
+ *
+ * @param mapping The mapping.
+ * @returns Such as "R-X".
+ */
+export function mappingLetters({ writable, executable }: Mapping): string {
+  return `R${writable ? "W" : "-"}${executable ? "X" : "-"}`;
+}
