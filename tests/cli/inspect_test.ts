@@ -204,7 +204,7 @@ Deno.test("advice on what a compressed file holds goes through a pipe, or is lef
   });
   await withFile("k.deb.gz", await gzip(new TextEncoder().encode("!<arch>\ndebian-binary   ")), async (path) => {
     const { stdout } = await kload(["inspect", path]);
-    assertStringIncludes(stdout, "unpack it, and give the kernel in it.\n");
+    assertStringIncludes(stdout, "Unpack it, and use the kernel in it.\n");
     assert(!stdout.includes("dpkg-deb"), stdout);
   });
 });

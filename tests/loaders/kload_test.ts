@@ -112,11 +112,11 @@ Deno.test("of what is not ELF, kload says what it is and what helps, and of a mo
     [
       new TextEncoder().encode("!<arch>\ndebian-binary   "),
       "not ELF: Debian package (ar)",
-      "unpack it",
+      "Unpack it",
       "dpkg-deb -x FILE .",
     ],
     [new TextEncoder().encode("070701"), "not ELF: cpio archive", "--ramdisk", "cpio -id < FILE"],
-    [new TextEncoder().encode("Hello\n"), 'not ELF: text that starts with "Hello"', "Give the linked ELF file itself."],
+    [new TextEncoder().encode("Hello\n"), 'not ELF: text that starts with "Hello"', "the linked ELF file itself."],
   ];
   for (const [file, says, hints, commands] of cases) {
     const { outcome, rule, words, message, hint, command } = await judge(file);
