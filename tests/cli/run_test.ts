@@ -321,9 +321,10 @@ testWithTools([QEMU, "gdb"], "--gdb waits for the debugger that it prints, at th
     let told = "";
     while (!/gdb .*\n/.test(told)) told += (await stderr.read()).value ?? "\ngdb nothing\n";
     const [line] = /gdb .*/.exec(told)!;
+    // The guest may end before gdb hears that it was let go, which gdb takes for a failure.
     const text = await runTool("sh", [
       "-c",
-      `${line.replace("gdb", "gdb -nx -batch")} -ex 'info registers rip' -ex detach`,
+      `${line.replace("gdb", "gdb -nx -batch")} -ex 'info registers rip' -ex detach || true`,
     ]);
     assertMatch(text, /rip +0xffffffff80000000 +0xffffffff80000000 <_start>/);
     assertStringIncludes(await new Response(child.stdout).text(), "all checks passed");
