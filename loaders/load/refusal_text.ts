@@ -69,6 +69,6 @@ export function moduleHint({ e_type }: FileHeader, sections: readonly SectionHea
 export function notElf(text: RefusalText, { name, description, advice }: FileFormat): RefusalText {
   if (name === "unknown" && description.startsWith("unknown")) return { ...text, ...advice };
   const message = `Cannot load the file, which is not ELF: ${description}`;
-  const { hint, command }: FormatAdvice = advice ?? { hint: "Give the linked ELF file itself." };
+  const { hint, command }: FormatAdvice = advice ?? { hint: "Use the linked ELF file itself." };
   return { message, hint, ...(command === undefined ? {} : { command }) };
 }

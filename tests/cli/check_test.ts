@@ -99,8 +99,9 @@ Deno.test("what cannot be read is an error, as with other commands", async () =>
   const missing = await kload(["check", "nowhere.elf"]);
   assertEquals([missing.status, missing.stdout], [1, ""]);
   assertStringIncludes(missing.stderr, "error[source-failed]: Cannot read nowhere.elf: ");
-  const denied = await kload(["check", HELLO], { permissions: [] });
-  assertStringIncludes(denied.stderr, `hint: Give Deno the permission:\n  --allow-read=${HELLO}\n`);
+  const [cwd, path] = [pathOf("."), "examples/hello/hello.elf"];
+  const denied = await kload(["check", path], { cwd, permissions: [] });
+  assertStringIncludes(denied.stderr, `hint: Give Deno the permission:\n  --allow-read=${path}\n`);
   const { status, json } = await kloadJson(["check", HELLO, "--max-memory", "100"]);
   assertEquals([status, json.error.code], [1, "memory-limit-exceeded"]);
 });

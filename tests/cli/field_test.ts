@@ -2,12 +2,16 @@
 
 import { assert, assertEquals, assertFalse, assertStringIncludes } from "@std/assert";
 import { testWithTools } from "../tools.ts";
-import { kload, kloadJson, pathOf, withFile, withFolder } from "./kload.ts";
+import { kload as run, kloadJson as runJson, pathOf, type RunOptions, withFile, withFolder } from "./kload.ts";
 
-const FIELD = "tests/fixtures/field/";
+/** Paths are relative to the project, so that they are short wherever it lies. */
+const IN_PROJECT = { cwd: pathOf(".") };
+
+const kload = (args: readonly string[], options: RunOptions = {}) => run(args, { ...IN_PROJECT, ...options });
+const kloadJson = (args: readonly string[], options: RunOptions = {}) => runJson(args, { ...IN_PROJECT, ...options });
 
 function fieldFile(name: string): string {
-  return pathOf(FIELD + name);
+  return `tests/fixtures/field/${name}`;
 }
 
 /** One line, so that a wrapped sentence is found. */
@@ -121,7 +125,7 @@ for (const [name, protocol, at, said] of PROTOCOLS) {
         );
       }
     });
-    const stdin = await Deno.readFile(path);
+    const stdin = await Deno.readFile(pathOf(path));
     assertStringIncludes(flat((await kload(["load", "-"], { stdin })).stdout), said);
   });
 }
@@ -262,7 +266,7 @@ Deno.test("that p_paddr is ignored is mentioned with -v alone", async () => {
 
 Deno.test("rules that place other bytes at an address than the file asks for say so", async () => {
   // These rules refuse a segment that ends with the file, so it gets one byte more.
-  const bytes = new Uint8Array([...await Deno.readFile(fieldFile("offset-mismatch.elf")), 0]);
+  const bytes = new Uint8Array([...await Deno.readFile(pathOf(fieldFile("offset-mismatch.elf"))), 0]);
   await withFile("offset-mismatch.elf", bytes, async (path) => {
     for (const rules of ["bootloader-0.10", "bootloader-0.11"]) {
       const { json } = await kloadJson(["load", path, "--rules", rules]);

@@ -21,13 +21,14 @@ Deno.test("load, inspect and dump take a kernel out of every container, from fil
   await withFile("kernel.elf", KERNEL, async (plain, folder) => {
     const [loaded, inspected] = [await kloadJson(["load", plain]), await kloadJson(["inspect", plain])];
     for (const file of FILES) {
-      const permissions = [`--allow-read=${file}`];
-      const load = await kloadJson(["load", file], { permissions });
+      const path = file.slice(pathOf(".").length); // relative, as Deno splits a list of paths at commas
+      const scoped = { cwd: pathOf("."), permissions: [`--allow-read=${path}`] };
+      const load = await kloadJson(["load", path], scoped);
       assertEquals([load.status, without(load.json)], [0, without(loaded.json)], file);
       const stdin = await Deno.readFile(file);
       const piped = await kloadJson(["load", "-"], { permissions: [], stdin });
       assertEquals([piped.status, without(piped.json)], [0, without(loaded.json)], file);
-      const inspect = await kloadJson(["inspect", file], { permissions });
+      const inspect = await kloadJson(["inspect", path], scoped);
       const { bytesRead: _, ...inside } = inspect.json.inside;
       const { version, name, bytesRead: __, ...kernel } = inspected.json;
       assertEquals([inspect.status, version, name], [0, 1, plain], file);
