@@ -62,7 +62,7 @@ export function checkSarif(name: string, report: CheckReport): string {
         driver: {
           name: "kload",
           semanticVersion: config.version,
-          informationUri: "https://jsr.io/@kload/kload",
+          informationUri: new URL("../../docs/check.md", import.meta.url).href,
           rules: [...rules.values()].map(ruleOf),
         },
       },
