@@ -4,7 +4,7 @@
  * @module
  */
 
-/** What became of a file. */
+/** The outcome for a file. */
 export type Outcome =
   /** The loader accepts it and jumps to its entry. */
   | "boots"

@@ -21,11 +21,11 @@ export interface KernelToLoad extends HeaderFacts {
   readonly memory: number;
 }
 
-/** What became of one header's request for memory. */
+/** The outcome of one header's request for memory. */
 export interface Step {
   /** Index of the program header or section. */
   readonly index: number;
-  /** What became of it. */
+  /** Its outcome. */
   readonly allocation: Allocation;
 }
 

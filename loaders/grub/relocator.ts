@@ -16,7 +16,7 @@ export interface Chunk {
   readonly size: number;
 }
 
-/** What became of a request for memory. */
+/** The outcome of a request for memory. */
 export type Allocation =
   | { readonly kind: "placed"; readonly chunk: Chunk }
   /** The range that was asked for, and one reserved before, share an address. */

@@ -202,7 +202,7 @@ export const startRules: readonly Rule<QemuView>[] = [
       "segment to its place by itself, and boots such a kernel.",
     mend:
       "Link the whole kernel at 1 MiB or above: . = 1M; and let the kernel copy what has to run below 1 MiB, such as " +
-      "the code that starts other processors, to its place itself: link it with AT(…) at a load address behind the kernel.",
+      "the code that starts other processors, to its place itself: link it with AT(…) at a load address above the kernel.",
     source: "QEMU 7.2, as measured with SeaBIOS; hw/i386/multiboot.c: load_multiboot; pc-bios/optionrom/multiboot.S",
   },
   {

@@ -106,7 +106,7 @@ export async function qemuView(model: FileModel, circumstances: Circumstances, f
 /** Headers lie so far in a file if its first segment is aligned to large pages. */
 const FAR = 0x20_2000;
 
-/** Looks for a Multiboot header behind the part of the file in which QEMU looks for it. */
+/** Looks for a Multiboot header after the part of the file in which QEMU looks for it. */
 async function farHeader(file: KeptFile): Promise<number | undefined> {
   await file.keep(QEMU_SEARCH, FAR - QEMU_SEARCH);
   return findMultibootHeader(file, QEMU_SEARCH, FAR)?.offset;

@@ -46,7 +46,7 @@ export const RW = PF_R | PF_W;
 
 /** A segment of code, at 0x400000. */
 export const CODE: SegmentSpec = { filesz: 0x100 };
-/** A segment of data behind it. */
+/** A segment of data after it. */
 export const DATA: SegmentSpec = { filesz: 0x100, offset: 0x2000, p_vaddr: 0x40_2000n, p_flags: RW };
 
 /** Tests rules. */

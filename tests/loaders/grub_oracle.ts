@@ -9,7 +9,7 @@ import { runTool } from "../tools.ts";
 /** The commands that load a kernel. */
 export type GrubCommand = "multiboot" | "multiboot2";
 
-/** What became of a kernel. */
+/** The outcome for a kernel. */
 export interface GrubAnswer {
   /** "boots" if its code ran, "refuses" if GRUB said why it does not, "fails" otherwise. */
   readonly outcome: "boots" | "refuses" | "fails";

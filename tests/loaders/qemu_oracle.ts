@@ -29,7 +29,7 @@ export interface QemuOptions {
   readonly patience?: number;
 }
 
-/** Boots a file and tells what became of it. */
+/** Boots a file and reports the outcome. */
 export async function askQemu(
   path: string,
   { memory = "256M", patience = 10_000 }: QemuOptions = {},

@@ -151,7 +151,7 @@ export const RARE_FILES: readonly RareFile[] = [
     answer: refuses(NO_NOTE),
   },
   {
-    name: "p_align 8, an entry of 4 bytes and more behind it",
+    name: "p_align 8, an entry of 4 bytes with more after it",
     bytes: pvhKernel({ notes: entryNote(BigInt(CODE) | 0x40n << 32n, 12), noteHeader: { p_align: 8n } }),
     rule: "note-entry-misread",
     answer: FAILS,
@@ -175,7 +175,7 @@ export const RARE_FILES: readonly RareFile[] = [
     answer: refuses(FETCHING),
   },
   {
-    name: "Multiboot, more in the file than in memory behind the code",
+    name: "Multiboot, more in the file than in memory after the code",
     bytes: multiboot({ more: [dataAt(0x20_0000n, { p_memsz: 0x20n })] }),
     rule: "multiboot-overrun",
     answer: dies("SIGSEGV"),

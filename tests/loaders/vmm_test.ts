@@ -26,7 +26,7 @@ const IMAGE = linuxImage();
 const MIB = 0x10_0000n;
 const HIGHEST = (1n << 64n) - 1n;
 
-/** An entry note behind one that is padded to 8 bytes, in a segment that says so. */
+/** An entry note after one that is padded to 8 bytes, in a segment that says so. */
 const PADDED_TO_8 = joined(words32(4, 12, 5, 0x554e47, 0, 0, 0, 0), entryNote());
 
 const elf = (error: string): string => `failed to load ELF kernel image: Kernel Loader: ${error}`;
@@ -351,7 +351,7 @@ for (const [loader, cases, memory] of TABLES) {
   });
 }
 
-Deno.test("a note behind one that is padded to 8 bytes is missed or refused where padding is always 4", async () => {
+Deno.test("a note after one that is padded to 8 bytes is missed or refused where padding is always 4", async () => {
   const kernel = pvhKernel({ notes: PADDED_TO_8, noteHeader: { p_align: 8n } });
   const verdicts = [];
   for (const loader of [firecracker, cloudHypervisor, openVmm]) verdicts.push((await judgeFile(loader, kernel)).rule);

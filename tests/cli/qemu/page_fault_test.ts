@@ -202,7 +202,7 @@ Deno.test("an address is described by what was put there", async () => {
   for (const [address, expected] of cases) assertEquals(describeAddress(address, bootable), expected);
 });
 
-Deno.test("an access to video memory is told of --identity, unless that was given", async () => {
+Deno.test("a fault on video memory hints at --identity, unless it was given", async () => {
   const bootable = await bootableGuest("execute-data");
   const hintOf = (address: bigint, error: number, guest: Bootable) => {
     const registers = new Map([["CR2", address], ["CR3", BigInt(guest.kernel.level4Frame)]]);
