@@ -8,7 +8,7 @@ const ROOT = new URL("../", import.meta.url);
 const DOORS: readonly string[] = ["mod.ts", "core/stages/mod.ts", "core/paging/mod.ts"];
 
 /** The doors of rooms that have one of their own: nothing in the room, or on a lower floor, needs them. */
-const ROOM_DOORS: readonly string[] = ["formats/mod.ts", "protocols/mod.ts", "loaders/mod.ts"];
+const ROOM_DOORS: readonly string[] = ["formats/mod.ts", "protocols/mod.ts", "loaders/mod.ts", "explain/mod.ts"];
 
 /** The floors, lowest first: the rooms on each do not know one another, but files in a room may. */
 const FLOORS: readonly (readonly RegExp[])[] = [
@@ -25,6 +25,7 @@ const FLOORS: readonly (readonly RegExp[])[] = [
   [/^boot\//],
   [/^protocols\//],
   [/^loaders\//],
+  [/^explain\//],
   [new RegExp(`^(${DOORS.map((door) => RegExp.escape(door)).join("|")})$`)],
   [/^cli\/output\//],
   [/^cli\/arguments\//, /^cli\/input\//],
@@ -56,7 +57,9 @@ function* sources(folder: string): Generator<string> {
 const FILES = [
   "mod.ts",
   "cli.ts",
-  ...["core/", "plugins/", "formats/", "boot/", "protocols/", "loaders/", "cli/"].flatMap((room) => [...sources(room)]),
+  ...["core/", "plugins/", "formats/", "boot/", "protocols/", "loaders/", "explain/", "cli/"].flatMap((
+    room,
+  ) => [...sources(room)]),
 ];
 
 function codeOf(path: string): string {

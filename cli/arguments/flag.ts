@@ -42,6 +42,8 @@ export interface Command {
   readonly takesSource?: false;
   /** The placeholder of what it may be given in place of a source, in capitals. */
   readonly argument?: string;
+  /** What it takes in place of one FILE, - or URL: the placeholders in their order, and how many must be given. */
+  readonly operands?: { readonly names: readonly string[]; readonly fewest: number };
   /** Its exit statuses, if it has some of its own. */
   readonly status?: string;
   /** Examples: what to type, and what that does. */

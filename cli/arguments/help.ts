@@ -56,12 +56,11 @@ ${folded(`Exit status: ${STATUS}; kload run has more.`, width)}
  * @returns Lines of text.
  */
 export function commandHelp(command: Command, width = WIDEST): string {
-  const { name, summary, about, flags, examples, takesSource, argument, status = STATUS } = command;
-  const takes = argument === undefined ? takesSource === false ? "" : " FILE|-|URL" : ` [${argument}]`;
+  const { name, summary, about, flags, examples, status = STATUS } = command;
   const takesNumbers = flags.some(({ value }) => value === "BYTES");
   return `${folded(`${summary}.`, width)}
 
-Usage: kload ${name}${takes} [FLAGS]
+Usage: kload ${name}${operandsOf(command)} [FLAGS]
 
 ${folded(about, width)}
 
@@ -71,6 +70,12 @@ Examples:
 ${exampleLines(examples, width)}
 ${takesNumbers ? `${folded(NUMBERS, width)}\n` : ""}${folded(`Exit status: ${status}.`, width)}
 `;
+}
+
+function operandsOf({ takesSource, argument, operands }: Command): string {
+  if (operands) return operands.names.map((name, at) => at < operands.fewest ? ` ${name}` : ` [${name}]`).join("");
+  if (argument !== undefined) return ` [${argument}]`;
+  return takesSource === false ? "" : " FILE|-|URL";
 }
 
 /**

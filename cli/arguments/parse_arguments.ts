@@ -10,12 +10,14 @@ import { COMMANDS } from "./command_table.ts";
 import type { Command, Flag } from "./flag.ts";
 import { type Token, tokens } from "./tokens.ts";
 import { usageError } from "../output/cli_error.ts";
-import { argumentText, printable } from "../output/text.ts";
+import { argumentText, listed, printable } from "../output/text.ts";
 
 /** The parsed arguments of a command. */
 export interface Arguments {
   /** The source: a path, "-" or a URL, or what the command takes in its place; empty for a command without one. */
   readonly source: string;
+  /** What follows the source, for a command that takes more than that. */
+  readonly operands?: readonly string[];
   /** The values of flags that take one, by flag name. */
   readonly values: ReadonlyMap<string, string>;
   /** The values of flags that can be repeated, by flag name. */
@@ -55,8 +57,31 @@ export function parseArguments(command: Command, args: readonly string[]): Argum
     if (flag.repeats) lists.set(flag.name, texts);
     else if (texts.length > 0) values.set(flag.name, texts[0]);
   }
+  if (command.operands) {
+    const [source = "", ...operands] = someOperands(found, command, command.operands);
+    return { source, operands, values, lists, switches };
+  }
   const source = command.argument === undefined ? onlySource(found, command) : onlyArgument(found, command.argument);
   return { source, values, lists, switches };
+}
+
+/** Several sources, or a source and what to look for in it. */
+function someOperands(
+  found: readonly Token[],
+  { name }: Command,
+  { names, fewest }: NonNullable<Command["operands"]>,
+): readonly string[] {
+  const given = found.filter((token) => token.kind === "source").map(({ text }) => text);
+  const hint = `kload ${name} --help shows examples.`;
+  const empty = given.indexOf("");
+  if (empty >= 0 && empty < names.length) throw usageError(`Cannot run kload ${name}: ${names[empty]} is empty`, hint);
+  if (given.length < fewest) {
+    throw usageError(`Cannot run kload ${name}: ${listed(names.slice(given.length, fewest))} is missing`, hint);
+  }
+  if (given.length <= names.length) return given;
+  const extra = given[names.length];
+  const takes = `kload ${name} takes ${listed(names)}`;
+  throw usageError(`Cannot use ${argumentText(extra)}: ${takes}`, valueHint(found) ?? hint, { extra });
 }
 
 function checkValue({ flag, spelled, value }: Token & { readonly kind: "flag" }, command: Command): void {

@@ -1,0 +1,135 @@
+/**
+ * Loads a kernel and keeps its file, for commands that explain what is where: `walk`, `map` and `diff`.
+ *
+ * @module
+ */
+
+import { keepFile, type KeptFile } from "../../core/file/kept_file.ts";
+import { type AnyPlugin, LoadError } from "../../mod.ts";
+import { type FlagOptions, loadOptions } from "../arguments/load_options.ts";
+import type { Arguments } from "../arguments/parse_arguments.ts";
+import { choosePlugins, type PluginChoice } from "../arguments/plugin_choice.ts";
+import { openSource, type Source } from "../input/source.ts";
+import type { Output } from "../output/output.ts";
+import type { ProgressLine } from "../output/progress.ts";
+import type { Bootable } from "../report/bootable.ts";
+import type { Kernel } from "../report/kernel.ts";
+import { loadWithPlugins } from "./load_by_preset.ts";
+
+/** A loaded kernel and its file. */
+export interface ExplainedFile {
+  /** What to call the file. */
+  readonly name: string;
+  /** The kernel. */
+  readonly kernel: Kernel;
+  /** The plugins that it was loaded with. */
+  readonly plugins: readonly AnyPlugin[];
+  /** What was added to it, if it is to be explained as `run` starts it. */
+  readonly bootable?: Bootable;
+  /** Opens the file without its containers, to read symbols and other parts that no load needs. */
+  readonly open: () => Promise<KeptFile>;
+}
+
+/** What is to be loaded, checked before any of it is read. */
+export interface LoadPlan {
+  readonly options: FlagOptions;
+  readonly choice: PluginChoice;
+  /** Adds what `run` adds; absent if the kernel alone is to be explained. */
+  readonly prepare?: (kernel: Kernel) => Bootable;
+}
+
+/**
+ * Reads the flags of a load, and those of `run` if any of them is given.
+ *
+ * @param args The arguments.
+ * @returns The plan.
+ * @throws {CliError} "usage" if a value is not accepted.
+ */
+export async function loadPlan(args: Arguments): Promise<LoadPlan> {
+  const { values, lists, switches } = args;
+  const options = loadOptions(values);
+  const choice = await choosePlugins(lists.get("plugin") ?? [], lists.get("no-plugin") ?? []);
+  const asRun = ["as-run", "identity", "physical-memory"].some((flag) => switches.has(flag)) ||
+    ["stack-size", "framebuffer", "ramdisk"].some((flag) => values.has(flag));
+  if (!asRun) return { options, choice };
+  const [{ addBootParts, memoryForParts }, { bootPlan, MEMORY_BASE }] = await Promise.all([
+    import("./boot_parts.ts"),
+    import("./boot_plan.ts"),
+  ]);
+  const plan = await bootPlan(args, options.maxMemory);
+  const memory = { ...options.memory, base: MEMORY_BASE };
+  const pluginsFor: PluginChoice["pluginsFor"] = async (rules, types) => {
+    return [...await choice.pluginsFor(rules, types), memoryForParts(plan)];
+  };
+  return {
+    options: { ...options, memory },
+    choice: { ...choice, pluginsFor },
+    prepare: (kernel) => addBootParts(kernel, plan),
+  };
+}
+
+/**
+ * Loads a kernel and passes it on. If the file is refused, prints why, and which rule sets would accept it.
+ *
+ * @param name The file: a path, "-" or a URL.
+ * @param plan What is to be loaded.
+ * @param flags The names of the command's flags, which hints may name.
+ * @param output Where to print.
+ * @param signal Ends the load.
+ * @param work What to do with the kernel; resolves to the exit status.
+ * @returns The exit status.
+ */
+export async function withExplained(
+  name: string,
+  plan: LoadPlan,
+  flags: readonly string[],
+  output: Output,
+  signal: AbortSignal,
+  work: (file: ExplainedFile) => Promise<number>,
+): Promise<number> {
+  const { options, choice } = plan;
+  const line = await progressLine(output);
+  signal.addEventListener("abort", line.stop, { once: true });
+  const closing: (() => unknown)[] = [];
+  let source: Source | undefined;
+  let kernel: Kernel | undefined;
+  try {
+    const opened = source = await openSource(name, signal);
+    closing.push(opened.close);
+    const random = opened.layers.length > 0 ? undefined : opened.random;
+    const kept = random ? undefined : keepFile(opened.reader, { maxMemory: options.maxMemory, signal });
+    const onProgress = (progress: { readonly loaded: number }) => line.update(progress, opened.size);
+    const loaded = await loadWithPlugins(kept?.reader() ?? opened.reader, { ...options, signal, onProgress }, choice)
+      .finally(line.stop);
+    await opened.check();
+    kernel = loaded.kernel;
+    const bootable = plan.prepare?.(kernel);
+    const open = async (): Promise<KeptFile> => {
+      if (kept || !random) return kept ?? keepFile(opened.reader, { signal });
+      const file = await random();
+      closing.push(file.close);
+      return keepFile(file, { maxMemory: options.maxMemory, signal });
+    };
+    return await work({ name: opened.name, ...loaded, ...(bootable ? { bootable } : {}), open });
+  } catch (error) {
+    line.stop();
+    if (!(error instanceof LoadError)) throw error;
+    const { isRefusal, nameRefused, otherRulesFor, printError, problemOf } = await import("./refusal.ts");
+    const verdict = kernel && "loaded, but not explained";
+    const found = problemOf(error, { name: source?.name ?? name, verdict, flags });
+    const refused = kernel === undefined && source !== undefined && isRefusal(error) ? source : undefined;
+    const problem = refused ? await nameRefused(found, refused, name, signal) : found;
+    return await printError(problem, output, async () => {
+      return refused && await otherRulesFor(error, refused, options, choice, signal);
+    });
+  } finally {
+    for (const close of closing.reverse()) close();
+  }
+}
+
+async function progressLine({ quiet }: Output): Promise<ProgressLine> {
+  if (quiet || !Deno.stderr.isTerminal()) return { update: () => {}, stop: () => {} };
+  const { startProgress } = await import("../output/progress.ts");
+  const encoder = new TextEncoder();
+  return startProgress((text) => Deno.stderr.writeSync(encoder.encode(text)));
+}

@@ -1,0 +1,20 @@
+/**
+ * Explains loaded kernels and page tables: what is at an address, and what page-table entries mean.
+ *
+ * @example
+ * ```ts
+ * import { decodeEntry } from "@kload/kload/explain";
+ * import { loadKernel } from "@kload/kload";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { pageTable, entryPoint } = await loadKernel(await Deno.readFile("examples/hello/hello.elf"));
+ * const entries = pageTable.walk(entryPoint).map(({ entry, level }) => decodeEntry(entry, level));
+ * assertEquals(entries.map(({ kind }) => kind), ["table", "table", "table", "page"]);
+ * assertEquals(entries[3].flags, ["PRESENT"]);
+ * ```
+ *
+ * @module
+ */
+
+export { type DecodedEntry, decodeEntry, type EntryField, type EntryFlag } from "./tables/decode_entry.ts";
+export type { TableLevel } from "./tables/table_set.ts";

@@ -1,0 +1,63 @@
+/**
+ * The names in a kernel's file: its sections, and its symbols.
+ *
+ * @module
+ */
+
+/** A section that is loaded. Addresses are those that the file was linked for, before a kernel is moved. */
+export interface KernelSection {
+  /** Index in the section header table. */
+  readonly index: number;
+  /** Its name, such as ".text". */
+  readonly name: string;
+  /** Virtual address of its first byte. */
+  readonly address: bigint;
+  /** Number of bytes. */
+  readonly size: bigint;
+  /** `sh_type`, such as 8 (`SHT_NOBITS`). */
+  readonly type: number;
+  /** `sh_flags`, such as 4 (`SHF_EXECINSTR`). */
+  readonly flags: bigint;
+}
+
+/** A symbol that names an address. */
+export interface KernelSymbol {
+  /** Its name, as it is in the file. */
+  readonly name: string;
+  /** Its address, as the file was linked. */
+  readonly address: bigint;
+  /** Number of bytes; 0 if unknown. */
+  readonly size: bigint;
+  /** "function", "object", or another type. */
+  readonly type: "function" | "object" | "none" | "section" | "file" | "common" | "tls" | "ifunc" | "other";
+  /** Who sees it. */
+  readonly binding: "local" | "global" | "weak" | "other";
+}
+
+/** A symbol, and how far into it an address is. */
+export interface SymbolPlace {
+  /** The symbol. */
+  readonly symbol: KernelSymbol;
+  /** Number of bytes from its first byte on. */
+  readonly offset: number;
+}
+
+/** The sections and symbols of a kernel. Addresses are those that the file was linked for. */
+export interface KernelSymbols {
+  /** The sections that take memory (`SHF_ALLOC`), ascending by address. */
+  readonly sections: readonly KernelSection[];
+  /** The number of symbols that name an address. */
+  readonly count: number;
+  /** The table that they are from; absent if the file has neither. */
+  readonly table?: ".symtab" | ".dynsym";
+  /** Finds the section that contains an address. */
+  readonly sectionAt: (address: bigint) => KernelSection | undefined;
+  /** Finds the symbol that contains an address, or else the nearest one before it in the same section. */
+  readonly symbolAt: (address: bigint) => SymbolPlace | undefined;
+  /** Finds every symbol of a name, in the order of the table. */
+  readonly find: (name: string) => readonly KernelSymbol[];
+  /** Lists the symbols with an address in a range, ascending; of several at one address, the best first. */
+  readonly inRange: (start: bigint, end: bigint) => Iterable<KernelSymbol>;
+  /** The names that are most like a name that was not found, best first. */
+  readonly similar: (name: string) => readonly string[];
+}
