@@ -17,6 +17,7 @@ export type ExplainedKernel =
     | "level4Frame"
     | "entryPoint"
     | "virtualAddressOffset"
+    | "tlsTemplate"
     | "fileHeader"
     | "programHeaders"
     | "frameRuns"
