@@ -16,6 +16,25 @@
  * @module
  */
 
+export { diffKernels, diffSteps } from "./diff/diff_kernels.ts";
+export type { DiffOptions } from "./diff/diff_options.ts";
+export type {
+  ByteDifference,
+  ContentDifferences,
+  FactDifference,
+  FirstDifference,
+  KernelDifference,
+  Level4Difference,
+  Limited,
+  MappedSide,
+  MappingDifference,
+  MappingDifferences,
+  MatchedAddress,
+  NamedDifference,
+  RepeatedRange,
+  Side,
+  UnknownRange,
+} from "./diff/kernel_difference.ts";
 export { openPageTables } from "../core/paging/open_page_tables.ts";
 export { type DecodedEntry, decodeEntry, type EntryField, type EntryFlag } from "./tables/decode_entry.ts";
 export { listRuns } from "./tables/list_runs.ts";

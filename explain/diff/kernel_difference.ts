@@ -143,6 +143,8 @@ export interface ContentDifferences {
   readonly tables: number;
   /** Number of bytes that differ, without those of words that moved. */
   readonly differing: number;
+  /** Number of bytes that differ in no segment of a kernel, such as those after the end of a segment in its last page. */
+  readonly outside: number;
   /** Number of words of 8 bytes that differ by exactly as much as the addresses of the kernels do. */
   readonly movedWords: number;
   /** The first byte that differs, in the order of comparison: the kernels' segments come first. */
@@ -168,7 +170,7 @@ export interface RepeatedRange extends MatchedAddress {
 /** A range that could not be compared. */
 export interface UnknownRange extends MatchedAddress {
   /** The side that lacks what is needed. */
-  readonly side: Side;
+  readonly side: Side | "both";
   /** Whether a page table or the content of pages is in memory that is not known. */
   readonly what: "table" | "content";
   /** Number of bytes. */
