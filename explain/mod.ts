@@ -18,6 +18,14 @@
 
 export type { KeptFile } from "../core/file/kept_file.ts";
 export type { ExplainedSource } from "./file/explained_file.ts";
+export type {
+  KernelRelocations,
+  RelocationEntry,
+  RelocationSymbol,
+  RelocationTable,
+  RelocationTag,
+} from "./relocations/kernel_relocations.ts";
+export { readRelocations } from "./relocations/read_relocations.ts";
 export type { KernelSection, KernelSymbol, KernelSymbols, SymbolPlace } from "./symbols/kernel_symbols.ts";
 export { linkedAddress, loadedAddress, type Moved } from "./symbols/linked_address.ts";
 export { readSymbols } from "./symbols/read_symbols.ts";

@@ -86,10 +86,20 @@ const DOORS: Readonly<Record<string, { readonly values: readonly string[]; reado
     ],
   },
   "explain/mod.ts": {
-    values: ["decodeEntry", "linkedAddress", "loadedAddress", "readSymbols"],
+    values: ["decodeEntry", "linkedAddress", "loadedAddress", "readRelocations", "readSymbols"],
     types: [
-      ...["DecodedEntry", "EntryField", "EntryFlag", "ExplainedSource", "KeptFile", "KernelSection"],
-      ...["KernelSymbol", "KernelSymbols", "Moved", "SymbolPlace", "TableLevel"],
+      ...[
+        "DecodedEntry",
+        "EntryField",
+        "EntryFlag",
+        "ExplainedSource",
+        "KeptFile",
+        "KernelRelocations",
+        "KernelSection",
+        "KernelSymbol",
+      ],
+      ...["KernelSymbols", "Moved", "RelocationEntry", "RelocationSymbol", "RelocationTable"],
+      ...["RelocationTag", "SymbolPlace", "TableLevel"],
     ],
   },
 };
