@@ -13,8 +13,11 @@ export interface GdbRemote {
   readonly ask: (packet: string) => Promise<string>;
   /** Resolves to the next packet, if an answer has several. */
   readonly next: () => Promise<string>;
-  /** Sends a packet whose answer does not matter. */
-  readonly tell: (packet: string) => Promise<void>;
+  /**
+   * Sends the last packets, also after an abort, and waits a moment until they are answered: if a connection is closed
+   * with answers on their way, the stub may lose what was sent.
+   */
+  readonly finish: (packets: readonly string[]) => Promise<void>;
   /** Whether the stub said, unasked, that the guest has stopped. */
   readonly saidStopped: () => boolean;
 }
@@ -38,6 +41,9 @@ export class StubError extends Error {
 
 /** The most characters that come without a packet among them. */
 const MOST_NOISE = 2 ** 16;
+
+/** How long to wait for the answers to the last packets, in milliseconds. */
+const LAST_PATIENCE = 1000;
 
 /** A packet: what is in it, and its checksum. */
 const PACKET = /\$([^#$]*)#([0-9a-fA-F]{2})/;
@@ -63,7 +69,7 @@ export function gdbRemote(
   let text = "";
   let stopped = false;
 
-  const receive = async (): Promise<string> => {
+  const receiveOne = async (): Promise<string> => {
     for (;;) {
       const found = PACKET.exec(text);
       if (found) {
@@ -82,7 +88,14 @@ export function gdbRemote(
       text += decoder.decode(buffer.subarray(0, count));
     }
   };
-  const within = async <T>(work: Promise<T>): Promise<T> => {
+  let last: Promise<unknown> = Promise.resolve();
+  /** An answer that nobody waits for any more is still taken before the next one. */
+  const receive = (): Promise<string> => {
+    const received = last.then(receiveOne);
+    last = received.catch(() => {});
+    return received;
+  };
+  const within = async <T>(work: () => Promise<T>): Promise<T> => {
     signal.throwIfAborted();
     const ended = Promise.withResolvers<never>();
     const abort = (): void => ended.reject(signal.reason);
@@ -91,7 +104,7 @@ export function gdbRemote(
       ended.reject(new StubError(`there was no answer in ${patience / 1000} seconds`, true));
     }, patience);
     try {
-      return await Promise.race([work, ended.promise]);
+      return await Promise.race([work(), ended.promise]);
     } finally {
       clearTimeout(timer);
       signal.removeEventListener("abort", abort);
@@ -102,14 +115,21 @@ export function gdbRemote(
     const bytes = encoder.encode(`$${packet}#${sum}`);
     for (let left = bytes; left.length > 0;) left = left.subarray(await connection.write(left));
   };
-  const next = () => within(receive());
+  const next = () => within(receive);
+  const finish = async (packets: readonly string[]): Promise<void> => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const enough = new Promise<void>((resolve) => timer = setTimeout(resolve, LAST_PATIENCE));
+    for (const packet of packets) await tell(packet);
+    const answered = Promise.all(packets.map(receive)).catch(() => {});
+    await Promise.race([answered, enough]).finally(() => clearTimeout(timer));
+  };
   return {
     next,
     ask: async (packet) => {
-      await within(tell(packet));
+      await within(() => tell(packet));
       return await next();
     },
-    tell,
+    finish,
     saidStopped: () => stopped,
   };
 }

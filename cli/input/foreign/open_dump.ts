@@ -40,7 +40,7 @@ export function openDump(path: string, options: ForeignOptions): ForeignTables {
     const found = isCore ? openCore(path, dump, options) : openRaw(path, head, size, options);
     const pages = filePages(readAt, found.ranges);
     const { cr3, levels } = found.root;
-    if (!pages.words(cr3)) throw rootMissing(path, found.root, found.ranges);
+    if (!pages.words(cr3)) throw rootMissing(path, isCore, found);
     const memory = found.ranges.map(({ phys, size }) => ({ start: phys, size }));
     const { processors } = found;
     return {
@@ -141,7 +141,8 @@ function withoutRoot(path: string, processors: readonly PagingRegisters[]): CliE
   return usageError(message, 'QEMU\'s "dump-guest-memory" writes cores that have them.', { flag: "cr3" });
 }
 
-function rootMissing(path: string, { cr3, cr3From, levels }: Root, ranges: readonly StoredRange[]): CliError {
+function rootMissing(path: string, isCore: boolean, { root, ranges }: Found): CliError {
+  const { cr3, cr3From, levels } = root;
   const [first] = ranges;
   const last = ranges.at(-1);
   const held = first && last
@@ -150,8 +151,10 @@ function rootMissing(path: string, { cr3, cr3From, levels }: Root, ranges: reado
     }`
     : "it has no memory";
   const why = `the level-${levels} table at ${hex(cr3)} is not in it: ${held}`;
-  if (cr3From !== "flag") return failed(path, why);
-  const hint = "--base says where a dump's first byte is.";
+  const hint = isCore
+    ? 'QEMU\'s "dump-guest-memory" without -p writes all memory.'
+    : "--base says where a dump's first byte is.";
+  if (cr3From !== "flag") return failed(path, why, { hint });
   return usageError(`Cannot use --cr3 ${hex(cr3)} for ${printable(path)}: ${why}`, hint, { flag: "cr3", value: cr3 });
 }
 

@@ -43,9 +43,8 @@ export async function openQemuGuest(remote: GdbRemote): Promise<QemuGuest> {
   if (!/^[01]$/.test(mode)) throw new StubError("the stub there is not QEMU's, and cannot read physical memory");
   const runs = await ranBefore(remote);
   const leave = async (): Promise<Leaving> => {
-    await remote.tell(`Qqemu.PhyMemMode:${mode}`);
     // It goes on when the debugger detaches, and stays as it is if the connection ends without that.
-    if (runs) await remote.tell("D");
+    await remote.finish([`Qqemu.PhyMemMode:${mode}`, ...(runs ? ["D"] : [])]);
     return runs ? "resumed" : "left stopped";
   };
   try {
@@ -116,7 +115,7 @@ async function readFeature({ ask }: GdbRemote, name: string): Promise<string> {
     const reply = await ask(`qXfer:features:read:${name}:${text.length.toString(16)},ff0`);
     if (!/^[lm]/.test(reply)) break;
     text += reply.slice(1);
-    if (reply.startsWith("l")) return text;
+    if (reply.startsWith("l")) return text.replaceAll(/<!--.*?-->/gs, "");
   }
   throw new StubError(`QEMU does not describe its registers: ${name} cannot be read`);
 }
