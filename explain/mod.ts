@@ -16,5 +16,10 @@
  * @module
  */
 
+export type { KeptFile } from "../core/file/kept_file.ts";
+export type { ExplainedSource } from "./file/explained_file.ts";
+export type { KernelSection, KernelSymbol, KernelSymbols, SymbolPlace } from "./symbols/kernel_symbols.ts";
+export { linkedAddress, loadedAddress, type Moved } from "./symbols/linked_address.ts";
+export { readSymbols } from "./symbols/read_symbols.ts";
 export { type DecodedEntry, decodeEntry, type EntryField, type EntryFlag } from "./tables/decode_entry.ts";
 export type { TableLevel } from "./tables/table_set.ts";

@@ -86,8 +86,11 @@ const DOORS: Readonly<Record<string, { readonly values: readonly string[]; reado
     ],
   },
   "explain/mod.ts": {
-    values: ["decodeEntry"],
-    types: ["DecodedEntry", "EntryField", "EntryFlag", "TableLevel"],
+    values: ["decodeEntry", "linkedAddress", "loadedAddress", "readSymbols"],
+    types: [
+      ...["DecodedEntry", "EntryField", "EntryFlag", "ExplainedSource", "KeptFile", "KernelSection"],
+      ...["KernelSymbol", "KernelSymbols", "Moved", "SymbolPlace", "TableLevel"],
+    ],
   },
 };
 
