@@ -16,10 +16,61 @@
  * @module
  */
 
+export type { AddressExplanation, NamedPlace, NearRun, NearRuns, SegmentPlace } from "./address/address_explanation.ts";
+export { explainAddress } from "./address/explain_address.ts";
+export type { AddedParts, ExplainOptions } from "./address/explain_options.ts";
+export { explainPhysical, type PhysicalExplanation } from "./address/explain_physical.ts";
+export type {
+  AbsentReason,
+  DeviceReason,
+  GuardReason,
+  MovedReason,
+  NotCanonicalReason,
+  NotLoadedReason,
+  PhysicalRangeReason,
+  ReservedReason,
+  UncoveredReason,
+  UnknownReason,
+  UnmappedReason,
+} from "./address/absence.ts";
+export type {
+  ChangedReason,
+  CopiedReason,
+  CopyCause,
+  DeniedReason,
+  LoadedReason,
+  MadeReason,
+  MappedReason,
+  MarkedReason,
+  MisplacedReason,
+  OutsideReason,
+  PhysicalReason,
+  RandomizedReason,
+  RelocatedReason,
+  SealedReason,
+  SectionReason,
+  TableReason,
+  TlsReason,
+  UnsealedReason,
+  WriteExecuteReason,
+  ZeroedReason,
+} from "./address/presence.ts";
+export type { Reason } from "./address/reason.ts";
+export type { Explainable, ExplainedKernel } from "./explained.ts";
+export { type KernelSnapshot, openSnapshot, snapshot, type SnapshotOptions, snapshotTransfer } from "./snapshot.ts";
 export type { KeptFile } from "../core/file/kept_file.ts";
 export type { ExplainedSource } from "./file/explained_file.ts";
+export type {
+  KernelRelocations,
+  RelocationEntry,
+  RelocationSymbol,
+  RelocationTable,
+  RelocationTag,
+} from "./relocations/kernel_relocations.ts";
 export type { KernelSection, KernelSymbol, KernelSymbols, SymbolPlace } from "./symbols/kernel_symbols.ts";
 export { linkedAddress, loadedAddress, type Moved } from "./symbols/linked_address.ts";
 export { readSymbols } from "./symbols/read_symbols.ts";
 export { type DecodedEntry, decodeEntry, type EntryField, type EntryFlag } from "./tables/decode_entry.ts";
-export type { TableLevel } from "./tables/table_set.ts";
+export type { PhysicalPages } from "./tables/physical_pages.ts";
+export type { TableLevel, TableSet } from "./tables/table_set.ts";
+export type { Permission, WalkedLevel, WalkEnd } from "./tables/walk_tables.ts";

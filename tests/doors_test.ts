@@ -86,10 +86,23 @@ const DOORS: Readonly<Record<string, { readonly values: readonly string[]; reado
     ],
   },
   "explain/mod.ts": {
-    values: ["decodeEntry", "linkedAddress", "loadedAddress", "readSymbols"],
+    values: [
+      ...["decodeEntry", "explainAddress", "explainPhysical", "linkedAddress", "loadedAddress", "openSnapshot"],
+      ...["readSymbols", "snapshot", "snapshotTransfer"],
+    ],
     types: [
-      ...["DecodedEntry", "EntryField", "EntryFlag", "ExplainedSource", "KeptFile", "KernelSection"],
-      ...["KernelSymbol", "KernelSymbols", "Moved", "SymbolPlace", "TableLevel"],
+      ...["AbsentReason", "AddedParts", "AddressExplanation", "ChangedReason", "CopiedReason", "CopyCause"],
+      ...["DecodedEntry", "DeniedReason", "DeviceReason", "EntryField", "EntryFlag", "ExplainOptions"],
+      ...["Explainable", "ExplainedKernel", "ExplainedSource", "GuardReason", "KeptFile", "KernelRelocations"],
+      ...["KernelSection", "KernelSnapshot", "KernelSymbol", "KernelSymbols", "LoadedReason", "MadeReason"],
+      ...["MappedReason", "MarkedReason", "MisplacedReason", "Moved", "MovedReason", "NamedPlace", "NearRun"],
+      ...["NearRuns", "NotCanonicalReason", "NotLoadedReason", "OutsideReason", "Permission"],
+      ...["PhysicalExplanation", "PhysicalPages", "PhysicalRangeReason", "PhysicalReason", "RandomizedReason"],
+      ...["Reason", "RelocatedReason", "RelocationEntry", "RelocationSymbol", "RelocationTable"],
+      ...["RelocationTag", "ReservedReason", "SealedReason", "SectionReason", "SegmentPlace"],
+      ...["SnapshotOptions", "SymbolPlace", "TableLevel", "TableReason", "TableSet", "TlsReason"],
+      ...["UncoveredReason", "UnknownReason", "UnmappedReason", "UnsealedReason", "WalkEnd", "WalkedLevel"],
+      ...["WriteExecuteReason", "ZeroedReason"],
     ],
   },
 };
