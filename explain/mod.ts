@@ -18,6 +18,46 @@
 
 export type { KeptFile } from "../core/file/kept_file.ts";
 export { openPageTables } from "../core/paging/open_page_tables.ts";
+export type {
+  AbsentReason,
+  DeviceReason,
+  GuardReason,
+  MovedReason,
+  NotCanonicalReason,
+  NotLoadedReason,
+  PhysicalRangeReason,
+  ReservedReason,
+  UncoveredReason,
+  UnknownReason,
+  UnmappedReason,
+} from "./address/absence.ts";
+export type { AddressExplanation, NamedPlace, NearRun, NearRuns, SegmentPlace } from "./address/address_explanation.ts";
+export { explainAddress } from "./address/explain_address.ts";
+export type { AddedParts, ExplainOptions } from "./address/explain_options.ts";
+export { explainPhysical, type PhysicalExplanation } from "./address/explain_physical.ts";
+export type {
+  ChangedReason,
+  CopiedReason,
+  CopyCause,
+  DeniedReason,
+  LoadedReason,
+  MadeReason,
+  MappedReason,
+  MarkedReason,
+  MisplacedReason,
+  OutsideReason,
+  PhysicalReason,
+  RandomizedReason,
+  RelocatedReason,
+  SealedReason,
+  SectionReason,
+  TableReason,
+  TlsReason,
+  UnsealedReason,
+  WriteExecuteReason,
+  ZeroedReason,
+} from "./address/presence.ts";
+export type { Reason } from "./address/reason.ts";
 export { diffKernels, diffSteps } from "./diff/diff_kernels.ts";
 export type { DiffOptions } from "./diff/diff_options.ts";
 export type {
@@ -37,6 +77,7 @@ export type {
   Side,
   UnknownRange,
 } from "./diff/kernel_difference.ts";
+export type { Explainable, ExplainedKernel } from "./explained.ts";
 export type { ExplainedSource } from "./file/explained_file.ts";
 export type {
   KernelRelocations,
@@ -46,6 +87,7 @@ export type {
   RelocationTag,
 } from "./relocations/kernel_relocations.ts";
 export { readRelocations } from "./relocations/read_relocations.ts";
+export { type KernelSnapshot, openSnapshot, snapshot, type SnapshotOptions, snapshotTransfer } from "./snapshot.ts";
 export type { KernelSection, KernelSymbol, KernelSymbols, SymbolPlace } from "./symbols/kernel_symbols.ts";
 export { linkedAddress, loadedAddress, type Moved } from "./symbols/linked_address.ts";
 export { readSymbols } from "./symbols/read_symbols.ts";
