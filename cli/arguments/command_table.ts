@@ -5,6 +5,7 @@
  */
 
 import { CHECK, EXPLAIN } from "./check_commands.ts";
+import { DIFF } from "./diff_command.ts";
 import type { Command } from "./flag.ts";
 import {
   BOOT_FLAGS,
@@ -180,6 +181,7 @@ export const COMMANDS = {
   load: LOAD,
   inspect: INSPECT,
   check: CHECK,
+  diff: DIFF,
   plugins: PLUGINS,
   image: IMAGE,
   run: RUN,

@@ -10,6 +10,7 @@ import { type FlagOptions, loadOptions } from "../arguments/load_options.ts";
 import type { Arguments } from "../arguments/parse_arguments.ts";
 import { choosePlugins, type PluginChoice } from "../arguments/plugin_choice.ts";
 import { openSource, type Source } from "../input/source.ts";
+import { pathOfSource } from "../output/format_advice.ts";
 import type { Output } from "../output/output.ts";
 import type { ProgressLine } from "../output/progress.ts";
 import type { Bootable } from "../report/bootable.ts";
@@ -20,6 +21,8 @@ import { loadWithPlugins } from "./load_by_preset.ts";
 export interface ExplainedFile {
   /** What to call the file. */
   readonly name: string;
+  /** Its path, if it is a regular file that is not packed, so that other programs can read it too. */
+  readonly path?: string;
   /** The kernel. */
   readonly kernel: Kernel;
   /** The plugins that it was loaded with. */
@@ -77,6 +80,7 @@ export async function loadPlan(args: Arguments): Promise<LoadPlan> {
  * @param output Where to print.
  * @param signal Ends the load.
  * @param work What to do with the kernel; resolves to the exit status.
+ * @param side Which of two kernels it is, and the exit status if it is refused.
  * @returns The exit status.
  */
 export async function withExplained(
@@ -86,6 +90,7 @@ export async function withExplained(
   output: Output,
   signal: AbortSignal,
   work: (file: ExplainedFile) => Promise<number>,
+  side?: { readonly name: string; readonly status: number },
 ): Promise<number> {
   const { options, choice } = plan;
   const line = await progressLine(output);
@@ -94,32 +99,35 @@ export async function withExplained(
   let source: Source | undefined;
   let kernel: Kernel | undefined;
   try {
-    const opened = source = await openSource(name, signal);
+    const keeping = { maxMemory: options.maxMemory, signal };
+    const opened = source = await openSource(name, signal, undefined, (reader) => keepFile(reader, keeping));
     closing.push(opened.close);
-    const random = opened.layers.length > 0 ? undefined : opened.random;
-    const kept = random ? undefined : keepFile(opened.reader, { maxMemory: options.maxMemory, signal });
+    const { kept } = opened;
     const onProgress = (progress: { readonly loaded: number }) => line.update(progress, opened.size);
-    const loaded = await loadWithPlugins(kept?.reader() ?? opened.reader, { ...options, signal, onProgress }, choice)
-      .finally(line.stop);
+    const loaded = await loadWithPlugins(opened.reader, { ...options, signal, onProgress }, choice).finally(line.stop);
+    // What the check of a container reads is lost.
+    if (opened.layers.length > 0) await kept?.reach(Number.MAX_SAFE_INTEGER);
     await opened.check();
     kernel = loaded.kernel;
     const bootable = plan.prepare?.(kernel);
     const open = async (): Promise<KeptFile> => {
-      if (kept || !random) return kept ?? keepFile(opened.reader, { signal });
-      const file = await random();
+      const file = kept ? undefined : await opened.random?.();
+      if (!file) return kept ?? keepFile(opened.reader, keeping);
       closing.push(file.close);
-      return keepFile(file, { maxMemory: options.maxMemory, signal });
+      return keepFile(file, keeping);
     };
-    return await work({ name: opened.name, ...loaded, ...(bootable ? { bootable } : {}), open });
+    const path = opened.file && opened.layers.length === 0 ? pathOfSource(opened.name) : undefined;
+    return await work({ name: opened.name, path, ...loaded, ...(bootable ? { bootable } : {}), open });
   } catch (error) {
     line.stop();
     if (!(error instanceof LoadError)) throw error;
     const { isRefusal, nameRefused, otherRulesFor, printError, problemOf } = await import("./refusal.ts");
     const verdict = kernel && "loaded, but not explained";
     const found = problemOf(error, { name: source?.name ?? name, verdict, flags });
+    const mine = side && { name: `${side.name}, ${found.name}`, status: side.status };
     const refused = kernel === undefined && source !== undefined && isRefusal(error) ? source : undefined;
     const problem = refused ? await nameRefused(found, refused, name, signal) : found;
-    return await printError(problem, output, async () => {
+    return await printError({ ...problem, ...mine }, output, async () => {
       return refused && await otherRulesFor(error, refused, options, choice, signal);
     });
   } finally {

@@ -36,7 +36,7 @@ const STEP_RUNS = 2 ** 12;
  * Compares two kernels, or the page tables of anyone: what they map, the flags of it, and the bytes in pages that both
  * map. Where the pages lie in physical memory makes no difference, unless that is asked for.
  *
- * Of two kernels with different bases, the pages of segments are matched by the addresses that they were linked for, and
+ * Of two position-independent kernels with different bases, the pages of segments are matched by the addresses that they were linked for, and
  * words that differ by exactly the distance of the bases are counted apart.
  *
  * @example

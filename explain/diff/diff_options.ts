@@ -10,7 +10,7 @@ import type { KernelSymbols } from "../symbols/kernel_symbols.ts";
 export interface DiffOptions {
   /** The names in the kernels' files. Where A has a name for an address, it counts; otherwise B's does. */
   readonly symbols?: { readonly a?: KernelSymbols; readonly b?: KernelSymbols };
-  /** Whether to match equal addresses even if both are kernels with different bases. Default: false. */
+  /** Whether to match equal addresses even of position-independent kernels with different bases. Default: false. */
   readonly absolute?: boolean;
   /**
    * Whether the flags `ACCESSED` and `DIRTY` count. Default: false, as a processor sets them in all that it uses.

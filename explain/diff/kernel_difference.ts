@@ -77,7 +77,7 @@ export interface MappingDifference extends MatchedAddress {
   readonly lost: readonly EntryFlag[];
   /** Flags of B's leaf entries that A's do not have, if both map them. */
   readonly gained: readonly EntryFlag[];
-  /** Index of the program header of the segment that the first byte is in, if there is one. */
+  /** Index of the program header of the first segment in the run, if there is one. */
   readonly segment?: number;
   /** The sections in the run, ascending; at most eight, and none without symbols. */
   readonly sections: readonly string[];
@@ -205,8 +205,8 @@ export interface KernelDifference {
   /** Whether everything was compared. False if the tables map too much, because they share tables with one another. */
   readonly complete: boolean;
   /**
-   * How addresses are matched. "plain": equal addresses. "linked": of two kernels at different bases, addresses in their
-   * segments are matched by the addresses that they were linked for, and all others by their value.
+   * How addresses are matched. "plain": equal addresses. "linked": of two position-independent kernels with different
+   * bases, addresses in segments are matched by those that they were linked for, and all others by their value.
    */
   readonly addresses: "plain" | "linked";
   /** What is added to an address in A's segments for the address in B; 0 for plain addresses. */

@@ -144,7 +144,8 @@ function differenceOf({ a, b, pageA, pageB, pages }: OpenRun, names: NameFinder,
   const atA = addressOfPage(pageA);
   const atB = addressOfPage(pageB);
   const named = [a ? atA : undefined, b ? atB : undefined] as const;
-  const { segment, symbol } = names.at(...named);
+  const { symbol } = names.at(...named);
+  const segment = names.segmentIn(...named, BigInt(size));
   const both = a !== undefined && b !== undefined;
   const [flagsA, flagsB] = [a ? countedFlags(a, ignored) : [], b ? countedFlags(b, ignored) : []];
   return {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { PT_LOAD } from "../../core/elf/constants.ts";
+import { ET_DYN, PT_LOAD } from "../../core/elf/constants.ts";
 import { low48, PAGE_SIZE } from "../../core/memory/addresses.ts";
 import type { ExplainedKernel } from "../explained.ts";
 import { ALL_PAGES, HALF_PAGES } from "./page_cursor.ts";
@@ -38,7 +38,8 @@ interface Range {
 const SPACE = 2 * HALF_PAGES;
 
 /**
- * Matches the pages of two address spaces.
+ * Matches the pages of two address spaces: those of the segments of two position-independent kernels by the addresses
+ * that they were linked for, and all others by equal addresses.
  *
  * @param a The kernel on side A, if it is one.
  * @param b The kernel on side B, if it is one.
@@ -50,7 +51,8 @@ export function matchPages(
   b: ExplainedKernel | undefined,
   absolute: boolean,
 ): Matching {
-  const between = a && b && !absolute ? BigInt.asUintN(64, b.virtualAddressOffset - a.virtualAddressOffset) : 0n;
+  const areMovable = a?.fileHeader.e_type === ET_DYN && b?.fileHeader.e_type === ET_DYN;
+  const between = areMovable && !absolute ? BigInt.asUintN(64, b.virtualAddressOffset - a.virtualAddressOffset) : 0n;
   const linked = between !== 0n && between % BigInt(PAGE_SIZE) === 0n;
   const distance = linked ? between : 0n;
   const shift = low48(distance) / PAGE_SIZE;

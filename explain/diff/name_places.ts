@@ -33,6 +33,8 @@ export interface NamedPiece {
 export interface NameFinder {
   /** The names of a byte, by its addresses on both sides. Those of A count where it has any, or else those of B. */
   readonly at: (a: bigint | undefined, b: bigint | undefined) => NamedPiece;
+  /** The first segment in a range of bytes. */
+  readonly segmentIn: (a: bigint | undefined, b: bigint | undefined, size: bigint) => NamedSegment | undefined;
   /** The names of the sections in a range of bytes: the first eight. */
   readonly sectionsIn: (a: bigint | undefined, b: bigint | undefined, size: bigint) => readonly string[];
 }
@@ -70,6 +72,7 @@ export function nameFinder(a: NamedSide, b: NamedSide): NameFinder {
       const { section, symbol } = pieceA.section !== undefined || pieceA.symbol ? pieceA : pieceB;
       return { size: least(pieceA.size, pieceB.size), segment: pieceA.segment ?? pieceB.segment, section, symbol };
     },
+    segmentIn: (atA, atB, size) => one.segmentIn(atA, size) ?? other.segmentIn(atB, size),
     sectionsIn: (atA, atB, size) => {
       const names = one.sectionsIn(atA, size);
       return names.length > 0 ? names : other.sectionsIn(atB, size);
@@ -79,6 +82,7 @@ export function nameFinder(a: NamedSide, b: NamedSide): NameFinder {
 
 interface SideNames {
   readonly at: (address: bigint | undefined) => NamedPiece;
+  readonly segmentIn: (address: bigint | undefined, size: bigint) => NamedSegment | undefined;
   readonly sectionsIn: (address: bigint | undefined, size: bigint) => readonly string[];
 }
 
@@ -100,10 +104,13 @@ function sideNames({ kernel, symbols }: NamedSide): SideNames {
       const symbol = symbolAt(symbols, linked, bound);
       return { size: symbol.end - linked, segment, section: section.found?.name, symbol: symbol.place };
     },
+    segmentIn: (address, size) => {
+      return address === undefined ? undefined : firstIn(segments, BigInt.asUintN(64, address - offset), size);
+    },
     sectionsIn: (address, size) => {
       if (address === undefined) return [];
       const linked = BigInt.asUintN(64, address - offset);
-      if (kernel && !overlaps(segments, linked, size)) return [];
+      if (kernel && !firstIn(segments, linked, size)) return [];
       const names: string[] = [];
       for (let at = Math.max(0, after(sections, linked) - 1); at < sections.length; at++) {
         if (sections[at].start >= linked + size || names.length === MOST_SECTIONS) break;
@@ -151,9 +158,10 @@ function rangeAt<T extends NamedRange>(
   return found && address < found.end ? { found, end: least(found.end, until) } : { end: until };
 }
 
-function overlaps(ranges: readonly NamedRange[], address: bigint, size: bigint): boolean {
-  const { found, end } = rangeAt(ranges, address);
-  return found !== undefined || end < address + size;
+/** The first range that has addresses of another one. */
+function firstIn<T extends NamedRange>(ranges: readonly T[], address: bigint, size: bigint): T | undefined {
+  const next = ranges[after(ranges, address)];
+  return rangeAt(ranges, address).found ?? (next && next.start < address + size ? next : undefined);
 }
 
 /** Index of the first range that starts after an address; ranges are ascending. */
