@@ -53,16 +53,13 @@ interface OpenPiece {
   readonly end: bigint;
   /** How much further B's page is. */
   readonly shift: number;
-  /** Number of the page in A that a byte was added of last. */
-  page: number;
   differing: number;
 }
 
 /** The range that bytes were added to last. */
 interface OpenRange {
   readonly start: Omit<ByteDifference, "size" | "differing"> | undefined;
-  /** Page and offset of the last byte. */
-  page: number;
+  /** Offset of the last byte in the current page; negative if it is in the page before. */
   offset: number;
   size: number;
   differing: number;
@@ -119,15 +116,14 @@ export function differingBytes(names: NameFinder, limit: number): DifferingBytes
   };
   const openPiece = (offset: number): OpenPiece => {
     closePiece();
-    const { pageA: page, pageB } = current;
+    const { pageA, pageB } = current;
     const place = placeOf(offset);
     const found = names.at(place.address, place.addressInB ?? place.address);
     const opened = {
       names: found,
       first: place,
       end: place.address + found.size,
-      shift: pageB - page,
-      page,
+      shift: pageB - pageA,
       differing: 0,
     };
     pieceEnd = offsetOf(opened.end);
@@ -155,22 +151,25 @@ export function differingBytes(names: NameFinder, limit: number): DifferingBytes
       };
     };
     const start = ranges.isFull() ? undefined : make();
-    return range = { start, page: current.pageA, offset, size: 1, differing: 0 };
+    return range = { start, offset, size: 1, differing: 0 };
   };
   return {
     page: (pageA, pageB, bytesA, bytesB) => {
+      const isNext = pageA === current.pageA + 1 && pageB === current.pageB + 1;
+      if (!isNext) closeRange();
+      else if (range) range.offset -= PAGE_SIZE;
+      const isAscending = pageA > current.pageA;
       current = { pageA, pageB, bytesA, bytesB, base: addressOfPage(pageA) };
-      const goesOn = piece && piece.shift === pageB - pageA && pageA >= piece.page && current.base < piece.end;
+      const goesOn = isAscending && piece?.shift === pageB - pageA && current.base < piece.end;
       pieceEnd = goesOn && piece ? offsetOf(piece.end) : 0;
     },
+    // This runs for every byte: it must not make numbers that are no small integers.
     add: (offset) => {
       const inPiece = piece && offset < pieceEnd ? piece : openPiece(offset);
-      inPiece.page = current.pageA;
       inPiece.differing++;
-      const step = range ? (current.pageA - range.page) * PAGE_SIZE + offset - range.offset : 0;
+      const step = range ? offset - range.offset : 0;
       const inRange = range && step <= MOST_STEP ? range : openRange(offset, inPiece);
-      if (inRange === range && inRange.differing > 0) inRange.size += step;
-      inRange.page = current.pageA;
+      if (inRange.differing > 0) inRange.size += step;
       inRange.offset = offset;
       inRange.differing++;
       if (count++ === 0) first = { ...placeOf(offset), a: current.bytesA[offset], b: current.bytesB[offset] };
