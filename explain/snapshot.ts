@@ -20,6 +20,7 @@ export interface KernelSnapshot extends
     | "level4Frame"
     | "entryPoint"
     | "virtualAddressOffset"
+    | "tlsTemplate"
     | "fileHeader"
     | "programHeaders"
     | "diagnostics"
@@ -79,6 +80,7 @@ export function snapshot(kernel: ExplainedKernel, { copy = false }: SnapshotOpti
     level4Frame: kernel.level4Frame,
     entryPoint: kernel.entryPoint,
     virtualAddressOffset: kernel.virtualAddressOffset,
+    ...(kernel.tlsTemplate ? { tlsTemplate: kernel.tlsTemplate } : {}),
     file: { phys: file.phys, size: file.size },
     frames: kernel.frameRuns(),
     fileHeader: kernel.fileHeader,

@@ -93,7 +93,10 @@ class Cursor implements PageCursor {
     let own = page;
     if (levels === 4 && page >= HALF_PAGES) {
       own = page - HOLE;
-      if (own < HALF_PAGES) return this.#end("absent", HOLE + HALF_PAGES - page);
+      if (own < HALF_PAGES) {
+        this.level = levels;
+        return this.#end("absent", HOLE + HALF_PAGES - page);
+      }
     }
     const all = ENTRY_PAGES[levels] * TABLE_ENTRIES;
     if (!path) return this.#end("unknown", (levels === 4 && own < HALF_PAGES ? HALF_PAGES : all) - own);

@@ -38,9 +38,14 @@ interface Page {
 type Space = ReadonlyMap<bigint, Page>;
 
 const flags = fc.subarray([...FLAGS]).map((chosen) => chosen.reduce((sum, [, bit]) => sum | bit, PRESENT));
-const writes = fc.array(fc.tuple(fc.integer({ min: 0, max: PAGE - 1 }), fc.integer({ min: 1, max: 255 })), {
-  maxLength: 12,
-});
+/** Bytes near one another, and at the ends of a page, so that ranges are joined, or just not. */
+const offset = fc.oneof(
+  fc.integer({ min: 0, max: PAGE - 1 }),
+  fc.integer({ min: 0, max: 3 }).map((at) => at * 16 + 8),
+  fc.integer({ min: 0, max: 40 }),
+  fc.integer({ min: PAGE - 24, max: PAGE - 1 }),
+);
+const writes = fc.array(fc.tuple(offset, fc.integer({ min: 1, max: 255 })), { maxLength: 12 });
 const page: fc.Arbitrary<Page> = fc.record({ flags, bytes: writes.map(bytesOf) });
 const spots = fc.integer({ min: 0, max: SPOTS.length - 1 }).map((at) => SPOTS[at]);
 const space: fc.Arbitrary<Space> = fc.array(fc.tuple(spots, page), { maxLength: 30 }).map((pages) => new Map(pages));
