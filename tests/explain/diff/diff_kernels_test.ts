@@ -45,6 +45,24 @@ Deno.test("a kernel at another base has moved, and nothing else", async () => {
   assertEquals([plain.mappings.added, plain.mappings.removed], [found.mappings.both, found.mappings.both]);
 });
 
+Deno.test("what does not belong to a kernel stays where it is when kernels are matched as linked", async () => {
+  const base = 0x40_0000n;
+  const [a, b] = [await load(PIE, { kernelBase: base }), await load(PIE, { kernelBase: 0x7000n + base })];
+  for (const { addressSpace } of [a, b]) {
+    addressSpace.mapFresh(0x10_0000_0000n, PAGE, PRESENT, "mine");
+    addressSpace.memory.bytes(addressSpace.frameRuns().at(-1)?.phys ?? 0, 1)[0] = 7;
+  }
+  assertEquals(diffKernels(a, b).verdict, "moved");
+  // A has pages of its own where B's kernel is, and B where A's is: they are not matched with the kernels.
+  a.addressSpace.mapFresh(base + 0xc000n, PAGE, PRESENT, "of a");
+  b.addressSpace.mapFresh(base + 0x1000n, PAGE, PRESENT, "of b");
+  const { items } = diffKernels(a, b).mappings;
+  assertEquals(items.map(({ kind, address, a, b }) => [kind, address, a?.owner, b?.owner]), [
+    ["added", base + 0x1000n, undefined, "of b"],
+    ["removed", base + 0xc000n, "of a", undefined],
+  ]);
+});
+
 testWithTools(["readelf"], "the words that move with a kernel are those that its relocations write", async () => {
   const relocations = (await runTool("readelf", ["-rW", PIE])).match(/R_X86_64_RELATIVE/g) ?? [];
   assert(relocations.length > 0);
@@ -253,6 +271,7 @@ Deno.test("four tables that map 2^36 pages are compared at once", () => {
   const [a, b] = [sharedTables(), sharedTables()];
   const same = diffKernels(a, b);
   assertEquals([same.verdict, same.complete, same.content.compared], ["same", true, PAGE]);
+  assertEquals(same.repeated, { items: [], more: 0 });
   b.memory[4 * PAGE + 5] = 1;
   const { content, repeated, complete } = diffKernels(a, b);
   assertEquals([content.differing, complete, content.first?.address], [1, true, 5n]);
