@@ -15,6 +15,7 @@ import type { Output } from "../output/output.ts";
 import type { ProgressLine } from "../output/progress.ts";
 import type { Bootable } from "../report/bootable.ts";
 import type { Kernel } from "../report/kernel.ts";
+import type { Problem } from "../report/problem.ts";
 import { loadWithPlugins } from "./load_by_preset.ts";
 
 /** A loaded kernel and its file. */
@@ -124,15 +125,20 @@ export async function withExplained(
     const { isRefusal, nameRefused, otherRulesFor, printError, problemOf } = await import("./refusal.ts");
     const verdict = kernel && "loaded, but not explained";
     const found = problemOf(error, { name: source?.name ?? name, verdict, flags });
-    const mine = side && { name: `${side.name}, ${found.name}`, status: side.status };
     const refused = kernel === undefined && source !== undefined && isRefusal(error) ? source : undefined;
     const problem = refused ? await nameRefused(found, refused, name, signal) : found;
-    return await printError({ ...problem, ...mine }, output, async () => {
+    return await printError(side ? ofSide(problem, side) : problem, output, async () => {
       return refused && await otherRulesFor(error, refused, options, choice, signal);
     });
   } finally {
     for (const close of closing.reverse()) close();
   }
+}
+
+/** Says which of two kernels a problem is with. */
+function ofSide(problem: Problem, { name, status }: { readonly name: string; readonly status: number }): Problem {
+  const about = [`side ${name}`, ...(problem.about === undefined ? [] : [problem.about])].join(", ");
+  return { ...problem, about, detail: { ...problem.detail, side: name }, status };
 }
 
 async function progressLine({ quiet }: Output): Promise<ProgressLine> {

@@ -12,7 +12,7 @@ import { count, exactSize, grouped, hex, printable } from "../output/text.ts";
 import { byteSections } from "./diff_bytes.ts";
 import { level4Lines, mappingLines, repeatedLines, unknownLines } from "./diff_pages.ts";
 import { diffVerdict, distanceText, FACTS } from "./diff_verdict.ts";
-import { labelled, sections } from "./report_parts.ts";
+import { headline, labelled, sections } from "./report_parts.ts";
 
 /** What a report says of one side. */
 export interface ComparedSide {
@@ -34,9 +34,9 @@ export interface ComparedSide {
  * @returns Lines of text.
  */
 export function diffReport(difference: KernelDifference, a: ComparedSide, b: ComparedSide, paint: Paint): string {
-  const verdict = diffVerdict(difference);
+  const [verdict, ...details] = diffVerdict(difference).split(": ");
   return sections([
-    [paint.title(verdict.split(":")[0]) + verdict.slice(verdict.split(":")[0].length)],
+    headline(verdict, [details.join(": ")], paint),
     factLines(difference, a, b, paint),
     mappingLines(difference.mappings, paint),
     ...byteSections(difference.content, paint),
