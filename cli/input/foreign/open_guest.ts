@@ -5,7 +5,7 @@
  */
 
 import { CliError, messageOf } from "../../output/cli_error.ts";
-import { neededFlag, permissionAdvice } from "../../output/permission_flag.ts";
+import { neededFlag, permissionAdvice, permissionFlag } from "../../output/permission_flag.ts";
 import { hex, printable } from "../../output/text.ts";
 import type { ForeignFacts, ForeignOptions, ForeignTables, StubPlace } from "./foreign_tables.ts";
 import { gdbRemote, StubError } from "./gdb_remote.ts";
@@ -106,12 +106,27 @@ function stubName(place: StubPlace): string {
 }
 
 function failed(source: string, place: StubPlace, cause: unknown): CliError {
-  const flag = neededFlag(cause, place.transport === "unix" ? place.path : undefined);
+  const flag = neededFlag(cause);
+  const flags = flag === undefined || flag === "--allow-all"
+    ? []
+    : place.transport === "tcp"
+    ? [flag]
+    : socketFlags(place.path);
   const { why, ...advice } = flag === undefined
     ? { why: messageOf(cause), hint: hintFor(place, cause) }
-    : permissionAdvice(flag === "--allow-all" ? [] : [flag]);
+    : permissionAdvice(flags);
   const message = `Cannot read page tables of QEMU at ${printable(source)}: ${why}`;
   return new CliError("source-failed", message, { ...advice, detail: { source }, cause });
+}
+
+/** The permissions for a socket that Deno lacks: it names one at a time. */
+function socketFlags(path: string): readonly string[] {
+  const lacks = (descriptor: Deno.PermissionDescriptor) => Deno.permissions.querySync(descriptor).state !== "granted";
+  return [
+    ...(lacks({ name: "read", path }) ? [permissionFlag("read", path)] : []),
+    ...(lacks({ name: "write", path }) ? [permissionFlag("write", path)] : []),
+    ...(lacks({ name: "net" }) ? ["--allow-net"] : []),
+  ];
 }
 
 function hintFor(place: StubPlace, cause: unknown): string | undefined {

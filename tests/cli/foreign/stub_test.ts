@@ -14,8 +14,14 @@ const NEVER = new AbortController().signal;
 /** What a stub answers: packets, bytes as they are, or nothing. */
 type Answer = string | { readonly raw: string } | "silence" | "close";
 
+/** How long to wait for a stub that never answers, and for one that may be slow, in milliseconds. */
+const SHORT = 300;
+const LONG = 20_000;
+
 /** A stub, by what it answers to a packet. */
 interface Script {
+  /** Whether some packets are never answered. */
+  readonly isSilent?: boolean;
   /** What it says when a debugger connects. */
   readonly greeting?: string;
   readonly answer: (packet: string) => Answer | readonly Answer[];
@@ -28,7 +34,7 @@ const framed = (packet: string): string => `$${packet}#${sum(packet)}`;
 
 /** Listens, answers one connection by a script, and gives the packets that came. */
 async function withStub(
-  { greeting = "", answer }: Script,
+  { greeting = "", answer, isSilent = false }: Script,
   use: (
     open: (options?: ForeignOptions, signal?: AbortSignal) => Promise<ForeignTables>,
     place: string,
@@ -39,6 +45,7 @@ async function withStub(
   const { port } = listener.addr as Deno.NetAddr;
   const serving = (async () => {
     using connection = await listener.accept();
+    connection.setNoDelay(true);
     const send = (text: string) => connection.write(new TextEncoder().encode(text)).catch(() => {});
     await send(greeting);
     let text = "";
@@ -55,7 +62,10 @@ async function withStub(
     }
   })().catch(() => {});
   const place = { transport: "tcp", hostname: "127.0.0.1", port } as const;
-  await use((options = {}, signal = NEVER) => openGuest(place, options, signal, 300), `127.0.0.1:${port}`);
+  await use(
+    (options = {}, signal = NEVER) => openGuest(place, options, signal, isSilent ? SHORT : LONG),
+    `127.0.0.1:${port}`,
+  );
   await serving;
   return packets;
 }
@@ -132,7 +142,7 @@ Deno.test("stubs that cannot be used are refused in words that say why", async (
   const START = "Cannot read page tables of QEMU at STUB: ";
   const cases: readonly (readonly [Script, string])[] = [
     [{ answer: () => "close" }, "the connection was closed"],
-    [{ answer: () => "silence" }, "there was no answer in 0.3 seconds"],
+    [{ answer: () => "silence", isSilent: true }, "there was no answer in 0.3 seconds"],
     [
       { answer: () => ({ raw: "HTTP/1.1 400 Bad Request\r\n\r\n".repeat(3000) }) },
       "what is there does not speak the protocol of gdb",
@@ -218,6 +228,30 @@ Deno.test("memory of devices is not read", async () => {
     await assertRejects(() => open({ cr3: TABLES.root + PAGE }), CliError, "is not in the guest's memory");
   });
   assertEquals(reads, []);
+});
+
+Deno.test("a silent stub may be busy with another debugger", async () => {
+  await withStub({ answer: () => "silence", isSilent: true }, async (open) => {
+    const { hint } = await assertRejects(() => open(), CliError);
+    assertEquals(hint, "QEMU speaks with one debugger at a time: detach the one that is there.");
+  });
+});
+
+Deno.test({
+  name: "permissions that Deno lacks for a stub are named all at once",
+  permissions: { read: true, net: false, write: false },
+  fn: async () => {
+    const error = await assertRejects(() => openGuest({ transport: "unix", path: "./gdb" }, {}, NEVER), CliError);
+    assertEquals([error.message, error.command], [
+      "Cannot read page tables of QEMU at ./gdb: Deno lacks the permissions",
+      "--allow-write=./gdb --allow-net",
+    ]);
+    const tcp = await assertRejects(
+      () => openGuest({ transport: "tcp", hostname: "127.0.0.1", port: 1234 }, {}, NEVER),
+      CliError,
+    );
+    assertEquals(tcp.command, "--allow-net=127.0.0.1:1234");
+  },
 });
 
 Deno.test("an abort ends the wait for a stub", async () => {
