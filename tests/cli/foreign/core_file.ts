@@ -21,7 +21,7 @@ export interface CorePlan {
   readonly extended?: boolean;
 }
 
-/** struct QEMUCPUState: 8 bytes of version and size, 18 registers, 10 segments of 24 bytes, CR0 to CR4, kernel_gs_base. */
+/** struct QEMUCPUState: version and size, 18 registers, 10 segments of 24 bytes, CR0 to CR4, kernel_gs_base. */
 function processorNote({ cr0, cr3, cr4 }: { cr0: bigint; cr3: bigint; cr4: bigint }): Uint8Array {
   const bytes = new Uint8Array(12 + 8 + 440);
   const view = new DataView(bytes.buffer);

@@ -139,7 +139,7 @@ Deno.test("an ELF core says where its memory is, and where the tables start", as
       levelsFrom: "default",
       processors: 0,
     }],
-    // The first processor has not enabled paging yet; the memory is in two parts, not in their order; one is twice there.
+    // The first processor has not enabled paging yet; the memory is in two parts, not in order, and some of it twice.
     [
       {
         loads: [
@@ -198,7 +198,8 @@ Deno.test("dumps that cannot be used are refused in words that say why, and what
       page,
       { cr3: 0x20_0000, base: 0x1000 },
       "usage",
-      "Cannot use --cr3 0x200000 for DUMP: the level-4 table at 0x200000 is not in it: it has memory from 0x1000..0x3000",
+      "Cannot use --cr3 0x200000 for DUMP: the level-4 table at 0x200000 is not in it: " +
+      "it has memory from 0x1000..0x3000",
       "--base says where a dump's first byte is.",
     ],
     [
@@ -248,7 +249,8 @@ Deno.test("dumps that cannot be used are refused in words that say why, and what
       coreFile({ loads, processors: [registers(0x30_0000n, true)] }),
       {},
       "source-failed",
-      "Cannot read page tables of DUMP: the level-5 table at 0x300000 is not in it: it has memory from 0x100000..0x102000",
+      "Cannot read page tables of DUMP: the level-5 table at 0x300000 is not in it: " +
+      "it has memory from 0x100000..0x102000",
       'QEMU\'s "dump-guest-memory" without -p writes all memory.',
     ],
     [
@@ -316,7 +318,7 @@ Deno.test("a kernel's file can be the start of memory", async () => {
   );
 });
 
-Deno.test("a dump that shrinks while it is read has fewer pages, and one that cannot be read ends the work", async () => {
+Deno.test("a dump that shrinks while it is read has fewer pages, and an error of a read ends the work", async () => {
   const { kernel, memory } = await hello();
   await withFile("memory.bin", memory, async (path) => {
     const opened = await openForeignTables({ memory: path, base: MIB, cr3: kernel.level4Frame }, signal);

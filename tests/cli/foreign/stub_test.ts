@@ -89,7 +89,7 @@ function qemu(plan: GuestPlan): Script["answer"] {
   const features: Readonly<Record<string, string>> = {
     "target.xml": `<target><architecture>${architecture}</architecture><xi:include href="core.xml"/></target>`,
     "core.xml": `<feature><!--reg name="none"--><reg name="rip" bitsize="64" regnum="16"/>${
-      names.slice(1).map((name) => `<reg name="${name}" bitsize="64"/>`).join("}\x03") // an escaped "#", as in binary data
+      names.slice(1).map((name) => `<reg name="${name}" bitsize="64"/>`).join("}\x03") // "#", escaped
     }</feature>`,
   };
   return (packet) => {
@@ -177,7 +177,8 @@ Deno.test("no connection is a refusal that says how to start the stub", async ()
   const gone = await assertRejects(() => openGuest({ transport: "unix", path: "./none" }, {}, NEVER), CliError);
   assertEquals(
     gone.hint,
-    "Start QEMU with -gdb unix:./none,server=on,wait=off, or type gdbserver unix:./none,server=on,wait=off in its monitor.",
+    "Start QEMU with -gdb unix:./none,server=on,wait=off, " +
+      "or type gdbserver unix:./none,server=on,wait=off in its monitor.",
   );
 });
 

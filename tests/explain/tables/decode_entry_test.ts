@@ -5,13 +5,17 @@ import { type DecodedEntry, decodeEntry } from "../../../explain/tables/decode_e
 
 /** Bits of every entry that is present: tables 4-14 to 4-20. */
 const COMMON = "0 PRESENT, 1 WRITABLE, 2 USER_ACCESSIBLE, 3 WRITE_THROUGH, 4 NO_CACHE, 5 ACCESSED";
+/** Bits 9 to 11: ignored in every one. */
+const FREE = "9 BIT_9, 10 BIT_10, 11 BIT_11";
+/** Bits 6 and 7 of an entry that maps a large page. */
+const LARGE = "6 DIRTY, 7 HUGE_PAGE";
 /** Bits 52 to 62 where a table is pointed to: ignored. */
-const IGNORED =
-  "52 BIT_52, 53 BIT_53, 54 BIT_54, 55 BIT_55, 56 BIT_56, 57 BIT_57, 58 BIT_58, 59 BIT_59, 60 BIT_60, 61 BIT_61, 62 BIT_62";
+const IGNORED = "52 BIT_52, 53 BIT_53, 54 BIT_54, 55 BIT_55, 56 BIT_56, 57 BIT_57, 58 BIT_58, 59 BIT_59, " +
+  "60 BIT_60, 61 BIT_61, 62 BIT_62";
 /** Bits 52 to 62 where a page is mapped: ignored up to 58, then the protection key. */
 const KEYED = "52 BIT_52, 53 BIT_53, 54 BIT_54, 55 BIT_55, 56 BIT_56, 57 BIT_57, 58 BIT_58, 59-62 PROTECTION_KEY";
 
-/** The tables of the SDM, volume 3: the levels, the bits that make an entry one of them, what it does, and its fields. */
+/** The tables of the SDM, volume 3: levels, the bits that make an entry one of them, what it does, and its fields. */
 const TABLES:
   readonly (readonly [name: string, levels: readonly number[], bits: bigint, kind: string, fields: string])[] = [
     [
@@ -19,35 +23,35 @@ const TABLES:
       [5, 4],
       1n,
       "table",
-      `${COMMON}, 6 BIT_6, 7 RESERVED, 8 BIT_8, 9 BIT_9, 10 BIT_10, 11 BIT_11, 12-51 ADDRESS, ${IGNORED}, 63 NO_EXECUTE`,
+      `${COMMON}, 6 BIT_6, 7 RESERVED, 8 BIT_8, ${FREE}, 12-51 ADDRESS, ${IGNORED}, 63 NO_EXECUTE`,
     ],
     [
       "4-16: PDPTE that maps 1 GiB",
       [3],
       0x81n,
       "page",
-      `${COMMON}, 6 DIRTY, 7 HUGE_PAGE, 8 GLOBAL, 9 BIT_9, 10 BIT_10, 11 BIT_11, 12 PAT, 13-29 RESERVED, 30-51 ADDRESS, ${KEYED}, 63 NO_EXECUTE`,
+      `${COMMON}, ${LARGE}, 8 GLOBAL, ${FREE}, 12 PAT, 13-29 RESERVED, 30-51 ADDRESS, ${KEYED}, 63 NO_EXECUTE`,
     ],
     [
       "4-17 and 4-19: PDPTE and PDE that point to a table",
       [3, 2],
       1n,
       "table",
-      `${COMMON}, 6 BIT_6, 7 HUGE_PAGE, 8 BIT_8, 9 BIT_9, 10 BIT_10, 11 BIT_11, 12-51 ADDRESS, ${IGNORED}, 63 NO_EXECUTE`,
+      `${COMMON}, 6 BIT_6, 7 HUGE_PAGE, 8 BIT_8, ${FREE}, 12-51 ADDRESS, ${IGNORED}, 63 NO_EXECUTE`,
     ],
     [
       "4-18: PDE that maps 2 MiB",
       [2],
       0x81n,
       "page",
-      `${COMMON}, 6 DIRTY, 7 HUGE_PAGE, 8 GLOBAL, 9 BIT_9, 10 BIT_10, 11 BIT_11, 12 PAT, 13-20 RESERVED, 21-51 ADDRESS, ${KEYED}, 63 NO_EXECUTE`,
+      `${COMMON}, ${LARGE}, 8 GLOBAL, ${FREE}, 12 PAT, 13-20 RESERVED, 21-51 ADDRESS, ${KEYED}, 63 NO_EXECUTE`,
     ],
     [
       "4-20: PTE",
       [1],
       1n,
       "page",
-      `${COMMON}, 6 DIRTY, 7 PAT, 8 GLOBAL, 9 BIT_9, 10 BIT_10, 11 BIT_11, 12-51 ADDRESS, ${KEYED}, 63 NO_EXECUTE`,
+      `${COMMON}, 6 DIRTY, 7 PAT, 8 GLOBAL, ${FREE}, 12-51 ADDRESS, ${KEYED}, 63 NO_EXECUTE`,
     ],
   ];
 

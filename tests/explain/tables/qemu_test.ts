@@ -1,4 +1,4 @@
-/** QEMU's own walker of page tables sees what explain's sees: in random tables, in those of kernels, and with five levels. */
+/** QEMU's own walker of page tables sees what explain's sees: in random tables, in kernels', and with five levels. */
 
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
