@@ -4,7 +4,6 @@
  * @module
  */
 
-import { pauses } from "../../core/intake/pause.ts";
 import { diffSteps } from "../../explain/diff/diff_kernels.ts";
 import { framesInBoth } from "../../explain/diff/frames_in_both.ts";
 import type { KernelDifference } from "../../explain/diff/kernel_difference.ts";
@@ -12,12 +11,13 @@ import type { Explainable } from "../../explain/explained.ts";
 import type { KernelSymbols } from "../../explain/symbols/kernel_symbols.ts";
 import { readSymbols } from "../../explain/symbols/read_symbols.ts";
 import { DIFF } from "../arguments/diff_command.ts";
-import { type DiffRequest, diffRequest, type DiffSide } from "../arguments/diff_sides.ts";
+import { diffRequest, type DiffSide } from "../arguments/diff_sides.ts";
 import type { Arguments } from "../arguments/parse_arguments.ts";
 import { openForeignTables } from "../input/foreign/open_foreign_tables.ts";
 import { CliError } from "../output/cli_error.ts";
 import type { Output } from "../output/output.ts";
 import type { ComparedSide } from "../report/diff_report.ts";
+import { runSteps } from "./run_steps.ts";
 import { type LoadPlan, loadPlan, withExplained } from "./with_explained.ts";
 
 /** Exit statuses. */
@@ -46,7 +46,9 @@ export async function diff(args: Arguments, output: Output, signal: AbortSignal)
   const [planA, planB] = await Promise.all(sides.map(planOf));
   return await withSide(["A", sides[0], planA], undefined, output, signal, async (a) => {
     return await withSide(["B", sides[1], planB], a, output, signal, async (b) => {
-      const difference = await compare(a, b, options, signal);
+      const symbols = { a: a.symbols, b: b.symbols };
+      const steps = diffSteps(a.explainable, b.explainable, { ...options, symbols });
+      const difference = await runSteps(steps, signal);
       await print(difference, a.side, b.side, output);
       return difference.verdict === "same" ? 0 : DIFFERENT;
     });
@@ -95,23 +97,6 @@ function unreadable(name: "A" | "B", error: unknown): unknown {
   const message = `Cannot read ${name}: ${error.message.replace(/^Cannot read /, "")}`;
   const { code, hint, command, detail, cause } = error;
   return new CliError(code, message, { hint, command, detail: { side: name, ...detail }, status: UNREADABLE, cause });
-}
-
-async function compare(
-  a: OpenSide,
-  b: OpenSide,
-  options: DiffRequest["options"],
-  signal: AbortSignal,
-): Promise<KernelDifference> {
-  const pause = pauses(signal);
-  const symbols = { a: a.symbols, b: b.symbols };
-  const steps = diffSteps(a.explainable, b.explainable, { ...options, symbols });
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done) return value;
-    const turn = pause();
-    if (turn) await turn;
-  }
 }
 
 async function print(
