@@ -212,8 +212,8 @@ function* compareRange({ a: firstA, b: firstB, pages: all }: MatchedRange, sweep
     let pages = Math.min(stateA.pages, stateB.pages, all - at);
     const mappedA = a && stateA.kind === "page" ? a : undefined;
     const mappedB = b && stateB.kind === "page" ? b : undefined;
-    mappedA?.owners.seek(stateA.frame);
-    mappedB?.owners.seek(stateB.frame);
+    lookUp(mappedA);
+    lookUp(mappedB);
     pages = Math.min(pages, mappedA?.owners.frames ?? pages, mappedB?.owners.frames ?? pages);
     if (mappedA || mappedB) mappings.add(mappedA, mappedB, pageA, pageB, pages);
     if (mappedA && mappedB) {
@@ -238,6 +238,12 @@ const NOTHING: Pick<PageCursor, "kind" | "pages" | "frame"> = { kind: "absent", 
 function hiddenPages(...sides: readonly Pick<PageCursor, "kind" | "pages">[]): number {
   const hidden = sides.filter(({ kind }) => kind === "unknown" || kind === "recursive").map(({ pages }) => pages);
   return hidden.length === 0 ? 0 : Math.min(...hidden);
+}
+
+/** Looks up the owner of the frame where a side stands. */
+function lookUp(side: SweptSide | undefined): void {
+  if (side?.cursor.level === 1) side.owners.seek(side.cursor.frame);
+  else side?.owners.skip();
 }
 
 function goesOn(frames: OpenFrames, pageA: number, physA: number, physB: number): boolean {

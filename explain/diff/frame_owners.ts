@@ -16,6 +16,8 @@ export interface FrameOwners {
   readonly frames: number;
   /** Looks up a frame by its physical address. */
   readonly seek: (phys: number) => void;
+  /** Goes to a large page: it covers frames of any owners. */
+  readonly skip: () => void;
 }
 
 /**
@@ -29,6 +31,11 @@ export function frameOwners(kernel: ExplainedKernel | undefined): FrameOwners {
   const found: { -readonly [K in keyof FrameOwners]: FrameOwners[K] } = {
     owner: undefined,
     frames: Infinity,
+    skip: () => {
+      found.owner = undefined;
+      found.frames = Infinity;
+      end = 0;
+    },
     seek: (phys) => {
       if (phys >= start && phys < end) {
         found.frames = (end - phys) / PAGE_SIZE;

@@ -59,7 +59,7 @@ export interface MappedSide {
   readonly user: boolean;
   /** Flags of the leaf entries. */
   readonly flags: readonly EntryFlag[];
-  /** What the frames are for, if that is known. */
+  /** What the frames are for, if that is known and the pages are of 4 KiB. */
   readonly owner?: FrameOwner;
 }
 
