@@ -92,27 +92,42 @@ export function contentComparison(options: ContentOptions): ContentComparison {
       }
     }
   };
+  /** Whether pages are the same for certain, which is quick to find out where memory lies together. */
+  const isSame = (frameA: number, frameB: number, count: number): boolean => {
+    for (let at = 0; at < count; at++) {
+      if (tablesA.has(frameA + at * PAGE_SIZE) || tablesB.has(frameB + at * PAGE_SIZE)) return false;
+    }
+    const wordsA = a.pages.range?.(frameA, count);
+    const wordsB = b.pages.range?.(frameB, count);
+    return wordsA !== undefined && wordsB !== undefined && (isSameView(wordsA, wordsB) || isEqual(wordsA, wordsB));
+  };
+  const comparePages = (pageA: number, pageB: number, physA: number, physB: number, page: number): void => {
+    const frameA = physA + page * PAGE_SIZE;
+    const frameB = physB + page * PAGE_SIZE;
+    if (tablesA.has(frameA) || tablesB.has(frameB)) {
+      tables += PAGE_SIZE;
+      return;
+    }
+    const wordsA = a.pages.words(frameA);
+    const wordsB = b.pages.words(frameB);
+    if (!wordsA || !wordsB) {
+      unknown.add(wordsA ? "b" : wordsB ? "a" : "both", "content", pageA + page, pageB + page, 1);
+      return;
+    }
+    compared += PAGE_SIZE;
+    if (!isSameView(wordsA, wordsB)) comparePage(pageA + page, pageB + page, wordsA, wordsB);
+  };
   return {
     *compare(pageA, pageB, physA, physB, pages) {
       for (const { at, count } of pairs.take(physA, physB, pages)) {
-        for (let page = at; page < at + count; page++) {
-          if (page % STEP_PAGES === 0) yield;
-          const frameA = physA + page * PAGE_SIZE;
-          const frameB = physB + page * PAGE_SIZE;
-          if (tablesA.has(frameA) || tablesB.has(frameB)) {
-            tables += PAGE_SIZE;
-            continue;
-          }
-          const wordsA = a.pages.words(frameA);
-          const wordsB = b.pages.words(frameB);
-          if (!wordsA || !wordsB) {
-            unknown.add(wordsA ? "b" : wordsB ? "a" : "both", "content", pageA + page, pageB + page, 1);
-            continue;
-          }
+        for (let first = at; first < at + count; first += STEP_PAGES) {
+          yield;
+          const step = Math.min(STEP_PAGES, at + count - first);
           if (compared / PAGE_SIZE >= MOST_PAGES) return;
-          compared += PAGE_SIZE;
-          if (wordsA.buffer === wordsB.buffer && wordsA.byteOffset === wordsB.byteOffset) continue;
-          comparePage(pageA + page, pageB + page, wordsA, wordsB);
+          const frameA = physA + first * PAGE_SIZE;
+          const frameB = physB + first * PAGE_SIZE;
+          if (isSame(frameA, frameB, step)) compared += step * PAGE_SIZE;
+          else for (let page = first; page < first + step; page++) comparePages(pageA, pageB, physA, physB, page);
         }
       }
     },
@@ -122,15 +137,28 @@ export function contentComparison(options: ContentOptions): ContentComparison {
   };
 }
 
-/** Index of the first word from one on that differs; 1024 if none does. */
+function isSameView(a: Uint32Array, b: Uint32Array): boolean {
+  return a.buffer === b.buffer && a.byteOffset === b.byteOffset;
+}
+
+/** Whether words of as many pages are equal. */
+function isEqual(a: Uint32Array, b: Uint32Array): boolean {
+  let differs = 0;
+  for (let at = 0; at < a.length && differs === 0; at += 8) differs = differenceAt(a, b, at);
+  return differs === 0;
+}
+
+/** Nothing but 0 if eight words are equal. */
+function differenceAt(a: Uint32Array, b: Uint32Array, at: number): number {
+  return (a[at] ^ b[at]) | (a[at + 1] ^ b[at + 1]) | (a[at + 2] ^ b[at + 2]) | (a[at + 3] ^ b[at + 3]) |
+    (a[at + 4] ^ b[at + 4]) | (a[at + 5] ^ b[at + 5]) | (a[at + 6] ^ b[at + 6]) | (a[at + 7] ^ b[at + 7]);
+}
+
+/** Index of the first word of a page from one on that differs; 1024 if none does. */
 function firstDifference(a: Uint32Array, b: Uint32Array, from: number): number {
   let at = from;
   for (; (at & 7) !== 0; at++) if (a[at] !== b[at]) return at;
-  for (; at < PAGE_WORDS; at += 8) {
-    const differs = (a[at] ^ b[at]) | (a[at + 1] ^ b[at + 1]) | (a[at + 2] ^ b[at + 2]) | (a[at + 3] ^ b[at + 3]) |
-      (a[at + 4] ^ b[at + 4]) | (a[at + 5] ^ b[at + 5]) | (a[at + 6] ^ b[at + 6]) | (a[at + 7] ^ b[at + 7]);
-    if (differs !== 0) break;
-  }
+  while (at < PAGE_WORDS && differenceAt(a, b, at) === 0) at += 8;
   for (; at < PAGE_WORDS; at++) if (a[at] !== b[at]) return at;
   return PAGE_WORDS;
 }
