@@ -57,9 +57,9 @@ export function repeatedTables(count: () => number): RepeatedTables {
       for (let level = 3; level >= 1; level--) {
         const pages = ENTRY_PAGES[level] * TABLE_ENTRIES;
         if (pages > room || pageA % pages !== 0 || pageB % pages !== 0) continue;
-        const keyA = a ? tableKeyAt(a, level, pages) : "-";
-        const keyB = b ? tableKeyAt(b, level, pages) : "-";
-        if (keyA === undefined || keyB === undefined || (keyA === "-" && keyB === "-")) continue;
+        const keyA = a ? keyAt(a, level, pages) : "-";
+        const keyB = b ? keyAt(b, level, pages) : "-";
+        if (keyA === undefined || keyB === undefined || (isNoTable(keyA) && isNoTable(keyB))) continue;
         const key = `${level} ${keyA} ${keyB}`;
         const tables = known.get(key);
         if (tables) return tables;
@@ -79,14 +79,24 @@ export function repeatedTables(count: () => number): RepeatedTables {
   };
 }
 
-/** Names the table of a level that a cursor has gone through to a page at the table's start, with what it may grant. */
-function tableKeyAt(
-  { kind, level: last, pages: left, path }: PageCursor,
-  level: number,
-  pages: number,
-): string | undefined {
+/** Whether a name is that of a page or of nothing, which need no search. */
+function isNoTable(key: string): boolean {
+  return key === "-" || key.startsWith("page");
+}
+
+/**
+ * Names what a cursor has at the start of a table of a level: the table, with what the levels above grant, a larger page
+ * that takes its place, or nothing.
+ */
+function keyAt(cursor: PageCursor, level: number, pages: number): string | undefined {
+  const { kind, level: last, path } = cursor;
   if (!path) return undefined;
-  if (last > level) return kind === "absent" && left >= pages ? "-" : undefined;
-  const { frame, grantedLo, grantedHi } = path[level];
-  return `${frame} ${grantedLo} ${grantedHi}`;
+  if (last <= level) {
+    const { frame, grantedLo, grantedHi } = path[level];
+    return `${frame} ${grantedLo} ${grantedHi}`;
+  }
+  if (kind === "absent") return cursor.pages >= pages ? "-" : undefined;
+  if (kind !== "page") return undefined;
+  const { frame, flagsLo, flagsHi, allowsLo, allowsHi } = cursor;
+  return `page ${last} ${frame} ${flagsLo} ${flagsHi} ${allowsLo} ${allowsHi}`;
 }
