@@ -16,5 +16,7 @@
  * @module
  */
 
+export { openDisassembler } from "./instructions/disassembler.ts";
+export type { Access, Disassembler, Flow, Instruction, MemoryUse, Operand } from "./instructions/instruction.ts";
 export { type DecodedEntry, decodeEntry, type EntryField, type EntryFlag } from "./tables/decode_entry.ts";
 export type { TableLevel } from "./tables/table_set.ts";

@@ -86,8 +86,11 @@ const DOORS: Readonly<Record<string, { readonly values: readonly string[]; reado
     ],
   },
   "explain/mod.ts": {
-    values: ["decodeEntry"],
-    types: ["DecodedEntry", "EntryField", "EntryFlag", "TableLevel"],
+    values: ["decodeEntry", "openDisassembler"],
+    types: [
+      ...["Access", "DecodedEntry", "Disassembler", "EntryField", "EntryFlag", "Flow", "Instruction", "MemoryUse"],
+      ...["Operand", "TableLevel"],
+    ],
   },
 };
 
