@@ -16,9 +16,14 @@
  * @module
  */
 
+export type { KeptFile } from "../core/file/kept_file.ts";
 export { openPageTables } from "../core/paging/open_page_tables.ts";
+export type { ExplainedSource } from "./file/explained_file.ts";
 export { openDisassembler } from "./instructions/disassembler.ts";
 export type { Access, Disassembler, Flow, Instruction, MemoryUse, Operand } from "./instructions/instruction.ts";
+export type { KernelSection, KernelSymbol, KernelSymbols, SymbolPlace } from "./symbols/kernel_symbols.ts";
+export { linkedAddress, loadedAddress, type Moved } from "./symbols/linked_address.ts";
+export { readSymbols } from "./symbols/read_symbols.ts";
 export { type DecodedEntry, decodeEntry, type EntryField, type EntryFlag } from "./tables/decode_entry.ts";
 export { listRuns } from "./tables/list_runs.ts";
 export { openTableSet, type TableSetOptions } from "./tables/open_table_set.ts";
