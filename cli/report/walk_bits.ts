@@ -39,13 +39,18 @@ export interface BitsAbout {
  */
 export function addressBits(address: bigint, about: BitsAbout, paint: Paint): readonly string[] {
   const bits = address.toString(2).padStart(64, "0");
-  const fields = fieldsOf(address, about).map((field) => ({ ...field, bits: bits.slice(63 - field.high, 64 - field.low) }));
+  const fields = fieldsOf(address, about).map((field) => ({
+    ...field,
+    bits: bits.slice(63 - field.high, 64 - field.low),
+  }));
   const widths = fields.map(({ bits, name, value }) => Math.max(bits.length, name.length, value.length));
   const isWide = widths.reduce((sum, width) => sum + width + 1, 1) <= paint.width;
   if (!isWide) {
     const [ranges, digits, names] = [4 + 1, Math.max(...widths), 9];
     return fields.map(({ high, low, bits, name, value }) => {
-      return `  ${paint.faint(`${high}-${low}`.padEnd(ranges))}  ${bits.padEnd(digits)}  ${name.padEnd(names)}  ${value}`
+      return `  ${paint.faint(`${high}-${low}`.padEnd(ranges))}  ${bits.padEnd(digits)}  ${
+        name.padEnd(names)
+      }  ${value}`
         .trimEnd();
     });
   }
@@ -62,7 +67,8 @@ export function addressBits(address: bigint, about: BitsAbout, paint: Paint): re
 
 function fieldsOf(address: bigint, { levels, leaf, canonical }: BitsAbout): readonly Field[] {
   const top = levels * 9 + 12;
-  const valueOf = (high: number, low: number): bigint => (address >> BigInt(low)) & ((1n << BigInt(high - low + 1)) - 1n);
+  const valueOf = (high: number, low: number): bigint =>
+    (address >> BigInt(low)) & ((1n << BigInt(high - low + 1)) - 1n);
   const field = (high: number, low: number, name: string, write: (value: bigint) => string): Field => {
     return { high, low, name, value: write(valueOf(high, low)) };
   };

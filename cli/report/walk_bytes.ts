@@ -65,7 +65,9 @@ export function instructionLines(
   return rows.map(({ mark, address, bytes, text }) => {
     const code = showsBytes ? `${bytes.padEnd(widest("bytes"))}  ` : "";
     const shown = mark === ">" ? paint.title(text) : text;
-    return `${mark === ">" ? paint.label(mark) : mark} ${paint.faint(address.padEnd(widest("address")))}  ${code}${shown}`;
+    return `${mark === ">" ? paint.label(mark) : mark} ${
+      paint.faint(address.padEnd(widest("address")))
+    }  ${code}${shown}`;
   });
 }
 

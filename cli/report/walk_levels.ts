@@ -61,7 +61,11 @@ function endText(levels: readonly WalkedLevel[], end: WalkEnd): string | undefin
  */
 export function fieldLines(levels: readonly WalkedLevel[], paint: Paint): readonly string[] {
   return levels.flatMap(({ level, index, entry, fields, kind }) => {
-    const what = kind === "absent" ? "not present" : kind === "page" ? "maps a page" : `points to a level-${level - 1} table`;
+    const what = kind === "absent"
+      ? "not present"
+      : kind === "page"
+      ? "maps a page"
+      : `points to a level-${level - 1} table`;
     return [
       `  ${paint.title(`Level ${level}, entry ${index}`)}: ${wordHex(entry)}, ${what}`,
       ...table(["bits", "name", "value", "meaning"], fields, fieldRow, { ...paint, folds: true }),
