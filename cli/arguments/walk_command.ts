@@ -4,7 +4,10 @@
  * @module
  */
 
+import { usageError } from "../output/cli_error.ts";
 import type { Command } from "./flag.ts";
+import { parseBytes } from "./numbers.ts";
+import { readValue } from "./read_value.ts";
 import { BOOT_FLAGS, COLOR_FLAGS, JSON_FLAG, KERNEL_FLAGS, MEMORY_FLAGS, QUIET } from "./shared_flags.ts";
 
 /** `kload walk` and its flags. */
@@ -40,3 +43,19 @@ place in the file. The address is a number, a symbol of the file, or a symbol wi
     ["kload walk kernel.elf 0x200000 --physical", "every virtual address of a physical one"],
   ],
 };
+
+const LIMIT = 16;
+
+/**
+ * Reads the value of `--limit`.
+ *
+ * @param values The values as typed, by flag name.
+ * @param physical Whether `--physical` is given, which alone lists anything.
+ * @returns The limit.
+ * @throws {CliError} "usage" if it is not a number, or there is nothing to limit.
+ */
+export function readLimit(values: ReadonlyMap<string, string>, physical: boolean): number {
+  const limit = readValue(values, "limit", parseBytes);
+  if (limit === undefined || physical) return limit ?? LIMIT;
+  throw usageError("Cannot use --limit: it is about the list of --physical", undefined, { flag: "limit" });
+}

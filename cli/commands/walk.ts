@@ -13,12 +13,12 @@ import { readSymbols } from "../../explain/symbols/read_symbols.ts";
 import { readVirtual } from "../../explain/tables/read_virtual.ts";
 import { addressOperand } from "../arguments/address_operand.ts";
 import type { Arguments } from "../arguments/parse_arguments.ts";
-import { WALK } from "../arguments/walk_command.ts";
+import { readLimit, WALK } from "../arguments/walk_command.ts";
 import type { Output } from "../output/output.ts";
 import { quotedPath } from "../output/shell_quote.ts";
 import { hex } from "../output/text.ts";
 import { type WalkedAddress, walkReport } from "../report/walk_report.ts";
-import { findAddress } from "./find_address.ts";
+import { findAddress, physicalAddress, symbolText } from "./find_address.ts";
 import { type ExplainedFile, loadPlan, withExplained } from "./with_explained.ts";
 
 /** How many bytes are shown, and how many instructions around the address. */
@@ -41,14 +41,20 @@ const FLAGS = WALK.flags.map(({ name }) => name);
  * @returns The exit status: 0 if the question was answered.
  */
 export async function walk(args: Arguments, output: Output, signal: AbortSignal): Promise<number> {
-  const { source, operands = [], switches } = args;
+  const { source, operands = [], switches, values } = args;
   const operand = addressOperand(operands[0]);
+  const physical = switches.has("physical") ? physicalAddress(operand) : undefined;
+  const limit = readLimit(values, physical !== undefined);
   const plan = await loadPlan(args);
   return await withExplained(source, plan, FLAGS, output, signal, async (file) => {
-    const kept = await file.open();
-    const symbols = await readSymbols(kept, { signal });
-    const found = findAddress(operand, symbols, file.kernel);
-    const walked = await walkedAddress(file, symbols, found);
+    const symbols = await readSymbols(await file.open(), { signal });
+    if (physical !== undefined) {
+      const { walkPhysical } = await import("./walk_physical.ts");
+      const tables = { name: file.name, explained: file.kernel, symbols };
+      await walkPhysical(physical, tables, { limit, signal }, output);
+      return 0;
+    }
+    const walked = await walkedAddress(file, symbols, findAddress(operand, symbols, file.kernel));
     if (output.json) {
       const { walkJson } = await import("../report/walk_json.ts");
       await output.print(walkJson(walked));
@@ -82,7 +88,7 @@ async function walkedAddress(
     ...(code === undefined ? {} : {
       code: { around: code, bytesAt: ({ address, length }) => readVirtual(tables, address, length) },
     }),
-    nameOf: (address) => nameOf(symbols, linkedAddress(kernel, address)),
+    nameOf: (address) => symbolText(symbols, linkedAddress(kernel, address)),
     ...(isCode && path !== undefined && symbols.hasLineNumbers
       ? { lineCommand: `addr2line -f -e ${quotedPath(path)} ${hex(linked)}` }
       : {}),
@@ -93,10 +99,4 @@ async function walkedAddress(
 function isCodeSection(symbols: KernelSymbols, linked: bigint): boolean {
   const section = symbols.sectionAt(linked);
   return section === undefined || (section.flags & SHF_EXECINSTR) !== 0n;
-}
-
-function nameOf(symbols: KernelSymbols, linked: bigint): string | undefined {
-  const place = symbols.symbolAt(linked);
-  if (!place || (place.offset > 0 && BigInt(place.offset) >= place.symbol.size)) return undefined;
-  return place.offset === 0 ? place.symbol.name : `${place.symbol.name}+${hex(place.offset)}`;
 }

@@ -97,21 +97,22 @@ export async function withExplained(
   let source: Source | undefined;
   let kernel: Kernel | undefined;
   try {
-    const opened = source = await openSource(name, signal);
+    const keeping = { maxMemory: options.maxMemory, signal };
+    const opened = source = await openSource(name, signal, undefined, (reader) => keepFile(reader, keeping));
     closing.push(opened.close);
-    const random = opened.layers.length > 0 ? undefined : opened.random;
-    const kept = random ? undefined : keepFile(opened.reader, { maxMemory: options.maxMemory, signal });
+    const { kept } = opened;
     const onProgress = (progress: { readonly loaded: number }) => line.update(progress, opened.size);
-    const loaded = await loadWithPlugins(kept?.reader() ?? opened.reader, { ...options, signal, onProgress }, choice)
-      .finally(line.stop);
+    const loaded = await loadWithPlugins(opened.reader, { ...options, signal, onProgress }, choice).finally(line.stop);
+    // What the check of a container reads is lost.
+    if (opened.layers.length > 0) await kept?.reach(Number.MAX_SAFE_INTEGER);
     await opened.check();
     kernel = loaded.kernel;
     const bootable = plan.prepare?.(kernel);
     const open = async (): Promise<KeptFile> => {
-      if (kept || !random) return kept ?? keepFile(opened.reader, { signal });
-      const file = await random();
+      const file = kept ? undefined : await opened.random?.();
+      if (!file) return kept ?? keepFile(opened.reader, keeping);
       closing.push(file.close);
-      return keepFile(file, { maxMemory: options.maxMemory, signal });
+      return keepFile(file, keeping);
     };
     const path = opened.file && opened.layers.length === 0 ? pathOfSource(opened.name) : undefined;
     return await work({ name: opened.name, path, ...loaded, ...(bootable ? { bootable } : {}), open });
