@@ -21,6 +21,14 @@ export { openPageTables } from "../core/paging/open_page_tables.ts";
 export type { ExplainedSource } from "./file/explained_file.ts";
 export { openDisassembler } from "./instructions/disassembler.ts";
 export type { Access, Disassembler, Flow, Instruction, MemoryUse, Operand } from "./instructions/instruction.ts";
+export type {
+  KernelRelocations,
+  RelocationEntry,
+  RelocationSymbol,
+  RelocationTable,
+  RelocationTag,
+} from "./relocations/kernel_relocations.ts";
+export { readRelocations } from "./relocations/read_relocations.ts";
 export type { KernelSection, KernelSymbol, KernelSymbols, SymbolPlace } from "./symbols/kernel_symbols.ts";
 export { linkedAddress, loadedAddress, type Moved } from "./symbols/linked_address.ts";
 export { readSymbols } from "./symbols/read_symbols.ts";
