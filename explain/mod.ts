@@ -16,10 +16,7 @@
  * @module
  */
 
-export type { AddressExplanation, NamedPlace, NearRun, NearRuns, SegmentPlace } from "./address/address_explanation.ts";
-export { explainAddress } from "./address/explain_address.ts";
-export type { AddedParts, ExplainOptions } from "./address/explain_options.ts";
-export { explainPhysical, type PhysicalExplanation } from "./address/explain_physical.ts";
+export type { KeptFile } from "../core/file/kept_file.ts";
 export type {
   AbsentReason,
   DeviceReason,
@@ -33,6 +30,10 @@ export type {
   UnknownReason,
   UnmappedReason,
 } from "./address/absence.ts";
+export type { AddressExplanation, NamedPlace, NearRun, NearRuns, SegmentPlace } from "./address/address_explanation.ts";
+export { explainAddress } from "./address/explain_address.ts";
+export type { AddedParts, ExplainOptions } from "./address/explain_options.ts";
+export { explainPhysical, type PhysicalExplanation } from "./address/explain_physical.ts";
 export type {
   ChangedReason,
   CopiedReason,
@@ -57,8 +58,6 @@ export type {
 } from "./address/presence.ts";
 export type { Reason } from "./address/reason.ts";
 export type { Explainable, ExplainedKernel } from "./explained.ts";
-export { type KernelSnapshot, openSnapshot, snapshot, type SnapshotOptions, snapshotTransfer } from "./snapshot.ts";
-export type { KeptFile } from "../core/file/kept_file.ts";
 export type { ExplainedSource } from "./file/explained_file.ts";
 export type {
   KernelRelocations,
@@ -67,6 +66,8 @@ export type {
   RelocationTable,
   RelocationTag,
 } from "./relocations/kernel_relocations.ts";
+export { readRelocations } from "./relocations/read_relocations.ts";
+export { type KernelSnapshot, openSnapshot, snapshot, type SnapshotOptions, snapshotTransfer } from "./snapshot.ts";
 export type { KernelSection, KernelSymbol, KernelSymbols, SymbolPlace } from "./symbols/kernel_symbols.ts";
 export { linkedAddress, loadedAddress, type Moved } from "./symbols/linked_address.ts";
 export { readSymbols } from "./symbols/read_symbols.ts";

@@ -88,7 +88,7 @@ const DOORS: Readonly<Record<string, { readonly values: readonly string[]; reado
   "explain/mod.ts": {
     values: [
       ...["decodeEntry", "explainAddress", "explainPhysical", "linkedAddress", "loadedAddress", "openSnapshot"],
-      ...["readSymbols", "snapshot", "snapshotTransfer"],
+      ...["readRelocations", "readSymbols", "snapshot", "snapshotTransfer"],
     ],
     types: [
       ...["AbsentReason", "AddedParts", "AddressExplanation", "ChangedReason", "CopiedReason", "CopyCause"],
