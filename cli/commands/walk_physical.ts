@@ -4,8 +4,9 @@
  * @module
  */
 
-import { explainPhysical, type PhysicalOptions } from "../../explain/address/explain_physical.ts";
+import { explainPhysical } from "../../explain/address/explain_physical.ts";
 import { type Explainable, kernelOf, tablesOf } from "../../explain/explained.ts";
+import { type FindOptions, findVirtualAddresses } from "../../explain/tables/find_virtual_addresses.ts";
 import type { KernelSymbols } from "../../explain/symbols/kernel_symbols.ts";
 import { linkedAddress } from "../../explain/symbols/linked_address.ts";
 import type { Output } from "../output/output.ts";
@@ -37,16 +38,19 @@ export interface NamedTables {
 export async function walkPhysical(
   physical: number,
   { name, explained, symbols }: NamedTables,
-  options: PhysicalOptions,
+  options: FindOptions,
   output: Output,
 ): Promise<void> {
-  const explanation = await explainPhysical(explained, physical, options);
+  const tables = tablesOf(explained);
+  const explanation = explainPhysical(explained, physical);
+  const found = await findVirtualAddresses(tables, physical, options);
   const moved = kernelOf(explained) ?? { virtualAddressOffset: 0n };
   const length = Math.min(BYTES, PAGE_SIZE - (physical % PAGE_SIZE));
   const walked = {
     name,
     explanation,
-    bytes: tablesOf(explained).pages.bytes(physical, length) ?? new Uint8Array(),
+    found,
+    bytes: tables.pages.bytes(physical, length) ?? new Uint8Array(),
     nameOf: (address: bigint) => symbols && symbolText(symbols, linkedAddress(moved, address)),
   };
   if (output.json) await output.print(physicalJson(walked));

@@ -5,10 +5,11 @@
  */
 
 import type { PhysicalExplanation } from "../../explain/address/explain_physical.ts";
+import type { VirtualAddresses } from "../../explain/tables/find_virtual_addresses.ts";
 import type { FoundAddress } from "../../explain/tables/virtual_addresses.ts";
 import type { Paint } from "../output/paint.ts";
 import { type Row, table } from "../output/table.ts";
-import { count, exactSize, grouped, hex, printable, wrap } from "../output/text.ts";
+import { count, exactSize, grouped, hex, listed, printable, wrap } from "../output/text.ts";
 import { versionedJson } from "./json.ts";
 import { ownerText } from "./owner_text.ts";
 import { mappingLetters } from "./permission_letters.ts";
@@ -22,8 +23,10 @@ const MOST_SHOWN = 40;
 export interface WalkedPhysical {
   /** The name of the file, or of the memory that the page tables lie in. */
   readonly name: string;
-  /** What is known of it. */
+  /** What it is. */
   readonly explanation: PhysicalExplanation;
+  /** Where it is mapped. */
+  readonly found: VirtualAddresses;
   /** The bytes from the address on; none if they are not known. */
   readonly bytes: Uint8Array;
   /** Names virtual addresses. */
@@ -37,24 +40,31 @@ export interface WalkedPhysical {
  * @param paint The colors and the width.
  * @returns Lines of text.
  */
-export function physicalReport({ name, explanation, bytes, nameOf }: WalkedPhysical, paint: Paint): string {
-  const { physical, known, owner, fileOffset, count: total, mayHaveMore } = explanation;
+export function physicalReport({ name, explanation, found, bytes, nameOf }: WalkedPhysical, paint: Paint): string {
+  const { physical, owner, fileOffset, segments, message } = explanation;
+  const { count: total, mayHaveMore } = found;
   const places = total === 0 ? "no address" : total === 1 ? "1 address" : `${grouped(total)} addresses`;
   const times = !mayHaveMore ? places : total === 0 ? `${places} that is known` : `at least ${places}`;
-  const facts: (readonly [string, string])[] = [
-    ["frame owner", owner === null ? known ? "none" : "none: it is not in this memory" : ownerText(owner)],
+  const headers = `program ${segments.length === 1 ? "header" : "headers"} ${listed(segments.map(String))}`;
+  const facts: readonly (readonly [string, string])[] = [
+    ...(owner === null ? [] : [["frame owner", ownerText(owner)] as const]),
     ...(fileOffset === null ? [] : [["file offset", hex(fileOffset)] as const]),
+    ...(segments.length === 0 ? [] : [["segment", headers] as const]),
   ];
   return sections([
-    [...headline(name, [`physical ${hex(physical)} is mapped at ${times}`], paint), ...labelled(facts, paint)],
-    total === 0 ? [] : [paint.title("Virtual addresses"), ...addressLines(explanation, nameOf, paint)],
-    noteLines(explanation, paint),
+    [
+      ...headline(name, [`physical ${hex(physical)} is mapped at ${times}`], paint),
+      ...(facts.length === 0 ? [] : labelled(facts, paint)),
+      ...wrap(printable(message), paint.width - 2).map((line) => `  ${line}`),
+    ],
+    total === 0 ? [] : [paint.title("Virtual addresses"), ...addressLines(found, nameOf, paint)],
+    noteLines(found, paint),
     bytes.length === 0 ? [] : [paint.title("Bytes"), ...byteLines(BigInt(physical), bytes, paint)],
   ]);
 }
 
 function addressLines(
-  { addresses, count, mayHaveMore }: PhysicalExplanation,
+  { addresses, count, mayHaveMore }: VirtualAddresses,
   nameOf: NameOf,
   paint: Paint,
 ): readonly string[] {
@@ -72,7 +82,7 @@ function addressLines(
   return [...table(["address", "page", "flags", "user", "symbol"], shown, toRow, paint), ...more];
 }
 
-function noteLines({ unknownTables }: PhysicalExplanation, paint: Paint): readonly string[] {
+function noteLines({ unknownTables }: VirtualAddresses, paint: Paint): readonly string[] {
   if (unknownTables === 0) return [];
   const text = `${count(unknownTables, "page table")} ${
     unknownTables === 1 ? "is" : "are"
@@ -86,15 +96,18 @@ function noteLines({ unknownTables }: PhysicalExplanation, paint: Paint): readon
  * @param walked What is said of it.
  * @returns The object, and a line break.
  */
-export function physicalJson({ name, explanation, bytes }: WalkedPhysical): string {
-  const { physical, addresses, ...rest } = explanation;
+export function physicalJson({ name, explanation, found, bytes }: WalkedPhysical): string {
+  const { physical, table, ...rest } = explanation;
+  const { addresses, ...counts } = found;
   return versionedJson({
     name,
-    ...rest,
     physical: hex(physical),
+    ...rest,
+    table,
     addresses: addresses.map(({ virt: address, pageSize, user, recursive, writable, executable }) => {
       return { address, pageSize, permissions: mappingLetters({ writable, executable }), user, recursive };
     }),
+    ...counts,
     bytes,
   });
 }

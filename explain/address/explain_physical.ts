@@ -1,55 +1,46 @@
 /**
- * Explains what a physical address is for, and where it is mapped.
+ * Explains what a frame of physical memory is for.
  *
  * @module
  */
 
+import { hexAddr } from "../../core/hex.ts";
+import { pageStart, PHYSICAL_END } from "../../core/memory/addresses.ts";
 import type { FrameOwner } from "../../core/memory/frame_allocator.ts";
-import { pauses } from "../../core/intake/pause.ts";
-import { type Explainable, type ExplainedKernel, kernelOf, tablesOf } from "../explained.ts";
-import { type FoundAddress, virtualAddressesOf } from "../tables/virtual_addresses.ts";
+import { type Explainable, kernelOf, tablesOf } from "../explained.ts";
+import { kernelLayout, type LoadedHeader } from "./kernel_layout.ts";
+import { ownerName } from "./other_page_reasons.ts";
+import { tablePlace } from "./table_place.ts";
+import type { TableLevel } from "../tables/table_set.ts";
 
-/** What a physical address is for, and where it is mapped. */
+/** What a byte of physical memory is. */
 export interface PhysicalExplanation {
   /** The physical address. */
   readonly physical: number;
-  /** Whether it is in memory that is known. */
+  /** Whether the memory at this address is known: it lies in the kernel's memory, or in the dump. */
   readonly known: boolean;
-  /** What its frame is for; `null` if the frame has no owner, or page tables alone are looked at. */
+  /** What the frame is for; `null` if nothing took it, or page tables alone were given. */
   readonly owner: FrameOwner | null;
-  /** The offset of the byte in the kernel's file; `null` if the frame is none of the file's. */
+  /** The file offset of the byte, if the frame holds the file's bytes; otherwise `null`. */
   readonly fileOffset: number | null;
-  /** The virtual addresses that map it, ascending: the first of them, if there are many. */
-  readonly addresses: readonly FoundAddress[];
-  /** How many there are. */
-  readonly count: number;
-  /** Whether there may be more, because the search was given up or some tables are in memory that is not known. */
-  readonly mayHaveMore: boolean;
-  /** Number of tables, or of places in the tables, whose memory is not known. */
-  readonly unknownTables: number;
+  /** The loaded segments whose file bytes include this byte of the file, by index; empty unless it is one. */
+  readonly segments: readonly number[];
+  /** Where the frame is used as a page table; `null` if it is none. */
+  readonly table: {
+    /** Its level. */
+    readonly level: TableLevel;
+    /** The first virtual address that it covers. */
+    readonly covers: bigint;
+    /** Index of the entry that the byte is in. */
+    readonly entry: number;
+  } | null;
+  /** The same in one sentence. */
+  readonly message: string;
 }
-
-/** How to search. */
-export interface PhysicalOptions {
-  /** The most virtual addresses to list; 16 by default. */
-  readonly limit?: number;
-  /** Ends the search with its reason. */
-  readonly signal?: AbortSignal;
-}
-
-const LIMIT = 16;
-
-/** The most virtual addresses to count: tables that share tables can map a frame 2^36 times. */
-const MOST_COUNTED = 1_000_000;
-
-/** The most tables in a row to read in which nothing is found. */
-const MOST_SILENT = 10_000_000;
-
-/** How many tables are read between two looks at the clock: about a millisecond's work. */
-const TABLES_AT_A_TIME = 1000;
 
 /**
- * Explains what a physical address is for, and finds the virtual addresses that map it.
+ * Explains what a physical address is: whose frame it is, which byte of the file, or which page table. Which virtual
+ * addresses it has is found by searching the page tables.
  *
  * @example
  * ```ts
@@ -58,54 +49,53 @@ const TABLES_AT_A_TIME = 1000;
  * import { assertEquals } from "@std/assert";
  *
  * const kernel = await loadKernel(await Deno.readFile("examples/hello/hello.elf"));
- * const { owner, fileOffset, addresses } = await explainPhysical(kernel, 0x20_1000);
- * assertEquals([owner, fileOffset, addresses.map(({ virt }) => virt)], ["file", 0x1000, [0xffff_ffff_8000_0000n]]);
+ * const { owner, fileOffset, segments } = explainPhysical(kernel, 0x201004);
+ * assertEquals([owner, fileOffset, segments], ["file", 0x1004, [0]]);
+ * assertEquals(explainPhysical(kernel, kernel.level4Frame + 8).table, { level: 4, covers: 0n, entry: 1 });
  * ```
  *
  * @param explained The kernel, or page tables alone.
  * @param physical The physical address.
- * @param options The most addresses to list, and a signal.
- * @returns What is known of it.
+ * @returns What is there.
  * @throws {TypeError} If the address is not a number.
- * @throws {RangeError} If the address is not an integer from 0 to below 2^52.
+ * @throws {RangeError} If it is not an integer from 0 to 2^52 - 1.
  */
-export async function explainPhysical(
-  explained: Explainable,
-  physical: number,
-  { limit = LIMIT, signal }: PhysicalOptions = {},
-): Promise<PhysicalExplanation> {
+export function explainPhysical(explained: Explainable, physical: number): PhysicalExplanation {
+  if (typeof physical !== "number") throw new TypeError(`Cannot explain ${String(physical)}: pass a number`);
+  if (!Number.isInteger(physical) || physical < 0 || physical >= PHYSICAL_END) {
+    throw new RangeError(`Cannot explain physical ${physical}: it must be an integer from 0 to 2^52 - 1`);
+  }
   const tables = tablesOf(explained);
   const kernel = kernelOf(explained);
-  const pause = pauses(signal);
-  const addresses: FoundAddress[] = [];
-  let [count, silent, unknownTables] = [0, 0, 0];
-  let isWhole = true;
-  for (const found of virtualAddressesOf(tables, physical, { progressAfter: TABLES_AT_A_TIME })) {
-    if (found.kind === "address") {
-      if (addresses.length < limit) addresses.push(found);
-      count++;
-    } else if (found.kind === "unknown") unknownTables++;
-    silent = found.kind === "progress" ? silent + TABLES_AT_A_TIME : 0;
-    if (count + unknownTables >= MOST_COUNTED || silent >= MOST_SILENT) {
-      isWhole = false;
-      break;
-    }
-    if ((count + unknownTables) % TABLES_AT_A_TIME !== 0) continue;
-    const pausing = pause();
-    if (pausing) await pausing;
-  }
-  return {
-    physical,
-    known: tables.pages.bytes(physical, 1) !== undefined,
-    owner: kernel?.frameRuns().find(({ phys, size }) => phys <= physical && physical < phys + size)?.owner ?? null,
-    fileOffset: kernel ? fileOffsetOf(kernel, physical) : null,
-    addresses,
-    count,
-    mayHaveMore: !isWhole || unknownTables > 0,
-    unknownTables,
-  };
+  const layout = kernel && kernelLayout(kernel);
+  const owner = layout?.ownerOf(physical) ?? null;
+  const fileOffset = (owner === "file" ? layout?.fileOffsetOf(physical) : undefined) ?? null;
+  const known = tables.pages.bytes(physical, 1) !== undefined;
+  const place = known && (owner === "table" || !layout) ? tablePlace(tables, pageStart(physical)) : undefined;
+  const table = place ? { ...place, entry: Math.floor((physical % 4096) / 8) } : null;
+  const holders = fileOffset === null ? [] : (layout?.loads ?? []).filter((load) => holds(load, fileOffset));
+  const segments = holders.map(({ index }) => index);
+  const facts = { physical, known, owner, fileOffset, segments, table };
+  return { ...facts, message: messageOf(facts) };
 }
 
-function fileOffsetOf({ addressSpace: { file } }: ExplainedKernel, physical: number): number | null {
-  return file.phys <= physical && physical < file.phys + file.size ? physical - file.phys : null;
+function holds(load: LoadedHeader, offset: number): boolean {
+  return offset >= load.fileOffset && offset < load.fileOffset + load.fileSize;
+}
+
+function messageOf({ known, owner, fileOffset, table }: Omit<PhysicalExplanation, "message">): string {
+  if (table) {
+    return `The frame is the level-${table.level} page table for addresses from ${
+      hexAddr(table.covers)
+    }; the byte is ` +
+      `in its entry ${table.entry}.`;
+  }
+  if (fileOffset !== null) {
+    return `The frame holds the file's bytes; this one is at file offset ${hexAddr(fileOffset)}.`;
+  }
+  if (owner === "file") {
+    return "The frame holds the end of the file's bytes; this byte is after the last that was read.";
+  }
+  if (owner !== null) return `The frame is ${ownerName(owner)}.`;
+  return known ? "Nothing is known to use the frame." : "The memory at this address is not known.";
 }
