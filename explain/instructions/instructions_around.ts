@@ -34,11 +34,11 @@ export interface InstructionsAround {
   readonly from: "symbol" | "address";
 }
 
-/** The most bytes that are decoded to find out where the instruction at an address starts. */
-const FARTHEST = 0x1_0000;
+/** The most bytes before an address that are decoded to find out where the instruction at the address starts. */
+export const CODE_BEFORE = 0x1_0000;
 
 /** The longest instruction has 15 bytes (Intel SDM vol. 2, "Instruction Format"). */
-const LONGEST = 15;
+export const LONGEST_INSTRUCTION = 15;
 
 /**
  * Decodes the instructions around an address. Instructions differ in length, so decoding starts where one certainly
@@ -57,7 +57,7 @@ export function instructionsAround(
   options: AroundOptions = {},
 ): InstructionsAround | undefined {
   const { before = 0, after = 0 } = options;
-  const room = LONGEST * (after + 1);
+  const room = LONGEST_INSTRUCTION * (after + 1);
   const distance = distanceFromSymbol(address, options);
   const whole = readVirtual(tables, address - BigInt(distance), distance + room, { executable: true });
   const from = distance > 0 && whole.length > distance ? "symbol" : "address";
@@ -83,7 +83,7 @@ export function instructionsAround(
 /** How far an address is from the start of the code that it certainly belongs to; 0 if that is not known. */
 function distanceFromSymbol(address: bigint, { symbols, virtualAddressOffset = 0n }: AroundOptions): number {
   const place = symbols?.symbolAt(BigInt.asUintN(64, address - virtualAddressOffset));
-  if (!place || place.offset > FARTHEST) return 0;
+  if (!place || place.offset > CODE_BEFORE) return 0;
   const { type, size, absolute } = place.symbol;
   const isCode = type === "function" || type === "ifunc" || type === "none";
   return isCode && !absolute && (size === 0n || place.offset < size) ? place.offset : 0;
