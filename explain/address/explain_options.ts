@@ -30,10 +30,13 @@ export interface AddedParts {
 export interface ExplainOptions {
   /** The kernel's sections and symbols, as `readSymbols` returned them. */
   readonly symbols?: KernelSymbols;
-  /** The kernel's file without its containers, to find relocation entries in; they are indexed once a file. */
+  /**
+   * The kernel's file without its containers, to find relocation entries in. For many addresses, `relocations` is
+   * quicker.
+   */
   readonly file?: Uint8Array | Pick<KeptFile, "bytes">;
-  /** Its relocation entries, as `readRelocations` returned them; with them, the file is not read for those. */
-  readonly relocations?: KernelRelocations;
+  /** Its relocation entries, as `readRelocations` returned them; `file` is then not looked at. */
+  readonly relocations?: Pick<KernelRelocations, "at">;
   /** What was added to the kernel after the load. */
   readonly parts?: AddedParts;
 }
