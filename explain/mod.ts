@@ -17,6 +17,20 @@
  */
 
 export { openPageTables } from "../core/paging/open_page_tables.ts";
+export type {
+  MapEntry,
+  MapGap,
+  MapModel,
+  MapOfMemory,
+  MapPermissions,
+  MapRun,
+  MapTable,
+  MapTotals,
+  NameRange,
+  PermissionCount,
+  RunCount,
+} from "./map/address_map.ts";
+export { mapModel, type MapModelOptions } from "./map/map_model.ts";
 export { type DecodedEntry, decodeEntry, type EntryField, type EntryFlag } from "./tables/decode_entry.ts";
 export { listRuns } from "./tables/list_runs.ts";
 export { openTableSet, type TableSetOptions } from "./tables/open_table_set.ts";

@@ -1,27 +1,28 @@
 /**
- * The types of a map: an address space by level-4 entry, as runs of pages and the gaps between them.
+ * The types of a map: an address space as runs of pages, by level-4 entry, and the gaps between them.
  *
  * @module
  */
 
 import type { FrameOwner } from "../../core/memory/frame_allocator.ts";
 import type { PageSize } from "../../core/paging/entry.ts";
+import type { RecursiveEntry, TableProblem } from "../tables/table_items.ts";
 import type { TableLevel } from "../tables/table_set.ts";
 
 /** What all levels of the page tables allow together. A page that is mapped can always be read. */
 export type MapPermissions = "R--" | "R-X" | "RW-" | "RWX";
 
-/** The names in a range, of sections or of symbols. */
+/** The names in a range, in the order of addresses. */
 export interface NameRange {
-  /** Name of the first one. */
+  /** The first one. */
   readonly first: string;
-  /** Name of the last one. */
+  /** The last one. */
   readonly last: string;
   /** How many there are. */
   readonly count: number;
 }
 
-/** Pages that are contiguous in both address spaces, and equal in all that is said of them here. */
+/** Pages that are contiguous in both address spaces, and do not differ in anything that is said of them here. */
 export interface MapRun {
   /** Virtual address of the first byte. */
   readonly virt: bigint;
@@ -35,137 +36,134 @@ export interface MapRun {
   readonly permissions: MapPermissions;
   /** Whether all levels allow user mode. */
   readonly user: boolean;
-  /** What the frames are for, if that is known of all of them and the same. */
+  /** What the frames are for, if that is known of all of them and is the same. */
   readonly owner?: FrameOwner;
-  /** What some of the frames are for, if they are not all for the same: at most 8. */
+  /** Otherwise, what some of the frames of each page are for, if that is known: at most eight. */
   readonly owners?: readonly FrameOwner[];
-  /** The run is in a map of all physical memory. It is not split where the owner of its frames changes. */
+  /** The run is part of a map of all physical memory; it does not end where the frames change their owner. */
   readonly directMap?: true;
-  /** Indices of the `PT_LOAD` headers that have bytes in its pages: at most 8, by address. */
+  /** Indices of the `PT_LOAD` headers that have bytes in its pages: at most eight, ascending by address. */
   readonly segments: readonly number[];
-  /** The sections that have bytes in its pages, if names were given and there are any. */
+  /** The sections that have bytes in its pages, if names are known and there are any. */
   readonly sections?: NameRange;
-  /** The symbols in its pages, if names were given and there are any. */
+  /** The symbols in its pages, if names are known and there are any. */
   readonly symbols?: NameRange;
   /** File offset of the first byte, if the frames are those that the file was read into. */
   readonly fileOffset?: number;
 }
 
-/** Virtual addresses at which nothing is mapped. */
+/** Addresses at which nothing is mapped. */
 export interface MapGap {
-  /** The first address. */
+  /** The first one. */
   readonly virt: bigint;
   /** Number of bytes. */
   readonly size: bigint;
 }
 
-/** A part of the address space that cannot be listed, or is not listed for a reason. */
-export interface MapPart extends MapGap {
-  /** Why: page tables seen as pages, or an entry with something wrong. */
-  readonly kind: "recursive" | "problem";
-  /** Level of the table that has the entry. */
-  readonly level: TableLevel;
-  /** Physical address of that table. */
-  readonly table: number;
-  /** Index of the entry in it. */
-  readonly index: number;
-  /** The entry's 64 bits. */
-  readonly entry: bigint;
-  /** The same in one sentence. */
-  readonly message: string;
-}
-
-/** A map of all physical memory at an offset. */
+/** All of physical memory, mapped at an offset. */
 export interface MapOfMemory {
-  /** What was added to physical addresses, modulo 2^64; 0 if they are mapped at themselves. */
-  readonly offset: bigint;
-  /** The first physical address that is mapped. */
+  /** Virtual address of its first byte. */
+  readonly virt: bigint;
+  /** Physical address of its first byte. */
   readonly phys: number;
   /** Number of bytes. */
   readonly size: number;
-}
-
-/** An entry of a level-4 table that is in use, and what is mapped in its 512 GiB. */
-export interface MapEntry {
-  /** Index in its table. */
-  readonly index: number;
-  /** Index of the level-5 entry above it, where there are five levels. */
-  readonly level5Index?: number;
-  /** The first address that it covers. */
-  readonly virt: bigint;
-  /** The entry's 64 bits. */
-  readonly entry: bigint;
-  /** The runs of pages, ascending by virtual address. */
-  readonly runs: readonly MapRun[];
-  /** What is in use, but not listed as runs. */
-  readonly parts: readonly MapPart[];
-  /** The maps of all physical memory that have pages in it. */
-  readonly directMaps: readonly MapOfMemory[];
-  /** The runs that a filter left out. */
-  readonly left: MapCount;
+  /** What is added to a physical address, modulo 2^64: 0 if memory is mapped at its own addresses. */
+  readonly offset: bigint;
 }
 
 /** A number of runs, and of bytes in them. */
-export interface MapCount {
+export interface RunCount {
   /** Number of runs. */
   readonly runs: number;
   /** Number of bytes. */
   readonly bytes: bigint;
 }
 
+/** An entry of a level-4 table that is in use, and what is mapped in its 512 GiB. */
+export interface MapEntry {
+  /** Index in its table. */
+  readonly index: number;
+  /** Index of the level-5 entry above it, if there are five levels. */
+  readonly level5Index?: number;
+  /** The first address that it covers. */
+  readonly virt: bigint;
+  /** The entry's 64 bits. */
+  readonly entry: bigint;
+  /** What it does: points to a table, to a table above, to one in unknown memory, or is refused by the processor. */
+  readonly kind: "table" | "recursive" | "unknown" | "reserved";
+  /** The runs that were asked for, ascending by virtual address. */
+  readonly runs: readonly MapRun[];
+  /** What a filter left out. */
+  readonly left: RunCount;
+}
+
 /** A page table. */
 export interface MapTable {
-  /** Level, 5 to 1. */
+  /** Its level. */
   readonly level: TableLevel;
   /** Physical address of its frame. */
   readonly frame: number;
-  /** The first virtual address that it covers. */
+  /** The first virtual address that it covers; the lowest, if it is in use at several places. */
   readonly virt: bigint;
   /** Number of bytes that it covers. */
   readonly size: bigint;
   /** Number of its entries that are in use. */
   readonly used: number;
+  /** Number of entries of other tables that point to it; 0 for the root. */
+  readonly references: number;
   /** What its frame is for, if that is known. */
   readonly owner?: FrameOwner;
 }
 
-/** Sums over the whole map, including what a filter left out. */
-export interface MapTotals {
-  /** Mapped bytes by permission, for each that occurs. */
-  readonly permissions: readonly {
-    readonly permissions: MapPermissions;
-    readonly user: boolean;
-    readonly pages: number;
-    readonly bytes: bigint;
-  }[];
-  /** Pages by their size, for each that occurs. */
-  readonly pages: readonly { readonly pageSize: PageSize; readonly pages: number }[];
-  /** Page tables by level, highest first. */
-  readonly tables: readonly { readonly level: TableLevel; readonly tables: number }[];
-  /** Pages that are writable and executable. */
-  readonly writableAndExecutable: number;
-  /** All runs. */
-  readonly runs: number;
-  /** All mapped bytes. */
+/** Pages with the same permissions. */
+export interface PermissionCount {
+  /** What all levels allow together. */
+  readonly permissions: MapPermissions;
+  /** Whether all levels allow user mode. */
+  readonly user: boolean;
+  /** Number of pages, of whatever size. */
+  readonly pages: number;
+  /** Number of bytes. */
   readonly bytes: bigint;
-  /** All bytes at which nothing is mapped. */
-  readonly unmapped: bigint;
 }
 
-/** An address space as a map. */
+/** Sums over all that was read, including what a filter left out. */
+export interface MapTotals {
+  /** Number of runs. */
+  readonly runs: number;
+  /** Number of bytes that are mapped. */
+  readonly bytes: bigint;
+  /** Number of bytes at which nothing is mapped. */
+  readonly unmapped: bigint;
+  /** Pages by permission, for each that occurs. */
+  readonly permissions: readonly PermissionCount[];
+  /** Pages by their size, for each that occurs, smallest first. */
+  readonly pages: readonly { readonly pageSize: PageSize; readonly pages: number }[];
+  /** Number of pages that are writable and executable. */
+  readonly writableAndExecutable: number;
+  /** Number of page tables by level, highest first. One that is in use at several places counts once. */
+  readonly tables: readonly { readonly level: TableLevel; readonly tables: number }[];
+}
+
+/** An address space. */
 export interface MapModel {
   /** Physical address of the table of the highest level. */
   readonly root: number;
   /** Number of levels. */
   readonly levels: 4 | 5;
-  /** The level-4 entries that are in use, ascending by virtual address. */
+  /** The level-4 entries in use, ascending by virtual address. */
   readonly entries: readonly MapEntry[];
-  /** The ranges at which nothing is mapped, ascending; those that are not canonical are no addresses, and no gap. */
+  /** The ranges at which nothing is mapped, ascending. Addresses that are not canonical are in none. */
   readonly gaps: readonly MapGap[];
-  /** The page tables; parents come before their children. */
+  /** Entries and tables whose pages are not listed: what is wrong with them, or that tables contain themselves. */
+  readonly parts: readonly (RecursiveEntry | TableProblem)[];
+  /** The maps of all physical memory. */
+  readonly directMaps: readonly MapOfMemory[];
+  /** The page tables, those above before those below; no more than the limit, though `totals` has the numbers of all. */
   readonly tables: readonly MapTable[];
-  /** Sums over what was listed. */
+  /** Sums over all that was read. */
   readonly totals: MapTotals;
-  /** Where the listing stopped, if it did before the end of the address space, and why. */
+  /** The first address that was not looked at and why, if the listing ended before the end of the address space. */
   readonly stopped?: { readonly virt: bigint; readonly because: "limit" | "work" };
 }
