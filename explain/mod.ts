@@ -33,6 +33,7 @@ export type {
 export { mapModel, type MapModelOptions } from "./map/map_model.ts";
 export { type DecodedEntry, decodeEntry, type EntryField, type EntryFlag } from "./tables/decode_entry.ts";
 export { listRuns } from "./tables/list_runs.ts";
+export { type ListedTable, listTables } from "./tables/list_tables.ts";
 export { openTableSet, type TableSetOptions } from "./tables/open_table_set.ts";
 export type { PhysicalPages } from "./tables/physical_pages.ts";
 export type {
@@ -48,4 +49,5 @@ export type {
   UnknownTable,
 } from "./tables/table_items.ts";
 export type { TableLevel, TableSet } from "./tables/table_set.ts";
+export { type FoundAddress, virtualAddressesOf } from "./tables/virtual_addresses.ts";
 export { type Permission, type Walk, type WalkedLevel, type WalkEnd, walkTables } from "./tables/walk_tables.ts";
