@@ -31,6 +31,7 @@ export type {
   RunCount,
 } from "./map/address_map.ts";
 export { mapModel, type MapModelOptions } from "./map/map_model.ts";
+export type { DeepestLevel, MapTableEntry } from "./map/table_entries.ts";
 export { type DecodedEntry, decodeEntry, type EntryField, type EntryFlag } from "./tables/decode_entry.ts";
 export { listRuns } from "./tables/list_runs.ts";
 export { type ListedTable, listTables } from "./tables/list_tables.ts";

@@ -6,8 +6,10 @@
 
 import type { FrameOwner } from "../../core/memory/frame_allocator.ts";
 import type { PageSize } from "../../core/paging/entry.ts";
+import type { ListedTable } from "../tables/list_tables.ts";
 import type { RecursiveEntry, TableProblem } from "../tables/table_items.ts";
 import type { TableLevel } from "../tables/table_set.ts";
+import type { MapTableEntry } from "./table_entries.ts";
 
 /** What all levels of the page tables allow together. A page that is mapped can always be read. */
 export type MapPermissions = "R--" | "R-X" | "RW-" | "RWX";
@@ -99,19 +101,9 @@ export interface MapEntry {
 }
 
 /** A page table. */
-export interface MapTable {
-  /** Its level. */
-  readonly level: TableLevel;
-  /** Physical address of its frame. */
-  readonly frame: number;
-  /** The first virtual address that it covers; the lowest, if it is in use at several places. */
-  readonly virt: bigint;
+export interface MapTable extends Omit<ListedTable, "kind"> {
   /** Number of bytes that it covers. */
   readonly size: bigint;
-  /** Number of its entries that are in use. */
-  readonly used: number;
-  /** Number of entries of other tables that point to it; 0 for the root. */
-  readonly references: number;
   /** What its frame is for, if that is known. */
   readonly owner?: FrameOwner;
 }
@@ -142,7 +134,7 @@ export interface MapTotals {
   readonly pages: readonly { readonly pageSize: PageSize; readonly pages: number }[];
   /** Number of pages that are writable and executable. */
   readonly writableAndExecutable: number;
-  /** Number of page tables by level, highest first. One that is in use at several places counts once. */
+  /** Number of page tables by level, highest first. One that is in use at several places counts once a level. */
   readonly tables: readonly { readonly level: TableLevel; readonly tables: number }[];
 }
 
@@ -162,8 +154,12 @@ export interface MapModel {
   readonly directMaps: readonly MapOfMemory[];
   /** The page tables, those above before those below; no more than the limit, though `totals` has the numbers of all. */
   readonly tables: readonly MapTable[];
+  /** The entries of the tables, if they were asked for: no more than the limit. */
+  readonly tableEntries?: readonly MapTableEntry[];
   /** Sums over all that was read. */
   readonly totals: MapTotals;
-  /** The first address that was not looked at and why, if the listing ended before the end of the address space. */
+  /** From where on nothing is listed and why, if that is before the end of the address space. */
   readonly stopped?: { readonly virt: bigint; readonly because: "limit" | "work" };
+  /** The address of the first entry that is missing in `tableEntries` because of the limit, if one is. */
+  readonly entriesStopped?: bigint;
 }

@@ -4,18 +4,20 @@
  * @module
  */
 
-import { pauses } from "../../core/intake/pause.ts";
+import { type Pause, pauses } from "../../core/intake/pause.ts";
 import type { PhysicalMemory } from "../../core/memory/physical_memory.ts";
 import { type Explainable, type ExplainedKernel, kernelOf, tablesOf } from "../explained.ts";
 import type { KernelSymbols } from "../symbols/kernel_symbols.ts";
 import { listRuns } from "../tables/list_runs.ts";
+import type { TableSet } from "../tables/table_set.ts";
 import type { MapModel, MapOfMemory, MapRun } from "./address_map.ts";
 import { markDirectMaps } from "./direct_maps.ts";
-import { listTables } from "./list_tables.ts";
 import { mapBuilder } from "./map_builder.ts";
+import { mapTables } from "./map_tables.ts";
 import { type FilteredRun, type FilterNode, namesSections, parseFilter, passes } from "./run_filter.ts";
 import { type RangeNames, rangeNames } from "./range_names.ts";
 import { runSplitter } from "./split_runs.ts";
+import { type DeepestLevel, type MapTableEntry, tableEntries } from "./table_entries.ts";
 
 /** How to map an address space. */
 export interface MapModelOptions {
@@ -33,6 +35,8 @@ export interface MapModelOptions {
   readonly filter?: string;
   /** Whether runs also end where the sections change; false by default. */
   readonly bySection?: boolean;
+  /** Down to which level to list the entries of the tables themselves; none by default. */
+  readonly level?: DeepestLevel;
   /** The most runs to list, at least 1; 10,000 by default. The listing ends there, and the model says so. */
   readonly limit?: number;
   /** Ends the work with its reason. */
@@ -119,8 +123,26 @@ export async function mapModel(explainable: Explainable, options: MapModelOption
     if (builder.hasStopped()) break;
   }
   const { totals, ...map } = builder.finish();
-  const { tables: listed, counts } = await listTables(tables, limit, pause, kernel?.frameRuns());
-  return { ...map, directMaps, tables: listed, totals: { ...totals, tables: counts } };
+  const { tables: listed, counts } = await mapTables(tables, limit, kernel?.frameRuns() ?? [], pause);
+  const entries = options.level === undefined ? {} : await entriesTo(tables, options.level, limit, pause);
+  return { ...map, directMaps, tables: listed, ...entries, totals: { ...totals, tables: counts } };
+}
+
+/** Lists the entries of tables. */
+async function entriesTo(
+  tables: TableSet,
+  level: DeepestLevel,
+  limit: number,
+  pause: Pause,
+): Promise<Pick<MapModel, "tableEntries" | "entriesStopped">> {
+  const listed: MapTableEntry[] = [];
+  for (const entry of tableEntries(tables, level)) {
+    if (listed.length === limit) return { tableEntries: listed, entriesStopped: entry.virt };
+    listed.push(entry);
+    const turn = pause();
+    if (turn) await turn;
+  }
+  return { tableEntries: listed };
 }
 
 function checkedFilter(text: string): FilterNode {
