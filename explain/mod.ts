@@ -32,6 +32,12 @@ export type {
 } from "./map/address_map.ts";
 export { mapModel, type MapModelOptions } from "./map/map_model.ts";
 export type { DeepestLevel, MapTableEntry } from "./map/table_entries.ts";
+export type { KeptFile } from "../core/file/kept_file.ts";
+export type { Explainable, ExplainedKernel } from "./explained.ts";
+export type { ExplainedSource } from "./file/explained_file.ts";
+export type { KernelSection, KernelSymbol, KernelSymbols, SymbolPlace } from "./symbols/kernel_symbols.ts";
+export { linkedAddress, loadedAddress, type Moved } from "./symbols/linked_address.ts";
+export { readSymbols } from "./symbols/read_symbols.ts";
 export { type DecodedEntry, decodeEntry, type EntryField, type EntryFlag } from "./tables/decode_entry.ts";
 export { listRuns } from "./tables/list_runs.ts";
 export { type ListedTable, listTables } from "./tables/list_tables.ts";
