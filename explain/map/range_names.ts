@@ -86,10 +86,13 @@ function countBelow(ascending: readonly bigint[], value: bigint): number {
 
 function symbolsIn({ symbolAt, inRange }: KernelSymbols, start: bigint, end: bigint): NameRange | undefined {
   const into = symbolAt(start);
-  let first = into && into.offset > 0 && BigInt(into.offset) < into.symbol.size ? into.symbol.name : undefined;
+  let first = into && !into.symbol.absolute && into.offset > 0 && BigInt(into.offset) < into.symbol.size
+    ? into.symbol.name
+    : undefined;
   let last = first;
   let count = first === undefined ? 0 : 1;
-  for (const { name } of inRange(start, end)) {
+  for (const { name, absolute } of inRange(start, end)) {
+    if (absolute) continue; // its value may be no address
     first ??= name;
     last = name;
     count++;
