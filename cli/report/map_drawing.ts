@@ -1,0 +1,216 @@
+/**
+ * Draws a map for the terminal: level-4 entries, runs with bars, and gaps.
+ *
+ * @module
+ */
+
+import type { MapEntry, MapGap, MapModel, MapRun } from "../../explain/map/address_map.ts";
+import { decodeEntry } from "../../explain/tables/decode_entry.ts";
+import type { Paint } from "../output/paint.ts";
+import { count, exactSize, hex, hexRange, wrap } from "../output/text.ts";
+import { barParts } from "./map_bars.ts";
+import { type MapPart, ownerWords, partWords, runLetters, runNotes, sizeOfGaps } from "./map_words.ts";
+import { roughSize } from "./rough_size.ts";
+
+/** How to draw. */
+export interface DrawingOptions {
+  /** Whether to show the addresses of gaps. */
+  readonly holes: boolean;
+  /** Whether to show level-4 entries bit by bit. */
+  readonly verbose: boolean;
+}
+
+const GAP = "  ";
+/** The indentation of further lines on a run. */
+const MORE = " ".repeat(7);
+/** The widest bar. */
+const WIDEST = 24;
+/** The narrowest bar that shows anything. */
+const NARROWEST = 8;
+
+const INSIDE = "=";
+const OUTSIDE = ".";
+
+/** Number of bytes that a level-4 entry is for. */
+const ENTRY_SPAN = 1n << 39n;
+
+/** What is drawn, in the order of addresses. */
+type Item =
+  & { readonly virt: bigint; readonly order: number }
+  & (
+    | { readonly kind: "entry" | "left"; readonly entry: MapEntry }
+    | { readonly kind: "run"; readonly run: MapRun; readonly bar: string }
+    | { readonly kind: "part"; readonly part: MapPart }
+    | { readonly kind: "gap"; readonly gap: MapGap }
+  );
+
+/** The widths of columns. */
+interface Layout {
+  readonly letters: number;
+  readonly range: number;
+  readonly size: number;
+  readonly owner: number;
+  /** 0 if there is no room for one. */
+  readonly bar: number;
+  /** Whether the notes on every run fit next to it. */
+  readonly notesFit: boolean;
+  readonly withUser: boolean;
+}
+
+/**
+ * Draws a map.
+ *
+ * @param model The map.
+ * @param options What to show.
+ * @param paint The colors and the width.
+ * @returns The lines.
+ */
+export function mapDrawing(model: MapModel, options: DrawingOptions, paint: Paint): readonly string[] {
+  const layout = layoutOf(model, paint);
+  const items = itemsOf(model, layout);
+  return items.flatMap((item, at) => {
+    switch (item.kind) {
+      case "entry":
+        return [...(at === 0 ? [] : [""]), ...entryLines(item.entry, options, paint)];
+      case "left":
+        return [leftLine(item.entry, paint)];
+      case "run":
+        return runLines(item.run, item.bar, model, layout, paint);
+      case "part":
+        return partLines(item.part, paint);
+      case "gap": {
+        if (options.holes) return [holeLine(item.gap, layout, paint)];
+        if (items[at - 1]?.kind === "gap") return []; // was added to the one before
+        const last = items.findIndex((other, from) => from > at && other.kind !== "gap");
+        const gaps = items.slice(at, last < 0 ? undefined : last).flatMap((each) =>
+          each.kind === "gap" ? [each.gap] : []
+        );
+        return [paint.faint(`${GAP}… ${roughSize(sizeOfGaps(gaps))} not mapped`)];
+      }
+    }
+  });
+}
+
+/** What is drawn, and in which order at equal addresses. */
+function itemsOf({ entries, gaps, parts }: MapModel, { bar: width }: Layout): readonly Item[] {
+  const partsOf = Map.groupBy(parts, ({ virt }) => virt / ENTRY_SPAN);
+  const items = [
+    ...gaps.map((gap): Item => ({ kind: "gap", virt: gap.virt, order: 0, gap })),
+    ...parts.map((part): Item => ({ kind: "part", virt: part.virt, order: 2, part })),
+    ...entries.flatMap((entry): readonly Item[] => {
+      const { virt, runs, left } = entry;
+      const [part] = partsOf.get(virt / ENTRY_SPAN) ?? [];
+      const starts = [...runs.slice(0, 1), ...(part ? [part] : [])].map((each) => each.virt);
+      const start = starts.reduce((one, other) => one < other ? one : other, starts[0] ?? virt);
+      const bars = barParts(runs, width);
+      return [
+        { kind: "entry", virt: start, order: 1, entry },
+        ...runs.map((run, at): Item => {
+          const { from, to } = bars[at];
+          const bar = OUTSIDE.repeat(from) + INSIDE.repeat(to - from) + OUTSIDE.repeat(Math.max(width - to, 0));
+          return { kind: "run", virt: run.virt, order: 2, run, bar };
+        }),
+        ...(left.runs > 0 ? [{ kind: "left", virt: runs.at(-1)?.virt ?? start, order: 3, entry } as const] : []),
+      ];
+    }),
+  ];
+  return items.sort((one, other) => {
+    return one.virt === other.virt ? one.order - other.order : one.virt < other.virt ? -1 : 1;
+  });
+}
+
+function layoutOf(model: MapModel, { width, folds }: Paint): Layout {
+  const runs = model.entries.flatMap((entry) => entry.runs);
+  const withUser = runs.some(({ user }) => user);
+  const longest = (texts: readonly string[]): number => texts.reduce((most, { length }) => Math.max(most, length), 0);
+  const letters = withUser ? 4 : 3;
+  const range = longest(runs.map(({ virt, size }) => hexRange(virt, size)));
+  const size = longest(runs.map(({ size }) => exactSize(size)));
+  const owner = longest(runs.map((run) => ownerWords(run, model)));
+  const used = [letters, range, size, owner].filter((each) => each > 0).reduce(
+    (sum, each) => sum + GAP.length + each,
+    0,
+  );
+  const room = width - used - GAP.length;
+  const notes = longest(runs.map((run) => runNotes(run).join(", ")));
+  const notesFit = room - NARROWEST - GAP.length >= notes;
+  const most = notesFit ? room - notes - GAP.length : room;
+  const bar = most >= NARROWEST ? Math.min(most, WIDEST) : 0;
+  return { letters, range, size, owner: folds && room < 0 ? 0 : owner, bar, notesFit, withUser };
+}
+
+function entryLines(
+  { index, level5Index, virt, entry, kind, runs, left }: MapEntry,
+  { verbose }: DrawingOptions,
+  paint: Paint,
+): readonly string[] {
+  const name = level5Index === undefined
+    ? `Level-4 entry ${index}`
+    : `Level-5 entry ${level5Index}, level-4 entry ${index}`;
+  const bytes = runs.reduce((sum, { size }) => sum + BigInt(size), left.bytes);
+  const number = runs.length + left.runs;
+  const content = number === 0
+    ? kind === "table" ? "no page is mapped" : ""
+    : `${roughSize(bytes)} in ${count(number, "run")}`;
+  const title = `${name}: ${hexRange(virt, ENTRY_SPAN)}`;
+  const fits = title.length + 2 + content.length <= paint.width;
+  return [
+    paint.title(title) + (content !== "" && fits ? `, ${content}` : ""),
+    ...(content === "" || fits ? [] : [`${GAP}${content}`]),
+    ...(verbose ? wrap(entryWords(entry), paint.width - 2 * GAP.length).map((line) => paint.faint(GAP + line)) : []),
+  ];
+}
+
+function entryWords(entry: bigint): string {
+  const { flags, address } = decodeEntry(entry, 4);
+  return `${hex(entry)}: ${flags.join(", ")}, address ${hex(address ?? 0)}`;
+}
+
+function runLines(run: MapRun, bar: string, model: MapModel, layout: Layout, paint: Paint): readonly string[] {
+  const { letters, range, size, owner, notesFit, withUser } = layout;
+  const color = colorOf(run, paint);
+  const notes = runNotes(run);
+  const words = ownerWords(run, model);
+  const cells = [
+    color(runLetters(run, withUser).padEnd(letters)),
+    hexRange(run.virt, run.size).padEnd(range),
+    exactSize(run.size).padEnd(size),
+    ...(owner > 0 ? [words.padEnd(owner)] : []),
+    ...(bar === "" ? [] : [bar.replace(/=+/, color).replaceAll(/[.]+/g, paint.faint)]),
+  ];
+  const line = `${GAP}${cells.join(GAP)}`.trimEnd();
+  const more = owner === 0 && words !== "" ? [words, ...notes] : notes;
+  if (notesFit) return [`${line}${GAP}${paint.faint(more.join(", "))}`];
+  const room = paint.width - MORE.length;
+  const whole = more.filter(({ length }) => length < room);
+  return [line, ...wrap(more.join(", "), room, whole).map((text) => MORE + paint.faint(text))];
+}
+
+/** Permissions by color; the letters say the same. */
+function colorOf({ permissions }: MapRun, paint: Paint): (text: string) => string {
+  switch (permissions) {
+    case "RWX":
+      return paint.error;
+    case "RW-":
+      return paint.warning;
+    case "R-X":
+      return paint.label;
+    case "R--":
+      return String;
+  }
+}
+
+function holeLine({ virt, size }: MapGap, { letters, range }: Layout, paint: Paint): string {
+  return paint.faint(
+    `${GAP}${"-".repeat(letters)}${GAP}${hexRange(virt, size).padEnd(range)}${GAP}${roughSize(size)}, not mapped`,
+  );
+}
+
+function leftLine({ left }: MapEntry, paint: Paint): string {
+  return paint.faint(`${GAP}… ${roughSize(left.bytes)} in ${count(left.runs, "run")} left out by the filter`);
+}
+
+function partLines(part: MapPart, paint: Paint): readonly string[] {
+  const [first, ...more] = wrap(`${roughSize(part.size)} ${partWords(part)}`, paint.width - MORE.length);
+  return [`${GAP}… ${first}`, ...more.map((line) => MORE + line)];
+}
