@@ -11,6 +11,7 @@ import type { Arguments } from "../arguments/parse_arguments.ts";
 import { choosePlugins, type PluginChoice } from "../arguments/plugin_choice.ts";
 import { openSource, type Source } from "../input/source.ts";
 import type { Output } from "../output/output.ts";
+import type { KeptFile as OtherFile } from "../output/same_file.ts";
 import type { ProgressLine } from "../output/progress.ts";
 import type { Bootable } from "../report/bootable.ts";
 import type { Kernel } from "../report/kernel.ts";
@@ -20,6 +21,8 @@ import { loadWithPlugins } from "./load_by_preset.ts";
 export interface ExplainedFile {
   /** What to call the file. */
   readonly name: string;
+  /** What tells the file from others, so that no output replaces it. */
+  readonly identity: Source["identity"];
   /** The kernel. */
   readonly kernel: Kernel;
   /** The plugins that it was loaded with. */
@@ -34,6 +37,8 @@ export interface ExplainedFile {
 export interface LoadPlan {
   readonly options: FlagOptions;
   readonly choice: PluginChoice;
+  /** The files that were read for it, which no output may replace. */
+  readonly files: readonly OtherFile[];
   /** Adds what `run` adds; absent if the kernel alone is to be explained. */
   readonly prepare?: (kernel: Kernel) => Bootable;
 }
@@ -51,7 +56,7 @@ export async function loadPlan(args: Arguments): Promise<LoadPlan> {
   const choice = await choosePlugins(lists.get("plugin") ?? [], lists.get("no-plugin") ?? []);
   const asRun = ["as-run", "identity", "physical-memory"].some((flag) => switches.has(flag)) ||
     ["stack-size", "framebuffer", "ramdisk"].some((flag) => values.has(flag));
-  if (!asRun) return { options, choice };
+  if (!asRun) return { options, choice, files: [] };
   const [{ addBootParts, memoryForParts }, { bootPlan, MEMORY_BASE }] = await Promise.all([
     import("./boot_parts.ts"),
     import("./boot_plan.ts"),
@@ -64,6 +69,7 @@ export async function loadPlan(args: Arguments): Promise<LoadPlan> {
   return {
     options: { ...options, memory },
     choice: { ...choice, pluginsFor },
+    files: plan.files,
     prepare: (kernel) => addBootParts(kernel, plan),
   };
 }
@@ -110,7 +116,8 @@ export async function withExplained(
       closing.push(file.close);
       return keepFile(file, { maxMemory: options.maxMemory, signal });
     };
-    return await work({ name: opened.name, ...loaded, ...(bootable ? { bootable } : {}), open });
+    const { name: shown, identity } = opened;
+    return await work({ name: shown, identity, ...loaded, ...(bootable ? { bootable } : {}), open });
   } catch (error) {
     line.stop();
     if (!(error instanceof LoadError)) throw error;
