@@ -5,6 +5,7 @@
  */
 
 import type { Command } from "./flag.ts";
+import { FOREIGN_FLAGS } from "./foreign_tables.ts";
 import {
   BOOT_FLAGS,
   COLOR_FLAGS,
@@ -44,6 +45,7 @@ it draws the page tables in a memory dump or of a running QEMU; a FILE that is g
     },
     { name: "limit", value: "NUMBER", text: "The most runs, tables or entries to show", fallback: "10,000" },
     { name: "as-run", text: "Add what kload run adds to the kernel: a stack, boot information, the context switch" },
+    ...FOREIGN_FLAGS,
     ...KERNEL_FLAGS,
     ...MEMORY_FLAGS,
     ...BOOT_FLAGS,
@@ -61,5 +63,7 @@ it draws the page tables in a memory dump or of a running QEMU; a FILE that is g
     ["kload map kernel.elf --as-run --physical-memory --tables", "as kload run enters it, with its page tables"],
     ["kload map kernel.elf --level 1", "the entries of all page tables"],
     ["kload map kernel.elf --svg -o map.svg", "as an image"],
+    ["kload map kernel.elf --gdb localhost:1234", "what a running kernel made of it"],
+    ["kload map --memory memory.bin --cr3 0x1000", "the page tables in a memory dump"],
   ],
 };

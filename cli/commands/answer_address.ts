@@ -35,8 +35,9 @@ export interface Subject {
   readonly name: string;
   /** The kernel, or page tables alone. */
   readonly explained: Explainable;
-  /** Facts about page tables that kload did not build. */
+  /** Facts about page tables that kload did not build, for people and for programs. */
   readonly facts?: WalkedAddress["facts"];
+  readonly foreign?: WalkedAddress["foreign"];
   /** The symbols of the kernel's file, if there is one. */
   readonly symbols?: KernelSymbols;
   /** How far the kernel was moved. */
@@ -84,7 +85,7 @@ export async function answer(
 }
 
 async function walkedAddress(subject: Subject, { address, asked }: FoundAddress): Promise<WalkedAddress> {
-  const { name, explained, facts, symbols, moved, path, known } = subject;
+  const { name, explained, facts, foreign, symbols, moved, path, known } = subject;
   const tables = tablesOf(explained);
   const explanation = {
     ...explainAddress(explained, address, { ...known, symbols }),
@@ -98,6 +99,7 @@ async function walkedAddress(subject: Subject, { address, asked }: FoundAddress)
     ...(asked === undefined ? {} : { asked }),
     levels: tables.levels,
     ...(facts ? { facts } : {}),
+    ...(foreign ? { foreign } : {}),
     explanation,
     bytes: readVirtual(tables, address, isCode ? BYTES_OF_CODE : BYTES),
     ...(around ? { code: { around, bytesAt: ({ address, length }) => readVirtual(tables, address, length) } } : {}),

@@ -5,7 +5,9 @@
  */
 
 import { PT_DYNAMIC } from "../../core/elf/constants.ts";
+import type { KeptFile } from "../../core/file/kept_file.ts";
 import type { ExplainOptions } from "../../explain/address/explain_options.ts";
+import type { KernelSymbols } from "../../explain/symbols/kernel_symbols.ts";
 import { readSymbols } from "../../explain/symbols/read_symbols.ts";
 import { addressOperand } from "../arguments/address_operand.ts";
 import type { Arguments } from "../arguments/parse_arguments.ts";
@@ -15,6 +17,7 @@ import { usageError } from "../output/cli_error.ts";
 import type { Output } from "../output/output.ts";
 import { answer, type Question, type Subject } from "./answer_address.ts";
 import { physicalAddress } from "./find_address.ts";
+import type { NamedKernel } from "./walk_foreign.ts";
 import { type ExplainedFile, loadPlan, withExplained } from "./with_explained.ts";
 
 const FLAGS = WALK.flags.map(({ name }) => name);
@@ -34,18 +37,18 @@ export async function walk(args: Arguments, output: Output, signal: AbortSignal)
   const operand = addressOperand(text);
   const physical = switches.has("physical") ? physicalAddress(operand) : undefined;
   const question: Question = { operand, physical, limit: readLimit(values, physical !== undefined) };
-  const answerForeign = async (source: ForeignSource, names?: Subject): Promise<void> => {
+  const answerForeign = async (source: ForeignSource, names?: NamedKernel): Promise<number> => {
     const { walkForeign } = await import("./walk_foreign.ts");
     await walkForeign(source, names, question, output, signal);
-  };
-  if (file === undefined && foreign) {
-    await answerForeign(foreign);
     return 0;
-  }
+  };
+  if (file === undefined) return await answerForeign(foreign!);
   const plan = await loadPlan(args);
-  return await withExplained(file ?? "", plan, FLAGS, output, signal, async (loaded) => {
-    const subject = await subjectOf(loaded, signal);
-    await (foreign ? answerForeign(foreign, subject) : answer(subject, question, output, signal));
+  return await withExplained(file, plan, FLAGS, output, signal, async (loaded) => {
+    const opened = await loaded.open();
+    const symbols = await readSymbols(opened, { signal });
+    if (foreign) return await answerForeign(foreign, { ...loaded, symbols });
+    await answer(await subjectOf(loaded, symbols, opened, signal), question, output, signal);
     return 0;
   });
 }
@@ -66,9 +69,12 @@ function onlyForeign(args: Arguments): ForeignSource | undefined {
   });
 }
 
-async function subjectOf({ name, path, kernel, bootable, open }: ExplainedFile, signal: AbortSignal): Promise<Subject> {
-  const file = await open();
-  const symbols = await readSymbols(file, { signal });
+async function subjectOf(
+  { name, path, kernel, bootable }: ExplainedFile,
+  symbols: KernelSymbols,
+  file: KeptFile,
+  signal: AbortSignal,
+): Promise<Subject> {
   const known: ExplainOptions = bootable ? { parts: bootable } : {};
   const subject = { name, ...(path === undefined ? {} : { path }), explained: kernel, moved: kernel, symbols };
   if (!kernel.programHeaders.some(({ p_type }) => p_type === PT_DYNAMIC)) return { ...subject, known };

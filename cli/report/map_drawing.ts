@@ -8,7 +8,7 @@ import type { MapEntry, MapGap, MapModel, MapRun } from "../../explain/map/addre
 import { decodeEntry } from "../../explain/tables/decode_entry.ts";
 import type { Paint } from "../output/paint.ts";
 import { count, exactSize, hex, hexRange, wrap } from "../output/text.ts";
-import { barParts } from "./map_bars.ts";
+import { ENTRY_SPAN, mapItems, type Share, sharePlace } from "./map_items.ts";
 import { type MapPart, ownerWords, partWords, runLetters, runNotes, sizeOfGaps } from "./map_words.ts";
 import { roughSize } from "./rough_size.ts";
 
@@ -30,19 +30,6 @@ const NARROWEST = 8;
 
 const INSIDE = "=";
 const OUTSIDE = ".";
-
-/** Number of bytes that a level-4 entry is for. */
-const ENTRY_SPAN = 1n << 39n;
-
-/** What is drawn, in the order of addresses. */
-type Item =
-  & { readonly virt: bigint; readonly order: number }
-  & (
-    | { readonly kind: "entry" | "left"; readonly entry: MapEntry }
-    | { readonly kind: "run"; readonly run: MapRun; readonly bar: string }
-    | { readonly kind: "part"; readonly part: MapPart }
-    | { readonly kind: "gap"; readonly gap: MapGap }
-  );
 
 /** The widths of columns. */
 interface Layout {
@@ -67,55 +54,21 @@ interface Layout {
  */
 export function mapDrawing(model: MapModel, options: DrawingOptions, paint: Paint): readonly string[] {
   const layout = layoutOf(model, paint);
-  const items = itemsOf(model, layout);
-  return items.flatMap((item, at) => {
+  return mapItems(model).flatMap((item, at) => {
     switch (item.kind) {
       case "entry":
         return [...(at === 0 ? [] : [""]), ...entryLines(item.entry, options, paint)];
       case "left":
         return [leftLine(item.entry, paint)];
       case "run":
-        return runLines(item.run, item.bar, model, layout, paint);
+        return runLines(item.run, item.share, model, layout, paint);
       case "part":
         return partLines(item.part, paint);
-      case "gap": {
-        if (options.holes) return [holeLine(item.gap, layout, paint)];
-        if (items[at - 1]?.kind === "gap") return []; // was added to the one before
-        const last = items.findIndex((other, from) => from > at && other.kind !== "gap");
-        const gaps = items.slice(at, last < 0 ? undefined : last).flatMap((each) =>
-          each.kind === "gap" ? [each.gap] : []
-        );
-        return [paint.faint(`${GAP}… ${roughSize(sizeOfGaps(gaps))} not mapped`)];
-      }
+      case "gaps":
+        return options.holes
+          ? item.gaps.map((gap) => holeLine(gap, layout, paint))
+          : [paint.faint(`${GAP}… ${roughSize(sizeOfGaps(item.gaps))} not mapped`)];
     }
-  });
-}
-
-/** What is drawn, and in which order at equal addresses. */
-function itemsOf({ entries, gaps, parts }: MapModel, { bar: width }: Layout): readonly Item[] {
-  const partsOf = Map.groupBy(parts, ({ virt }) => virt / ENTRY_SPAN);
-  const items = [
-    ...gaps.map((gap): Item => ({ kind: "gap", virt: gap.virt, order: 0, gap })),
-    ...parts.map((part): Item => ({ kind: "part", virt: part.virt, order: 2, part })),
-    ...entries.flatMap((entry): readonly Item[] => {
-      const { virt, runs, left } = entry;
-      const [part] = partsOf.get(virt / ENTRY_SPAN) ?? [];
-      const starts = [...runs.slice(0, 1), ...(part ? [part] : [])].map((each) => each.virt);
-      const start = starts.reduce((one, other) => one < other ? one : other, starts[0] ?? virt);
-      const bars = barParts(runs, width);
-      return [
-        { kind: "entry", virt: start, order: 1, entry },
-        ...runs.map((run, at): Item => {
-          const { from, to } = bars[at];
-          const bar = OUTSIDE.repeat(from) + INSIDE.repeat(to - from) + OUTSIDE.repeat(Math.max(width - to, 0));
-          return { kind: "run", virt: run.virt, order: 2, run, bar };
-        }),
-        ...(left.runs > 0 ? [{ kind: "left", virt: runs.at(-1)?.virt ?? start, order: 3, entry } as const] : []),
-      ];
-    }),
-  ];
-  return items.sort((one, other) => {
-    return one.virt === other.virt ? one.order - other.order : one.virt < other.virt ? -1 : 1;
   });
 }
 
@@ -166,8 +119,8 @@ function entryWords(entry: bigint): string {
   return `${hex(entry)}: ${flags.join(", ")}, address ${hex(address ?? 0)}`;
 }
 
-function runLines(run: MapRun, bar: string, model: MapModel, layout: Layout, paint: Paint): readonly string[] {
-  const { letters, range, size, owner, notesFit, withUser } = layout;
+function runLines(run: MapRun, share: Share, model: MapModel, layout: Layout, paint: Paint): readonly string[] {
+  const { letters, range, size, owner, bar, notesFit, withUser } = layout;
   const color = colorOf(run, paint);
   const notes = runNotes(run);
   const words = ownerWords(run, model);
@@ -176,7 +129,7 @@ function runLines(run: MapRun, bar: string, model: MapModel, layout: Layout, pai
     hexRange(run.virt, run.size).padEnd(range),
     exactSize(run.size).padEnd(size),
     ...(owner > 0 ? [words.padEnd(owner)] : []),
-    ...(bar === "" ? [] : [bar.replace(/=+/, color).replaceAll(/[.]+/g, paint.faint)]),
+    ...(bar === 0 ? [] : [barOf(share, bar, color, paint)]),
   ];
   const line = `${GAP}${cells.join(GAP)}`.trimEnd();
   const more = owner === 0 && words !== "" ? [words, ...notes] : notes;
@@ -184,6 +137,12 @@ function runLines(run: MapRun, bar: string, model: MapModel, layout: Layout, pai
   const room = paint.width - MORE.length;
   const whole = more.filter(({ length }) => length < room);
   return [line, ...wrap(more.join(", "), room, whole).map((text) => MORE + paint.faint(text))];
+}
+
+function barOf(share: Share, width: number, color: (text: string) => string, { faint }: Paint): string {
+  const { from, to } = sharePlace(share, width);
+  const outside = (columns: number): string => columns > 0 ? faint(OUTSIDE.repeat(columns)) : "";
+  return outside(from) + color(INSIDE.repeat(to - from)) + outside(width - to);
 }
 
 /** Permissions by color; the letters say the same. */

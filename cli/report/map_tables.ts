@@ -34,7 +34,7 @@ function tableRow({ level, frame, virt, size, present, references, owner }: MapT
     ...(references > 1 ? [`${grouped(references)} entries point to it; the lowest range is shown`] : []),
     ...(owner === undefined || owner === "table" ? [] : [`its frame is for ${printable(owner)}`]),
   ];
-  const covers = hexRange(virt, size);
+  const covers = references === 0 && virt === 0n ? "the whole address space" : hexRange(virt, size);
   return {
     cells: [`${level}`, hex(frame), covers, present === undefined ? "-" : `${present}`],
     remark: notes.join("; "),

@@ -34,10 +34,8 @@ export function runLetters({ permissions, user }: Pick<MapRun, "permissions" | "
  * @param model The map that it is in.
  * @returns Such as "file"; empty if it is not known.
  */
-export function ownerWords({ owner, owners, directMap, virt }: MapRun, { directMaps }: MapModel): string {
-  if (owner !== undefined) return printable(owner);
-  if (owners) return owners.map(printable).join("+");
-  if (!directMap) return "";
+export function ownerWords({ owner, owners = [], directMap, virt }: MapRun, { directMaps }: MapModel): string {
+  if (!directMap) return (owner === undefined ? owners : [owner]).map(printable).join("+");
   const map = directMaps.find((each) => virt >= each.virt && virt < each.virt + BigInt(each.size));
   return map?.offset === 0n ? "identity map" : "direct map";
 }
@@ -48,9 +46,11 @@ export function ownerWords({ owner, owners, directMap, virt }: MapRun, { directM
  * @param run The run.
  * @returns Phrases, such as "physical 0x201000" and "program header 0".
  */
-export function runNotes({ phys, pageSize, segments, sections, symbols, fileOffset }: MapRun): readonly string[] {
+export function runNotes(run: MapRun): readonly string[] {
+  const { phys, pageSize, owner, directMap, segments, sections, symbols, fileOffset } = run;
   return [
     `physical ${hex(phys)}`,
+    ...(directMap && owner !== undefined ? [`frames of ${printable(owner)}`] : []),
     ...(pageSize === SMALLEST_PAGE ? [] : [`pages of ${exactSize(pageSize)}`]),
     ...(fileOffset === undefined ? [] : [`file offset ${hex(fileOffset)}`]),
     ...(segments.length === 0

@@ -23,6 +23,10 @@ const MOST_SHOWN = 40;
 export interface WalkedPhysical {
   /** The name of the file, or of the memory that the page tables lie in. */
   readonly name: string;
+  /** Facts about page tables that kload did not build: labels and texts. */
+  readonly facts?: readonly (readonly [string, string])[];
+  /** The same for programs. */
+  readonly foreign?: object;
   /** What it is. */
   readonly explanation: PhysicalExplanation;
   /** Where it is mapped. */
@@ -40,13 +44,17 @@ export interface WalkedPhysical {
  * @param paint The colors and the width.
  * @returns Lines of text.
  */
-export function physicalReport({ name, explanation, found, bytes, nameOf }: WalkedPhysical, paint: Paint): string {
+export function physicalReport(
+  { name, facts: known = [], explanation, found, bytes, nameOf }: WalkedPhysical,
+  paint: Paint,
+): string {
   const { physical, owner, fileOffset, segments, message } = explanation;
   const { count: total, mayHaveMore } = found;
   const places = total === 0 ? "no address" : total === 1 ? "1 address" : `${grouped(total)} addresses`;
   const times = !mayHaveMore ? places : total === 0 ? `${places} that is known` : `at least ${places}`;
   const headers = `program ${segments.length === 1 ? "header" : "headers"} ${listed(segments.map(String))}`;
   const facts: readonly (readonly [string, string])[] = [
+    ...known,
     ...(owner === null ? [] : [["frame owner", ownerText(owner)] as const]),
     ...(fileOffset === null ? [] : [["file offset", hex(fileOffset)] as const]),
     ...(segments.length === 0 ? [] : [["segment", headers] as const]),
@@ -96,11 +104,12 @@ function noteLines({ unknownTables }: VirtualAddresses, paint: Paint): readonly 
  * @param walked What is said of it.
  * @returns The object, and a line break.
  */
-export function physicalJson({ name, explanation, found, bytes }: WalkedPhysical): string {
+export function physicalJson({ name, foreign, explanation, found, bytes }: WalkedPhysical): string {
   const { physical, table, ...rest } = explanation;
   const { addresses, ...counts } = found;
   return versionedJson({
     name,
+    ...foreign,
     physical: hex(physical),
     ...rest,
     table,

@@ -122,9 +122,14 @@ function nearLines(nearest: NonNullable<AddressExplanation["nearest"]>, paint: P
   const toRow = ({ side, run }: { readonly side: string; readonly run?: NearRun | null }): Row => {
     if (!run) return { cells: [side, run === null ? "nothing is mapped" : "not searched to the end", "-", "-", "-"] };
     const { start, size, permissions, owner, distance } = run;
-    const away = distance < 10_000n ? grouped(distance) : hex(distance);
     return {
-      cells: [side, hexRange(start, size), permissions, `${away} bytes`, owner === null ? "-" : ownerText(owner)],
+      cells: [
+        side,
+        hexRange(start, size),
+        permissions,
+        distanceText(distance),
+        owner === null ? "-" : ownerText(owner),
+      ],
     };
   };
   return table(["side", "virtual range", "flags", "distance", "owner"], sides, toRow, paint);

@@ -98,7 +98,7 @@ function parseTerm(parser: Parser): FilterNode {
   const { text } = parser;
   const char = skipSpaces(parser);
   const start = parser.at;
-  if (char === undefined) throw new Fault(start, `it ends too early: ${EXPECTED}`);
+  if (char === undefined) throw new Fault(start, `something is missing: ${EXPECTED}`);
   if (char !== "!" && char !== "(") return parseWord(parser);
   if (++parser.depth > DEEPEST) throw new Fault(start, `more than ${DEEPEST} parentheses and ! inside one another`);
   parser.at++;

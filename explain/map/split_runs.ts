@@ -61,8 +61,12 @@ export function runSplitter(
     const low = lowOf(virt);
     let start = 0;
     let facts: Facts | undefined;
-    const piece = (end: number, { owners, isOwner, segments }: Facts): MapRun => {
+    const piece = (end: number, found: Facts): MapRun => {
       const first = phys + start;
+      const { segments } = found;
+      const all = directMap ? ownersAt(first, end - start) : undefined;
+      const owners = all?.values ?? found.owners;
+      const isOwner = all ? all.whole && owners.length === 1 : found.isOwner;
       const isFile = isOwner && owners[0] === "file" && first >= file.phys && first < file.phys + file.size;
       return {
         virt: virt + BigInt(start),
@@ -71,7 +75,7 @@ export function runSplitter(
         pageSize,
         permissions: writable ? (executable ? "RWX" : "RW-") : executable ? "R-X" : "R--",
         user,
-        ...(isOwner ? { owner: owners[0] } : owners.length > 0 ? { owners } : {}),
+        ...(isOwner ? { owner: owners[0] } : owners.length > 0 && !directMap ? { owners } : {}),
         ...(directMap ? { directMap } : {}),
         segments,
         ...(isFile ? { fileOffset: first - file.phys } : {}),
