@@ -24,6 +24,7 @@ const WORK: Readonly<Record<CommandName, () => Promise<Work>>> = {
   inspect: async () => (await import("./commands/inspect.ts")).inspect,
   check: async () => (await import("./commands/check.ts")).check,
   map: async () => (await import("./commands/map.ts")).map,
+  walk: async () => (await import("./commands/walk.ts")).walk,
   plugins: async () => (await import("./commands/plugins.ts")).plugins,
   image: async () => (await import("./commands/image.ts")).image,
   run: async () => (await import("./commands/run.ts")).run,

@@ -20,6 +20,7 @@ import {
   STRICT,
   VERBOSE,
 } from "./shared_flags.ts";
+import { WALK } from "./walk_command.ts";
 
 /** `kload load` and its flags. */
 export const LOAD: Command = {
@@ -176,6 +177,7 @@ export const COMMANDS = {
   inspect: INSPECT,
   check: CHECK,
   map: MAP,
+  walk: WALK,
   plugins: PLUGINS,
   image: IMAGE,
   run: RUN,

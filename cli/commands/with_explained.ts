@@ -10,6 +10,7 @@ import { type FlagOptions, loadOptions } from "../arguments/load_options.ts";
 import type { Arguments } from "../arguments/parse_arguments.ts";
 import { choosePlugins, type PluginChoice } from "../arguments/plugin_choice.ts";
 import { openSource, type Source } from "../input/source.ts";
+import { pathOfSource } from "../output/format_advice.ts";
 import type { Output } from "../output/output.ts";
 import type { KeptFile as OtherFile } from "../output/same_file.ts";
 import type { ProgressLine } from "../output/progress.ts";
@@ -21,6 +22,8 @@ import { loadWithPlugins } from "./load_by_preset.ts";
 export interface ExplainedFile {
   /** What to call the file. */
   readonly name: string;
+  /** Its path, if it is a regular file that is not packed, so that other programs can read it too. */
+  readonly path?: string;
   /** What tells the file from others, so that no output replaces it. */
   readonly identity: Source["identity"];
   /** The kernel. */
@@ -100,24 +103,26 @@ export async function withExplained(
   let source: Source | undefined;
   let kernel: Kernel | undefined;
   try {
-    const opened = source = await openSource(name, signal);
+    const keeping = { maxMemory: options.maxMemory, signal };
+    const opened = source = await openSource(name, signal, undefined, (reader) => keepFile(reader, keeping));
     closing.push(opened.close);
-    const random = opened.layers.length > 0 ? undefined : opened.random;
-    const kept = random ? undefined : keepFile(opened.reader, { maxMemory: options.maxMemory, signal });
+    const { kept } = opened;
     const onProgress = (progress: { readonly loaded: number }) => line.update(progress, opened.size);
-    const loaded = await loadWithPlugins(kept?.reader() ?? opened.reader, { ...options, signal, onProgress }, choice)
-      .finally(line.stop);
+    const loaded = await loadWithPlugins(opened.reader, { ...options, signal, onProgress }, choice).finally(line.stop);
+    // What the check of a container reads is lost.
+    if (opened.layers.length > 0) await kept?.reach(Number.MAX_SAFE_INTEGER);
     await opened.check();
     kernel = loaded.kernel;
     const bootable = plan.prepare?.(kernel);
     const open = async (): Promise<KeptFile> => {
-      if (kept || !random) return kept ?? keepFile(opened.reader, { signal });
-      const file = await random();
+      const file = kept ? undefined : await opened.random?.();
+      if (!file) return kept ?? keepFile(opened.reader, keeping);
       closing.push(file.close);
-      return keepFile(file, { maxMemory: options.maxMemory, signal });
+      return keepFile(file, keeping);
     };
     const { name: shown, identity } = opened;
-    return await work({ name: shown, identity, ...loaded, ...(bootable ? { bootable } : {}), open });
+    const path = opened.file && opened.layers.length === 0 ? pathOfSource(shown) : undefined;
+    return await work({ name: shown, path, identity, ...loaded, ...(bootable ? { bootable } : {}), open });
   } catch (error) {
     line.stop();
     if (!(error instanceof LoadError)) throw error;
