@@ -127,6 +127,25 @@ Deno.test("image and dump --json are in the schema, and have the warnings for wh
   });
 });
 
+Deno.test("map --json is in the schema: of kernels, of page tables of others, with filters, limits and entries", async () => {
+  await withFolder(async (folder) => {
+    const dump = `${folder}/memory.bin`;
+    const { level4Frame } = (await kloadJson([HELLO, "--dump", dump])).json;
+    const lines: readonly (readonly string[])[] = [
+      [HELLO],
+      [pathOf("examples/hello/hello-pie.elf"), "--rules", "bootloader-0.11"],
+      [HELLO, "--as-run", "--physical-memory", "--identity", "--level", "1"],
+      [HELLO, "--filter", "section:.text | !w", "--limit", "1"],
+      ["--memory", dump, "--cr3", level4Frame],
+      [HELLO, "--memory", dump, "--cr3", level4Frame, "--base", "0x1000", "--levels", "5"],
+    ];
+    for (const line of lines) {
+      const { json } = await kloadJson(["map", ...line]);
+      assertIs("error" in json ? "error" : "map", json, line.join(" "));
+    }
+  });
+});
+
 const FAILING: readonly (readonly [readonly string[], string])[] = [
   [["load"], "usage"],
   [[HELLO, "--frobnicate"], "usage"],
@@ -141,6 +160,9 @@ const FAILING: readonly (readonly [readonly string[], string])[] = [
   [["check", HELLO, "--for", "grub"], "usage"],
   [["check", HELLO, "--fix"], "usage"],
   [["explain", "nothing"], "usage"],
+  [["map"], "usage"],
+  [["map", HELLO, "--filter", "w&"], "usage"],
+  [["map", HELLO, "--svg", "-o", "/nowhere/map.svg"], "image-failed"],
   [["check", "nowhere.elf"], "source-failed"],
   [["check", HELLO, "--fix", "-o", "/nowhere/fixed.elf"], "fix-failed"],
   [["nowhere.elf"], "source-failed"],
@@ -176,6 +198,9 @@ const ABOUT_FLAGS: readonly (readonly [line: string, detail: Record<string, stri
   ["dump FILE", { flag: "core" }],
   ["check FILE --for grub", { flag: "for", value: "grub" }],
   ["check FILE -o x", { flag: "output", value: "x" }],
+  ["map FILE -o x", { flag: "output", value: "x" }],
+  ["map FILE --filter (w", { flag: "filter", value: "(w" }],
+  ["map FILE --limit 0", { flag: "limit", value: "0" }],
 ];
 
 for (const [line, detail] of ABOUT_FLAGS) {
@@ -219,7 +244,7 @@ Deno.test("the schema refuses fields that it does not describe, and lacks none",
 Deno.test("the examples of docs/json.md are in the schema, one for each definition", async () => {
   const text = await Deno.readTextFile(new URL("json.md", DOCS));
   const examples = [...text.matchAll(/```json\n([\s\S]*?)```/g)].map(([, json]) => JSON.parse(json));
-  const order = ["load", "inspect", "check", "plugins", "image", "dump", "explain", "error", "error"];
+  const order = ["load", "inspect", "check", "map", "plugins", "image", "dump", "explain", "error", "error"];
   assertEquals(examples.length, order.length);
   examples.forEach((example, at) => assertIs(order[at], example, `example ${at}`));
 });
