@@ -48,8 +48,9 @@ const LIMIT_MAX = 2 ** 32;
 export function mapRequest({ values, switches }: Arguments): MapRequest {
   const svg = switches.has("svg");
   const path = values.get("output");
-  if (svg && switches.has("json")) {
-    throw usageError("Cannot use --svg: --json was already given", "Only one of them can be printed.", { flag: "svg" });
+  if (svg && switches.has("json") && (path === undefined || path === "-")) {
+    const hint = "Only one of them can be printed; -o FILE writes the image to a file.";
+    throw usageError("Cannot use --svg: --json was already given", hint, { flag: "svg" });
   }
   if (path !== undefined && !svg) {
     const hint = "Add --svg to write an image; the report and --json go to standard output.";

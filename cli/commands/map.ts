@@ -139,19 +139,26 @@ async function print(
 ): Promise<number> {
   if (request.svg) {
     const { mapSvg } = await import("../report/map_svg.ts");
-    const svg = mapSvg(model, { name, filter: request.filter });
-    if (request.path === undefined) await output.print(svg);
-    else {
-      const { writeOutputFile } = await import("../output/output_file.ts");
-      const bytes = new TextEncoder().encode(svg);
-      const target = { path: request.path, flag: "output", what: "the image", code: "image-failed" } as const;
-      await writeOutputFile(target, [{ offset: 0, bytes }], 0, kept, signal);
-    }
-  } else if (output.json) {
+    await printImage(mapSvg(model, { name, filter: request.filter }), request.path, kept, output, signal);
+  }
+  if (output.json) {
     const { mapJson } = await import("../report/map_json.ts");
     await output.print(mapJson(model, json));
-  } else if (!output.quiet) {
+  } else if (!request.svg && !output.quiet) {
     await output.print(mapReport(model, { ...request, name, facts, verbose: output.verbose }, output.paint));
   }
   return 0;
+}
+
+async function printImage(
+  svg: string,
+  path: string | undefined,
+  kept: readonly KeptFile[],
+  output: Output,
+  signal: AbortSignal,
+): Promise<void> {
+  if (path === undefined) return await output.print(svg);
+  const { writeOutputFile } = await import("../output/output_file.ts");
+  const target = { path, flag: "output", what: "the image", code: "image-failed" } as const;
+  await writeOutputFile(target, [{ offset: 0, bytes: new TextEncoder().encode(svg) }], 0, kept, signal);
 }

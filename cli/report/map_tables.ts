@@ -19,22 +19,32 @@ import { roughSize } from "./rough_size.ts";
  * @param paint The colors and the width.
  * @returns The lines.
  */
-export function tablesSection({ tables, totals }: MapModel, limit: number, paint: Paint): readonly string[] {
+export function tablesSection(
+  { root, levels, tables, totals }: MapModel,
+  limit: number,
+  paint: Paint,
+): readonly string[] {
   const all = totals.tables.reduce((sum, { tables }) => sum + tables, 0);
   return [
     paint.title("Page tables"),
-    ...table(["level", "frame", "covers", "in use"], tables, tableRow, paint, limit),
+    ...table(
+      ["level", "frame", "covers", "in use"],
+      tables,
+      (table) => tableRow(table, table.frame === root && table.level === levels),
+      paint,
+      limit,
+    ),
     ...(all > tables.length ? [paint.faint(`  … and ${grouped(all - tables.length)} more (--limit)`)] : []),
   ];
 }
 
-function tableRow({ level, frame, virt, size, present, references, owner }: MapTable): Row {
+function tableRow({ level, frame, virt, size, present, references, owner }: MapTable, isRoot: boolean): Row {
   const notes = [
     ...(present === undefined ? ["not in the memory at hand"] : []),
-    ...(references > 1 ? [`${grouped(references)} entries point to it; the lowest range is shown`] : []),
+    ...(references > 1 && !isRoot ? [`${grouped(references)} entries point to it; the lowest range is shown`] : []),
     ...(owner === undefined || owner === "table" ? [] : [`its frame is for ${printable(owner)}`]),
   ];
-  const covers = references === 0 && virt === 0n ? "the whole address space" : hexRange(virt, size);
+  const covers = isRoot ? "the whole address space" : hexRange(virt, size);
   return {
     cells: [`${level}`, hex(frame), covers, present === undefined ? "-" : `${present}`],
     remark: notes.join("; "),

@@ -164,6 +164,25 @@ Deno.test("walk --json of page tables in a memory dump is in the schema", async 
   });
 });
 
+Deno.test("map --json is in the schema: of kernels, of page tables of others, with filters, limits and entries", async () => {
+  await withFolder(async (folder) => {
+    const dump = `${folder}/memory.bin`;
+    const { level4Frame } = (await kloadJson([HELLO, "--dump", dump])).json;
+    const lines: readonly (readonly string[])[] = [
+      [HELLO],
+      [pathOf("examples/hello/hello-pie.elf"), "--rules", "bootloader-0.11"],
+      [HELLO, "--as-run", "--physical-memory", "--identity", "--level", "1"],
+      [HELLO, "--filter", "section:.text | !w", "--limit", "1"],
+      ["--memory", dump, "--cr3", level4Frame],
+      [HELLO, "--memory", dump, "--cr3", level4Frame, "--base", "0x1000", "--levels", "5"],
+    ];
+    for (const line of lines) {
+      const { json } = await kloadJson(["map", ...line]);
+      assertIs("error" in json ? "error" : "map", json, line.join(" "));
+    }
+  });
+});
+
 const FAILING: readonly (readonly [readonly string[], string])[] = [
   [["load"], "usage"],
   [[HELLO, "--frobnicate"], "usage"],
@@ -183,6 +202,9 @@ const FAILING: readonly (readonly [readonly string[], string])[] = [
   [["walk", "nowhere.elf", "0"], "source-failed"],
   [["walk", "0", "--memory", "nowhere.bin", "--cr3", "0x1000"], "source-failed"],
   [["walk", pathOf("deno.json"), "0"], "not-elf"],
+  [["map"], "usage"],
+  [["map", HELLO, "--filter", "w&"], "usage"],
+  [["map", HELLO, "--svg", "-o", "/nowhere/map.svg"], "image-failed"],
   [["check", "nowhere.elf"], "source-failed"],
   [["check", HELLO, "--fix", "-o", "/nowhere/fixed.elf"], "fix-failed"],
   [["nowhere.elf"], "source-failed"],
@@ -218,6 +240,9 @@ const ABOUT_FLAGS: readonly (readonly [line: string, detail: Record<string, stri
   ["dump FILE", { flag: "core" }],
   ["check FILE --for grub", { flag: "for", value: "grub" }],
   ["check FILE -o x", { flag: "output", value: "x" }],
+  ["map FILE -o x", { flag: "output", value: "x" }],
+  ["map FILE --filter (w", { flag: "filter", value: "(w" }],
+  ["map FILE --limit 0", { flag: "limit", value: "0" }],
 ];
 
 for (const [line, detail] of ABOUT_FLAGS) {
@@ -262,17 +287,8 @@ Deno.test("the examples of docs/json.md are in the schema, one for each definiti
   const text = await Deno.readTextFile(new URL("json.md", DOCS));
   const examples = [...text.matchAll(/```json\n([\s\S]*?)```/g)].map(([, json]) => JSON.parse(json));
   const order = [
-    "load",
-    "inspect",
-    "check",
-    "walk",
-    "walkPhysical",
-    "plugins",
-    "image",
-    "dump",
-    "explain",
-    "error",
-    "error",
+    ...["load", "inspect", "check", "map", "walk", "walkPhysical", "plugins", "image", "dump", "explain"],
+    ...["error", "error"],
   ];
   assertEquals(examples.length, order.length);
   examples.forEach((example, at) => assertIs(order[at], example, `example ${at}`));
