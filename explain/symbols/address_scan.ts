@@ -5,7 +5,7 @@
  */
 
 import { lowerHalf, upperHalf } from "../../core/address_space/range_index.ts";
-import { type FoundSymbol, isNaming, lengthOf, rankOf, type RegionEnds } from "./naming.ts";
+import { type FoundSymbol, lengthOf, rankBefore, rankOf, type RegionEnds } from "./naming.ts";
 import type { SymbolTable } from "./symbol_table.ts";
 
 const TWO_32 = 2 ** 32;
@@ -35,10 +35,10 @@ export function scanFor(
     if (offset < 0 || offset > insideAt || regions[symbol] < 0) continue;
     if (lengthOf(table, symbol, ends) > offset) {
       if (offset === insideAt && rankOf(table, symbol) >= rankOf(table, inside)) continue;
-      if (isNaming(table, symbol)) [inside, insideAt] = [symbol, offset];
+      [inside, insideAt] = [symbol, offset];
     } else if (inside === NONE && offset <= beforeAt && regions[symbol] === region) {
-      if (offset === beforeAt && rankOf(table, symbol) >= rankOf(table, before)) continue;
-      if (isNaming(table, symbol)) [before, beforeAt] = [symbol, offset];
+      if (offset === beforeAt && rankBefore(table, symbol) >= rankBefore(table, before)) continue;
+      [before, beforeAt] = [symbol, offset];
     }
   }
   if (inside !== NONE) return { symbol: inside, offset: insideAt };
