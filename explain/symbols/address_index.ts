@@ -6,16 +6,16 @@
 
 import { lowerHalf, upperHalf } from "../../core/address_space/range_index.ts";
 import { ascending } from "../radix_sort.ts";
-import { type FoundSymbol, lengthOf, rankBefore, rankOf, type RegionEnds } from "./naming.ts";
+import { type FoundSymbol, lengthOf, rankBefore, rankOf, type RegionEnds, restOf } from "./naming.ts";
 import type { SymbolTable } from "./symbol_table.ts";
 
 /** An index of symbols by address. */
 export interface AddressIndex {
   /**
-   * Finds the symbol that contains an address, or else the nearest one before it in a region that contains the address:
-   * that with the number `region`, which starts at `start`.
+   * Finds the symbol that contains an address, or else the nearest one before it in the same region. No region that
+   * contains the address starts before `start`.
    */
-  readonly find: (region: number, start: bigint, address: bigint) => FoundSymbol | undefined;
+  readonly find: (start: bigint, address: bigint) => FoundSymbol | undefined;
   /** Lists the numbers of the symbols in a range, ascending by address; of several at one address, the best first. */
   readonly inRange: (start: bigint, end: bigint) => Iterable<number>;
 }
@@ -47,7 +47,7 @@ export function addressIndex(table: SymbolTable, ends: RegionEnds): AddressIndex
     return after;
   };
   return {
-    find: (region, start, address) => {
+    find: (start, address) => {
       const [upper, lower] = [upperHalf(address), lowerHalf(address)];
       const offsetAt = (place: number) => (upper - high[place]) * TWO_32 + (lower - low[place]);
       const last = below(address + 1n) - 1;
@@ -63,7 +63,7 @@ export function addressIndex(table: SymbolTable, ends: RegionEnds): AddressIndex
       let inside = last;
       while (inside >= 0 && offsetAt(inside) >= lengths[inside]) inside = around[inside];
       if (inside >= 0) return best(inside, rankOf, (place) => lengths[place] > offsetAt(place));
-      const isInRegion = (place: number) => table.regions[order[place]] === region;
+      const isInRegion = (place: number) => restOf(table, order[place], ends) > offsetAt(place);
       const first = below(start);
       let before = last;
       while (before >= first && !isInRegion(before)) before--;

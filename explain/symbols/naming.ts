@@ -46,6 +46,19 @@ export function endsOf(regions: readonly Region[]): RegionEnds {
 }
 
 /**
+ * Counts the bytes from a symbol's value to the end of its region.
+ *
+ * @param table The symbols.
+ * @param symbol The number of one that names bytes.
+ * @param ends Where the regions end.
+ * @returns Their number; if it is larger than the largest that is exact, that one.
+ */
+export function restOf({ high, low, regions }: SymbolTable, symbol: number, ends: RegionEnds): number {
+  const region = regions[symbol];
+  return Math.min((ends.high[region] - high[symbol]) * TWO_32 + (ends.low[region] - low[symbol]), FARTHEST);
+}
+
+/**
  * Counts the bytes that a symbol names.
  *
  * @param table The symbols.
@@ -54,10 +67,7 @@ export function endsOf(regions: readonly Region[]): RegionEnds {
  * @returns Their number; 0 if its size is unknown.
  */
 export function lengthOf(table: SymbolTable, symbol: number, ends: RegionEnds): number {
-  const { high, low, sizeHigh, sizeLow, regions } = table;
-  const region = regions[symbol];
-  const rest = (ends.high[region] - high[symbol]) * TWO_32 + (ends.low[region] - low[symbol]);
-  return Math.min(sizeHigh[symbol] * TWO_32 + sizeLow[symbol], rest, FARTHEST);
+  return Math.min(table.sizeHigh[symbol] * TWO_32 + table.sizeLow[symbol], restOf(table, symbol, ends));
 }
 
 /**

@@ -80,11 +80,11 @@ export function namedFile(spec: FileSpec): Uint8Array<ArrayBuffer> {
   half(18, machine);
   word(20, 1);
   address(wide ? 40 : 32, BigInt(shoff));
-  const shnum = wide ? 58 : 46;
-  half(shnum - 6, ehdr);
-  half(shnum - 2, shdr);
-  half(shnum, extended ? 0 : count);
-  half(shnum + 2, extended ? XINDEX : count - 1);
+  const sizes = wide ? 52 : 40;
+  half(sizes, ehdr);
+  half(sizes + 6, shdr);
+  half(sizes + 8, extended ? 0 : count);
+  half(sizes + 10, extended ? XINDEX : count - 1);
 
   const header = (index: number, fields: Partial<Record<string, number | bigint>>) => {
     const at = shoff + index * shdr;
@@ -114,7 +114,7 @@ export function namedFile(spec: FileSpec): Uint8Array<ArrayBuffer> {
   file.set(names.bytes, offsets[tables.length]);
   symbols.forEach(({ value = 0n, size = 0n, type = FUNC, binding = GLOBAL, section = 1 }, i) => {
     const at = offsets[0] + (i + 1) * sym;
-    const fits = section >= 0xff00 || !extended;
+    const fits = !extended || (section >= 0xff00 && section <= 0xffff);
     word(at, strings.starts[i]);
     file[at + (wide ? 4 : 12)] = binding << 4 | type;
     half(at + (wide ? 6 : 14), fits ? section : XINDEX);
