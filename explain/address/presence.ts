@@ -52,7 +52,7 @@ export interface ZeroedReason {
   readonly kind: "zeroed";
   /** Index of the program header. */
   readonly index: number;
-  /** "page": the page has no byte of the file. "tail": it is the rest of the page in which the bss begins. */
+  /** "page": the whole page was zeroed. "tail": the bss begins in a page with other bytes. */
   readonly part: "page" | "tail";
 }
 

@@ -133,7 +133,7 @@ function segmentByte(layout: KernelLayout, loads: readonly LoadedHeader[], low: 
   const load = loads.find((each) => isInMemory(each, low));
   if (!load) return outside(layout, nearest(loads, low), low, undefined);
   const within = low - load.start;
-  if (within >= load.fileSize) return zeroed(load, low, pageStart(low) > load.start + load.fileSize ? "page" : "tail");
+  if (within >= load.fileSize) return zeroed(load, low, pageStart(low) >= load.start + load.fileSize ? "page" : "tail");
   return loaded(layout, load, load.fileOffset + within);
 }
 
@@ -159,7 +159,7 @@ function zeroed(load: LoadedHeader, low: number, part: "page" | "tail"): LoadedB
     `${hexAddr(BigInt.asUintN(64, canonical(start) + BigInt(memSize)))}`;
   const message = part === "page"
     ? `The page was zeroed: the byte is in the ${bss}.`
-    : `The byte was zeroed: it is in the ${bss}, which begins in a page with bytes of the file.`;
+    : `The byte was zeroed: it is in the ${bss}, which begins in this page.`;
   return { reasons: [{ kind: "zeroed", index, part, message }], expected: 0 };
 }
 
