@@ -48,6 +48,7 @@ export type {
   PhysicalReason,
   RandomizedReason,
   RelocatedReason,
+  ReplacedReason,
   SealedReason,
   SectionReason,
   TableReason,

@@ -99,7 +99,7 @@ const DOORS: Readonly<Record<string, { readonly values: readonly string[]; reado
       ...["NearRuns", "NotCanonicalReason", "NotLoadedReason", "OutsideReason", "Permission"],
       ...["PhysicalExplanation", "PhysicalPages", "PhysicalRangeReason", "PhysicalReason", "RandomizedReason"],
       ...["Reason", "RelocatedReason", "RelocationEntry", "RelocationSymbol", "RelocationTable"],
-      ...["RelocationTag", "ReservedReason", "SealedReason", "SectionReason", "SegmentPlace"],
+      ...["RelocationTag", "ReplacedReason", "ReservedReason", "SealedReason", "SectionReason", "SegmentPlace"],
       ...["SnapshotOptions", "SymbolPlace", "TableLevel", "TableReason", "TableSet", "TlsReason"],
       ...["UncoveredReason", "UnknownReason", "UnmappedReason", "UnsealedReason", "WalkEnd", "WalkedLevel"],
       ...["WriteExecuteReason", "ZeroedReason"],

@@ -36,6 +36,16 @@ export interface CopiedReason {
   readonly others: readonly number[];
 }
 
+/** The rule set put the page in the place of one that another segment had there. */
+export interface ReplacedReason {
+  /** What the reason is. */
+  readonly kind: "replaced";
+  /** Index of the program header that had the page. */
+  readonly index: number;
+  /** Index of the program header whose page it is now. */
+  readonly by: number;
+}
+
 /** The byte was copied from the file. */
 export interface LoadedReason {
   /** What the reason is. */
@@ -70,8 +80,12 @@ export interface OutsideReason {
   readonly content: "file" | "zeros";
   /** File offset of the byte, if it is the file's. */
   readonly fileOffset?: number;
-  /** Why it is mapped: whole pages are, or the rule set maps one page more than the bss needs. */
-  readonly because: "whole-pages" | "extra-page";
+  /**
+   * Why it is mapped. "whole-pages": the page has bytes of the segment. "extra-page": the rule set maps one page more
+   * than the bss needs. "misaligned": the segment's bytes reach into more pages of the file than it has in memory.
+   * "empty-part": the rule set maps a page of the file for a segment without file bytes.
+   */
+  readonly because: "whole-pages" | "extra-page" | "misaligned" | "empty-part";
 }
 
 /** The rule set maps the file's pages although address and offset differ modulo 4096. */
@@ -80,8 +94,8 @@ export interface MisplacedReason {
   readonly kind: "misplaced";
   /** Index of the program header. */
   readonly index: number;
-  /** File offset of the byte that the header asks for at this address. */
-  readonly wanted: number;
+  /** File offset of the byte that the header asks for at this address; `null` if it asks for a zero. */
+  readonly wanted: number | null;
 }
 
 /** The byte was written by a relocation, and still has that value. */
@@ -144,7 +158,7 @@ export interface WriteExecuteReason {
   readonly indices: readonly number[];
 }
 
-/** An entry above the leaf takes a permission away that a program header asks for. */
+/** An entry does not give a permission that a program header asks for, by the rule set. */
 export interface DeniedReason {
   /** What the reason is. */
   readonly kind: "denied";

@@ -46,12 +46,19 @@ const TYPES: Readonly<Record<number, string>> = { 1: "64", 6: "GLOB_DAT", 7: "JU
 /** Reads a 64-bit little-endian file, its relocations by the sections that hold them. */
 export function plainElf(file: Uint8Array): PlainElf {
   const view = new DataView(file.buffer, file.byteOffset, file.length);
+  const headers = plainHeaders(file);
+  return { headers, relocations: new Map(relocatedBytes(file, view, headers)) };
+}
+
+/** Reads the program headers of a 64-bit little-endian file. */
+export function plainHeaders(file: Uint8Array): readonly PlainHeader[] {
+  const view = new DataView(file.buffer, file.byteOffset, file.length);
   const [phoff, phentsize, phnum] = [
     Number(view.getBigUint64(32, true)),
     view.getUint16(54, true),
     view.getUint16(56, true),
   ];
-  const headers = Array.from({ length: phnum }, (_, index): PlainHeader => {
+  return Array.from({ length: phnum }, (_, index): PlainHeader => {
     const at = phoff + index * phentsize;
     const [offset, vaddr, paddr, filesz, memsz] = [8, 16, 24, 32, 40].map((field) =>
       view.getBigUint64(at + field, true)
@@ -59,7 +66,6 @@ export function plainElf(file: Uint8Array): PlainElf {
     const [type, flags] = [view.getUint32(at, true), view.getUint32(at + 4, true)];
     return { index, type, flags, offset, vaddr, paddr, filesz, memsz };
   });
-  return { headers, relocations: new Map(relocatedBytes(file, view, headers)) };
 }
 
 function sectionsOf(file: Uint8Array, view: DataView): readonly Section[] {
