@@ -20,7 +20,7 @@ export interface MappedReason {
 /**
  * Why a page is a copy. "bss": the bss begins in it. "merged": several segments have bytes in it. "shared": another
  * segment maps the page of the file too, and one of them may write to it. "misaligned": the segment's bytes are at
- * other places in their pages than in the file. "written": something was written to it during the load.
+ * other places in their pages than in the file. "written": something was written to it.
  */
 export type CopyCause = "bss" | "merged" | "shared" | "misaligned" | "written";
 

@@ -82,8 +82,8 @@ function copyMessage(because: CopyCause, load: LoadedHeader, page: number, other
     return `The page is a copy, because p_vaddr and p_offset of program header ${index} are not congruent modulo 4096.`;
   }
   return page < load.filePages.end
-    ? "The page is a copy of the file's, because something was written to it during the load."
-    : "The page is a copy of a zeroed one, because something was written to it during the load.";
+    ? "The page is a copy of the file's, because something was written to it."
+    : "The page is a copy of a zeroed one, because something was written to it.";
 }
 
 /** A byte of a page of the file that is mapped as it is. */
