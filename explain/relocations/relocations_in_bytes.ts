@@ -95,7 +95,11 @@ export function relocationsInBytes(file: FileBytes): Pick<KernelRelocations, "at
       const found = tables.flatMap((table) => {
         return table.tag === "DT_RELR" ? inRelr(file, headers, table, address) : inRela(file, headers, table, address);
       });
-      return found.slice(-FOUND_MAX);
+      // Some linkers count the entries of DT_JMPREL in DT_RELASZ too.
+      const isFirst = ({ fileOffset, place }: RelocationEntry, at: number): boolean => {
+        return found.findIndex((each) => each.fileOffset === fileOffset && each.place === place) === at;
+      };
+      return found.filter(isFirst).slice(-FOUND_MAX);
     },
   };
 }

@@ -2,8 +2,9 @@
 
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { type AnyPlugin, type LoadedKernel, LoadError, loadKernel } from "../../../mod.ts";
+import { type AnyPlugin, type FrameAllocator, type LoadedKernel, LoadError, loadKernel } from "../../../mod.ts";
 import { addressExplainer } from "../../../explain/address/explain_address.ts";
+import { relocate } from "../../../plugins/relocate.ts";
 import { presets } from "../../../plugins/presets.ts";
 import { answeredFiles, readOriginal } from "../../original.ts";
 import { layoutFile, layouts } from "../../core/kernel_layouts.ts";
@@ -76,4 +77,54 @@ for (const [name, preset] of Object.entries(presets)) {
     );
     assert(loaded > 10, `${loaded} kernels`);
   });
+}
+
+for (const rules of ["default", "bootloader-0.10", "bootloader-0.11"] as const) {
+  Deno.test(`claims hold under the rules ${rules} with any plugins, memory, base and frames`, async () => {
+    const seen = new Set<string>();
+    for (const name of ["hello.elf", "hello-pie.elf"]) {
+      const file = await Deno.readFile(new URL(`../../../examples/hello/${name}`, import.meta.url));
+      const end = 0x100_0000;
+      for (const plugins of [[], [relocate()], presets.default.plugins]) {
+        for (const kernelBase of name === "hello.elf" ? [undefined] : [undefined, 0x7f80_0000_0000n]) {
+          for (const how of ["own", "given", "scattered"]) {
+            const kernel: LoadedKernel<readonly AnyPlugin[]> = await loadKernel<readonly AnyPlugin[]>(file, {
+              rules,
+              plugins,
+              kernelBase,
+              ...(how === "own" ? {} : { memory: { base: 0x10_0000, size: 0xf0_0000 }, level4Frame: 0x10_0000 }),
+              ...(how === "scattered" ? { frames: descendingFrames(end), kernelOffset: 0x20_0000 } : {}),
+            });
+            const explain = addressExplainer(kernel, { file });
+            for (const address of claimAddresses(kernel, file, MOST_PAGES)) {
+              const explanation = explain(address);
+              checkClaims(kernel, file, explanation);
+              for (const { kind } of explanation.why) seen.add(kind);
+            }
+          }
+        }
+      }
+    }
+    assertEquals(seen.has("changed"), false);
+    assert(seen.has("sealed") && seen.has("copied"));
+  });
+}
+
+/** Frames from the end of memory down, each with a gap. */
+function descendingFrames(end: number): FrameAllocator {
+  let next = end;
+  let allocated = 0;
+  return {
+    allocateFrame: () => {
+      next -= 0x2000;
+      allocated++;
+      return next;
+    },
+    get nextFrame() {
+      return next - 0x2000;
+    },
+    get framesAllocated() {
+      return allocated;
+    },
+  };
 }
