@@ -106,8 +106,10 @@ export function addRelr(list: RelocationList, table: Uint8Array, from: number, e
   let at = list.count;
   const add = (bytes: number, slot: number): void => {
     const sum = next.low + bytes;
+    const high = sum < TWO_32 ? next.high : next.high + 1;
+    if (high >= TWO_32) return; // after the last address
     placeLow[at] = sum;
-    placeHigh[at] = sum < TWO_32 ? next.high : next.high + 1;
+    placeHigh[at] = high;
     types[at] = WORD_UNKNOWN;
     slots[at] = slot;
     at++;
