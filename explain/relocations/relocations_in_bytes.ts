@@ -218,11 +218,12 @@ function symbolAt(
 ): RelocationSymbol | undefined {
   const { symbol: size } = RECORD_SIZES[ELFCLASS64];
   const table = values.get(DT_SYMTAB);
-  const part = index === 0 || table === undefined
-    ? undefined
-    : fileBytesAt(programHeaders, table + BigInt(index * size));
-  const bytes = part && part.length >= size ? file.bytes(part.offset, size) : new Uint8Array();
-  if (bytes.length < size) return undefined;
+  if (index === 0) return undefined;
+  const part = table === undefined ? undefined : fileBytesAt(programHeaders, table);
+  const bytes = part && (index + 1) * size <= part.length
+    ? file.bytes(part.offset + index * size, size)
+    : new Uint8Array();
+  if (bytes.length < size) return { index, name: "", value: 0n, defined: false, absolute: false };
   const { st_name, st_shndx, st_value } = readSymbol(elfReader(bytes, { subject: "a symbol" }), 0, ELFCLASS64);
   const strings = values.get(DT_STRTAB);
   const length = Number(values.get(DT_STRSZ) ?? 0n);
