@@ -5,7 +5,7 @@
  */
 
 import { lowerHalf, upperHalf } from "../../core/address_space/range_index.ts";
-import { type FoundSymbol, isNaming, lengthOf, rankOf, type RegionEnds } from "./naming.ts";
+import { type FoundSymbol, lengthOf, rankBefore, rankOf, type RegionEnds, restOf } from "./naming.ts";
 import type { SymbolTable } from "./symbol_table.ts";
 
 const TWO_32 = 2 ** 32;
@@ -16,16 +16,10 @@ const NONE = -1;
  *
  * @param table The symbols.
  * @param ends Where the regions end.
- * @param region The number of the region that contains the address.
  * @param address The address.
  * @returns The symbol; `undefined` if there is none.
  */
-export function scanFor(
-  table: SymbolTable,
-  ends: RegionEnds,
-  region: number,
-  address: bigint,
-): FoundSymbol | undefined {
+export function scanFor(table: SymbolTable, ends: RegionEnds, address: bigint): FoundSymbol | undefined {
   const { count, high, low, regions } = table;
   const [upper, lower] = [upperHalf(address), lowerHalf(address)];
   // The best so far of those that contain the address, and of those before it.
@@ -35,10 +29,10 @@ export function scanFor(
     if (offset < 0 || offset > insideAt || regions[symbol] < 0) continue;
     if (lengthOf(table, symbol, ends) > offset) {
       if (offset === insideAt && rankOf(table, symbol) >= rankOf(table, inside)) continue;
-      if (isNaming(table, symbol)) [inside, insideAt] = [symbol, offset];
-    } else if (inside === NONE && offset <= beforeAt && regions[symbol] === region) {
-      if (offset === beforeAt && rankOf(table, symbol) >= rankOf(table, before)) continue;
-      if (isNaming(table, symbol)) [before, beforeAt] = [symbol, offset];
+      [inside, insideAt] = [symbol, offset];
+    } else if (inside === NONE && offset <= beforeAt && restOf(table, symbol, ends) > offset) {
+      if (offset === beforeAt && rankBefore(table, symbol) >= rankBefore(table, before)) continue;
+      [before, beforeAt] = [symbol, offset];
     }
   }
   if (inside !== NONE) return { symbol: inside, offset: insideAt };

@@ -10,7 +10,7 @@ import { scanFor } from "./address_scan.ts";
 import type { KernelSection, KernelSymbols } from "./kernel_symbols.ts";
 import { nameIndex, scanForName } from "./name_index.ts";
 import { endsOf, type FoundSymbol } from "./naming.ts";
-import { type Region, regionFinder } from "./regions.ts";
+import { merged, type Region, regionFinder } from "./regions.ts";
 import { similarNames } from "./similar_names.ts";
 import { NOWHERE, symbolOf, type SymbolTable } from "./symbol_table.ts";
 
@@ -42,7 +42,8 @@ const SCANS = 16;
 export function kernelSymbols(names: ReadNames): KernelSymbols {
   const { sections, regions, symbols, unread, table, hasLineNumbers } = names;
   const sectionAt = regionFinder(sections);
-  const regionAt = regions === sections ? sectionAt : regionFinder(regions);
+  const apart = merged(regions);
+  const regionAt = regionFinder(apart);
   const ends = endsOf(regions);
   const byAddress = lazy(() => addressIndex(symbols, ends));
   const byName = lazy(() => nameIndex(symbols));
@@ -50,8 +51,8 @@ export function kernelSymbols(names: ReadNames): KernelSymbols {
   const findAt = (address: bigint): FoundSymbol | undefined => {
     const region = regionAt(upperHalf(address), lowerHalf(address));
     if (region === NOWHERE) return undefined;
-    if (scans++ < SCANS) return scanFor(symbols, ends, region, address);
-    return byAddress().find(region, regions[region].address, address);
+    if (scans++ < SCANS) return scanFor(symbols, ends, address);
+    return byAddress().find(apart[region].address, address);
   };
   return {
     sections,
