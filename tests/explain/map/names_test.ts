@@ -42,10 +42,13 @@ for (const name of KERNELS) {
     const path = pathOf(name);
     const bytes = await Deno.readFile(path);
     const kernel = await loadKernel(bytes, { plugins: [relocate(), relro()] });
-    const { tables } = await readelfNames(path);
+    const { tables, sections } = await readelfNames(path);
     const table = tables.get(".symtab") ?? tables.get(".dynsym") ?? [];
-    const placed = table.filter(({ type, section, name }) => {
-      return /^\d+$/.test(section) && !["SECTION", "FILE", "TLS"].includes(type) && name !== "";
+    // A label at the end of its section names nothing in it.
+    const placed = table.filter(({ type, section, name, value }) => {
+      if (!/^\d+$/.test(section) || ["SECTION", "FILE", "TLS"].includes(type) || name === "") return false;
+      const { address, size } = sections.find(({ index }) => index === Number(section))!;
+      return value >= address && value < address + size;
     });
     const { entries } = await mapModel(kernel, { symbols: await readSymbols(bytes) });
     for (const { virt, size, symbols: range } of entries.flatMap(({ runs }) => runs)) {
