@@ -4,11 +4,8 @@
  * @module
  */
 
-import { usageError } from "../output/cli_error.ts";
 import type { Command } from "./flag.ts";
 import { FOREIGN_FLAGS } from "./foreign_tables.ts";
-import { parseBytes } from "./numbers.ts";
-import { readValue } from "./read_value.ts";
 import { BOOT_FLAGS, COLOR_FLAGS, JSON_FLAG, KERNEL_FLAGS, MEMORY_FLAGS, QUIET } from "./shared_flags.ts";
 
 /** `kload walk` and its flags. */
@@ -36,7 +33,7 @@ left out.`,
     { name: "verbose", short: "v", text: "Also print what each bit of the entries means" },
     ...COLOR_FLAGS,
   ],
-  operands: { names: ["FILE|-|URL", "ADDRESS|SYMBOL"], fewest: 1, usage: "FILE|-|URL ADDRESS|SYMBOL" },
+  operands: { names: ["FILE", "ADDRESS"], fewest: 1, usage: "FILE ADDRESS" },
   status: "0 the question was answered, whether a page is mapped there or not, 1 the file was refused or cannot be " +
     "read, 2 wrong usage or no such symbol, 130 interrupted (129 by SIGHUP, 143 by SIGTERM)",
   examples: [
@@ -49,19 +46,3 @@ left out.`,
     ["kload walk 0xb8000 --memory memory.bin --cr3 0x1000", "on the page tables in a memory dump"],
   ],
 };
-
-const LIMIT = 16;
-
-/**
- * Reads the value of `--limit`.
- *
- * @param values The values as typed, by flag name.
- * @param physical Whether `--physical` is given, which alone lists anything.
- * @returns The limit.
- * @throws {CliError} "usage" if it is not a number, or there is nothing to limit.
- */
-export function readLimit(values: ReadonlyMap<string, string>, physical: boolean): number {
-  const limit = readValue(values, "limit", parseBytes);
-  if (limit === undefined || physical) return limit ?? LIMIT;
-  throw usageError("Cannot use --limit: it is about the list of --physical", undefined, { flag: "limit" });
-}

@@ -27,7 +27,7 @@ export function walkJson({ name, foreign, explanation, bytes, code }: WalkedAddr
     end: plainEnd(end),
     fileOffset,
     why: why.map(plainReason),
-    bytes,
+    bytes: bytes.length === 0 ? null : bytes,
     instructions: code === undefined ? null : code.around.instructions.map(({ address, length, text }) => {
       return { address, length, text };
     }),

@@ -117,6 +117,6 @@ export function physicalJson({ name, foreign, explanation, found, bytes }: Walke
       return { address, pageSize, permissions: mappingLetters({ writable, executable }), user, recursive };
     }),
     ...counts,
-    bytes,
+    bytes: bytes.length === 0 ? null : bytes,
   });
 }
