@@ -110,16 +110,16 @@ export function gdbRemote(
       signal.removeEventListener("abort", abort);
     }
   };
-  const tell = async (packet: string): Promise<void> => {
-    const sum = checksum(packet).toString(16).padStart(2, "0");
-    const bytes = encoder.encode(`$${packet}#${sum}`);
+  const tell = async (...packets: readonly string[]): Promise<void> => {
+    const framed = packets.map((packet) => `$${packet}#${checksum(packet).toString(16).padStart(2, "0")}`);
+    const bytes = encoder.encode(framed.join(""));
     for (let left = bytes; left.length > 0;) left = left.subarray(await connection.write(left));
   };
   const next = () => within(receive);
   const finish = async (packets: readonly string[]): Promise<void> => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const enough = new Promise<void>((resolve) => timer = setTimeout(resolve, LAST_PATIENCE));
-    for (const packet of packets) await tell(packet);
+    await tell(...packets);
     const answered = Promise.all(packets.map(receive)).catch(() => {});
     await Promise.race([answered, enough]).finally(() => clearTimeout(timer));
   };
