@@ -20,13 +20,14 @@ const NONE = -1;
  * @returns The symbol; `undefined` if there is none.
  */
 export function scanFor(table: SymbolTable, ends: RegionEnds, address: bigint): FoundSymbol | undefined {
-  const { count, high, low, regions } = table;
+  const { count, high, low, sizeHigh, sizeLow, regions } = table;
   const [upper, lower] = [upperHalf(address), lowerHalf(address)];
   // The best so far of those that contain the address, and of those before it.
   let [inside, insideAt, before, beforeAt] = [NONE, Infinity, NONE, Infinity];
   for (let symbol = 0; symbol < count; symbol++) {
     const offset = (upper - high[symbol]) * TWO_32 + (lower - low[symbol]);
     if (offset < 0 || offset > insideAt || regions[symbol] < 0) continue;
+    if (offset > beforeAt && offset >= sizeHigh[symbol] * TWO_32 + sizeLow[symbol]) continue; // as nearly all
     if (lengthOf(table, symbol, ends) > offset) {
       if (offset === insideAt && rankOf(table, symbol) >= rankOf(table, inside)) continue;
       [inside, insideAt] = [symbol, offset];

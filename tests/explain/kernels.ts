@@ -9,13 +9,15 @@ export const BUILD_TOOLS: readonly string[] = ["gcc", "make", "ld.lld"];
 const PLAIN = `
 static int hidden[3];
 int counter, table[100] = {1, 2};
+extern int missing __attribute__((weak));
+int *pointers[] = {&counter, &table[3], &missing, &hidden[1]};
 static const char text[] = "text";
 __attribute__((noinline)) static int grow(int by) { hidden[by]++; return by + counter + text[by]; }
 __attribute__((noinline, cold)) int shrink(int by) { return counter - grow(by) * 3; }
 int alias(int by) __attribute__((alias("shrink")));
 __attribute__((weak)) int weaker(int by) { return by * counter; }
 __attribute__((section(".text.special"))) int special(int by) { return grow(by) << 3; }
-void _start(void) { counter = grow(3) + shrink(4) + weaker(2) + special(1) + table[9]; for (;;); }
+void _start(void) { counter = grow(3) + shrink(4) + weaker(2) + special(1) + table[9] + (&missing != 0) + *pointers[1]; for (;;); }
 `;
 
 /** Functions of assembly: with and without a size, labels in them, and the names that compilers of Rust and C++ make. */
@@ -72,6 +74,8 @@ const BUILDS: Readonly<Record<string, readonly string[]>> = {
   "pie-lld": [...STATIC_PIE, "-fuse-ld=lld", "FIXTURE"],
   "pie-lld-packed": [...STATIC_PIE, "-fuse-ld=lld", "-Wl,--pack-dyn-relocs=relr", "FIXTURE", "ASSEMBLY"],
   "pie-export": ["-pie", "-fPIE", "-Wl,--export-dynamic,--no-dynamic-linker", "SOURCE", "ASSEMBLY"],
+  "shared": ["-shared", "-fPIC", "SOURCE", "ASSEMBLY"],
+  "shared-lld": ["-shared", "-fPIC", "-fuse-ld=lld", "-Wl,--pack-dyn-relocs=relr", "SOURCE"],
   "pie-export-sysv": ["-pie", "-fPIE", "-Wl,--export-dynamic,--no-dynamic-linker,--hash-style=sysv", "SOURCE"],
 };
 

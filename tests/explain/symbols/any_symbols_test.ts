@@ -63,20 +63,18 @@ Deno.test("symbolAt() finds the same by scan and by index as a search through al
       const file = namedFile({ sections: list, symbols: specs });
       const slow = slowNames({ ...printed, tables: symbolsIn(printed, list.length) });
       const symbolsFound = await readSymbols(file);
-      for (let at = 0n; at < 2n * BigInt(SPAN); at += 3n) { // the first sixteen by scan
-        const expected = slowSymbolAt(slow, base + at);
-        const found = symbolsFound.symbolAt(base + at);
-        assertEquals(found && [found.symbol.index, found.offset], expected);
-        if (expected && at < 48n) inside++;
-      }
-      for (let at = 0n; at < 48n; at += 3n) {
-        const found = symbolsFound.symbolAt(base + at);
-        assertEquals(found && [found.symbol.index, found.offset], slowSymbolAt(slow, base + at));
+      for (const step of [BigInt(SPAN) / 8n, 3n]) { // the first sixteen by scan, the others by index
+        for (let at = 0n; at < 2n * BigInt(SPAN); at += step) {
+          const expected = slowSymbolAt(slow, base + at);
+          const found = symbolsFound.symbolAt(base + at);
+          assertEquals(found && [found.symbol.index, found.offset], expected);
+          if (expected && step > 3n) inside++;
+        }
       }
     },
   );
-  await fc.assert(property, { numRuns: 300 });
-  assert(inside > 100, `${inside} addresses`);
+  await fc.assert(property, { numRuns: 300, seed: 1 });
+  assert(inside > 500, `${inside} addresses`);
 });
 
 /** The symbols whose section is there: those of others name nothing. */

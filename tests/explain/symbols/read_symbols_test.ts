@@ -200,6 +200,16 @@ Deno.test("zeroed thread-local data has no addresses, initialised has", async ()
   ]);
 });
 
+Deno.test("line numbers are there if their section has bytes", async () => {
+  const has = async (...sections: FileSpec["sections"] & object) => (await read({ sections })).hasLineNumbers;
+  for (const name of [".debug_line", ".zdebug_line"]) {
+    assertEquals(await has(TEXT, { name, flags: 0, size: 10n }), true);
+    assertEquals(await has(TEXT, { name, flags: 0, size: 0n }), false);
+    assertEquals(await has(TEXT, { name, flags: 0, size: 10n, type: 8 }), false); // as in a file with debug data alone
+  }
+  assertEquals(await has(TEXT, { name: ".debug_line_str", flags: 0, size: 10n }), false);
+});
+
 Deno.test("numbers of sections that do not fit in 16 bits are read where they are", async () => {
   const sections = Array.from({ length: 70_000 }, (_, at) => code(BASE + 16n * BigInt(at), 16n, `.t${at + 1}`));
   const found = await read({
