@@ -5,7 +5,8 @@
  */
 
 import { keepFile, type KeptFile } from "../../core/file/kept_file.ts";
-import { type AnyPlugin, LoadError } from "../../mod.ts";
+import { LoadError } from "../../core/errors.ts";
+import type { AnyPlugin } from "../../mod.ts";
 import { type FlagOptions, loadOptions } from "../arguments/load_options.ts";
 import type { Arguments } from "../arguments/parse_arguments.ts";
 import { choosePlugins, type PluginChoice } from "../arguments/plugin_choice.ts";
