@@ -1,7 +1,22 @@
 /**
  * Explains loaded kernels and page tables: what is at an address, and what page-table entries mean.
  *
- * @example
+ * @example What is at an address, and why
+ * ```ts
+ * import { explainAddress, readSymbols } from "@kload/kload/explain";
+ * import { loadKernel } from "@kload/kload";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const file = await Deno.readFile("examples/hello/hello.elf");
+ * const kernel = await loadKernel(file);
+ * const { symbol, section, why } = explainAddress(kernel, kernel.entryPoint, { symbols: await readSymbols(file), file });
+ * assertEquals([symbol?.name, section?.name], ["_start", ".text"]);
+ * assertEquals(why.map(({ message }) => message), [
+ *   "Program header 0 maps the page of the file in place: the byte is at file offset 0x1000.",
+ * ]);
+ * ```
+ *
+ * @example What a page-table entry means
  * ```ts
  * import { decodeEntry } from "@kload/kload/explain";
  * import { loadKernel } from "@kload/kload";
@@ -49,6 +64,7 @@ export type {
   PhysicalReason,
   RandomizedReason,
   RelocatedReason,
+  ReplacedReason,
   SealedReason,
   SectionReason,
   TableReason,
@@ -79,6 +95,24 @@ export type {
 } from "./diff/kernel_difference.ts";
 export type { Explainable, ExplainedKernel } from "./explained.ts";
 export type { ExplainedSource } from "./file/explained_file.ts";
+export { openDisassembler } from "./instructions/disassembler.ts";
+export type { Access, Disassembler, Flow, Instruction, MemoryUse, Operand } from "./instructions/instruction.ts";
+export { type AroundOptions, type InstructionsAround, instructionsAround } from "./instructions/instructions_around.ts";
+export type {
+  MapEntry,
+  MapGap,
+  MapModel,
+  MapOfMemory,
+  MapPermissions,
+  MapRun,
+  MapTable,
+  MapTotals,
+  NameRange,
+  PermissionCount,
+  RunCount,
+} from "./map/address_map.ts";
+export { mapModel, type MapModelOptions } from "./map/map_model.ts";
+export type { DeepestLevel, MapTableEntry } from "./map/table_entries.ts";
 export type {
   KernelRelocations,
   RelocationEntry,
@@ -92,10 +126,12 @@ export type { KernelSection, KernelSymbol, KernelSymbols, SymbolPlace } from "./
 export { linkedAddress, loadedAddress, type Moved } from "./symbols/linked_address.ts";
 export { readSymbols } from "./symbols/read_symbols.ts";
 export { type DecodedEntry, decodeEntry, type EntryField, type EntryFlag } from "./tables/decode_entry.ts";
+export { type FindOptions, findVirtualAddresses, type VirtualAddresses } from "./tables/find_virtual_addresses.ts";
 export { listRuns } from "./tables/list_runs.ts";
 export { type ListedTable, listTables } from "./tables/list_tables.ts";
 export { openTableSet, type TableSetOptions } from "./tables/open_table_set.ts";
 export type { PhysicalPages } from "./tables/physical_pages.ts";
+export { readVirtual, type ReadVirtualOptions } from "./tables/read_virtual.ts";
 export type {
   EntryPlace,
   ListOptions,

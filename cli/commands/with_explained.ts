@@ -5,13 +5,15 @@
  */
 
 import { keepFile, type KeptFile } from "../../core/file/kept_file.ts";
-import { type AnyPlugin, LoadError } from "../../mod.ts";
+import { LoadError } from "../../core/errors.ts";
+import type { AnyPlugin } from "../../mod.ts";
 import { type FlagOptions, loadOptions } from "../arguments/load_options.ts";
 import type { Arguments } from "../arguments/parse_arguments.ts";
 import { choosePlugins, type PluginChoice } from "../arguments/plugin_choice.ts";
 import { openSource, type Source } from "../input/source.ts";
 import { pathOfSource } from "../output/format_advice.ts";
 import type { Output } from "../output/output.ts";
+import type { KeptFile as OtherFile } from "../output/same_file.ts";
 import type { ProgressLine } from "../output/progress.ts";
 import type { Bootable } from "../report/bootable.ts";
 import type { Kernel } from "../report/kernel.ts";
@@ -24,6 +26,8 @@ export interface ExplainedFile {
   readonly name: string;
   /** Its path, if it is a regular file that is not packed, so that other programs can read it too. */
   readonly path?: string;
+  /** What tells the file from others, so that no output replaces it. */
+  readonly identity: Source["identity"];
   /** The kernel. */
   readonly kernel: Kernel;
   /** The plugins that it was loaded with. */
@@ -38,6 +42,8 @@ export interface ExplainedFile {
 export interface LoadPlan {
   readonly options: FlagOptions;
   readonly choice: PluginChoice;
+  /** The files that were read for it, which no output may replace. */
+  readonly files: readonly OtherFile[];
   /** Adds what `run` adds; absent if the kernel alone is to be explained. */
   readonly prepare?: (kernel: Kernel) => Bootable;
 }
@@ -55,7 +61,7 @@ export async function loadPlan(args: Arguments): Promise<LoadPlan> {
   const choice = await choosePlugins(lists.get("plugin") ?? [], lists.get("no-plugin") ?? []);
   const asRun = ["as-run", "identity", "physical-memory"].some((flag) => switches.has(flag)) ||
     ["stack-size", "framebuffer", "ramdisk"].some((flag) => values.has(flag));
-  if (!asRun) return { options, choice };
+  if (!asRun) return { options, choice, files: [] };
   const [{ addBootParts, memoryForParts }, { bootPlan, MEMORY_BASE }] = await Promise.all([
     import("./boot_parts.ts"),
     import("./boot_plan.ts"),
@@ -68,6 +74,7 @@ export async function loadPlan(args: Arguments): Promise<LoadPlan> {
   return {
     options: { ...options, memory },
     choice: { ...choice, pluginsFor },
+    files: plan.files,
     prepare: (kernel) => addBootParts(kernel, plan),
   };
 }
@@ -117,8 +124,9 @@ export async function withExplained(
       closing.push(file.close);
       return keepFile(file, keeping);
     };
-    const path = opened.file && opened.layers.length === 0 ? pathOfSource(opened.name) : undefined;
-    return await work({ name: opened.name, path, ...loaded, ...(bootable ? { bootable } : {}), open });
+    const { name: shown, identity } = opened;
+    const path = opened.file && opened.layers.length === 0 ? pathOfSource(shown) : undefined;
+    return await work({ name: shown, path, identity, ...loaded, ...(bootable ? { bootable } : {}), open });
   } catch (error) {
     line.stop();
     if (!(error instanceof LoadError)) throw error;

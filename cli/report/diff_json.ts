@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { KernelDifference, MappedSide } from "../../explain/diff/kernel_difference.ts";
+import type { KernelDifference, Limited, MappedSide } from "../../explain/diff/kernel_difference.ts";
 import { hex } from "../output/text.ts";
 import type { ComparedSide } from "./diff_report.ts";
 import { versionedJson } from "./json.ts";
@@ -18,18 +18,32 @@ import { versionedJson } from "./json.ts";
  * @returns The object, and a line break.
  */
 export function diffJson(difference: KernelDifference, a: ComparedSide, b: ComparedSide): string {
-  const { items, ...mappings } = difference.mappings;
+  const { mappings, content, repeated, unknown } = difference;
+  const { both, added, removed, changed, accessed } = mappings;
+  const bytes = { both, added, removed, changed, accessed };
   return versionedJson({
     a: plainSide(a),
     b: plainSide(b),
     ...difference,
     mappings: {
-      ...mappings,
-      items: items.map(({ a, b, ...mapping }) => {
+      ...Object.fromEntries(Object.entries(bytes).map(([name, size]) => [name, hex(size)])),
+      ...plainList(mappings, ({ a, b, ...mapping }) => {
         return { ...mapping, ...(a ? { a: plainPages(a) } : {}), ...(b ? { b: plainPages(b) } : {}) };
       }),
     },
+    content: { ...content, compared: hex(content.compared), tables: hex(content.tables) },
+    repeated: plainList(repeated, plainSize),
+    unknown: plainList(unknown, plainSize),
   });
+}
+
+function plainList<T>({ items, more }: Limited<T>, plain: (item: T) => object): object {
+  return { items: items.map(plain), more };
+}
+
+/** A range may be as large as an address space. */
+function plainSize<T extends { readonly size: number }>({ size, ...range }: T): object {
+  return { ...range, size: hex(size) };
 }
 
 function plainSide({ name, flags, about }: ComparedSide): object {

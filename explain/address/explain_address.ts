@@ -8,6 +8,7 @@ import { segmentTypeName } from "../../core/elf/constants.ts";
 import { hexAddr } from "../../core/hex.ts";
 import { low48, PAGE_SIZE, pageStart } from "../../core/memory/addresses.ts";
 import { type Explainable, kernelOf, tablesOf } from "../explained.ts";
+import { relocationsInBytes } from "../relocations/relocations_in_bytes.ts";
 import type { TableSet } from "../tables/table_set.ts";
 import { isCanonicalFor, type Walk, type WalkEnd, walkTables } from "../tables/walk_tables.ts";
 import { absentReasons } from "./absent_reasons.ts";
@@ -63,16 +64,18 @@ export function explainAddress(
  * Prepares to explain many addresses.
  *
  * @param explained As for {@linkcode explainAddress}; what is added to the kernel later is not seen.
- * @param options As for {@linkcode explainAddress}.
+ * @param given As for {@linkcode explainAddress}.
  * @returns A function that explains an address, and throws like {@linkcode explainAddress}.
  */
 export function addressExplainer(
   explained: Explainable,
-  options: ExplainOptions = {},
+  given: ExplainOptions = {},
 ): (address: bigint) => AddressExplanation {
   const tables = tablesOf(explained);
   const kernel = kernelOf(explained);
   const layout = kernel && kernelLayout(kernel);
+  const relocations = layout && relocationsOf(given);
+  const options = relocations ? { ...given, relocations } : given;
   return (address) => {
     checkAddress(address);
     const walk = walkTables(tables, address);
@@ -97,6 +100,23 @@ export function addressExplainer(
       nearest,
     };
   };
+}
+
+/** The relocation entries, from those that were given or else from the file. */
+function relocationsOf({ relocations, file }: ExplainOptions): ExplainOptions["relocations"] {
+  if (relocations || !file) return relocations;
+  const known = IN_FILES.get(file);
+  if (known) return known;
+  const found = relocationsInBytes(file instanceof Uint8Array ? fileBytes(file) : file);
+  IN_FILES.set(file, found);
+  return found;
+}
+
+/** Where the relocation tables of files are. */
+const IN_FILES = new WeakMap<object, NonNullable<ExplainOptions["relocations"]>>();
+
+function fileBytes(bytes: Uint8Array): { readonly bytes: (offset: number, length: number) => Uint8Array } {
+  return { bytes: (offset, length) => bytes.subarray(offset, offset + length) };
 }
 
 function checkAddress(address: bigint): void {

@@ -12,6 +12,9 @@ import type { LoadedByte } from "./segment_reasons.ts";
 import { readMapped } from "./read_mapped.ts";
 import type { Reason } from "./reason.ts";
 
+/** Finds relocation entries by the words that they write. */
+type Relocations = Pick<KernelRelocations, "at">;
+
 /** The byte to explain. */
 export interface WrittenByte {
   /** Its virtual address. */
@@ -34,7 +37,7 @@ export interface WrittenByte {
 export function writtenReasons(
   layout: KernelLayout,
   tables: TableSet,
-  relocations: KernelRelocations | undefined,
+  relocations: Relocations | undefined,
   { address, phys, loaded: { expected } }: WrittenByte,
 ): readonly Reason[] {
   const is = layout.byteAt(phys);
@@ -65,7 +68,7 @@ const WORD = 8;
 function relocatedBy(
   layout: KernelLayout,
   tables: TableSet,
-  relocations: KernelRelocations,
+  relocations: Relocations,
   address: bigint,
   differs: boolean,
 ): Reason | undefined {

@@ -13,7 +13,7 @@ import { RULES } from "../../core/rules.ts";
 import { readRelocationTables, type RelocationTables } from "../../plugins/relocate/relocation_tables.ts";
 import { type ElfTables, readElfTables, readProgramHeaders } from "../file/elf_tables.ts";
 import { type ExplainedSource, withFile } from "../file/explained_file.ts";
-import { copyPart, fileBytesAt, type FilePart } from "../file/segment_bytes.ts";
+import { fileBytesAt, type FilePart, viewPart } from "../file/segment_bytes.ts";
 import { kernelRelocations, type ReadTable } from "./entries.ts";
 import type { KernelRelocations, RelocationTag } from "./kernel_relocations.ts";
 import { addRela, addRelr, countRelr, RELA_SIZE, relocationList, RELR_SIZE } from "./relocation_list.ts";
@@ -138,7 +138,7 @@ async function readEntries(
   const bytes: Uint8Array[] = [];
   let room = 0;
   for (const { tag, part } of found) {
-    const table = await copyPart(file, part, WORDS_MAX * sizeOf(tag));
+    const table = await viewPart(file, part, WORDS_MAX * sizeOf(tag));
     bytes.push(table);
     if (tag !== "DT_RELR") room += table.length / RELA_SIZE;
     else {
