@@ -49,10 +49,10 @@ bases are counted apart. ACCESSED and DIRTY are not compared, as a processor set
     ["kload diff kernel.elf --rules default --rules bootloader-0.11", "one kernel under two rule sets"],
     ["kload diff kernel.elf --no-plugin relro", "what a plugin does"],
     ["kload diff pie.elf --kernel-base 0 --kernel-base 0xffffffff80000000", "one kernel at two bases"],
-    ["kload diff kernel.elf --as-run --memory ram.bin --cr3 0x20d000", "what a kernel made of what it was given"],
+    ["kload diff kernel.elf --as-run --memory memory.bin --cr3 0x1000", "what a kernel made of what it was given"],
     ["kload diff kernel.elf --as-run --gdb localhost:1234", "the same, while it runs"],
     [
-      "kload diff --memory before.bin --memory after.bin --cr3 0x20d000",
+      "kload diff --memory before.bin --memory after.bin --cr3 0x1000",
       "two dumps; each --base, --cr3 and --levels can be given twice",
     ],
   ],

@@ -1,6 +1,7 @@
 /** `kload diff`: its sides, its exit status, and what it prints. */
 
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { DIFF } from "../../cli/arguments/diff_command.ts";
 import { runSteps } from "../../cli/commands/run_steps.ts";
 import { loadPlan, withExplained } from "../../cli/commands/with_explained.ts";
 import { paintFor } from "../../cli/output/paint.ts";
@@ -81,6 +82,22 @@ Deno.test("a kernel at two bases differs in its base alone, unless equal address
   assertEquals(status, 1);
   assertMatch(stdout, /^differ in the base alone: B is 0x7ffef000 higher, 5 words moved with it\n/);
   assertMatch((await diff(PIE, ...bases, "--absolute")).stdout, /^differ: \d+ mappings?.*, .*the entry point/);
+});
+
+Deno.test("the examples of its help work", async () => {
+  await withFolder(async (folder) => {
+    for (const name of ["old.elf", "new.elf", "kernel.elf"]) await Deno.copyFile(HELLO, `${folder}/${name}`);
+    await Deno.copyFile(PIE, `${folder}/pie.elf`);
+    for (const name of ["memory.bin", "before.bin", "after.bin"]) {
+      await kload([HELLO, "--level4-frame", "0x1000", "--dump", `${folder}/${name}`]);
+    }
+    const lines = DIFF.examples.map(([line]) => line).filter((line) => !line.includes("--gdb"));
+    assertEquals(lines.length, DIFF.examples.length - 1);
+    for (const line of lines) {
+      const { status, stderr } = await kload(line.split(" ").slice(1), { cwd: folder });
+      assertEquals([status < 2, stderr], [true, ""], line);
+    }
+  });
 });
 
 const WRONG: readonly (readonly [message: string, ...args: string[]])[] = [
