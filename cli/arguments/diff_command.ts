@@ -36,7 +36,7 @@ bases are counted apart. ACCESSED and DIRTY are not compared, as a processor set
     ...MEMORY_FLAGS,
     ...BOOT_FLAGS,
     { ...JSON_FLAG, text: "Print one JSON object instead of the report" },
-    { ...QUIET, text: "Print nothing; the exit status says whether they differ" },
+    { ...QUIET, text: "Print no report and no progress; the exit status says whether they differ" },
     { ...VERBOSE, text: "Print the stack of an error in a plugin" },
     ...COLOR_FLAGS,
   ],

@@ -27,12 +27,17 @@ export const FACTS: Readonly<Record<KernelDifference["facts"][number]["fact"], s
  */
 export function diffVerdict(difference: KernelDifference): string {
   const { verdict, mappings, content } = difference;
-  if (verdict === "same") {
-    return mappings.both === 0 ? "same: nothing is mapped" : `same: ${exactSize(mappings.both)} mapped by both`;
-  }
+  if (verdict === "same") return sameText(difference);
   const moved = content.movedWords === 0 ? "" : `, ${count(content.movedWords, "word")} moved with it`;
   if (verdict === "moved") return `differ in the base alone: ${distanceText(difference)}${moved}`;
   return `differ: ${listed(partsOf(difference))}`;
+}
+
+/** What is the same, and whether that is all. */
+function sameText({ mappings, unknown, complete }: KernelDifference): string {
+  const what = mappings.both === 0 ? "nothing is mapped by both" : `${exactSize(mappings.both)} mapped by both`;
+  if (!complete) return `same as far as they were compared: ${what}`;
+  return unknown.items.length + unknown.more === 0 ? `same: ${what}` : `same as far as memory is known: ${what}`;
 }
 
 /**

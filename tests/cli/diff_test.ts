@@ -168,6 +168,11 @@ Deno.test("packed files, pipes and dumps of memory are sides like others", async
     const dump = ["--memory", `${folder}/memory.bin`, "--cr3", json.level4Frame];
     assertEquals((await diff(PIE, ...dump)).status, 0);
     assertEquals((await diff(...dump, ...dump.slice(0, 2))).status, 0);
+    await Deno.writeFile(`${folder}/short.bin`, (await Deno.readFile(`${folder}/memory.bin`)).slice(0, -2 * PAGE));
+    const short = await diff(PIE, "--memory", `${folder}/short.bin`, "--cr3", json.level4Frame);
+    assertEquals(short.status, 0);
+    assertMatch(short.stdout, /^same as far as memory is known: /);
+    assertMatch(short.stdout, /Not compared: memory not known\n.*\n.* 8 KiB +content +B\n/);
     const patched = await Deno.readFile(`${folder}/memory.bin`);
     const { phys } = json.mappings.at(-1);
     patched[Number(phys) + 5] = 7;
