@@ -89,6 +89,8 @@ export type {
   MappingDifferences,
   MatchedAddress,
   NamedDifference,
+  NameDifference,
+  NameDifferences,
   RepeatedRange,
   Side,
   UnknownRange,

@@ -4,10 +4,16 @@
  * @module
  */
 
-import type { ByteDifference, ContentDifferences, NamedDifference } from "../../explain/diff/kernel_difference.ts";
+import type {
+  ByteDifference,
+  ContentDifferences,
+  KernelDifference,
+  NamedDifference,
+  NameDifference,
+} from "../../explain/diff/kernel_difference.ts";
 import type { Paint } from "../output/paint.ts";
 import type { Row } from "../output/table.ts";
-import { count, grouped, hex, printable } from "../output/text.ts";
+import { count, grouped, hex, listed, printable } from "../output/text.ts";
 import { matchedText, section } from "./diff_pages.ts";
 
 /**
@@ -39,6 +45,27 @@ export function byteSections(content: ContentDifferences, paint: Paint): readonl
     section("By symbol", named("symbol"), symbols, toRow, paint),
     section("By range", ["address", "size", "differ", "A", "B"], ranges, rangeRow, paint),
   ];
+}
+
+/**
+ * The symbols that differ by name.
+ *
+ * @param names The symbols; absent if those of one side are not known.
+ * @param paint The colors and the width.
+ * @returns The lines; none if there are no such symbols.
+ */
+export function nameLines(names: KernelDifference["names"], paint: Paint): readonly string[] {
+  if (!names) return [];
+  const { added, removed, resized, moved } = names;
+  const counts = Object.entries({ added, removed, resized, moved }).filter(([, count]) => count > 0);
+  if (counts.length === 0) return [];
+  const title = `Symbols: ${listed(counts.map(([what, count]) => `${grouped(count)} ${what}`))}`;
+  const rows = section(title, ["", "symbol", "bytes in A", "bytes in B"], names, nameRow, paint);
+  return rows.length > 0 ? rows : [paint.title(title)];
+}
+
+function nameRow({ kind, name, a, b }: NameDifference): Row {
+  return { cells: [kind, printable(name), a ? grouped(a.size) : "-", b ? grouped(b.size) : "-"] };
 }
 
 function rangeRow({ address, addressInB, size, differing, a, b, section, symbol, segment }: ByteDifference): Row {

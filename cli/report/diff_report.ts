@@ -9,7 +9,7 @@ import type { FactDifference, KernelDifference } from "../../explain/diff/kernel
 import type { ForeignFacts } from "../input/foreign/foreign_tables.ts";
 import type { Paint } from "../output/paint.ts";
 import { count, exactSize, grouped, hex, printable } from "../output/text.ts";
-import { byteSections } from "./diff_bytes.ts";
+import { byteSections, nameLines } from "./diff_bytes.ts";
 import { level4Lines, mappingLines, repeatedLines, unknownLines } from "./diff_pages.ts";
 import { diffVerdict, distanceText, FACTS } from "./diff_verdict.ts";
 import { headline, labelled, sections } from "./report_parts.ts";
@@ -40,6 +40,7 @@ export function diffReport(difference: KernelDifference, a: ComparedSide, b: Com
     factLines(difference, a, b, paint),
     mappingLines(difference.mappings, paint),
     ...byteSections(difference.content, paint),
+    nameLines(difference.names, paint),
     level4Lines(difference.level4, paint),
     repeatedLines(difference.repeated, paint),
     unknownLines(difference.unknown, paint),

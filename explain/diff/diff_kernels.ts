@@ -17,6 +17,7 @@ import { level4Differences } from "./level4_differences.ts";
 import { type LimitedList, limitedList } from "./limited_list.ts";
 import { type MappingCollection, mappingDifferences } from "./mapping_differences.ts";
 import { type MatchedRange, matchPages } from "./matched_ranges.ts";
+import { nameDifferences } from "./name_differences.ts";
 import { nameFinder } from "./name_places.ts";
 import { addressOfPage, type PageCursor, pageCursor } from "./page_cursor.ts";
 import { type RepeatedTables, repeatedTables } from "./repeated_tables.ts";
@@ -123,6 +124,7 @@ export function* diffSteps(
   };
   for (const range of ranges) yield* compareRange(range, sweep);
   const facts = factDifferences(a, b);
+  const named = symbols.a && symbols.b ? yield* nameDifferences(symbols.a, symbols.b, limit) : undefined;
   const entries = level4Differences(tables.a, tables.b, accessed);
   const found = {
     mappings: mappings.result(),
@@ -136,6 +138,7 @@ export function* diffSteps(
     facts,
     level4: { items: entries.slice(0, limit), more: Math.max(0, entries.length - limit) },
     ...found,
+    ...(named ? { names: named } : {}),
     repeated: repeated.result(),
     unknown: unknown.result(),
   };

@@ -177,6 +177,30 @@ export interface UnknownRange extends MatchedAddress {
   readonly size: number;
 }
 
+/** A symbol that one file alone has, or that has another size in the other. */
+export interface NameDifference {
+  /** Whether A lacks it, B lacks it, or its size differs. */
+  readonly kind: "added" | "removed" | "resized";
+  /** Its name. */
+  readonly name: string;
+  /** Where it is in A's file, as linked; absent if it is not. */
+  readonly a?: { readonly address: bigint; readonly size: bigint };
+  /** Where it is in B's file, as linked; absent if it is not. */
+  readonly b?: { readonly address: bigint; readonly size: bigint };
+}
+
+/** The symbols that differ, by name: of several of one name, the first of A is compared with the first of B, and so on. */
+export interface NameDifferences extends Limited<NameDifference> {
+  /** Number of symbols that B alone has. */
+  readonly added: number;
+  /** Number of symbols that A alone has. */
+  readonly removed: number;
+  /** Number of symbols whose size differs. */
+  readonly resized: number;
+  /** Number of symbols of the same size at other addresses, as linked. */
+  readonly moved: number;
+}
+
 /** A fact about the kernels that differs. */
 export type FactDifference =
   | {
@@ -219,6 +243,8 @@ export interface KernelDifference {
   readonly mappings: MappingDifferences;
   /** The bytes that differ. */
   readonly content: ContentDifferences;
+  /** The symbols that differ, if those of both were given. They do not count for the verdict: memory does. */
+  readonly names?: NameDifferences;
   /** Ranges that go through the same tables as others. */
   readonly repeated: Limited<RepeatedRange>;
   /** What could not be compared. */
