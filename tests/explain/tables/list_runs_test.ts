@@ -126,6 +126,20 @@ Deno.test("missing tables, reserved bits and recursive entries are listed where 
   ]);
 });
 
+Deno.test("a search says where it cannot look", () => {
+  const tables = tablesOf({
+    0: { 1: to(1, W), 2: 0xdead_0000n | P },
+    1: { 3: 0xbeef_0000n | P, 4: 0x4000_0000n | P | PS },
+  });
+  const [one, two] = [(1n << 39n) + 3n * 2n ** 30n, 1n << 40n];
+  const found = { writable: false, executable: true, user: false, recursive: false };
+  assertEquals<unknown>([...virtualAddressesOf(tables, 0x4000_1234)], [
+    { kind: "unknown", level: 2, table: 0xbeef_0000, virt: one, size: 2 ** 30 },
+    { kind: "address", virt: one + 2n ** 30n + 0x1234n, pageSize: 2 ** 30, ...found },
+    { kind: "unknown", level: 3, table: 0xdead_0000, virt: two, size: 2 ** 39 },
+  ]);
+});
+
 Deno.test("an unknown root covers all addresses", () => {
   const pages: PhysicalPages = { bytes: () => undefined, words: () => undefined };
   for (const levels of [4, 5] as const) {
@@ -164,8 +178,19 @@ Deno.test("a sign of life comes after as many tables as were asked for", () => {
     4: { 0: to(6) },
     5: { 0: to(6) },
   });
-  const kinds = Array.from(listRuns(tables, { progressAfter: 2 }), ({ kind }) => kind);
-  assertEquals(kinds, ["progress", "progress"]); // seven tables, each read once: nothing is in them
+  const seven = [2, 4, 6].map((count) => ({ kind: "progress" as const, tables: count })); // each is read once
+  assertEquals([...listRuns(tables, { progressAfter: 2 })], seven);
+  assertEquals([...virtualAddressesOf(tables, 0x7000, { progressAfter: 2 })], seven);
+  assertEquals([...listTables(tables, { progressAfter: 2 })].filter(({ kind }) => kind === "progress"), seven);
+  // What is found is a sign of life, too.
+  const found = tablesOf({
+    0: { 0: to(1) },
+    1: { 0: to(2), 1: to(3), 2: to(4) },
+    2: { 0: to(5) },
+    3: { 0: 0x80_0081n },
+  });
+  const kinds = Array.from(listRuns(found, { progressAfter: 4 }), ({ kind }) => kind);
+  assertEquals(kinds, ["progress", "pages"]);
 });
 
 Deno.test("openTableSet() refuses what is no memory, no CR3 and no number of levels", () => {
