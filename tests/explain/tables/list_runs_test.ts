@@ -49,6 +49,25 @@ Deno.test("a run goes on across tables, and ends where permissions, sizes or fra
   assertEquals(apart.at(-1), [0x8000_0000, P | W | PS]);
 });
 
+Deno.test("a run goes on across 4 GiB of physical memory, and not back to its start", () => {
+  const last = 0xffff_f000n | P;
+  const tables = tablesOf({
+    0: { 0: to(1) },
+    1: { 0: to(2), 3: 0xc000_0000n | P | PS, 4: P | PS, 5: 0xc000_0000n | P | PS, 6: 0x1_0000_0000n | P | PS },
+    2: { 0: to(3) },
+    3: { 0: last, 1: P, 3: last, 4: 0x1_0000_0000n | P },
+  });
+  const shown = Array.from(listRuns(tables), (item) => item.kind === "pages" && [item.virt, item.phys, item.size]);
+  assertEquals(shown, [
+    [0n, 0xffff_f000, 0x1000],
+    [0x1000n, 0, 0x1000],
+    [0x3000n, 0xffff_f000, 0x2000],
+    [3n << 30n, 0xc000_0000, 2 ** 30],
+    [4n << 30n, 0, 2 ** 30],
+    [5n << 30n, 0xc000_0000, 2 ** 31],
+  ]);
+});
+
 Deno.test("what a level above takes away is in no page below it", () => {
   const tables = tablesOf({
     0: { 0: to(1, U), 1: to(1, W), 2: to(1, W | U | NX), 3: to(1, W | U) },
