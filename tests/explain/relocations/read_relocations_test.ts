@@ -202,6 +202,21 @@ Deno.test("fixed kernels are listed too, and files of other machines are not", a
   }
 });
 
+Deno.test("a number of program headers that does not fit is read where it is", async () => {
+  const file = kernelFile({ rela: [[WORDS, RELATIVE, 0, 1n]], extra: 0x100 });
+  const view = new DataView(file.buffer);
+  const count = view.getUint16(56, true);
+  const headers = 0x4000 + 56 * count;
+  assert(headers + 64 <= file.length);
+  view.setUint16(56, 0xffff, true); // e_phnum
+  view.setBigUint64(40, BigInt(headers), true);
+  [64, 1, 0].forEach((value, at) => view.setUint16(58 + 2 * at, value, true));
+  view.setUint32(headers + 44, count, true); // sh_info of section header 0
+  assertEquals((await readRelocations(file)).count, 1);
+  view.setUint32(headers + 44, count - 1, true); // without the last one, PT_DYNAMIC
+  assertEquals((await readRelocations(file)).count, 0);
+});
+
 Deno.test("a symbol that the file does not have has no name", async () => {
   const relocations = await read({ rela: [[WORDS, 1, 0x7fff_ffff, 0n]] });
   const [{ symbol }] = relocations.at(BigInt(WORDS));
