@@ -129,6 +129,12 @@ function isTrue(reason: Reason, byte: Byte): boolean {
       return within >= 0 && within < 8 && word === reason.value &&
         reason.value === BigInt.asUintN(64, reason.addend + kernel.virtualAddressOffset);
     }
+    case "not-relocated": {
+      const word = new DataView(kernel.read(reason.place, 8).buffer).getBigUint64(0, true);
+      const isApplied = kernel.results.relocate !== undefined && kernel.fileHeader.e_type === 3;
+      return !isApplied && value === (fileOffset === null ? 0 : file[fileOffset]) &&
+        word !== BigInt.asUintN(64, reason.addend + kernel.virtualAddressOffset);
+    }
     case "changed":
       return value === reason.is && reason.was === (fileOffset === null ? 0 : file[fileOffset]) && value !== reason.was;
     case "sealed":

@@ -44,6 +44,28 @@ for (const name of ["hello.elf", "hello-pie.elf"]) {
   }
 }
 
+for (const kernelBase of [undefined, 0x1234_5000n]) {
+  const where = kernelBase === undefined ? "where it was linked" : "elsewhere";
+  Deno.test(`relocations that were not applied are said to be, of a kernel ${where}`, async () => {
+    const file = await Deno.readFile(new URL("hello-pie.elf", EXAMPLES));
+    const kernel = await loadKernel(file, { kernelBase });
+    const kinds = checkAll(kernel, file, { file });
+    assert(!kinds.has("relocated"));
+    const truth = truthOf(kernel, file);
+    const explain = addressExplainer(kernel, { file });
+    const seen = new Set<string>();
+    for (let at = 0x2eb8n; at < 0x2ef0n; at++) {
+      const explanation = explain(kernel.virtualAddressOffset + at);
+      truth.check(explanation);
+      for (const { kind, message } of explanation.why) {
+        seen.add(kind);
+        if (kind === "not-relocated") assert(message.includes("but was not applied: the word is 0x"), message);
+      }
+    }
+    assertEquals(seen.has("not-relocated"), kernelBase !== undefined); // at 0, the words are right as they are
+  });
+}
+
 Deno.test("bytes all over hello-pie.elf have their true reasons", async () => {
   const file = await Deno.readFile(new URL("hello-pie.elf", EXAMPLES));
   const kernel = await loadKernel(file, presets.default);
