@@ -128,7 +128,7 @@ const DOORS: Readonly<Record<string, { readonly values: readonly string[]; reado
         "ReservedEntry",
       ],
       ...["ReservedReason", "RunCount", "RunOptions", "SealedReason", "SectionReason", "SegmentPlace"],
-      ...["SnapshotOptions", "SymbolPlace", "TableItem", "TableLevel", "TableProblem", "TableReason"],
+      ...["SnapshotOptions", "SymbolEnds", "SymbolPlace", "TableItem", "TableLevel", "TableProblem", "TableReason"],
       ...["TableSet", "TableSetOptions", "TlsReason", "UncoveredReason", "UnknownReason", "UnknownTable"],
       ...["UnmappedReason", "UnsealedReason", "VirtualAddresses", "Walk", "WalkEnd", "WalkedLevel"],
       ...["WriteExecuteReason", "ZeroedReason"],
