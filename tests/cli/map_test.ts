@@ -137,11 +137,17 @@ Deno.test("--filter shows what it chooses, and says what it leaves out", async (
   assertEquals(stdout.match(/^ {2}R/gm)?.length, 2);
 });
 
+Deno.test("a filter that chooses nothing shows nothing but that", async () => {
+  const { stdout } = await kload(["map", HELLO, "--as-run", "--identity", "--filter", "w & x"]);
+  assertStringIncludes(stdout, "  filter        w & x: 0 of 11 runs\n");
+  assertEquals(stdout.includes("Level-4 entry"), false);
+});
+
 Deno.test("--limit ends the map, and says where", async () => {
   const { stdout } = await kload(["map", HELLO, "--limit", "2"]);
   assertStringIncludes(stdout, "8 KiB mapped up to 0xffffffff80002000 in 2 runs");
   const end =
-    "The map ends at 0xffffffff80002000 after 2 runs (--limit). What is mapped from there on is neither shown " +
+    "The map ends at 0xffffffff80002000 because of --limit 2. What is mapped from there on is neither shown " +
     "nor counted.";
   assertStringIncludes(stdout.replaceAll("\n", " "), end);
 });
