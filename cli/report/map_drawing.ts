@@ -14,6 +14,8 @@ import { roughSize } from "./rough_size.ts";
 
 /** How to draw. */
 export interface DrawingOptions {
+  /** The filter as typed, if there is one. */
+  readonly filter?: string;
   /** Whether to show the addresses of gaps. */
   readonly holes: boolean;
   /** Whether to show level-4 entries bit by bit. */
@@ -53,7 +55,7 @@ interface Layout {
  */
 export function mapDrawing(model: MapModel, options: DrawingOptions, paint: Paint): readonly string[] {
   const layout = layoutOf(model, paint);
-  return mapItems(model).flatMap((item, at) => {
+  return mapItems(model, options.filter !== undefined).flatMap((item, at) => {
     switch (item.kind) {
       case "entry":
         return [...(at === 0 ? [] : [""]), ...entryLines(item.entry, options, paint)];

@@ -34,9 +34,13 @@ interface Placed {
  * Puts everything in order.
  *
  * @param model The map.
+ * @param isFiltered Whether there is a filter: then only runs count, and the entries that they are in.
  * @returns Entries, runs, parts and gaps, ascending by address. Gaps with nothing between them are one item.
  */
-export function mapItems({ entries, gaps, parts }: MapModel): readonly MapItem[] {
+export function mapItems(model: MapModel, isFiltered: boolean): readonly MapItem[] {
+  const { gaps } = model;
+  const entries = isFiltered ? model.entries.filter(({ runs }) => runs.length > 0) : model.entries;
+  const parts = isFiltered ? [] : model.parts;
   const firstParts = new Map<bigint, bigint>();
   for (const { virt } of parts) {
     const at = virt / ENTRY_SPAN;

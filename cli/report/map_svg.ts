@@ -57,7 +57,7 @@ interface Canvas {
  * @returns An SVG document.
  */
 export function mapSvg(model: MapModel, { name, filter }: AboutImage): string {
-  const items = mapItems(model);
+  const items = mapItems(model, filter !== undefined);
   const canvas: Canvas = { elements: [], y: MARGIN };
   const { totals, stopped } = model;
   const upTo = stopped ? ` up to ${hex(stopped.virt)}` : "";

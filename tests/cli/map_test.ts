@@ -137,11 +137,17 @@ Deno.test("--filter shows what it chooses, and says what it leaves out", async (
   assertEquals(stdout.match(/^ {2}R/gm)?.length, 2);
 });
 
+Deno.test("a filter that chooses nothing shows nothing but that", async () => {
+  const { stdout } = await kload(["map", HELLO, "--as-run", "--identity", "--filter", "w & x"]);
+  assertStringIncludes(stdout, "  filter        w & x: 0 of 11 runs\n");
+  assertEquals(stdout.includes("Level-4 entry"), false);
+});
+
 Deno.test("--limit ends the map, and says where", async () => {
   const { stdout } = await kload(["map", HELLO, "--limit", "2"]);
   assertStringIncludes(stdout, "8 KiB mapped up to 0xffffffff80002000 in 2 runs");
   const end =
-    "The map ends at 0xffffffff80002000 after 2 runs (--limit). What is mapped from there on is neither shown " +
+    "The map ends at 0xffffffff80002000 because of --limit 2. What is mapped from there on is neither shown " +
     "nor counted.";
   assertStringIncludes(stdout.replaceAll("\n", " "), end);
 });
@@ -209,6 +215,7 @@ const REFUSED: readonly (readonly [args: readonly string[], message: string, hin
   [[HELLO, "--level", "5"], "Cannot use --level 5: it must be one of 4, 3, 2, 1", ""],
   [[HELLO, "--limit", "0"], "Cannot use --limit 0: it must be 1 to 2^32", ""],
   [[HELLO, "-o", "x"], "Cannot use --output: without --svg, nothing is written", "--svg"],
+  [[HELLO, "--level", "3", "--holes"], "Cannot use --level: --holes is about runs", "take the place of the runs"],
   [[HELLO, "--cr3", "0x1000"], "Cannot use --cr3", "--memory DUMP"],
   [[HELLO, "--memory", HELLO, "--gdb", "x:1"], "Cannot use --gdb: --memory was already given", "one of them"],
 ];
