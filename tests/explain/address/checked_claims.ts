@@ -107,12 +107,12 @@ function isTrue(reason: Reason, byte: Byte): boolean {
       const end = start + Math.max(memsz, filesz);
       const distance = reason.side === "before" ? start - at : at - end + 1;
       if (distance <= 0 || distance !== reason.distance) return false;
-      const because = at < start || floor(at) < end
+      const because = end === start
+        ? "empty-part"
+        : at < start || floor(at) < end
         ? "whole-pages"
         : owner === "bss"
         ? "extra-page"
-        : filesz === 0
-        ? "empty-part"
         : "misaligned";
       if (reason.because !== because || (because === "misaligned" && (start - offset) % PAGE === 0)) return false;
       if (reason.content === "zeros") return isLater || value === 0;

@@ -4,6 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { fromFileUrl } from "@std/path/from-file-url";
 import { type AnyPlugin, type LoadedKernel, LoadError, loadKernel } from "../../../mod.ts";
+import { keepFile } from "../../../core/file/kept_file.ts";
 import { addressExplainer, explainAddress } from "../../../explain/address/explain_address.ts";
 import type { ExplainOptions } from "../../../explain/address/explain_options.ts";
 import { presets } from "../../../plugins/presets.ts";
@@ -97,7 +98,7 @@ for (const packed of [false, true]) {
         const seen = new Set<string>();
         for (const { virt, size, writable, executable } of kernel.mappings()) {
           if (writable || executable || size > 0x8000) continue;
-          for (let address = virt; address < virt + BigInt(size); address += 4n) {
+          for (let address = virt; address < virt + BigInt(size); address += 13n) {
             const explanation = explain(address);
             truth.check(explanation);
             for (const { kind } of explanation.why) seen.add(kind);
@@ -141,4 +142,15 @@ Deno.test("explainAddress() refuses what is no address of 64 bits", async () => 
     }
     assert(caught instanceof RangeError);
   }
+});
+
+Deno.test("a file that is kept serves as well as its bytes", async () => {
+  const file = await Deno.readFile(new URL("hello-pie.elf", EXAMPLES));
+  const kernel = await loadKernel(file, presets.default);
+  const kept = keepFile(new Blob([file]));
+  await kept.keep(0, file.length);
+  const address = kernel.virtualAddressOffset + 0x2ec8n;
+  const { why } = explainAddress(kernel, address, { file: kept });
+  assertEquals(why, explainAddress(kernel, address, { file }).why);
+  assert(why.some(({ kind }) => kind === "relocated"));
 });
