@@ -64,6 +64,21 @@ Deno.test("an entry has its table, its place in the file, its type and its adden
   assertEquals(relocations.countIn(BigInt(WORDS), BigInt(WORDS + 9)), 2);
 });
 
+Deno.test("places, addends and words have all their 64 bits", async () => {
+  const base = 0x1234_5678_9abc_0000n;
+  const addend = 0x0fed_cba9_8765_4321n;
+  const words = [0x1122_3344_5566_7788n];
+  const relocations = await read({
+    base,
+    rela: [[WORDS + 8, RELATIVE, 0, addend]],
+    relr: [base + BigInt(WORDS)],
+    words,
+  });
+  const found = [...relocations.inRange(...ALL)].map(({ tag, place, addend }) => [tag, place, addend]);
+  assertEquals(found, [["DT_RELR", base + BigInt(WORDS), words[0]], ["DT_RELA", base + BigInt(WORDS + 8), addend]]);
+  assertEquals(relocations.at(base + BigInt(WORDS + 8)).length, 1);
+});
+
 Deno.test("an address is covered by words that start up to seven bytes before it", async () => {
   const relocations = await read({ rela: [[WORDS, RELATIVE, 0, 1n], [WORDS + 4, RELATIVE, 0, 2n]] });
   const at = (by: number) => relocations.at(BigInt(WORDS + by)).map(({ addend }) => addend);
