@@ -8,8 +8,18 @@ import type { MapEntry, MapGap, MapModel, MapRun } from "../../explain/map/addre
 import { decodeEntry } from "../../explain/tables/decode_entry.ts";
 import type { Paint } from "../output/paint.ts";
 import { count, exactSize, hex, hexRange, wrap } from "../output/text.ts";
-import { ENTRY_SPAN, mapItems, type Share, sharePlace } from "./map_items.ts";
-import { type MapPart, ownerWords, partWords, runLetters, runNotes, sizeOfGaps } from "./map_words.ts";
+import { mapItems, type Share, sharePlace } from "./map_items.ts";
+import {
+  ENTRY_SPAN,
+  entryContent,
+  entryName,
+  type MapPart,
+  ownerWords,
+  partWords,
+  runLetters,
+  runNotes,
+  sizeOfGaps,
+} from "./map_words.ts";
 import { roughSize } from "./rough_size.ts";
 
 /** How to draw. */
@@ -58,7 +68,7 @@ export function mapDrawing(model: MapModel, options: DrawingOptions, paint: Pain
   return mapItems(model, options.filter !== undefined).flatMap((item, at) => {
     switch (item.kind) {
       case "entry":
-        return [...(at === 0 ? [] : [""]), ...entryLines(item.entry, options, paint)];
+        return [...(at === 0 ? [] : [""]), ...entryLines(item.entry, model, options, paint)];
       case "left":
         return [leftLine(item.entry, paint)];
       case "run":
@@ -98,20 +108,17 @@ function layoutOf(model: MapModel, { width, folds }: Paint): Layout {
 }
 
 function entryLines(
-  { index, level5Index, virt, entry, kind, runs, left }: MapEntry,
+  entry: MapEntry,
+  model: MapModel,
   { verbose }: DrawingOptions,
   paint: Paint,
 ): readonly string[] {
-  const name = level5Index === undefined
-    ? `Level-4 entry ${index}`
-    : `Level-5 entry ${level5Index}, level-4 entry ${index}`;
-  const bytes = runs.reduce((sum, { size }) => sum + BigInt(size), left.bytes);
-  const number = runs.length + left.runs;
-  const content = number === 0
-    ? kind === "table" ? "no page is mapped" : ""
-    : `${roughSize(bytes)} in ${count(number, "run")}`;
-  const range = hexRange(virt, ENTRY_SPAN);
-  const bits = verbose ? wrap(entryWords(entry), paint.width - GAP.length).map((line) => paint.faint(GAP + line)) : [];
+  const name = entryName(entry);
+  const content = entryContent(entry, model);
+  const range = hexRange(entry.virt, ENTRY_SPAN);
+  const bits = verbose
+    ? wrap(entryWords(entry.entry), paint.width - GAP.length).map((line) => paint.faint(GAP + line))
+    : [];
   const title = `${name}: ${range}`;
   if (title.length > paint.width) {
     return [

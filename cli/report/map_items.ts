@@ -5,10 +5,7 @@
  */
 
 import type { MapEntry, MapGap, MapModel, MapRun } from "../../explain/map/address_map.ts";
-import type { MapPart } from "./map_words.ts";
-
-/** Number of bytes that a level-4 entry is for. */
-export const ENTRY_SPAN: bigint = 1n << 39n;
+import { ENTRY_SPAN, type MapPart } from "./map_words.ts";
 
 /** A run's part of its level-4 entry, to scale, without the gaps: from 0 to 1. */
 export interface Share {

@@ -152,6 +152,14 @@ Deno.test("--limit ends the map, and says where", async () => {
   assertStringIncludes(stdout.replaceAll("\n", " "), end);
 });
 
+Deno.test("of an entry that --limit cuts off, nothing is said that was not read", async () => {
+  const { stdout } = await kload(["map", HELLO, "--as-run", "--identity", "--limit", "5"]);
+  assertStringIncludes(stdout, "Level-4 entry 1: 0x8000000000..0x10000000000, not listed\n");
+  assertEquals(stdout.includes("Level-4 entry 2"), false);
+  const cut = await kload(["map", HELLO, "--as-run", "--identity", "--limit", "3"]);
+  assertStringIncludes(cut.stdout, "Level-4 entry 0: 0x0..0x8000000000, about 3.16 MiB in 3 runs up to 0x328000\n");
+});
+
 Deno.test("--level shows the entries down to it, and --tables the tables", async () => {
   const { stdout } = await kload(["map", HELLO, "--level", "3", "--tables"]);
   const from = stdout.indexOf("Entries");
