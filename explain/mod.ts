@@ -16,7 +16,20 @@
  * @module
  */
 
+export type { KeptFile } from "../core/file/kept_file.ts";
 export { openPageTables } from "../core/paging/open_page_tables.ts";
+export type { ExplainedSource } from "./file/explained_file.ts";
+export type {
+  KernelRelocations,
+  RelocationEntry,
+  RelocationSymbol,
+  RelocationTable,
+  RelocationTag,
+} from "./relocations/kernel_relocations.ts";
+export { readRelocations } from "./relocations/read_relocations.ts";
+export type { KernelSection, KernelSymbol, KernelSymbols, SymbolPlace } from "./symbols/kernel_symbols.ts";
+export { linkedAddress, loadedAddress, type Moved } from "./symbols/linked_address.ts";
+export { readSymbols } from "./symbols/read_symbols.ts";
 export { type DecodedEntry, decodeEntry, type EntryField, type EntryFlag } from "./tables/decode_entry.ts";
 export { listRuns } from "./tables/list_runs.ts";
 export { type ListedTable, listTables } from "./tables/list_tables.ts";
