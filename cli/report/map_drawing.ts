@@ -14,6 +14,7 @@ import {
   entryContent,
   entryName,
   type MapPart,
+  NO_PAGE,
   ownerWords,
   partWords,
   runLetters,
@@ -43,12 +44,15 @@ const NARROWEST = 8;
 const INSIDE = "=";
 const OUTSIDE = ".";
 
+const TITLES = { range: "virtual range", size: "size", owner: "owner", phys: "physical", bar: "to scale" } as const;
+
 /** The widths of columns; 0 if there is no room for one, whose text is then among the notes below. */
 interface Layout {
   readonly letters: number;
   readonly range: number;
   readonly size: number;
   readonly owner: number;
+  readonly phys: number;
   readonly bar: number;
   /** Whether the notes on every run fit next to it. */
   readonly notesFit: boolean;
@@ -65,10 +69,12 @@ interface Layout {
  */
 export function mapDrawing(model: MapModel, options: DrawingOptions, paint: Paint): readonly string[] {
   const layout = layoutOf(model, paint);
-  return mapItems(model, options.filter !== undefined).flatMap((item, at) => {
+  const lines = mapItems(model, options.filter !== undefined).flatMap((item, at) => {
     switch (item.kind) {
       case "entry":
         return [...(at === 0 ? [] : [""]), ...entryLines(item.entry, model, options, paint)];
+      case "empty":
+        return [...(at === 0 ? [] : [""]), ...emptyLines(item.entries, options, paint)];
       case "left":
         return [leftLine(item.entry, paint)];
       case "run":
@@ -81,24 +87,28 @@ export function mapDrawing(model: MapModel, options: DrawingOptions, paint: Pain
           : [paint.faint(`${GAP}… ${roughSize(sizeOfGaps(item.gaps))} not mapped`)];
     }
   });
+  return [...titleLine(layout, paint), ...lines];
 }
 
 function layoutOf(model: MapModel, { width, folds }: Paint): Layout {
   const runs = model.entries.flatMap((entry) => entry.runs);
   const withUser = runs.some(({ user }) => user);
   const longest = (texts: readonly string[]): number => texts.reduce((most, { length }) => Math.max(most, length), 0);
-  const range = longest(runs.map(({ virt, size }) => hexRange(virt, size)));
+  const column = (title: string, texts: readonly string[]): number => longest([title, ...texts.filter(Boolean)]);
+  const range = runs.length === 0 ? 0 : column(TITLES.range, runs.map(({ virt, size }) => hexRange(virt, size)));
   const letters = withUser ? 4 : 3;
   let room = width - GAP.length - range;
-  const take = (column: number): number => {
-    if (column === 0 || (folds && room < column + GAP.length)) return 0;
+  const take = (column: number, least = 0): number => {
+    if (column === 0 || (folds && room < column + GAP.length + least)) return 0;
     room -= column + GAP.length;
     return column;
   };
+  const owners = runs.map((run) => ownerWords(run, model));
   const shown = {
     letters: take(letters),
-    size: take(longest(runs.map(({ size }) => exactSize(size)))),
-    owner: take(longest(runs.map((run) => ownerWords(run, model)))),
+    size: take(column(TITLES.size, runs.map(({ size }) => exactSize(size)))),
+    owner: take(owners.some((owner) => owner !== "") ? column(TITLES.owner, owners) : 0),
+    phys: take(column(TITLES.phys, runs.map(({ phys }) => hex(phys))), NARROWEST + GAP.length),
   };
   const notes = longest(runs.map((run) => runNotes(run).join(", ")));
   const notesFit = room - NARROWEST - 2 * GAP.length >= notes;
@@ -107,25 +117,45 @@ function layoutOf(model: MapModel, { width, folds }: Paint): Layout {
   return { ...shown, range, bar, notesFit, withUser };
 }
 
+/** The titles of the columns, above all entries. */
+function titleLine({ letters, range, size, owner, phys, bar }: Layout, paint: Paint): readonly string[] {
+  if (range === 0) return [];
+  const columns: readonly (readonly [title: string, width: number])[] = [
+    ["", letters],
+    [TITLES.range, range],
+    [TITLES.size, size],
+    [TITLES.owner, owner],
+    [TITLES.phys, phys],
+    [TITLES.bar, bar],
+  ];
+  const cells = columns.filter(([, width]) => width > 0).map(([title, width]) => title.padEnd(width));
+  return [paint.faint((GAP + cells.join(GAP)).trimEnd())];
+}
+
 function entryLines(
   entry: MapEntry,
   model: MapModel,
   { verbose }: DrawingOptions,
   paint: Paint,
 ): readonly string[] {
-  const name = entryName(entry);
-  const content = entryContent(entry, model);
   const range = hexRange(entry.virt, ENTRY_SPAN);
-  const bits = verbose
-    ? wrap(entryWords(entry.entry), paint.width - GAP.length).map((line) => paint.faint(GAP + line))
-    : [];
+  return entryHead(entryName(entry), range, entryContent(entry, model), verbose ? [entry] : [], paint);
+}
+
+/** Lines on entries: on one if it fits, and the entries themselves below. */
+function entryHead(
+  name: string,
+  range: string,
+  content: string,
+  entries: readonly MapEntry[],
+  paint: Paint,
+): readonly string[] {
+  const bits = entries.flatMap(({ entry }) => wrap(entryWords(entry), paint.width - GAP.length))
+    .map((line) => paint.faint(GAP + line));
   const title = `${name}: ${range}`;
   if (title.length > paint.width) {
-    return [
-      paint.title(`${name}:`),
-      ...[range, content].filter((line) => line !== "").map((line) => GAP + line),
-      ...bits,
-    ];
+    const more = [range, content].filter((line) => line !== "").map((line) => GAP + line);
+    return [paint.title(`${name}:`), ...more, ...bits];
   }
   const fits = content !== "" && title.length + 2 + content.length <= paint.width;
   return [
@@ -133,6 +163,12 @@ function entryLines(
     ...(fits || content === "" ? [] : [GAP + content]),
     ...bits,
   ];
+}
+
+function emptyLines(entries: readonly MapEntry[], options: DrawingOptions, paint: Paint): readonly string[] {
+  const [first, last] = [entries[0], entries[entries.length - 1]];
+  const range = hexRange(first.virt, last.virt + ENTRY_SPAN - first.virt);
+  return entryHead(entryName(first, last), range, NO_PAGE, options.verbose ? entries : [], paint);
 }
 
 function entryWords(entry: bigint): string {
@@ -148,11 +184,13 @@ function runLines(run: MapRun, share: Share, model: MapModel, layout: Layout, pa
     { width: layout.range, text: hexRange(run.virt, run.size), color: String },
     { width: layout.size, text: exactSize(run.size), color: String },
     { width: layout.owner, text: ownerWords(run, model), color: String },
+    { width: layout.phys, text: hex(run.phys), color: String },
   ];
   const cells = columns.filter(({ width }) => width > 0).map(({ width, text, color }) => color(text.padEnd(width)));
   const line = GAP + [...cells, ...(bar === 0 ? [] : [barOf(share, bar, color, paint)])].join(GAP).trimEnd();
-  const hidden = columns.filter(({ width, text }) => width === 0 && text !== "").map(({ text }) => text);
-  const notes = [...hidden, ...runNotes(run)];
+  const hidden = columns.slice(0, -1).filter(({ width, text }) => width === 0 && text !== "").map(({ text }) => text);
+  const notes = [...hidden, ...(layout.phys === 0 ? [`physical ${hex(run.phys)}`] : []), ...runNotes(run)];
+  if (notes.length === 0) return [line];
   if (notesFit) return [`${line}${GAP}${paint.faint(notes.join(", "))}`];
   const room = paint.width - MORE.length;
   const whole = notes.filter(({ length }) => length < room);
