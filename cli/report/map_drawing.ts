@@ -9,6 +9,7 @@ import { decodeEntry } from "../../explain/tables/decode_entry.ts";
 import type { Paint } from "../output/paint.ts";
 import { count, exactSize, hex, hexRange, wrap } from "../output/text.ts";
 import { mapItems, type Share, sharePlace } from "./map_items.ts";
+import { GAP, type MapLayout, mapLayout, titleLine } from "./map_layout.ts";
 import {
   ENTRY_SPAN,
   entryContent,
@@ -33,31 +34,11 @@ export interface DrawingOptions {
   readonly verbose: boolean;
 }
 
-const GAP = "  ";
 /** The indentation of further lines on a run. */
 const MORE = " ".repeat(7);
-/** The widest bar. */
-const WIDEST = 24;
-/** The narrowest bar that shows anything. */
-const NARROWEST = 8;
 
 const INSIDE = "=";
 const OUTSIDE = ".";
-
-const TITLES = { range: "virtual range", size: "size", owner: "owner", phys: "physical", bar: "to scale" } as const;
-
-/** The widths of columns; 0 if there is no room for one, whose text is then among the notes below. */
-interface Layout {
-  readonly letters: number;
-  readonly range: number;
-  readonly size: number;
-  readonly owner: number;
-  readonly phys: number;
-  readonly bar: number;
-  /** Whether the notes on every run fit next to it. */
-  readonly notesFit: boolean;
-  readonly withUser: boolean;
-}
 
 /**
  * Draws a map.
@@ -68,7 +49,7 @@ interface Layout {
  * @returns The lines.
  */
 export function mapDrawing(model: MapModel, options: DrawingOptions, paint: Paint): readonly string[] {
-  const layout = layoutOf(model, paint);
+  const layout = mapLayout(model, paint);
   const lines = mapItems(model, options.filter !== undefined).flatMap((item, at) => {
     switch (item.kind) {
       case "entry":
@@ -87,49 +68,7 @@ export function mapDrawing(model: MapModel, options: DrawingOptions, paint: Pain
           : [paint.faint(`${GAP}… ${roughSize(sizeOfGaps(item.gaps))} not mapped`)];
     }
   });
-  return [...titleLine(layout, paint), ...lines];
-}
-
-function layoutOf(model: MapModel, { width, folds }: Paint): Layout {
-  const runs = model.entries.flatMap((entry) => entry.runs);
-  const withUser = runs.some(({ user }) => user);
-  const longest = (texts: readonly string[]): number => texts.reduce((most, { length }) => Math.max(most, length), 0);
-  const column = (title: string, texts: readonly string[]): number => longest([title, ...texts.filter(Boolean)]);
-  const range = runs.length === 0 ? 0 : column(TITLES.range, runs.map(({ virt, size }) => hexRange(virt, size)));
-  const letters = withUser ? 4 : 3;
-  let room = width - GAP.length - range;
-  const take = (column: number, least = 0): number => {
-    if (column === 0 || (folds && room < column + GAP.length + least)) return 0;
-    room -= column + GAP.length;
-    return column;
-  };
-  const owners = runs.map((run) => ownerWords(run, model));
-  const shown = {
-    letters: take(letters),
-    size: take(column(TITLES.size, runs.map(({ size }) => exactSize(size)))),
-    owner: take(owners.some((owner) => owner !== "") ? column(TITLES.owner, owners) : 0),
-    phys: take(column(TITLES.phys, runs.map(({ phys }) => hex(phys))), NARROWEST + GAP.length),
-  };
-  const notes = longest(runs.map((run) => runNotes(run).join(", ")));
-  const notesFit = room - NARROWEST - 2 * GAP.length >= notes;
-  const most = room - GAP.length - (notesFit ? notes + GAP.length : 0);
-  const bar = most >= NARROWEST ? Math.min(most, WIDEST) : 0;
-  return { ...shown, range, bar, notesFit, withUser };
-}
-
-/** The titles of the columns, above all entries. */
-function titleLine({ letters, range, size, owner, phys, bar }: Layout, paint: Paint): readonly string[] {
-  if (range === 0) return [];
-  const columns: readonly (readonly [title: string, width: number])[] = [
-    ["", letters],
-    [TITLES.range, range],
-    [TITLES.size, size],
-    [TITLES.owner, owner],
-    [TITLES.phys, phys],
-    [TITLES.bar, bar],
-  ];
-  const cells = columns.filter(([, width]) => width > 0).map(([title, width]) => title.padEnd(width));
-  return [paint.faint((GAP + cells.join(GAP)).trimEnd())];
+  return [...titleLine(layout).map(paint.faint), ...lines];
 }
 
 function entryLines(
@@ -176,7 +115,7 @@ function entryWords(entry: bigint): string {
   return `${hex(entry)}: ${flags.join(", ")}, address ${hex(address ?? 0)}`;
 }
 
-function runLines(run: MapRun, share: Share, model: MapModel, layout: Layout, paint: Paint): readonly string[] {
+function runLines(run: MapRun, share: Share, model: MapModel, layout: MapLayout, paint: Paint): readonly string[] {
   const { bar, notesFit, withUser } = layout;
   const color = colorOf(run, paint);
   const columns = [
@@ -217,7 +156,7 @@ function colorOf({ permissions }: MapRun, paint: Paint): (text: string) => strin
   }
 }
 
-function holeLines({ virt, size }: MapGap, { letters, range }: Layout, paint: Paint): readonly string[] {
+function holeLines({ virt, size }: MapGap, { letters, range }: MapLayout, paint: Paint): readonly string[] {
   const start = letters === 0 ? GAP : `${GAP}${"-".repeat(letters)}${GAP}`;
   const line = start + hexRange(virt, size).padEnd(range);
   const words = `${roughSize(size)}, not mapped`;
