@@ -26,10 +26,12 @@ import type {
   MappedReason,
   MarkedReason,
   MisplacedReason,
+  NotRelocatedReason,
   OutsideReason,
   PhysicalReason,
   RandomizedReason,
   RelocatedReason,
+  ReplacedReason,
   SealedReason,
   SectionReason,
   TableReason,
@@ -50,11 +52,13 @@ export type Reason =
   & (
     | MappedReason
     | CopiedReason
+    | ReplacedReason
     | LoadedReason
     | ZeroedReason
     | OutsideReason
     | MisplacedReason
     | RelocatedReason
+    | NotRelocatedReason
     | ChangedReason
     | RandomizedReason
     | SealedReason
