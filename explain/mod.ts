@@ -60,10 +60,12 @@ export type {
   MappedReason,
   MarkedReason,
   MisplacedReason,
+  NotRelocatedReason,
   OutsideReason,
   PhysicalReason,
   RandomizedReason,
   RelocatedReason,
+  RelocationFacts,
   ReplacedReason,
   SealedReason,
   SectionReason,
@@ -124,7 +126,7 @@ export type {
 } from "./relocations/kernel_relocations.ts";
 export { readRelocations } from "./relocations/read_relocations.ts";
 export { type KernelSnapshot, openSnapshot, snapshot, type SnapshotOptions, snapshotTransfer } from "./snapshot.ts";
-export type { KernelSection, KernelSymbol, KernelSymbols, SymbolPlace } from "./symbols/kernel_symbols.ts";
+export type { KernelSection, KernelSymbol, KernelSymbols, SymbolEnds, SymbolPlace } from "./symbols/kernel_symbols.ts";
 export { linkedAddress, loadedAddress, type Moved } from "./symbols/linked_address.ts";
 export { readSymbols } from "./symbols/read_symbols.ts";
 export { type DecodedEntry, decodeEntry, type EntryField, type EntryFlag } from "./tables/decode_entry.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { DEFAULT_LIMIT } from "../../explain/map/map_model.ts";
 import { parseFilter } from "../../explain/map/run_filter.ts";
 import type { DeepestLevel } from "../../explain/map/table_entries.ts";
 import { usageError } from "../output/cli_error.ts";
@@ -32,9 +33,6 @@ export interface MapRequest {
   readonly path?: string;
 }
 
-/** The limit without --limit. */
-const DEFAULT_LIMIT = 10_000;
-
 /** The largest limit. */
 const LIMIT_MAX = 2 ** 32;
 
@@ -55,6 +53,11 @@ export function mapRequest({ values, switches }: Arguments): MapRequest {
   if (path !== undefined && !svg) {
     const hint = "Add --svg to write an image; the report and --json go to standard output.";
     throw usageError("Cannot use --output: without --svg, nothing is written", hint, { flag: "output", value: path });
+  }
+  const onlyRuns = ["filter", "holes", "svg"].find((flag) => values.has(flag) || switches.has(flag));
+  if (values.has("level") && onlyRuns !== undefined) {
+    const hint = "With --level, the entries of page tables take the place of the runs.";
+    throw usageError(`Cannot use --level: --${onlyRuns} is about runs`, hint, { flag: "level" });
   }
   return {
     filter: readValue(values, "filter", checkFilter),

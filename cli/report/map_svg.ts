@@ -6,8 +6,18 @@
 
 import type { MapEntry, MapModel, MapRun } from "../../explain/map/address_map.ts";
 import { count, exactSize, hex, hexRange } from "../output/text.ts";
-import { ENTRY_SPAN, type MapItem, mapItems, type Share, sharePlace } from "./map_items.ts";
-import { ownerWords, partWords, runLetters, runNotes, sizeOfGaps } from "./map_words.ts";
+import { type MapItem, mapItems, type Share, sharePlace } from "./map_items.ts";
+import {
+  ENTRY_SPAN,
+  entryContent,
+  entryName,
+  NO_PAGE,
+  ownerWords,
+  partWords,
+  runLetters,
+  runNotes,
+  sizeOfGaps,
+} from "./map_words.ts";
 import { roughSize } from "./rough_size.ts";
 import { xmlText } from "./xml_text.ts";
 
@@ -57,7 +67,7 @@ interface Canvas {
  * @returns An SVG document.
  */
 export function mapSvg(model: MapModel, { name, filter }: AboutImage): string {
-  const items = mapItems(model);
+  const items = mapItems(model, filter !== undefined);
   const canvas: Canvas = { elements: [], y: MARGIN };
   const { totals, stopped } = model;
   const upTo = stopped ? ` up to ${hex(stopped.virt)}` : "";
@@ -77,6 +87,7 @@ export function mapSvg(model: MapModel, { name, filter }: AboutImage): string {
         canvas,
         item.entry,
         (shares.get(item.entry.virt / ENTRY_SPAN) ?? []).map(({ share }) => share),
+        model,
         withUser,
       );}
   }
@@ -117,21 +128,15 @@ function legend(canvas: Canvas, { totals }: MapModel): void {
 /** Draws the strip of an entry: all of its runs, to scale, without the gaps. */
 function drawEntry(
   canvas: Canvas,
-  { index, level5Index, virt, runs, left, kind }: MapEntry,
+  entry: MapEntry,
   shares: readonly Share[],
+  model: MapModel,
   withUser: boolean,
 ): void {
-  const above = level5Index === undefined ? "" : `Level-5 entry ${level5Index}, level`;
-  const name = `${above === "" ? "Level" : above}-4 entry ${index}: ${hexRange(virt, ENTRY_SPAN)}`;
-  const bytes = runs.reduce((sum, { size }) => sum + BigInt(size), left.bytes);
-  const number = runs.length + left.runs;
-  const content = number > 0
-    ? `, ${roughSize(bytes)} in ${count(number, "run")}`
-    : kind === "table"
-    ? ", no page is mapped"
-    : "";
+  const { virt, runs } = entry;
+  const content = entryContent(entry, model);
   canvas.y += LINE / 2;
-  text(canvas, MARGIN, name + content, "entry");
+  text(canvas, MARGIN, `${entryName(entry)}: ${hexRange(virt, ENTRY_SPAN)}${content && `, ${content}`}`, "entry");
   if (runs.length === 0) return;
   runs.forEach((run, at) => {
     const { from, to } = sharePlace(shares[at], BAR);
@@ -148,7 +153,7 @@ function drawRun(canvas: Canvas, run: MapRun, model: MapModel, withUser: boolean
   const place = `${runLetters(run, withUser)} ${hexRange(run.virt, run.size)}, ${exactSize(run.size)}`;
   canvas.elements.push(rect(MARGIN, canvas.y, 14, 14, run.permissions));
   text(canvas, TEXT, owner === "" ? place : `${place}, ${owner}`, "");
-  text(canvas, TEXT, runNotes(run).join(", "), "note");
+  text(canvas, TEXT, [`physical ${hex(run.phys)}`, ...runNotes(run)].join(", "), "note");
 }
 
 function drawItem(canvas: Canvas, item: MapItem, model: MapModel, withUser: boolean): void {
@@ -158,6 +163,11 @@ function drawItem(canvas: Canvas, item: MapItem, model: MapModel, withUser: bool
     case "left": {
       const { bytes, runs } = item.entry.left;
       return text(canvas, TEXT, `… ${roughSize(bytes)} in ${count(runs, "run")} left out by the filter`, "note");
+    }
+    case "empty": {
+      const [first, last] = [item.entries[0], item.entries.at(-1)];
+      canvas.y += LINE / 2;
+      return text(canvas, MARGIN, `${entryName(first, last)}, ${NO_PAGE}`, "entry");
     }
     case "part":
       return text(canvas, TEXT, `… ${roughSize(item.part.size)} ${partWords(item.part)}`, "note");

@@ -4,11 +4,15 @@
  * @module
  */
 
-import type { MapGap, MapModel, MapRun, NameRange } from "../../explain/map/address_map.ts";
+import type { MapEntry, MapGap, MapModel, MapRun, NameRange } from "../../explain/map/address_map.ts";
 import { count, exactSize, hex, listed, printable } from "../output/text.ts";
+import { roughSize } from "./rough_size.ts";
 
 /** What a map has besides runs and gaps. */
 export type MapPart = MapModel["parts"][number];
+
+/** The most program headers that a run names. */
+const MOST_SEGMENTS = 8;
 
 /** The longest name of a section or symbol to print whole. */
 const LONGEST_NAME = 40;
@@ -25,6 +29,41 @@ const SMALLEST_PAGE = 4096;
  */
 export function runLetters({ permissions, user }: Pick<MapRun, "permissions" | "user">, withUser: boolean): string {
   return withUser ? `${permissions}${user ? "U" : "-"}` : permissions;
+}
+
+/** Number of bytes that a level-4 entry is for. */
+export const ENTRY_SPAN: bigint = 1n << 39n;
+
+/** The content of an entry whose tables map nothing. */
+export const NO_PAGE = "no page is mapped";
+
+/**
+ * The name of a level-4 entry, or of several in a row.
+ *
+ * @param first The first one.
+ * @param last The last one.
+ * @returns Such as "Level-4 entry 511" and "Level-4 entries 402-465".
+ */
+export function entryName(first: MapEntry, last: MapEntry = first): string {
+  const { index, level5Index } = first;
+  const indices = last === first ? `entry ${index}` : `entries ${index}-${last.index}`;
+  return level5Index === undefined ? `Level-4 ${indices}` : `Level-5 entry ${level5Index}, level-4 ${indices}`;
+}
+
+/**
+ * How much is mapped in a level-4 entry.
+ *
+ * @param entry The entry.
+ * @param model The map that it is in.
+ * @returns Such as "24 KiB in 4 runs"; empty if there are no tables below it that could map anything.
+ */
+export function entryContent({ virt, kind, runs, left }: MapEntry, { stopped }: MapModel): string {
+  const bytes = runs.reduce((sum, { size }) => sum + BigInt(size), left.bytes);
+  const number = runs.length + left.runs;
+  const isCut = stopped !== undefined && stopped.virt >= virt && stopped.virt < virt + ENTRY_SPAN;
+  if (number > 0) return `${roughSize(bytes)} in ${count(number, "run")}${isCut ? ` up to ${hex(stopped.virt)}` : ""}`;
+  if (isCut) return "not listed";
+  return kind === "table" ? NO_PAGE : "";
 }
 
 /**
@@ -44,21 +83,23 @@ export function ownerWords({ owner, owners = [], directMap, virt }: MapRun, { di
  * What else is known of a run.
  *
  * @param run The run.
- * @returns Phrases, such as "physical 0x201000" and "program header 0".
+ * @returns Phrases, such as "program header 0" and ".text".
  */
 export function runNotes(run: MapRun): readonly string[] {
-  const { phys, pageSize, owner, directMap, segments, sections, symbols, fileOffset } = run;
+  const { pageSize, owner, directMap, segments, sections, symbols, fileOffset } = run;
   return [
-    `physical ${hex(phys)}`,
     ...(directMap && owner !== undefined ? [`frames of ${printable(owner)}`] : []),
     ...(pageSize === SMALLEST_PAGE ? [] : [`pages of ${exactSize(pageSize)}`]),
     ...(fileOffset === undefined ? [] : [`file offset ${hex(fileOffset)}`]),
-    ...(segments.length === 0
-      ? []
-      : [`program header${segments.length === 1 ? "" : "s"} ${listed(segments.map(String))}`]),
+    ...(segments.length === 0 ? [] : [segmentWords(segments)]),
     ...(sections ? [rangeWords(sections, "section")] : []),
     ...(symbols ? [rangeWords(symbols, "symbol")] : []),
   ];
+}
+
+function segmentWords(segments: readonly number[]): string {
+  const names = `program header${segments.length === 1 ? "" : "s"} ${listed(segments.map(String))}`;
+  return segments.length < MOST_SEGMENTS ? names : `${names}, and perhaps more`;
 }
 
 function rangeWords({ first, last, count: number }: NameRange, what: string): string {

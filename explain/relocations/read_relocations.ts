@@ -144,20 +144,19 @@ async function readEntries(
     else {
       await inBatches(table.length / RELR_SIZE, pause, (from, end) => {
         room += countRelr(table, from, end);
-        return room < WORDS_MAX;
+        return room <= WORDS_MAX;
       });
     }
   }
   const list = relocationList(Math.min(room, WORDS_MAX));
   const read: ReadTable[] = [];
-  let isPartial = room > WORDS_MAX || found.some(({ part }, at) => part.length > bytes[at].length);
+  const isPartial = room > WORDS_MAX || found.some(({ part }, at) => part.length > bytes[at].length);
   for (const [at, { tag, header, dynamic, part }] of found.entries()) {
     const start = list.count;
     const next = { high: 0, low: 0 };
     const total = bytes[at].length / sizeOf(tag);
     await inBatches(total, pause, (from, end) => {
       const added = tag === "DT_RELR" ? addRelr(list, bytes[at], from, end, next) : addRela(list, bytes[at], from, end);
-      if (added < end - from) isPartial = true;
       return added === end - from;
     });
     if (tag === "DT_RELR") await readWords(list, start, list.count, file, programHeaders, pause);

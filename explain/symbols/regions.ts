@@ -46,9 +46,10 @@ export function merged(regions: readonly Region[]): readonly Region[] {
     const { address, size } of regions.toSorted((a, b) => a.address < b.address ? -1 : a.address > b.address ? 1 : 0)
   ) {
     const last = apart.at(-1);
-    const end = last ? last.address + last.size : -1n;
-    if (!last || address >= end) apart.push({ address, size });
-    else if (address + size > end) apart[apart.length - 1] = { ...last, size: address + size - last.address };
+    if (!last || address >= last.address + last.size) apart.push({ address, size });
+    else if (address + size > last.address + last.size) {
+      apart[apart.length - 1] = { ...last, size: address + size - last.address };
+    }
   }
   return apart;
 }

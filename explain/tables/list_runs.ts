@@ -125,7 +125,7 @@ export function* listRuns(
       level--;
       masksAt[level] = undefined;
       read++;
-      if (++silent <= progressAfter) continue;
+      if (++silent < progressAfter) continue;
       silent = 0;
       yield { kind: "progress", tables: read };
       continue;

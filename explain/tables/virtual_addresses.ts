@@ -130,7 +130,7 @@ function* search(
         goDown(path, level, index, target, wordsBelow);
         level--;
         read++;
-        if (++silent <= progressAfter) continue;
+        if (++silent < progressAfter) continue;
         silent = 0;
         yield { kind: "progress", tables: read };
       } else {

@@ -1,4 +1,4 @@
-/** Kernels for tests that compare with other tools: compiled and linked in a folder that is removed. */
+/** Kernels for tests that compare with other tools: compiled and linked in a folder that is removed in the end. */
 
 import { fromFileUrl } from "@std/path/from-file-url";
 import { runTool } from "../tools.ts";
@@ -81,33 +81,36 @@ const BUILDS: Readonly<Record<string, readonly string[]>> = {
 
 const folder = (path: string) => fromFileUrl(new URL(path, import.meta.url));
 
-/** Builds all kernels, the ones of examples/hello among them, and passes on their paths by name. */
+let built: Promise<ReadonlyMap<string, string>> | undefined;
+
+/** Passes on the paths of all kernels by name, the ones of examples/hello among them; they are built once. */
 export async function withKernels(use: (paths: ReadonlyMap<string, string>) => Promise<void>): Promise<void> {
+  await use(await (built ??= buildKernels()));
+}
+
+async function buildKernels(): Promise<ReadonlyMap<string, string>> {
   const into = await Deno.makeTempDir();
-  try {
-    const files = {
-      SOURCE: `${into}/plain.c`,
-      ASSEMBLY: `${into}/assembly.S`,
-      FIXTURE: folder("../fixtures/static_pie/kernel.c"),
-    };
-    await Deno.writeTextFile(files.SOURCE, PLAIN);
-    await Deno.writeTextFile(files.ASSEMBLY, ASSEMBLY);
-    const paths = new Map<string, string>();
-    for (const [name, args] of Object.entries(BUILDS)) {
-      const path = `${into}/${name}.elf`;
-      const flags = args.map((arg) => files[arg as keyof typeof files] ?? arg);
-      await runTool("gcc", [...COMMON, ...flags, "-o", path]);
-      paths.set(name, path);
-    }
-    const hello = `${into}/hello`;
-    await Deno.mkdir(hello);
-    for (const name of ["Makefile", "kernel.c", "start.S", "kernel.ld", "kernel-pie.ld"]) {
-      await Deno.copyFile(folder(`../../examples/hello/${name}`), `${hello}/${name}`);
-    }
-    await runTool("make", ["-s", "-C", hello, "all"]);
-    for (const name of ["hello", "hello-pie"]) paths.set(name, `${hello}/${name}.elf`);
-    await use(paths);
-  } finally {
-    await Deno.remove(into, { recursive: true });
+  globalThis.addEventListener("unload", () => Deno.removeSync(into, { recursive: true }));
+  const files = {
+    SOURCE: `${into}/plain.c`,
+    ASSEMBLY: `${into}/assembly.S`,
+    FIXTURE: folder("../fixtures/static_pie/kernel.c"),
+  };
+  await Deno.writeTextFile(files.SOURCE, PLAIN);
+  await Deno.writeTextFile(files.ASSEMBLY, ASSEMBLY);
+  const paths = new Map<string, string>();
+  for (const [name, args] of Object.entries(BUILDS)) {
+    const path = `${into}/${name}.elf`;
+    const flags = args.map((arg) => files[arg as keyof typeof files] ?? arg);
+    await runTool("gcc", [...COMMON, ...flags, "-o", path]);
+    paths.set(name, path);
   }
+  const hello = `${into}/hello`;
+  await Deno.mkdir(hello);
+  for (const name of ["Makefile", "kernel.c", "start.S", "kernel.ld", "kernel-pie.ld"]) {
+    await Deno.copyFile(folder(`../../examples/hello/${name}`), `${hello}/${name}`);
+  }
+  await runTool("make", ["-s", "-C", hello, "all"]);
+  for (const name of ["hello", "hello-pie"]) paths.set(name, `${hello}/${name}.elf`);
+  return paths;
 }

@@ -8,13 +8,16 @@ import { CliError, messageOf } from "../../output/cli_error.ts";
 import { neededFlag, permissionAdvice, permissionFlag } from "../../output/permission_flag.ts";
 import { hex, printable } from "../../output/text.ts";
 import type { ForeignFacts, ForeignOptions, ForeignTables, StubPlace } from "./foreign_tables.ts";
-import { gdbRemote, StubError } from "./gdb_remote.ts";
+import { gdbRemote, StubError, within } from "./gdb_remote.ts";
 import { takePages } from "./guest_tables.ts";
 import { tablesIn, withoutPaging } from "./paging_registers.ts";
 import { openQemuGuest, type QemuGuest } from "./qemu_guest.ts";
 
 /** How long to wait for a connection and for each answer by default, in milliseconds. */
 const PATIENCE = 5000;
+
+/** How long to go on after an abort until it is known how to leave the guest, which a connection stops, in milliseconds. */
+const GRACE = 1000;
 
 /**
  * Takes the page tables of a guest. It stands still meanwhile, and is left as it was found.
@@ -32,10 +35,12 @@ export async function openGuest(
   signal: AbortSignal,
   patience: number = PATIENCE,
 ): Promise<ForeignTables> {
+  signal.throwIfAborted();
   const source = stubName(place);
+  using later = delayed(signal, GRACE);
   try {
-    using connection = await connect(place, signal, patience);
-    const guest = await openQemuGuest(gdbRemote(connection, signal, patience));
+    using connection = await connect(place, later.signal, patience);
+    const guest = await openQemuGuest(gdbRemote(connection, later.signal, patience), signal);
     let left: Awaited<ReturnType<QemuGuest["leave"]>> | undefined;
     try {
       const root = rootOf(guest, options);
@@ -58,6 +63,23 @@ export async function openGuest(
     if (cause instanceof CliError) throw cause;
     throw failed(source, place, cause);
   }
+}
+
+/** A signal that aborts some time after another, unless it is disposed of before. */
+function delayed(signal: AbortSignal, delay: number): Disposable & { readonly signal: AbortSignal } {
+  const controller = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const abort = (): void => {
+    timer = setTimeout(() => controller.abort(signal.reason), delay);
+  };
+  signal.addEventListener("abort", abort, { once: true });
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]: () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", abort);
+    },
+  };
 }
 
 /** Where the guest's tables start, unless that was said. */
@@ -84,19 +106,12 @@ async function connect(place: StubPlace, signal: AbortSignal, patience: number):
       connection.setNoDelay(true); // each packet is answered before the next
       return connection;
     });
-  const ended = Promise.withResolvers<never>();
-  const abort = (): void => ended.reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  const late = new StubError(`there was no connection in ${patience / 1000} seconds`, true);
-  const timer = setTimeout(() => ended.reject(late), patience);
+  const late = () => new StubError(`there was no connection in ${patience / 1000} seconds`, true);
   try {
-    return await Promise.race([connecting, ended.promise]);
+    return await within(() => connecting, signal, patience, late);
   } catch (error) {
     connecting.then((connection) => connection.close(), () => {});
     throw error;
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", abort);
   }
 }
 

@@ -94,6 +94,23 @@ testWithTools([QEMU], "a guest whose tables are no longer wanted goes on, too", 
   await until("the guest runs", async () => await guest.status() === "running");
 });
 
+testWithTools([QEMU], "a guest goes on whenever the work ends, also in the middle of a question", async () => {
+  let aborted = 0;
+  for (let turn = 0; turn < 24; turn++) {
+    const controller = new AbortController();
+    // Turns of the event loop pass while the guest answers.
+    const pending = open({}, controller.signal).then(
+      () => {},
+      (error) => assertEquals(error, controller.signal.reason),
+    );
+    for (let count = 0; count < turn; count++) await new Promise((resolve) => setTimeout(resolve, 0));
+    controller.abort(new Error("enough"));
+    await pending.then(() => controller.signal.aborted && aborted++);
+    await until("the guest runs", async () => await guest.status() === "running");
+  }
+  assertEquals(aborted, 24);
+});
+
 testWithTools([QEMU], "a root outside the guest's memory is refused, and the guest goes on", async () => {
   const error = await assertRejects(() => open({ cr3: 2 ** 40 }), CliError);
   assertEquals(

@@ -202,7 +202,7 @@ Deno.test("a guest is resumed if it ran before, as far as its QEMU tells", async
       assertEquals([...listRuns(tables)], [...listRuns(TABLES)]);
     });
     const last = packets.slice(packets.findLastIndex((packet) => packet.startsWith("m")) + 1);
-    assertEquals(last, [`Qqemu.PhyMemMode:${plan.mode ?? "0"}`, ...(resumes ? ["D"] : [])]);
+    assertEquals(last, ["qqemu.PhyMemMode", `Qqemu.PhyMemMode:${plan.mode ?? "0"}`, ...(resumes ? ["D"] : [])]);
   }
 });
 
@@ -212,6 +212,18 @@ Deno.test("a guest that cannot be used is left as it was, too", async () => {
   assertEquals(packets.slice(-2), ["Qqemu.PhyMemMode:0", "D"]);
   const [, later] = await refusal({ greeting, answer: qemu({ registers: { ...REGISTERS, efer: 0n } }) });
   assertEquals(later.slice(-2), ["Qqemu.PhyMemMode:0", "D"]);
+});
+
+Deno.test("answers that are not as many bytes as were asked for are no page", async () => {
+  const plain = qemu({ bytes: bytesOf });
+  for (const reply of ["00", "E01", "x".repeat(4096), "0".repeat(4094)]) {
+    const [message] = await refusal({ answer: (packet) => packet.startsWith("m") ? reply : plain(packet) });
+    assertEquals(
+      message.endsWith("the level-4 table at 0x100000 is not in the guest's memory"),
+      true,
+      reply.slice(0, 9),
+    );
+  }
 });
 
 Deno.test("memory of devices is not read", async () => {

@@ -49,6 +49,7 @@ function symbolsWith(symbol: Partial<KernelSymbol>): KernelSymbols {
     },
     find: () => [],
     inRange: () => [],
+    endsOfRange: () => undefined,
     similar: () => [],
   };
 }

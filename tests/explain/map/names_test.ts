@@ -67,27 +67,21 @@ for (const name of KERNELS) {
   });
 }
 
-Deno.test("a symbol that reaches into a run is its first; absolute ones are none", () => {
-  const symbol = { type: "object", binding: "global", index: 1 } as const;
-  const names: KernelSymbols = {
+Deno.test("a symbol that reaches into a run is its first", () => {
+  const symbol = { type: "object", binding: "global", index: 1, absolute: false } as const;
+  const table = { ...symbol, name: "table", address: 0x1800n, size: 0x1000n };
+  const after = { ...symbol, name: "after", address: 0x2900n, size: 8n };
+  const names = {
     sections: [],
-    count: 3,
-    unread: 0,
-    hasLineNumbers: false,
-    sectionAt: () => undefined,
-    symbolAt: (address) => ({
-      symbol: { ...symbol, name: "table", address: 0x1800n, size: 0x1000n, absolute: false },
-      offset: Number(address - 0x1800n),
-    }),
-    find: () => [],
-    similar: () => [],
-    inRange: () => [
-      { ...symbol, name: "SIZE", address: 0x2000n, size: 0n, absolute: true },
-      { ...symbol, name: "after", address: 0x2900n, size: 8n, absolute: false },
-    ],
-  };
+    symbolAt: (address: bigint) => ({ symbol: table, offset: Number(address - table.address) }),
+    endsOfRange: (start: bigint, end: bigint) => {
+      return start <= after.address && after.address < end ? { first: after, last: after, count: 1 } : undefined;
+    },
+  } as unknown as KernelSymbols;
   const { symbols } = rangeNames(names, { virtualAddressOffset: 0x10_0000n });
   assertEquals(symbols(0x10_2000n, 0x1000), { first: "table", last: "after", count: 2 });
+  assertEquals(symbols(0x10_2000n, 0x800), { first: "table", last: "table", count: 1 });
+  assertEquals(symbols(0x10_2900n, 0x800), { first: "after", last: "after", count: 1 });
 });
 
 Deno.test("sections that overlap are found all the same", () => {

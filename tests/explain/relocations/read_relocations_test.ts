@@ -64,6 +64,21 @@ Deno.test("an entry has its table, its place in the file, its type and its adden
   assertEquals(relocations.countIn(BigInt(WORDS), BigInt(WORDS + 9)), 2);
 });
 
+Deno.test("places, addends and words have all their 64 bits", async () => {
+  const base = 0x1234_5678_9abc_0000n;
+  const addend = 0x0fed_cba9_8765_4321n;
+  const words = [0x1122_3344_5566_7788n];
+  const relocations = await read({
+    base,
+    rela: [[WORDS + 8, RELATIVE, 0, addend]],
+    relr: [base + BigInt(WORDS)],
+    words,
+  });
+  const found = [...relocations.inRange(...ALL)].map(({ tag, place, addend }) => [tag, place, addend]);
+  assertEquals(found, [["DT_RELR", base + BigInt(WORDS), words[0]], ["DT_RELA", base + BigInt(WORDS + 8), addend]]);
+  assertEquals(relocations.at(base + BigInt(WORDS + 8)).length, 1);
+});
+
 Deno.test("an address is covered by words that start up to seven bytes before it", async () => {
   const relocations = await read({ rela: [[WORDS, RELATIVE, 0, 1n], [WORDS + 4, RELATIVE, 0, 2n]] });
   const at = (by: number) => relocations.at(BigInt(WORDS + by)).map(({ addend }) => addend);
@@ -200,6 +215,21 @@ Deno.test("fixed kernels are listed too, and files of other machines are not", a
   for (const [at, value] of [[18, 183], [4, 1], [5, 2], [0, 0]]) {
     assertEquals((await readRelocations(kernelFile({ rela }).fill(value, at, at + 1))).count, 0);
   }
+});
+
+Deno.test("a number of program headers that does not fit is read where it is", async () => {
+  const file = kernelFile({ rela: [[WORDS, RELATIVE, 0, 1n]], extra: 0x100 });
+  const view = new DataView(file.buffer);
+  const count = view.getUint16(56, true);
+  const headers = 0x4000 + 56 * count;
+  assert(headers + 64 <= file.length);
+  view.setUint16(56, 0xffff, true); // e_phnum
+  view.setBigUint64(40, BigInt(headers), true);
+  [64, 1, 0].forEach((value, at) => view.setUint16(58 + 2 * at, value, true));
+  view.setUint32(headers + 44, count, true); // sh_info of section header 0
+  assertEquals((await readRelocations(file)).count, 1);
+  view.setUint32(headers + 44, count - 1, true); // without the last one, PT_DYNAMIC
+  assertEquals((await readRelocations(file)).count, 0);
 });
 
 Deno.test("a symbol that the file does not have has no name", async () => {

@@ -9,10 +9,13 @@ import { walkTables } from "../../../explain/tables/walk_tables.ts";
 import { P, PAGE, W } from "../../core/paging/bits.ts";
 import { BASE, type Entries, tablesOf, to } from "./by_hand.ts";
 
-/** Counts the tables that are read. */
-function counted(tables: TableSet): { readonly tables: TableSet; readonly reads: () => number } {
+/** Counts the tables that are read, and lets no more be read than a limit. */
+function counted(tables: TableSet, most = Infinity): { readonly tables: TableSet; readonly reads: () => number } {
   let count = 0;
-  const words = (frame: number): Uint32Array | undefined => (count++, tables.pages.words(frame));
+  const words = (frame: number): Uint32Array | undefined => {
+    assert(++count <= most, `${count} tables were read`);
+    return tables.pages.words(frame);
+  };
   return { tables: { ...tables, pages: { ...tables.pages, words } }, reads: () => count };
 }
 
@@ -63,6 +66,21 @@ for (const levels of [4, 5] as const) {
     assertEquals(reads(), levels);
     assertEquals([...virtualAddressesOf(tables, BASE)], []);
     assertEquals(reads(), levels * 2);
+  });
+
+  Deno.test(`tables of ${levels} levels that map none are read once, also after some that do`, () => {
+    // The first entry of the root leads to one page, all others to tables that map nothing.
+    const empty = bomb(levels, () => W);
+    const entries: Record<number, Record<number, bigint>> = { 0: { ...empty[0], 0: to(8) } };
+    for (let frame = 1; frame < levels; frame++) {
+      entries[frame] = empty[frame];
+      entries[frame + 7] = { 0: to(frame + 8), 5: to(frame + 1, W) };
+    }
+    entries[levels + 6] = { 0: 0x7000n | P };
+    const tables = tablesOf(entries, levels, 16);
+    const limited = (): TableSet => counted(tables, 3 * levels).tables;
+    assertEquals(Array.from(listRuns(limited()), ({ kind }) => kind), ["pages"]);
+    assertEquals(Array.from(virtualAddressesOf(limited(), 0x7000), ({ kind }) => kind), ["address"]);
   });
 
   Deno.test(`a page that ${levels} levels of shared tables do not map is searched for once a table`, () => {

@@ -49,6 +49,25 @@ Deno.test("a run goes on across tables, and ends where permissions, sizes or fra
   assertEquals(apart.at(-1), [0x8000_0000, P | W | PS]);
 });
 
+Deno.test("a run goes on across 4 GiB of physical memory, and not back to its start", () => {
+  const last = 0xffff_f000n | P;
+  const tables = tablesOf({
+    0: { 0: to(1) },
+    1: { 0: to(2), 3: 0xc000_0000n | P | PS, 4: P | PS, 5: 0xc000_0000n | P | PS, 6: 0x1_0000_0000n | P | PS },
+    2: { 0: to(3) },
+    3: { 0: last, 1: P, 3: last, 4: 0x1_0000_0000n | P },
+  });
+  const shown = Array.from(listRuns(tables), (item) => item.kind === "pages" && [item.virt, item.phys, item.size]);
+  assertEquals(shown, [
+    [0n, 0xffff_f000, 0x1000],
+    [0x1000n, 0, 0x1000],
+    [0x3000n, 0xffff_f000, 0x2000],
+    [3n << 30n, 0xc000_0000, 2 ** 30],
+    [4n << 30n, 0, 2 ** 30],
+    [5n << 30n, 0xc000_0000, 2 ** 31],
+  ]);
+});
+
 Deno.test("what a level above takes away is in no page below it", () => {
   const tables = tablesOf({
     0: { 0: to(1, U), 1: to(1, W), 2: to(1, W | U | NX), 3: to(1, W | U) },
@@ -126,6 +145,20 @@ Deno.test("missing tables, reserved bits and recursive entries are listed where 
   ]);
 });
 
+Deno.test("a search says where it cannot look", () => {
+  const tables = tablesOf({
+    0: { 1: to(1, W), 2: 0xdead_0000n | P },
+    1: { 3: 0xbeef_0000n | P, 4: 0x4000_0000n | P | PS },
+  });
+  const [one, two] = [(1n << 39n) + 3n * 2n ** 30n, 1n << 40n];
+  const found = { writable: false, executable: true, user: false, recursive: false };
+  assertEquals<unknown>([...virtualAddressesOf(tables, 0x4000_1234)], [
+    { kind: "unknown", level: 2, table: 0xbeef_0000, virt: one, size: 2 ** 30 },
+    { kind: "address", virt: one + 2n ** 30n + 0x1234n, pageSize: 2 ** 30, ...found },
+    { kind: "unknown", level: 3, table: 0xdead_0000, virt: two, size: 2 ** 39 },
+  ]);
+});
+
 Deno.test("an unknown root covers all addresses", () => {
   const pages: PhysicalPages = { bytes: () => undefined, words: () => undefined };
   for (const levels of [4, 5] as const) {
@@ -164,8 +197,19 @@ Deno.test("a sign of life comes after as many tables as were asked for", () => {
     4: { 0: to(6) },
     5: { 0: to(6) },
   });
-  const kinds = Array.from(listRuns(tables, { progressAfter: 2 }), ({ kind }) => kind);
-  assertEquals(kinds, ["progress", "progress"]); // seven tables, each read once: nothing is in them
+  const seven = [2, 4, 6].map((count) => ({ kind: "progress" as const, tables: count })); // each is read once
+  assertEquals([...listRuns(tables, { progressAfter: 2 })], seven);
+  assertEquals([...virtualAddressesOf(tables, 0x7000, { progressAfter: 2 })], seven);
+  assertEquals([...listTables(tables, { progressAfter: 2 })].filter(({ kind }) => kind === "progress"), seven);
+  // What is found is a sign of life, too.
+  const found = tablesOf({
+    0: { 0: to(1) },
+    1: { 0: to(2), 1: to(3), 2: to(4) },
+    2: { 0: to(5) },
+    3: { 0: 0x80_0081n },
+  });
+  const kinds = Array.from(listRuns(found, { progressAfter: 4 }), ({ kind }) => kind);
+  assertEquals(kinds, ["progress", "pages"]);
 });
 
 Deno.test("openTableSet() refuses what is no memory, no CR3 and no number of levels", () => {
