@@ -42,7 +42,7 @@ bases are counted apart. ACCESSED and DIRTY are not compared, as a processor set
   ],
   operands: { names: ["A", "B"], fewest: 0 },
   status:
-    "0 the same, 1 different, 2 wrong usage, 3 a side cannot be read or loaded, 130 interrupted (129 by SIGHUP, " +
+    "0 the same, 1 different, 2 wrong usage, 3 a side cannot be read or loaded, or something else failed, 130 interrupted (129 by SIGHUP, " +
     "143 by SIGTERM)",
   examples: [
     ["kload diff old.elf new.elf", "two builds of a kernel"],

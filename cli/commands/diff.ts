@@ -11,7 +11,7 @@ import type { Explainable } from "../../explain/explained.ts";
 import type { KernelSymbols } from "../../explain/symbols/kernel_symbols.ts";
 import { readSymbols } from "../../explain/symbols/read_symbols.ts";
 import { DIFF } from "../arguments/diff_command.ts";
-import { diffRequest, type DiffSide } from "../arguments/diff_sides.ts";
+import { type DiffRequest, diffRequest, type DiffSide } from "../arguments/diff_sides.ts";
 import type { Arguments } from "../arguments/parse_arguments.ts";
 import { openForeignTables } from "../input/foreign/open_foreign_tables.ts";
 import { CliError } from "../output/cli_error.ts";
@@ -43,6 +43,19 @@ interface OpenSide {
  */
 export async function diff(args: Arguments, output: Output, signal: AbortSignal): Promise<number> {
   const { sides, options } = diffRequest(args);
+  try {
+    return await compare(sides, options, output, signal);
+  } catch (error) {
+    throw error instanceof CliError && error.code !== "usage" ? withStatus(error) : error;
+  }
+}
+
+async function compare(
+  sides: DiffRequest["sides"],
+  options: DiffRequest["options"],
+  output: Output,
+  signal: AbortSignal,
+): Promise<number> {
   const [planA, planB] = await Promise.all(sides.map(planOf));
   return await withSide(["A", sides[0], planA], undefined, output, signal, async (a) => {
     return await withSide(["B", sides[1], planB], a, output, signal, async (b) => {
@@ -94,9 +107,13 @@ async function withSide(
 /** The error of a side that cannot be read. */
 function unreadable(name: "A" | "B", error: unknown): unknown {
   if (!(error instanceof CliError) || error.code !== "source-failed") return error;
-  const message = `Cannot read ${name}: ${error.message.replace(/^Cannot read /, "")}`;
-  const { code, hint, command, detail, cause } = error;
-  return new CliError(code, message, { hint, command, detail: { side: name, ...detail }, status: UNREADABLE, cause });
+  return withStatus(error, name, `Cannot read ${name}: ${error.message.replace(/^Cannot read /, "")}`);
+}
+
+/** An error whose status is not that of a difference. */
+function withStatus(error: CliError, side?: "A" | "B", message: string = error.message): CliError {
+  const { code, hint, command, detail, cause, status = UNREADABLE } = error;
+  return new CliError(code, message, { hint, command, detail: side ? { side, ...detail } : detail, status, cause });
 }
 
 async function print(

@@ -26,7 +26,7 @@ export const FACTS: Readonly<Record<KernelDifference["facts"][number]["fact"], s
  * @returns Such as "differ: 3 mappings, 12 bytes in .text".
  */
 export function diffVerdict(difference: KernelDifference): string {
-  const { verdict, mappings, content } = difference;
+  const { verdict, content } = difference;
   if (verdict === "same") return sameText(difference);
   const moved = content.movedWords === 0 ? "" : `, ${count(content.movedWords, "word")} moved with it`;
   if (verdict === "moved") return `differ in the base alone: ${distanceText(difference)}${moved}`;

@@ -157,6 +157,15 @@ Deno.test("a side that cannot be read or loaded gives status 3, and is named", a
   }
 });
 
+Deno.test("whatever else goes wrong does not give the status of a difference", async () => {
+  for (
+    const [code, ...args] of [["plugin-failed", "--plugin", "./nowhere.ts"], ["source-failed", "--ramdisk", "nowhere"]]
+  ) {
+    const { status, json } = await kloadJson(["diff", HELLO, ...args]);
+    assertEquals([status, json.error.code], [3, code]);
+  }
+});
+
 Deno.test("packed files, pipes and dumps of memory are sides like others", async () => {
   await withFolder(async (folder) => {
     const file = await Deno.readFile(PIE);
