@@ -1,7 +1,22 @@
 /**
  * Explains loaded kernels and page tables: what is at an address, and what page-table entries mean.
  *
- * @example
+ * @example What is at an address, and why
+ * ```ts
+ * import { explainAddress, readSymbols } from "@kload/kload/explain";
+ * import { loadKernel } from "@kload/kload";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const file = await Deno.readFile("examples/hello/hello.elf");
+ * const kernel = await loadKernel(file);
+ * const { symbol, section, why } = explainAddress(kernel, kernel.entryPoint, { symbols: await readSymbols(file), file });
+ * assertEquals([symbol?.name, section?.name], ["_start", ".text"]);
+ * assertEquals(why.map(({ message }) => message), [
+ *   "Program header 0 maps the page of the file in place: the byte is at file offset 0x1000.",
+ * ]);
+ * ```
+ *
+ * @example What a page-table entry means
  * ```ts
  * import { decodeEntry } from "@kload/kload/explain";
  * import { loadKernel } from "@kload/kload";
@@ -18,6 +33,50 @@
 
 export type { KeptFile } from "../core/file/kept_file.ts";
 export { openPageTables } from "../core/paging/open_page_tables.ts";
+export type {
+  AbsentReason,
+  DeviceReason,
+  GuardReason,
+  MovedReason,
+  NotCanonicalReason,
+  NotLoadedReason,
+  PhysicalRangeReason,
+  ReservedReason,
+  UncoveredReason,
+  UnknownReason,
+  UnmappedReason,
+} from "./address/absence.ts";
+export type { AddressExplanation, NamedPlace, NearRun, NearRuns, SegmentPlace } from "./address/address_explanation.ts";
+export { explainAddress } from "./address/explain_address.ts";
+export type { AddedParts, ExplainOptions } from "./address/explain_options.ts";
+export { explainPhysical, type PhysicalExplanation } from "./address/explain_physical.ts";
+export type {
+  ChangedReason,
+  CopiedReason,
+  CopyCause,
+  DeniedReason,
+  LoadedReason,
+  MadeReason,
+  MappedReason,
+  MarkedReason,
+  MisplacedReason,
+  NotRelocatedReason,
+  OutsideReason,
+  PhysicalReason,
+  RandomizedReason,
+  RelocatedReason,
+  RelocationFacts,
+  ReplacedReason,
+  SealedReason,
+  SectionReason,
+  TableReason,
+  TlsReason,
+  UnsealedReason,
+  WriteExecuteReason,
+  ZeroedReason,
+} from "./address/presence.ts";
+export type { Reason } from "./address/reason.ts";
+export type { Explainable, ExplainedKernel } from "./explained.ts";
 export type { ExplainedSource } from "./file/explained_file.ts";
 export type {
   KernelRelocations,
@@ -27,6 +86,7 @@ export type {
   RelocationTag,
 } from "./relocations/kernel_relocations.ts";
 export { readRelocations } from "./relocations/read_relocations.ts";
+export { type KernelSnapshot, openSnapshot, snapshot, type SnapshotOptions, snapshotTransfer } from "./snapshot.ts";
 export type { KernelSection, KernelSymbol, KernelSymbols, SymbolPlace } from "./symbols/kernel_symbols.ts";
 export { linkedAddress, loadedAddress, type Moved } from "./symbols/linked_address.ts";
 export { readSymbols } from "./symbols/read_symbols.ts";
