@@ -78,6 +78,24 @@ export type {
 export type { Reason } from "./address/reason.ts";
 export type { Explainable, ExplainedKernel } from "./explained.ts";
 export type { ExplainedSource } from "./file/explained_file.ts";
+export { openDisassembler } from "./instructions/disassembler.ts";
+export type { Access, Disassembler, Flow, Instruction, MemoryUse, Operand } from "./instructions/instruction.ts";
+export { type AroundOptions, type InstructionsAround, instructionsAround } from "./instructions/instructions_around.ts";
+export type {
+  MapEntry,
+  MapGap,
+  MapModel,
+  MapOfMemory,
+  MapPermissions,
+  MapRun,
+  MapTable,
+  MapTotals,
+  NameRange,
+  PermissionCount,
+  RunCount,
+} from "./map/address_map.ts";
+export { mapModel, type MapModelOptions } from "./map/map_model.ts";
+export type { DeepestLevel, MapTableEntry } from "./map/table_entries.ts";
 export type {
   KernelRelocations,
   RelocationEntry,
@@ -87,14 +105,16 @@ export type {
 } from "./relocations/kernel_relocations.ts";
 export { readRelocations } from "./relocations/read_relocations.ts";
 export { type KernelSnapshot, openSnapshot, snapshot, type SnapshotOptions, snapshotTransfer } from "./snapshot.ts";
-export type { KernelSection, KernelSymbol, KernelSymbols, SymbolPlace } from "./symbols/kernel_symbols.ts";
+export type { KernelSection, KernelSymbol, KernelSymbols, SymbolEnds, SymbolPlace } from "./symbols/kernel_symbols.ts";
 export { linkedAddress, loadedAddress, type Moved } from "./symbols/linked_address.ts";
 export { readSymbols } from "./symbols/read_symbols.ts";
 export { type DecodedEntry, decodeEntry, type EntryField, type EntryFlag } from "./tables/decode_entry.ts";
+export { type FindOptions, findVirtualAddresses, type VirtualAddresses } from "./tables/find_virtual_addresses.ts";
 export { listRuns } from "./tables/list_runs.ts";
 export { type ListedTable, listTables } from "./tables/list_tables.ts";
 export { openTableSet, type TableSetOptions } from "./tables/open_table_set.ts";
 export type { PhysicalPages } from "./tables/physical_pages.ts";
+export { readVirtual, type ReadVirtualOptions } from "./tables/read_virtual.ts";
 export type {
   EntryPlace,
   ListOptions,

@@ -73,6 +73,7 @@ ${takesNumbers ? `${folded(NUMBERS, width)}\n` : ""}${folded(`Exit status: ${sta
 }
 
 function operandsOf({ takesSource, argument, operands }: Command): string {
+  if (operands?.usage !== undefined) return ` ${operands.usage}`;
   if (operands) return operands.names.map((name, at) => at < operands.fewest ? ` ${name}` : ` [${name}]`).join("");
   if (argument !== undefined) return ` [${argument}]`;
   return takesSource === false ? "" : " FILE|-|URL";

@@ -18,6 +18,8 @@ export interface AddressIndex {
   readonly find: (start: bigint, address: bigint) => FoundSymbol | undefined;
   /** Lists the numbers of the symbols in a range, ascending by address; of several at one address, the best first. */
   readonly inRange: (start: bigint, end: bigint) => Iterable<number>;
+  /** The numbers of the first and the last of these, and how many there are. */
+  readonly endsOfRange: (start: bigint, end: bigint) => { first: number; last: number; count: number } | undefined;
 }
 
 const TWO_32 = 2 ** 32;
@@ -46,6 +48,9 @@ export function addressIndex(table: SymbolTable, ends: RegionEnds): AddressIndex
     }
     return after;
   };
+  const placesIn = (start: bigint, end: bigint): readonly [first: number, after: number] => {
+    return [below(start < 0n ? 0n : start), below(end < ADDRESS_END ? end : ADDRESS_END)];
+  };
   return {
     find: (start, address) => {
       const [upper, lower] = [upperHalf(address), lowerHalf(address)];
@@ -70,9 +75,12 @@ export function addressIndex(table: SymbolTable, ends: RegionEnds): AddressIndex
       return before < first ? undefined : best(before, rankBefore, isInRegion);
     },
     inRange: function* (start, end) {
-      const first = below(start < 0n ? 0n : start);
-      const last = below(end < ADDRESS_END ? end : ADDRESS_END);
-      for (let place = first; place < last; place++) yield order[place];
+      const [first, after] = placesIn(start, end);
+      for (let place = first; place < after; place++) yield order[place];
+    },
+    endsOfRange: (start, end) => {
+      const [first, after] = placesIn(start, end);
+      return first < after ? { first: order[first], last: order[after - 1], count: after - first } : undefined;
     },
   };
 }

@@ -39,3 +39,48 @@ export function scanFor(table: SymbolTable, ends: RegionEnds, address: bigint): 
   if (inside !== NONE) return { symbol: inside, offset: insideAt };
   return before === NONE ? undefined : { symbol: before, offset: beforeAt };
 }
+
+/** The numbers of the first and the last of some symbols, ascending by address, and how many there are. */
+export interface ScannedEnds {
+  readonly first: number;
+  readonly last: number;
+  readonly count: number;
+}
+
+/**
+ * Finds the first and the last symbol in a range, as an index would list them: of several at one address, the best
+ * first.
+ *
+ * @param table The symbols.
+ * @param start The first address, of 64 bits.
+ * @param end The address after the last, at most 2^64.
+ * @returns Their numbers; `undefined` if there are none.
+ */
+export function scanForEnds(table: SymbolTable, start: bigint, end: bigint): ScannedEnds | undefined {
+  if (end <= start) return undefined;
+  const { count: all, high, low, regions } = table;
+  const [upper, lower, lastUpper, lastLower] = [
+    upperHalf(start),
+    lowerHalf(start),
+    upperHalf(end - 1n),
+    lowerHalf(end - 1n),
+  ];
+  let [first, last, count] = [NONE, NONE, 0];
+  for (let symbol = 0; symbol < all; symbol++) {
+    const [above, below] = [high[symbol], low[symbol]];
+    if (above < upper || (above === upper && below < lower) || regions[symbol] < 0) continue;
+    if (above > lastUpper || (above === lastUpper && below > lastLower)) continue;
+    count++;
+    if (first === NONE || isBefore(table, symbol, first)) first = symbol;
+    if (last === NONE || !isBefore(table, symbol, last)) last = symbol;
+  }
+  return count === 0 ? undefined : { first, last, count };
+}
+
+/** Whether a symbol comes before one with a smaller number. */
+function isBefore(table: SymbolTable, symbol: number, other: number): boolean {
+  const { high, low } = table;
+  if (high[symbol] !== high[other]) return high[symbol] < high[other];
+  if (low[symbol] !== low[other]) return low[symbol] < low[other];
+  return rankOf(table, symbol) < rankOf(table, other);
+}

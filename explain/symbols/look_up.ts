@@ -6,7 +6,7 @@
 
 import { lowerHalf, upperHalf } from "../../core/address_space/range_index.ts";
 import { addressIndex } from "./address_index.ts";
-import { scanFor } from "./address_scan.ts";
+import { scanFor, scanForEnds } from "./address_scan.ts";
 import type { KernelSection, KernelSymbols } from "./kernel_symbols.ts";
 import { nameIndex, scanForName } from "./name_index.ts";
 import { endsOf, type FoundSymbol } from "./naming.ts";
@@ -29,6 +29,8 @@ export interface ReadNames {
   /** Whether it has line numbers. */
   readonly hasLineNumbers: boolean;
 }
+
+const ADDRESS_END = 1n << 64n;
 
 /** How many addresses, and how many names, to look up before an index is worth its cost. */
 const SCANS = 16;
@@ -74,6 +76,11 @@ export function kernelSymbols(names: ReadNames): KernelSymbols {
     },
     inRange: function* (start, end) {
       for (const symbol of byAddress().inRange(start, end)) yield symbolOf(symbols, symbol);
+    },
+    endsOfRange: (start, end) => {
+      const [from, to] = [start < 0n ? 0n : start, end < ADDRESS_END ? end : ADDRESS_END];
+      const ends = scans++ < SCANS ? scanForEnds(symbols, from, to) : byAddress().endsOfRange(from, to);
+      return ends && { ...ends, first: symbolOf(symbols, ends.first), last: symbolOf(symbols, ends.last) };
     },
     similar: (name) => similarNames(symbols, name),
   };

@@ -1,0 +1,85 @@
+/**
+ * `kload walk`: says what is at an address of a kernel, and why.
+ *
+ * @module
+ */
+
+import { PT_DYNAMIC } from "../../core/elf/constants.ts";
+import type { KeptFile } from "../../core/file/kept_file.ts";
+import type { ExplainOptions } from "../../explain/address/explain_options.ts";
+import type { KernelSymbols } from "../../explain/symbols/kernel_symbols.ts";
+import { readSymbols } from "../../explain/symbols/read_symbols.ts";
+import { addressOperand } from "../arguments/address_operand.ts";
+import type { Arguments } from "../arguments/parse_arguments.ts";
+import { type ForeignSource, foreignSources } from "../arguments/foreign_tables.ts";
+import { WALK } from "../arguments/walk_command.ts";
+import { readLimit } from "../arguments/walk_options.ts";
+import { usageError } from "../output/cli_error.ts";
+import type { Output } from "../output/output.ts";
+import type { Subject } from "./answer_address.ts";
+import { answer, type Question } from "./answer_question.ts";
+import { physicalAddress } from "./find_address.ts";
+import type { NamedKernel } from "./walk_foreign.ts";
+import { type ExplainedFile, loadPlan, withExplained } from "./with_explained.ts";
+
+const FLAGS = WALK.flags.map(({ name }) => name);
+
+/**
+ * Prints what is at an address of a kernel or of page tables that kload did not build.
+ *
+ * @param args The arguments.
+ * @param output Where to print.
+ * @param signal Ends the work.
+ * @returns The exit status: 0 if the question was answered.
+ */
+export async function walk(args: Arguments, output: Output, signal: AbortSignal): Promise<number> {
+  const { switches, values } = args;
+  const foreign = onlyForeign(args);
+  const [file, text] = operandsOf(args, foreign !== undefined);
+  const operand = addressOperand(text);
+  const physical = switches.has("physical") ? physicalAddress(operand) : undefined;
+  const question: Question = { operand, physical, limit: readLimit(values, physical !== undefined) };
+  const answerForeign = async (source: ForeignSource, names?: NamedKernel): Promise<number> => {
+    const { walkForeign } = await import("./walk_foreign.ts");
+    await walkForeign(source, names, question, output, signal);
+    return 0;
+  };
+  if (file === undefined) return await answerForeign(foreign!);
+  const plan = await loadPlan(args);
+  return await withExplained(file, plan, FLAGS, output, signal, async (loaded) => {
+    const opened = await loaded.open();
+    const symbols = await readSymbols(opened, { signal });
+    if (foreign) return await answerForeign(foreign, { ...loaded, symbols });
+    await answer(await subjectOf(loaded, symbols, opened, signal), question, output, signal);
+    return 0;
+  });
+}
+
+/** Next to page tables that kload did not build, a file only has the names. */
+function operandsOf({ source, operands = [] }: Arguments, hasTables: boolean): readonly [string | undefined, string] {
+  const [text] = operands;
+  if (text !== undefined) return [source, text];
+  if (hasTables) return [undefined, source];
+  throw usageError("Cannot run kload walk: ADDRESS or SYMBOL is missing", "kload walk --help shows examples.");
+}
+
+function onlyForeign(args: Arguments): ForeignSource | undefined {
+  const [first, second] = foreignSources(args);
+  if (!second) return first;
+  throw usageError("Cannot use --gdb: --memory was already given", "Page tables are read from one of them.", {
+    flag: "gdb",
+  });
+}
+
+async function subjectOf(
+  { name, path, kernel, bootable }: ExplainedFile,
+  symbols: KernelSymbols,
+  file: KeptFile,
+  signal: AbortSignal,
+): Promise<Subject> {
+  const known: ExplainOptions = bootable ? { parts: bootable } : {};
+  const subject = { name, ...(path === undefined ? {} : { path }), explained: kernel, moved: kernel, symbols };
+  if (!kernel.programHeaders.some(({ p_type }) => p_type === PT_DYNAMIC)) return { ...subject, known };
+  const { readRelocations } = await import("../../explain/relocations/read_relocations.ts");
+  return { ...subject, known: { ...known, relocations: await readRelocations(file, { signal }) } };
+}
