@@ -10,7 +10,7 @@ import { parseBytes, valueError } from "../arguments/numbers.ts";
 import type { Arguments } from "../arguments/parse_arguments.ts";
 import { readValue } from "../arguments/read_value.ts";
 import type { Output } from "../output/output.ts";
-import { CliError, messageOf } from "../output/cli_error.ts";
+import { CliError, messageOf, usageError } from "../output/cli_error.ts";
 import { holedFile, placedPieces, writePieces } from "../output/file_pieces.ts";
 import { withFileSizeErrors } from "../output/file_size_limit.ts";
 import { onExit } from "../output/on_exit.ts";
@@ -19,6 +19,7 @@ import { exactSize, hex, printable } from "../output/text.ts";
 import { exceptionLog } from "../qemu/exception_log.ts";
 import { type Qemu, startQemu } from "../qemu/qemu_process.ts";
 import { type End, runReport, statusOf } from "../qemu/run_report.ts";
+import { hasOption } from "../qemu/qemu_options.ts";
 import { socketsIn } from "../qemu/qemu_sockets.ts";
 import { startFailed } from "../qemu/start_failed.ts";
 import type { Bootable } from "../report/bootable.ts";
@@ -58,11 +59,12 @@ interface Guest {
  * starting, and otherwise QEMU's own.
  */
 export function run(args: Arguments, output: Output, signal: AbortSignal): Promise<number> {
-  const { values, lists, switches } = args;
+  const { values, passed = [], switches } = args;
   const gdb = switches.has("gdb");
   const timeout = readValue(values, "timeout", parseTimeout) ?? (gdb ? undefined : DEFAULT_TIMEOUT);
   const maxMemory = readValue(values, "max-memory", (flag, text) => parseBytes(flag, text, 1)) ?? MAX_MEMORY;
   const memorySize = readValue(values, "memory", (flag, text) => parseMemory(flag, text, maxMemory));
+  checkQemuArguments(passed);
   return withBootable(args, output, signal, memorySize, async (bootable, { source, recognize }) => {
     const { diagnostics } = bootable.kernel;
     const refused = strictStatus(diagnostics, switches.has("strict"));
@@ -72,7 +74,7 @@ export function run(args: Arguments, output: Output, signal: AbortSignal): Promi
       if (text !== "") await output.printError(refused === 0 ? `${text}\n` : text); // apart from what the guest writes
     }
     if (refused !== 0) return refused;
-    const guest: Guest = { bootable, name: source.name, recognize, timeout, gdb, args: lists.get("qemu-arg") ?? [] };
+    const guest: Guest = { bootable, name: source.name, recognize, timeout, gdb, args: passed };
     return await withFolder(async (folder) => {
       await writeImage(bootable, `${folder}/${IMAGE_FILE}`, signal);
       return await boot(guest, folder, output, signal);
@@ -217,6 +219,15 @@ function gdbHint({ bootable: { kernel: { entryPoint, virtualAddressOffset } }, n
   const connect = [`target remote ${socketsIn(folder).gdb}`, `hbreak *${hex(entryPoint)}`, "continue"];
   const commands = [...(isFile ? [symbols] : []), ...connect].map((command) => ` -ex ${quoted(command)}`).join("");
   return `The guest is waiting for a debugger. In another terminal, run:\n  gdb${commands}\n`;
+}
+
+/** A QEMU in the background would not end with this process. */
+function checkQemuArguments(args: readonly string[]): void {
+  if (!hasOption(args, "daemonize")) return;
+  throw usageError(
+    "Cannot pass -daemonize to QEMU: it must end with kload",
+    "A shell's & runs kload in the background.",
+  );
 }
 
 function parseTimeout(flag: string, text: string): number {

@@ -162,7 +162,7 @@ testWithTools(
   "hello-pie runs where --kernel-base puts it, with memory and arguments of one's own",
   async () => {
     const base = ["--kernel-base", "0xffffffff80000000"];
-    const machine = ["--memory", "256M", "--qemu-arg", "-smp", "--qemu-arg", "2", "--qemu-arg=-name", "--qemu-arg=two"];
+    const machine = ["--memory", "256M", "--", "-smp", "2", "-name", "--timeout"];
     const { status, stdout, stderr } = await kload([
       "run",
       pathOf("examples/hello/hello-pie.elf"),
@@ -175,7 +175,7 @@ testWithTools(
 );
 
 testWithTools([QEMU], "QEMU's own complaints are passed on with its status", async () => {
-  const { status, stderr } = await kload(["run", HELLO, "--qemu-arg", "-nonsense"]);
+  const { status, stderr } = await kload(["run", HELLO, "--", "-nonsense"]);
   assertEquals(status, 1);
   assertStringIncludes(stderr, "QEMU exited with status 1.");
   assertStringIncludes(stderr, "-nonsense: invalid option");
