@@ -17,9 +17,10 @@ import { onExit } from "../output/on_exit.ts";
 import { quoted, quotedPath } from "../output/shell_quote.ts";
 import { exactSize, hex, printable } from "../output/text.ts";
 import { exceptionLog } from "../qemu/exception_log.ts";
+import { untilHaltedForGood } from "../qemu/halt_watch.ts";
 import { type Qemu, startQemu } from "../qemu/qemu_process.ts";
 import { type End, runReport, statusOf } from "../qemu/run_report.ts";
-import { hasOption } from "../qemu/qemu_options.ts";
+import { hasOnlooker, hasOption, hasWatchdog } from "../qemu/qemu_options.ts";
 import { socketsIn } from "../qemu/qemu_sockets.ts";
 import { startFailed } from "../qemu/start_failed.ts";
 import type { Bootable } from "../report/bootable.ts";
@@ -149,7 +150,7 @@ async function boot(guest: Guest, folder: string, output: Output, signal: AbortS
     if (output.verbose && !qemu.sandboxed) await output.printError("note: QEMU runs without its sandbox\n");
     if (gdb) await output.printError(gdbHint(guest, folder));
     if (!gdb) await qemu.start();
-    const end = await endOf(qemu, guest.timeout, signal);
+    const end = await endOf(qemu, guest, signal);
     const processors = end.kind === "ended" ? undefined : await qemu.registers();
     qemu.kill();
     await qemu.ended;
@@ -171,13 +172,17 @@ async function unfollowedBy({ bootable: { kernel }, recognize }: Guest): Promise
   return unfollowedProtocol(kernel, await recognize());
 }
 
-async function endOf(qemu: Qemu, timeout: number | undefined, signal: AbortSignal): Promise<End> {
+async function endOf(qemu: Qemu, { timeout, gdb, args }: Guest, signal: AbortSignal): Promise<End> {
   const given = Promise.withResolvers<End>();
+  const over = new AbortController();
   const timer = timeout === undefined
     ? undefined
     : setTimeout(() => given.resolve({ kind: "timeout", seconds: timeout }), timeout * 1000);
   const abort = (): void => given.reject(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
+  if (!gdb && !hasOnlooker(args) && !hasWatchdog(args)) {
+    untilHaltedForGood(qemu, over.signal).then((halted) => halted && given.resolve({ kind: "halted" }));
+  }
   try {
     signal.throwIfAborted();
     return await Promise.race([
@@ -186,6 +191,7 @@ async function endOf(qemu: Qemu, timeout: number | undefined, signal: AbortSigna
       given.promise,
     ]);
   } finally {
+    over.abort();
     clearTimeout(timer);
     signal.removeEventListener("abort", abort);
   }
