@@ -18,7 +18,6 @@ import { quoted, quotedPath } from "../output/shell_quote.ts";
 import { exactSize, hex, printable } from "../output/text.ts";
 import { exceptionLog } from "../qemu/exception_log.ts";
 import { GDB_SOCKET, type Qemu, startQemu } from "../qemu/qemu_process.ts";
-import { parseRegisters } from "../qemu/registers.ts";
 import { type End, runReport, statusOf } from "../qemu/run_report.ts";
 import { startFailed } from "../qemu/start_failed.ts";
 import type { Bootable } from "../report/bootable.ts";
@@ -147,13 +146,13 @@ async function boot(guest: Guest, folder: string, output: Output, signal: AbortS
     if (gdb) await output.printError(gdbHint(guest, folder));
     if (!gdb) await qemu.start();
     const end = await endOf(qemu, guest.timeout, signal);
-    const text = end.kind === "ended" ? undefined : await qemu.registers();
+    const processors = end.kind === "ended" ? undefined : await qemu.registers();
     qemu.kill();
     await qemu.ended;
     const { line } = serial;
     if (!output.quiet) {
       const unfollowed = statusOf(end) === 0 ? undefined : await unfollowedBy(guest);
-      const report = { end, registers: text === undefined ? undefined : parseRegisters(text), log, unfollowed };
+      const report = { end, registers: processors?.[0], log, unfollowed };
       await output.printError((line ? "" : "\n") + runReport(bootable, report, output.paintError));
     }
     return statusOf(end);

@@ -8,7 +8,9 @@ import { CliError } from "../output/cli_error.ts";
 import { printable } from "../output/text.ts";
 import { PROGRAM } from "./machine.ts";
 import { hasSandbox, type MachineOptions, qemuArguments, SANDBOX } from "./qemu_arguments.ts";
+import { type MemoryRange, readGuestMemory } from "./guest_memory.ts";
 import { openQmp, type Qmp, type QmpEvent } from "./qmp.ts";
+import { parseProcessors, type Registers } from "./registers.ts";
 import { startFailed } from "./start_failed.ts";
 
 /** How to start it. */
@@ -31,8 +33,10 @@ export interface Qemu {
   readonly stopped: Promise<string>;
   /** The exit status, once QEMU has ended and all its output was received. */
   readonly ended: Promise<number>;
-  /** Pauses the guest and returns its registers as text; `undefined` if QEMU does not answer. */
-  readonly registers: () => Promise<string | undefined>;
+  /** Pauses the guest and returns the registers of every processor; `undefined` if QEMU does not answer. */
+  readonly registers: () => Promise<readonly Registers[] | undefined>;
+  /** Pauses the guest and reads its memory; `undefined` if a part of it cannot be read, or QEMU does not answer. */
+  readonly readMemory: (range: MemoryRange) => Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** Ends QEMU at once. */
   readonly kill: () => void;
   /** Whether it runs in the sandbox that it was asked for. */
@@ -85,11 +89,13 @@ export async function startQemu(options: QemuOptions): Promise<Qemu> {
   using listener = attempt(() => Deno.listen({ transport: "unix", path: sockets.qmp }));
   const accepted = listener.accept().catch(() => undefined);
   const args = qemuArguments(options, sockets);
-  if (hasSandbox(options.args)) return await connected(spawnQemu(options, accepted, args), true);
+  if (hasSandbox(options.args)) return await connected(spawnQemu(options, accepted, args), folder, true);
   // A QEMU that was built without a sandbox, or whose system has none, ends at once and says so.
   const sandboxed = spawnQemu(options, accepted, [...SANDBOX, ...args]);
-  if (await sandboxed.connection || await sandboxed.ended === NOT_FOUND) return await connected(sandboxed, true);
-  return await connected(spawnQemu(options, accepted, args), false);
+  if (await sandboxed.connection || await sandboxed.ended === NOT_FOUND) {
+    return await connected(sandboxed, folder, true);
+  }
+  return await connected(spawnQemu(options, accepted, args), folder, false);
 }
 
 /** A QEMU that was started. */
@@ -125,7 +131,11 @@ function spawnQemu(
   };
 }
 
-async function connected({ connection, ended, kill, release }: Spawned, sandboxed: boolean): Promise<Qemu> {
+async function connected(
+  { connection, ended, kill, release }: Spawned,
+  folder: string,
+  sandboxed: boolean,
+): Promise<Qemu> {
   const stopped = Promise.withResolvers<string>();
   const onEvent = ({ event, data }: QmpEvent): void => {
     if (event === "SHUTDOWN") stopped.resolve(String(data?.reason));
@@ -139,7 +149,8 @@ async function connected({ connection, ended, kill, release }: Spawned, sandboxe
     start: async () => void await qmp?.execute("cont").catch(() => {}),
     stopped: stopped.promise,
     ended,
-    registers: () => qmp ? withPatience(printRegisters(qmp)) : Promise.resolve(undefined),
+    registers: () => whilePaused(qmp, processors),
+    readMemory: (range) => whilePaused(qmp, (qmp) => readGuestMemory(qmp, folder, range)),
     kill,
     sandboxed,
   };
@@ -153,15 +164,17 @@ function attempt<T>(work: () => T): T {
   }
 }
 
-async function printRegisters(qmp: Qmp): Promise<string> {
-  await qmp.execute("stop");
-  return String(await qmp.execute("human-monitor-command", { "command-line": "info registers" }));
+async function processors(qmp: Qmp): Promise<readonly Registers[]> {
+  return parseProcessors(String(await qmp.execute("human-monitor-command", { "command-line": "info registers -a" })));
 }
 
-function withPatience<T>(work: Promise<T>): Promise<T | undefined> {
+/** Pauses the guest and asks QEMU something; resolves to `undefined` if it fails, or does not answer in time. */
+async function whilePaused<T>(qmp: Qmp | undefined, ask: (qmp: Qmp) => Promise<T>): Promise<T | undefined> {
+  if (!qmp) return undefined;
   const limit = Promise.withResolvers<undefined>();
   const timer = setTimeout(() => limit.resolve(undefined), PATIENCE);
-  return Promise.race([work.catch(() => undefined), limit.promise]).finally(() => clearTimeout(timer));
+  const answer = qmp.execute("stop").then(() => ask(qmp)).catch(() => undefined);
+  return await Promise.race([answer, limit.promise]).finally(() => clearTimeout(timer));
 }
 
 function pathTooLong(path: string): CliError {

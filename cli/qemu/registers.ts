@@ -33,6 +33,16 @@ export function parseRegisters(text: string): Registers {
 }
 
 /**
+ * Parses the output of `info registers -a`.
+ *
+ * @param text The text.
+ * @returns The registers of every processor, from the first on.
+ */
+export function parseProcessors(text: string): readonly Registers[] {
+  return text.split(/^CPU#\d+\s*$/m).slice(1).map(parseRegisters);
+}
+
+/**
  * Whether the processor was in 64-bit mode, and so in the kernel or about to be.
  *
  * @param registers The registers.

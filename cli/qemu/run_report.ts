@@ -30,6 +30,10 @@ export type End =
     readonly reason: string;
   }
   | {
+    /** Every processor halted with interrupts disabled, and nothing will wake one. */
+    readonly kind: "halted";
+  }
+  | {
     /** It was stopped at the timeout. */
     readonly kind: "timeout";
     /** The timeout in seconds. */
@@ -65,6 +69,7 @@ const STATUS = { done: 0, unknown: 1, fault: 3, timeout: 124 } as const;
  */
 export function statusOf(end: End): number {
   if (end.kind === "timeout") return STATUS.timeout;
+  if (end.kind === "halted") return STATUS.unknown;
   if (end.kind === "stopped") return isFatal(end.reason) ? STATUS.fault : STATUS.unknown;
   if (end.status === statusFor(EXIT_SUCCESS)) return STATUS.done;
   return end.status === 0 ? STATUS.unknown : end.status;
@@ -91,7 +96,7 @@ export function runReport(bootable: Bootable, ending: Ending, paint: Paint): str
   return sections([
     [
       ...headLines(
-        `run[${end.kind === "timeout" ? "timeout" : end.reason}]:`,
+        `run[${end.kind === "stopped" ? end.reason : end.kind}]:`,
         leading(ending) + headOf(ending, fatal),
         paint,
       ),
@@ -112,11 +117,12 @@ function headLines(label: string, sentences: string, { error, width, folds }: Pa
 /** What comes first if the guest died, or halted for good: that is what tends to come of it. */
 function leading({ end, registers, unfollowed }: Ending): string {
   const hasHalted = registers?.get("HLT") === 1n && !areInterruptsEnabled(registers);
-  const isOver = statusOf(end) === STATUS.fault || (end.kind === "timeout" && hasHalted);
+  const isOver = statusOf(end) === STATUS.fault || end.kind === "halted" || (end.kind === "timeout" && hasHalted);
   return unfollowed !== undefined && isOver ? `${unfollowed}\n` : "";
 }
 
 function headOf({ end, log }: Ending, fatal: Exception | undefined): string {
+  if (end.kind === "halted") return "The guest halted for good, with interrupts disabled on every processor.";
   if (end.kind === "timeout") return `The guest did not finish within ${end.seconds} s.`;
   if (fatal) return `The guest triple-faulted after ${exceptionName(fatal)}.`;
   if (end.kind === "stopped" && end.reason === "guest-reset") {
@@ -134,7 +140,7 @@ function factsOf(bootable: Bootable, { end, registers, log }: Ending, fatal: Exc
     return [...facts, ["no handler", explainMissingHandler(fatal, bootable)]];
   }
   const state: readonly Fact[] = registers ? explainState(registers, bootable) : [["state", "QEMU did not answer"]];
-  const shown = end.kind === "timeout" ? state : state.filter(([label]) => label !== "state");
+  const shown = end.kind !== "stopped" ? state : state.filter(([label]) => label !== "state");
   const last = log.last();
   if (!last) return shown;
   const became = last.doubleFault ? ", which became a double fault (#DF)" : "";
