@@ -16,5 +16,24 @@
  * @module
  */
 
+export { openPageTables } from "../core/paging/open_page_tables.ts";
+export { openDisassembler } from "./instructions/disassembler.ts";
+export type { Access, Disassembler, Flow, Instruction, MemoryUse, Operand } from "./instructions/instruction.ts";
 export { type DecodedEntry, decodeEntry, type EntryField, type EntryFlag } from "./tables/decode_entry.ts";
-export type { TableLevel } from "./tables/table_set.ts";
+export { listRuns } from "./tables/list_runs.ts";
+export { openTableSet, type TableSetOptions } from "./tables/open_table_set.ts";
+export type { PhysicalPages } from "./tables/physical_pages.ts";
+export type {
+  EntryPlace,
+  ListOptions,
+  ListProgress,
+  PageRun,
+  RecursiveEntry,
+  ReservedEntry,
+  RunOptions,
+  TableItem,
+  TableProblem,
+  UnknownTable,
+} from "./tables/table_items.ts";
+export type { TableLevel, TableSet } from "./tables/table_set.ts";
+export { type Permission, type Walk, type WalkedLevel, type WalkEnd, walkTables } from "./tables/walk_tables.ts";

@@ -23,8 +23,8 @@ export interface Operand {
 
 /** Memory that an instruction reads or writes, or would if its condition held. */
 export interface MemoryUse {
-  /** Name of the segment register, such as "ds", "ss" or "gs". */
-  readonly segment: string;
+  /** Name of the segment register, such as "ds", "ss" or "gs"; absent if the processor ignores it. */
+  readonly segment?: string;
   /** Name of the base register; absent of an address that no register is added to, and of one relative to RIP. */
   readonly base?: string;
   /** Name of the index register. */
@@ -36,7 +36,7 @@ export interface MemoryUse {
   /** Number of bytes; 0 if that is not fixed by the instruction. */
   readonly size: number;
   /** What happens to it. */
-  readonly access: Exclude<Access, "none">;
+  readonly access: Access;
   /** Whether it is not among the operands, such as what `push` writes to. */
   readonly implicit: boolean;
 }
