@@ -10,12 +10,6 @@ export type CauseCode =
   | "relro-sealed"
   | "header-not-writable"
   | "header-not-executable"
-  | "page-not-writable"
-  | "page-not-executable"
-  | "page-not-for-user-mode"
-  | "page-not-mapped"
-  | "entry-has-reserved-bits"
-  | "protection-key"
   | "tables-changed"
   // Addresses
   | "null-pointer"
@@ -28,6 +22,7 @@ export type CauseCode =
   | "wild-jump"
   // How the kernel was entered
   | "entry-is-physical"
+  | "entry-not-mapped"
   | "entry-not-reached"
   | "code-for-32-bit"
   | "protocol-not-followed"
@@ -53,6 +48,7 @@ export type CauseCode =
   | "no-descriptor-table"
   | "descriptor-table-too-short"
   | "descriptor-table-not-mapped"
+  | "gate-unusable"
   | "gate-not-present"
   | "no-handler"
   // The end of it

@@ -24,11 +24,11 @@ export interface Place {
   readonly description: string;
 }
 
-/** The value of something that an instruction uses. */
+/** The value of a register that an instruction uses. */
 export interface OperandValue {
-  /** What it is: a register such as "rax", or memory such as "[rax+8]". */
+  /** The register's name, such as "rax" and "al". */
   readonly name: string;
-  /** Its value; of memory, its address. */
+  /** Its value. */
   readonly value: bigint;
 }
 
@@ -38,7 +38,7 @@ export interface FaultInstruction extends Place {
   readonly bytes?: Uint8Array;
   /** The instruction as text, such as "mov [rax],rcx", if it was decoded. */
   readonly text?: string;
-  /** The values that it uses, as they were before it: of the registers in its operands, and of addresses. */
+  /** The registers that its operands read, as they were before it. */
   readonly operands: readonly OperandValue[];
 }
 
@@ -50,14 +50,28 @@ export interface FaultAccess extends Place {
   readonly user: boolean;
 }
 
-/** What the page tables said of the address of an access. */
+/** What was wrong with the page of an access. */
+export type PageProblem =
+  | "not-mapped"
+  | "not-writable"
+  | "not-executable"
+  | "not-for-user-mode"
+  | "for-user-mode"
+  | "reserved-bits"
+  | "protection-key"
+  | "not-permitted"
+  | "not-canonical";
+
+/** What the error code and the page tables say of the address of an access. */
 export interface FaultPage {
-  /** What is known of the page, in a clause such as "the page is mapped, but not writable". */
+  /** What was wrong with it; "not-permitted" if the error code alone is known, or the tables do not show it. */
+  readonly problem: PageProblem;
+  /** The same in a clause, such as "the page is mapped, but not writable". */
   readonly message: string;
-  /** Whose tables were walked: those that the kernel was started with, or those of CR3 when it stopped. */
-  readonly tables: "as-loaded" | "current";
-  /** The walk. */
-  readonly walk: Walk;
+  /** Whether CR3 pointed to the level-4 table that the kernel was started with, or to one of the guest's own. */
+  readonly tables: "initial" | "own";
+  /** The walk, through the tables as they were when the guest stopped, or else as they were when it was started. */
+  readonly walk?: Walk;
 }
 
 /** A cause that was checked. */
@@ -134,4 +148,9 @@ export interface FaultExplanation extends FaultEvent {
   readonly message: string;
   /** The last exception that it took before it stopped in another way, if there was one. */
   readonly before?: FaultEvent;
+  /**
+   * What the kernel's file expects and did not get, in whole sentences; none if nothing is known of the file. Guests
+   * often die of it, but that is not claimed.
+   */
+  readonly expectations: readonly FaultCause[];
 }
