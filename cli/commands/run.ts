@@ -17,8 +17,9 @@ import { onExit } from "../output/on_exit.ts";
 import { quoted, quotedPath } from "../output/shell_quote.ts";
 import { exactSize, hex, printable } from "../output/text.ts";
 import { exceptionLog } from "../qemu/exception_log.ts";
-import { GDB_SOCKET, type Qemu, startQemu } from "../qemu/qemu_process.ts";
+import { type Qemu, startQemu } from "../qemu/qemu_process.ts";
 import { type End, runReport, statusOf } from "../qemu/run_report.ts";
+import { socketsIn } from "../qemu/qemu_sockets.ts";
 import { startFailed } from "../qemu/start_failed.ts";
 import type { Bootable } from "../report/bootable.ts";
 import { diagnosticsReport, strictStatus } from "../report/diagnostics.ts";
@@ -139,6 +140,7 @@ async function boot(guest: Guest, folder: string, output: Output, signal: AbortS
     ramfb: bootable.framebuffer !== undefined,
     args,
     onSerial: serial.write,
+    onOutput: serial.write,
     onLog: log.write,
   });
   try {
@@ -212,7 +214,7 @@ function gdbHint({ bootable: { kernel: { entryPoint, virtualAddressOffset } }, n
     ? `file ${quotedPath(name)}`
     : `add-symbol-file ${quotedPath(name)} -o ${hex(virtualAddressOffset)}`;
   const isFile = name !== "standard input" && !/^https?:/i.test(name);
-  const connect = [`target remote ${folder}/${GDB_SOCKET}`, `hbreak *${hex(entryPoint)}`, "continue"];
+  const connect = [`target remote ${socketsIn(folder).gdb}`, `hbreak *${hex(entryPoint)}`, "continue"];
   const commands = [...(isFile ? [symbols] : []), ...connect].map((command) => ` -ex ${quoted(command)}`).join("");
   return `The guest is waiting for a debugger. In another terminal, run:\n  gdb${commands}\n`;
 }

@@ -25,6 +25,7 @@ async function whileLooping(args: readonly string[], ask: (qemu: Qemu, folder: s
       ramfb: false,
       args,
       onSerial: () => Promise.resolve(),
+      onOutput: () => Promise.resolve(),
       onLog: () => {},
     });
     try {

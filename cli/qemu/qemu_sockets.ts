@@ -1,0 +1,60 @@
+/**
+ * The sockets in the folder of a run, by which kload and QEMU reach each other.
+ *
+ * @module
+ */
+
+import { CliError } from "../output/cli_error.ts";
+import { printable } from "../output/text.ts";
+
+/** The paths of the sockets. */
+export interface Sockets {
+  /** kload's, for QMP. */
+  readonly qmp: string;
+  /** kload's, for the first serial port. */
+  readonly serial: string;
+  /** QEMU's, for a debugger. */
+  readonly gdb: string;
+}
+
+/** The longest path of a socket in bytes that all systems take: sun_path has 104 or 108, with a zero at its end. */
+const LONGEST = 103;
+
+/**
+ * The paths of the sockets.
+ *
+ * @param folder The folder.
+ * @returns The paths.
+ * @throws {CliError} "qemu-failed" if they are too long for sockets.
+ */
+export function socketsIn(folder: string): Sockets {
+  const sockets = { qmp: `${folder}/qmp.sock`, serial: `${folder}/tty.sock`, gdb: `${folder}/gdb.sock` };
+  const tooLong = Object.values(sockets).find((path) => new TextEncoder().encode(path).length > LONGEST);
+  if (tooLong === undefined) return sockets;
+  const why = `the path of its socket, ${printable(tooLong)}, is longer than ${LONGEST} bytes`;
+  const hint = "The environment variable TMPDIR can name a folder with a shorter path.";
+  throw new CliError("qemu-failed", `Cannot start QEMU: ${why}`, { hint });
+}
+
+/** Waits for one connection. */
+export interface Awaited extends Disposable {
+  /** The connection; resolves to `undefined` if the socket is closed first. */
+  readonly connection: Promise<Deno.Conn | undefined>;
+}
+
+/**
+ * Opens a socket for one connection.
+ *
+ * @param path Its path; a socket that is there already is replaced.
+ * @returns The socket, which the caller disposes of.
+ * @throws {Error} If it cannot be opened.
+ */
+export function awaitConnection(path: string): Awaited {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  const listener = Deno.listen({ transport: "unix", path });
+  return { connection: listener.accept().catch(() => undefined), [Symbol.dispose]: () => listener.close() };
+}

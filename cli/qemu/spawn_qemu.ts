@@ -1,0 +1,112 @@
+/**
+ * Starts QEMU, connected by QMP and by the guest's first serial port.
+ *
+ * @module
+ */
+
+import { startGuarded } from "./guarded_process.ts";
+import { PROGRAM } from "./machine.ts";
+import type { MachineOptions } from "./qemu_arguments.ts";
+import { awaitConnection, type Sockets } from "./qemu_sockets.ts";
+import { startFailed } from "./start_failed.ts";
+
+/** How to start it. */
+export interface QemuOptions extends Omit<MachineOptions, "sockets"> {
+  /** A folder for its sockets, which is removed if this process ends before QEMU. */
+  readonly folder: string;
+  /** Receives what the guest writes to its first serial port. */
+  readonly onSerial: (bytes: Uint8Array) => Promise<void>;
+  /** Receives what QEMU itself writes to standard output, as some of its options make it do. */
+  readonly onOutput: (bytes: Uint8Array) => Promise<void>;
+  /** Receives QEMU's log. */
+  readonly onLog: (text: string) => void;
+}
+
+/** A QEMU that was started. */
+export interface Spawned {
+  /** The exit status, once QEMU has ended and all its output was received. */
+  readonly ended: Promise<number>;
+  /** Ends QEMU at once. */
+  readonly kill: () => void;
+  /** Its connections for QMP and the serial port; resolves to `undefined` if it ends without them. */
+  readonly connection: Promise<{ readonly qmp: Deno.Conn; readonly serial: Deno.Conn } | undefined>;
+  /** Passes on its output and its log, which are held back until then. */
+  readonly release: () => void;
+}
+
+/**
+ * Starts QEMU.
+ *
+ * @param options The receivers of its output, and the folder of the run.
+ * @param sockets The sockets that its arguments name.
+ * @param args Its arguments; the guest must not run at once.
+ * @returns The process.
+ * @throws {CliError} "qemu-failed" if no process or socket can be started.
+ */
+export function spawnQemu(
+  { folder, onSerial, onOutput, onLog }: QemuOptions,
+  sockets: Sockets,
+  args: readonly string[],
+): Spawned {
+  const [qmp, serial] = attempt(() => [awaitConnection(sockets.qmp), awaitConnection(sockets.serial)]);
+  const { stdout, stderr, status, kill } = attempt(() =>
+    startGuarded({ command: [PROGRAM, ...args], folder, alive: sockets.qmp })
+  );
+  const output = heldBack(onOutput);
+  const log = heldBack(onLog);
+  const passed = [
+    stdout.pipeTo(new WritableStream({ write: output.write })),
+    stderr.pipeThrough(new TextDecoderStream()).pipeTo(new WritableStream({ write: log.write })),
+  ].map((pipe) => pipe.catch(() => {}));
+  // The guest runs only after both connections were made, so none can be missed for an early end.
+  const connection = Promise.race([Promise.all([qmp.connection, serial.connection]), status])
+    .then((first) => {
+      qmp[Symbol.dispose]();
+      serial[Symbol.dispose]();
+      if (!Array.isArray(first) || !first[0] || !first[1]) return undefined;
+      return { qmp: first[0], serial: first[1] };
+    });
+  const received = connection.then((made) => made && receive(made.serial, onSerial));
+  return {
+    connection,
+    ended: Promise.all([status, received, ...passed]).then(([{ code }]) => code),
+    kill,
+    release: () => [output, log].forEach(({ release }) => release()),
+  };
+}
+
+/** Passes on all that comes in. */
+async function receive(connection: Deno.Conn, onBytes: (bytes: Uint8Array) => Promise<void>): Promise<void> {
+  const buffer = new Uint8Array(2 ** 16);
+  try {
+    for (let length; (length = await connection.read(buffer)) !== null;) await onBytes(buffer.slice(0, length));
+  } catch {
+    // QEMU ended with input left that the guest had not read
+  }
+}
+
+/** Holds pieces back until they are released, and passes them on from then on. */
+function heldBack<T>(
+  onPiece: (piece: T) => void | Promise<void>,
+): { readonly write: (piece: T) => Promise<void>; readonly release: () => void } {
+  const held: T[] = [];
+  let passing: Promise<void> | undefined;
+  const pass = async (pieces: readonly T[]): Promise<void> => {
+    for (const piece of pieces) await onPiece(piece);
+  };
+  return {
+    write: async (piece) => {
+      if (passing) await passing.then(() => onPiece(piece));
+      else held.push(piece);
+    },
+    release: () => passing = pass(held.splice(0)),
+  };
+}
+
+function attempt<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    throw startFailed(cause);
+  }
+}
