@@ -87,14 +87,16 @@ const DOORS: Readonly<Record<string, { readonly values: readonly string[]; reado
   },
   "explain/mod.ts": {
     values: [
-      ...["decodeEntry", "listRuns", "openDisassembler", "openPageTables", "openTableSet", "walkTables"],
+      ...["decodeEntry", "linkedAddress", "listRuns", "listTables", "loadedAddress", "openDisassembler"],
+      ...["openPageTables", "openTableSet", "readSymbols", "virtualAddressesOf", "walkTables"],
     ],
     types: [
       ...["Access", "DecodedEntry", "Disassembler", "EntryField", "EntryFlag", "EntryPlace"],
-      ...["Flow", "Instruction", "ListOptions", "ListProgress", "MemoryUse", "Operand"],
-      ...["PageRun", "Permission", "PhysicalPages", "RecursiveEntry", "ReservedEntry", "RunOptions"],
-      ...["TableItem", "TableLevel", "TableProblem", "TableSet", "TableSetOptions", "UnknownTable"],
-      ...["Walk", "WalkEnd", "WalkedLevel"],
+      ...["ExplainedSource", "Flow", "FoundAddress", "Instruction", "KeptFile", "KernelSection"],
+      ...["KernelSymbol", "KernelSymbols", "ListOptions", "ListProgress", "ListedTable", "MemoryUse"],
+      ...["Moved", "Operand", "PageRun", "Permission", "PhysicalPages", "RecursiveEntry"],
+      ...["ReservedEntry", "RunOptions", "SymbolPlace", "TableItem", "TableLevel", "TableProblem"],
+      ...["TableSet", "TableSetOptions", "UnknownTable", "Walk", "WalkEnd", "WalkedLevel"],
     ],
   },
 };

@@ -74,19 +74,16 @@ export async function openDisassembler(code: WebAssembly.Module): Promise<Disass
   };
   return {
     instructions: function* (bytes, address, bits = 64) {
-      const decoder = iced.word((result) => call.decoder_new(result, bits, ...iced.pass(bytes), 0));
-      try {
-        for (let at = 0; at < bytes.length;) {
-          const start = BigInt.asUintN(64, address + BigInt(at));
-          iced.done((result) => call.decoder_set_position(result, decoder, at));
-          call.decoder_set_ip(decoder, BigInt.asIntN(64, start));
-          const instruction = decodeNext(machine, decoder, start, bytes.length - at);
-          at += instruction.length;
-          yield instruction;
-        }
-      } finally {
-        call.__wbg_decoder_free(decoder);
+      const start = BigInt.asIntN(64, address);
+      for (const { at, length, failure } of decode(machine, bytes, start, bits)) {
+        const here = BigInt.asUintN(64, address + BigInt(at));
+        yield failure === undefined
+          ? instructionAt(machine, here, length)
+          : { ...NONE, ...failure, address: here, length };
       }
+    },
+    lengths: function* (bytes, bits = 64) {
+      for (const { length } of decode(machine, bytes, 0n, bits)) yield length;
     },
   };
 }
@@ -100,24 +97,57 @@ interface Machine {
   readonly factory: number;
 }
 
-function decodeNext(machine: Machine, decoder: number, address: bigint, left: number): Instruction {
+/** Where an instruction is in the bytes, and what there is if it is none. */
+interface Decoded {
+  readonly at: number;
+  readonly length: number;
+  readonly failure?: Pick<Instruction, "text" | "flow">;
+}
+
+const CUT = { text: "(cut off)", flow: "cut" } as const;
+const BAD = { text: "(bad)", flow: "invalid" } as const;
+const NONE = { mnemonic: "", operands: [], memory: [] } as const;
+
+/** Decodes one instruction after the other; the consumer looks at each before it asks for the next. */
+function* decode({ iced, scratch }: Machine, bytes: Uint8Array, start: bigint, bits: number): Iterable<Decoded> {
+  const { call } = iced;
+  const decoder = iced.word((result) => call.decoder_new(result, bits, ...iced.pass(bytes), 0));
+  const goTo = (at: number): void => {
+    iced.done((result) => call.decoder_set_position(result, decoder, at));
+    call.decoder_set_ip(decoder, BigInt.asIntN(64, start + BigInt(at)));
+  };
+  goTo(0);
+  try {
+    for (let at = 0; at < bytes.length;) {
+      call.decoder_decodeOut(decoder, scratch);
+      const error = call.decoder_lastError(decoder);
+      if (error === 0) {
+        const length = call.instruction_length(scratch);
+        yield { at, length };
+        at += length;
+        continue;
+      }
+      if (error === NO_MORE_BYTES) return yield { at, length: bytes.length - at, failure: CUT };
+      yield { at, length: 1, failure: BAD };
+      goTo(++at);
+    }
+  } finally {
+    call.__wbg_decoder_free(decoder);
+  }
+}
+
+/** What the processor does with the instruction that was decoded last. */
+function instructionAt(machine: Machine, address: bigint, length: number): Instruction {
   const { iced: { call, text }, formatter, scratch, factory } = machine;
-  call.decoder_decodeOut(decoder, scratch);
-  const error = call.decoder_lastError(decoder);
-  const none = { address, mnemonic: "", operands: [], memory: [] };
-  if (error === NO_MORE_BYTES) return { ...none, length: left, text: "(cut off)", flow: "cut" };
-  if (error !== 0) return { ...none, length: 1, text: "(bad)", flow: "invalid" };
   const info = call.instructioninfofactory_info(factory, scratch);
   const operands = operandsOf(machine, info);
   const memory = memoryOf(machine, info);
   call.__wbg_instructioninfo_free(info);
-  const mnemonic = text((result) => {
-    call.formatter_formatMnemonicOptions(result, formatter, scratch, NO_PREFIXES);
-  });
+  const mnemonic = text((result) => call.formatter_formatMnemonicOptions(result, formatter, scratch, NO_PREFIXES));
   const target = operands.find(({ kind }) => kind === "branch")?.value;
   return {
     address,
-    length: call.instruction_length(scratch),
+    length,
     text: text((result) => call.formatter_format(result, formatter, scratch)),
     mnemonic,
     operands,

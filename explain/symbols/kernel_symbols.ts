@@ -65,7 +65,7 @@ export interface KernelSymbols {
   readonly sectionAt: (address: bigint) => KernelSection | undefined;
   /** Finds the symbol that contains an address, or else the nearest one before it in the same section. */
   readonly symbolAt: (address: bigint) => SymbolPlace | undefined;
-  /** Finds every symbol of a name, in the order of the table. */
+  /** Finds the symbols of a name, in the order of the table; the first 1024 if there are more. */
   readonly find: (name: string) => readonly KernelSymbol[];
   /** Lists the symbols with an address in a range, ascending; of several at one address, the best first. */
   readonly inRange: (start: bigint, end: bigint) => Iterable<KernelSymbol>;

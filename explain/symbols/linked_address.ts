@@ -14,6 +14,18 @@ export type Moved = Pick<LoadedKernel, "virtualAddressOffset">;
  * Finds the address that a kernel's file has for an address in the loaded kernel. Sections, symbols and relocation
  * entries are looked up by it.
  *
+ * @example
+ * ```ts
+ * import { linkedAddress, readSymbols } from "@kload/kload/explain";
+ * import { loadKernel } from "@kload/kload";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const file = await Deno.readFile("examples/hello/hello-pie.elf");
+ * const kernel = await loadKernel(file, { kernelBase: 0xffff_ffff_8000_0000n });
+ * const symbols = await readSymbols(file);
+ * assertEquals(symbols.symbolAt(linkedAddress(kernel, kernel.entryPoint))?.symbol.name, "_start");
+ * ```
+ *
  * @param kernel The loaded kernel.
  * @param address A virtual address in it.
  * @returns The address as linked, of 64 bits.
@@ -25,6 +37,18 @@ export function linkedAddress({ virtualAddressOffset }: Moved, address: bigint):
 /**
  * Finds where a symbol is in a loaded kernel. An absolute symbol keeps its value, as it does when relocations refer to
  * it.
+ *
+ * @example
+ * ```ts
+ * import { loadedAddress, readSymbols } from "@kload/kload/explain";
+ * import { loadKernel } from "@kload/kload";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const file = await Deno.readFile("examples/hello/hello-pie.elf");
+ * const kernel = await loadKernel(file, { kernelBase: 0xffff_ffff_8000_0000n });
+ * const [start] = (await readSymbols(file)).find("_start");
+ * assertEquals(loadedAddress(kernel, start), kernel.entryPoint);
+ * ```
  *
  * @param kernel The loaded kernel.
  * @param symbol A symbol of its file.

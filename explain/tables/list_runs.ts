@@ -16,7 +16,7 @@ import {
   TABLE_ENTRIES,
 } from "../../core/paging/entry.ts";
 import { continuedPages, entryKind, nextPresent, pageMasks } from "./entry_scan.ts";
-import type { PageRun, RunOptions, TableItem, UnknownTable } from "./table_items.ts";
+import type { PageRun, RunOptions, TableItem } from "./table_items.ts";
 import {
   ENTRY_PAGES,
   entryPlace,
@@ -27,8 +27,9 @@ import {
   type PathTable,
   rootPath,
   tableKey,
+  unknownTable,
 } from "./table_path.ts";
-import type { TableLevel, TableSet } from "./table_set.ts";
+import type { TableSet } from "./table_set.ts";
 
 /** The run that the pages found last belong to, all in numbers. */
 interface OpenRun {
@@ -66,7 +67,7 @@ interface OpenRun {
  * const { memory, level4Frame } = await loadKernel(await Deno.readFile("examples/hello/hello.elf"));
  * const items = listRuns(openTableSet({ memory, cr3: level4Frame }));
  * const shown = Array.from(items, (item) => item.kind === "pages" ? [item.size, item.writable, item.executable] : item);
- * assertEquals(shown, [[0x1000, false, false], [0x1000, false, true], [0x4000, true, false]]);
+ * assertEquals(shown, [[0x1000, false, true], [0x1000, false, false], [0x4000, true, false]]);
  * ```
  *
  * @param tables The tables.
@@ -185,9 +186,4 @@ function pageRun(run: OpenRun, top: number, leafFlags: boolean): PageRun {
     user: (lo & LO_USER) !== 0,
     ...(leafFlags ? { flags: entryFlags((BigInt(flagsHi >>> 0) << 32n) | BigInt(flagsLo >>> 0), level) } : {}),
   };
-}
-
-function unknownTable(level: number, table: number, page: number, top: number): UnknownTable {
-  const size = ENTRY_PAGES[level] * TABLE_ENTRIES * PAGE_BYTES;
-  return { kind: "unknown", level: level as TableLevel, table, virt: pageAddress(page, top), size };
 }

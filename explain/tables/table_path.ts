@@ -4,8 +4,8 @@
  * @module
  */
 
-import { HI_NO_EXECUTE, LO_USER, LO_WRITABLE } from "../../core/paging/entry.ts";
-import type { EntryPlace } from "./table_items.ts";
+import { HI_NO_EXECUTE, LO_USER, LO_WRITABLE, TABLE_ENTRIES } from "../../core/paging/entry.ts";
+import type { EntryPlace, UnknownTable } from "./table_items.ts";
 import type { TableLevel, TableSet } from "./table_set.ts";
 
 /** Number of pages of 4 KiB that an entry is for, by level; index 0 is unused. */
@@ -115,6 +115,20 @@ export function entryPlace(path: TablePath, level: number, index: number): Entry
     virt: pageAddress(page + index * covered, path.length - 1),
     size: covered * PAGE_BYTES,
   };
+}
+
+/**
+ * Describes a table in unknown memory.
+ *
+ * @param level Level of the table.
+ * @param table Its physical address.
+ * @param page Number of the first page that it covers.
+ * @param levels Number of levels of the tables.
+ * @returns The item of a listing.
+ */
+export function unknownTable(level: number, table: number, page: number, levels: number): UnknownTable {
+  const size = ENTRY_PAGES[level] * TABLE_ENTRIES * PAGE_BYTES;
+  return { kind: "unknown", level: level as TableLevel, table, virt: pageAddress(page, levels), size };
 }
 
 /**
