@@ -8,6 +8,7 @@ import { callBefore } from "./calls.ts";
 import type { Backtrace, Caller } from "./fault_explanation.ts";
 import type { FaultView } from "./fault_view.ts";
 import { readWord } from "./guest_memory.ts";
+import { isBelowStack } from "./place.ts";
 
 /** The most frames that are followed. */
 const MOST_FRAMES = 1024;
@@ -15,8 +16,10 @@ const MOST_FRAMES = 1024;
 /** The most callers of a list. */
 const MOST_CALLERS = 32;
 
-/** The most words of the stack that are looked at. */
-const MOST_WORDS = 512;
+/** The most bytes of the stack that are looked at. */
+const MOST_BYTES = 0x2_0000n;
+
+const PAGE_MASK = 0xfffn;
 
 /** The farthest that a frame may reach above RSP, in bytes. */
 const FARTHEST = 2n ** 32n;
@@ -79,23 +82,34 @@ function byWords(view: FaultView): Backtrace | undefined {
   const { registers, memory, started: { stack } } = view;
   const rsp = registers.get("RSP") ?? 0n;
   if ((rsp & 7n) !== 0n) return undefined;
-  const first = stack && rsp < stack.bottom && rsp >= stack.bottom - 0x1000n ? stack.bottom : rsp;
+  // A stack that overflowed has its words above the guard page.
+  const first = stack && rsp < stack.bottom && isBelowStack(rsp, view.started) ? stack.bottom : rsp;
+  const isOurs = stack !== undefined && first >= stack.bottom && first < stack.top;
+  const end = isOurs && stack.top - first < MOST_BYTES ? stack.top : first + MOST_BYTES;
   const callers: Caller[] = [];
-  let more = false;
-  for (let word = 0; word < MOST_WORDS && !more; word++) {
-    const at = first + BigInt(word * 8);
-    if ((stack && at >= stack.top) || readWord(memory, at) === undefined) break;
-    const caller = callerAt(at, view);
-    if (!caller) continue;
-    if (callers.length === MOST_CALLERS) more = true;
-    else callers.push(caller);
+  for (let at = first; at < end;) {
+    const next = (at | PAGE_MASK) + 1n;
+    const size = Number((next < end ? next : end) - at) & ~7;
+    const bytes = memory.read(at, size);
+    if (!bytes && !isOurs) break;
+    const words = bytes ? new BigUint64Array(bytes.slice().buffer) : [];
+    for (let word = 0; word < words.length && callers.length <= MOST_CALLERS; word++) {
+      const caller = callerOf(words[word], at + BigInt(word * 8), view);
+      if (caller) callers.push(caller);
+    }
+    at = next;
   }
-  return callers.length === 0 ? undefined : { kind: "stack", callers, more };
+  if (callers.length === 0) return undefined;
+  return { kind: "stack", callers: callers.slice(0, MOST_CALLERS), more: callers.length > MOST_CALLERS };
 }
 
-function callerAt(at: bigint, { memory, place }: FaultView): Caller | undefined {
-  const address = readWord(memory, at);
-  if (address === undefined || !callBefore(address, memory)) return undefined;
+function callerAt(at: bigint, view: FaultView): Caller | undefined {
+  const address = readWord(view.memory, at);
+  return address === undefined ? undefined : callerOf(address, at, view);
+}
+
+function callerOf(address: bigint, at: bigint, { memory, place }: FaultView): Caller | undefined {
+  if (!callBefore(address, memory)) return undefined;
   // The call may be the last instruction of its function.
   const { symbol, ...call } = place(address - 1n);
   return {

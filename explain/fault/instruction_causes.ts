@@ -52,7 +52,7 @@ export function instructionCauses(view: FaultView): readonly FaultCause[] {
  */
 export function breakpointCauses({ exception }: FaultView): readonly FaultCause[] {
   if (exception?.vector !== BP) return [];
-  return [{ code: "breakpoint", message: "int3 is there for debuggers, and no handler took it" }];
+  return [{ code: "breakpoint", message: "int3 is a breakpoint, which is for a debugger or a handler to take" }];
 }
 
 function divideCauses({ instruction, registers, memory }: FaultView): readonly FaultCause[] {
@@ -78,13 +78,13 @@ function opcodeCauses(view: FaultView): readonly FaultCause[] {
   if (!bytes) return [];
   const shown = `the bytes ${memory.isCurrent ? "there" : "loaded there"} are ${hexBytes(bytes)}`;
   if (bytes[0] === 0x0f && bytes[1] === 0x0b) {
-    const message = `${shown} (ud2), which always raises it: compilers put it where execution must not get to`;
+    const message = "ud2 (0f 0b) always raises it: compilers put it where execution must not get to";
     return [{ code: "undefined-on-purpose", message }];
   }
   if (bytes[0] === 0x0f && bytes[1] === 0x05) {
     const isOff = ((registers.get("EFER") ?? 0n) & EFER_SCE) === 0n;
     return isOff
-      ? [{ code: "syscall-disabled", message: `${shown} (syscall), and EFER.SCE is not set` }]
+      ? [{ code: "syscall-disabled", message: "syscall (0f 05) is not enabled: EFER.SCE is not set" }]
       : [{ code: "invalid-opcode", message: `${shown} (syscall)` }];
   }
   const missing = instruction && vectorCause(instruction, view);

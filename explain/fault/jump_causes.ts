@@ -7,15 +7,21 @@
 import { PT_LOAD } from "../../core/elf/constants.ts";
 import { hexAddr } from "../../core/hex.ts";
 import { walkTables } from "../tables/walk_tables.ts";
+import type { Instruction } from "../instructions/instruction.ts";
 import { callerOnTop } from "./backtrace.ts";
 import { callBefore } from "./calls.ts";
 import type { Caller, FaultCause } from "./fault_explanation.ts";
 import type { FaultView } from "./fault_view.ts";
-import { readWord } from "./guest_memory.ts";
+import { type GuestMemory, readWord } from "./guest_memory.ts";
+import { addressOf } from "./operands.ts";
 import { headerAt } from "./place.ts";
+import { type Registers, registerValue } from "./registers.ts";
 
 /** How many bytes before an address must be zero for the report to say so. */
 const ZEROS = 32;
+
+/** Where calls through null pointers go: to address 0, or to a member of a table of functions there. */
+const NULL_REACH = 0x1000n;
 
 /**
  * Finds out how the processor came to an address from which it could not fetch.
@@ -63,16 +69,40 @@ export function zeroCauses(view: FaultView): readonly FaultCause[] {
 }
 
 function calledFrom(caller: Caller, rip: bigint, view: FaultView): FaultCause {
-  const { memory, disassembler } = view;
+  const { memory, disassembler, registers } = view;
   const call = callBefore(caller.address, memory);
   const bytes = call && memory.read(call.address, call.length);
   const [decoded] = bytes && disassembler ? [...disassembler.instructions(bytes, call.address)] : [];
+  const offset = (caller.symbol?.offset ?? 0) - (call?.length ?? 0);
   const place = caller.symbol
-    ? `${caller.symbol.name}+${hexAddr(caller.symbol.offset - (call?.length ?? 0))}`
+    ? `${caller.symbol.name}${offset === 0 ? "" : `+${hexAddr(offset)}`}`
     : hexAddr(call?.address ?? caller.address);
-  const what = decoded?.flow === "call" ? ` (${decoded.text})` : "";
-  const code = rip === 0n ? "null-pointer" : "wild-jump";
-  return { code, message: `the return address on top of the stack is that of the call at ${place}${what}` };
+  const text = decoded?.flow === "call" ? ` (${decoded.text})` : "";
+  const target = call?.target ?? (decoded && targetOf(decoded, registers, memory));
+  if (target !== rip) {
+    return {
+      code: "wild-jump",
+      message: `the return address on top of the stack is that of the call at ${place}${text}`,
+    };
+  }
+  return rip < NULL_REACH
+    ? {
+      code: "null-pointer",
+      message: `the call at ${place}${text} is through a null pointer: it went to ${hexAddr(rip)}`,
+    }
+    : { code: "wild-jump", message: `the call at ${place}${text} went to ${hexAddr(rip)}` };
+}
+
+/** Where an indirect call goes, by the register or memory that it names. */
+function targetOf(
+  { operands, memory: [use] }: Instruction,
+  registers: Registers,
+  memory: GuestMemory,
+): bigint | undefined {
+  const [operand] = operands;
+  if (operand?.register !== undefined) return registerValue(registers, operand.register)?.value;
+  const address = operand?.kind === "memory" && use && !use.implicit ? addressOf(use, registers) : undefined;
+  return address === undefined ? undefined : readWord(memory, address);
 }
 
 /** Whether the entry point is an address of physical memory. */

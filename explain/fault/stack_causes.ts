@@ -14,6 +14,9 @@ import { count } from "./wording.ts";
 
 const KIB = 1024n;
 
+/** Room in a larger stack for what is called next, in bytes. */
+const ROOM = 4n * KIB;
+
 /** How often a function must be among its own callers for the report to speak of recursion. */
 const RECURSION = 3;
 
@@ -80,10 +83,10 @@ export function overflow(
   };
 }
 
-/** Twice the size, or the next power of two from which on what was reached for fits twice. */
+/** Twice the size, or as often twice as it takes for what was reached for to fit with room left for calls. */
 function largerSize(size: bigint, reached: bigint): bigint {
-  let larger = size * 2n > 64n * KIB ? size * 2n : 64n * KIB;
-  while (larger < reached * 2n) larger *= 2n;
+  let larger = size * 2n;
+  while (larger < reached + ROOM) larger *= 2n;
   return larger + (-larger & (4n * KIB - 1n));
 }
 
