@@ -18,10 +18,13 @@ import type { Grown } from "./pipeline/order.ts";
 import type { Outcome } from "./pipeline/run_pipeline.ts";
 import type { AddsOf, Stage } from "./pipeline/stage.ts";
 import type { PluginEntry, PluginResults } from "./plugin/plugin.ts";
+import type { RuleSetName } from "./rules.ts";
 import type { DefaultStages } from "./stages/default_pipeline.ts";
 
 /** A kernel in physical memory, with page tables. */
 export interface LoadedKernel<P extends readonly PluginEntry[] = [], S extends readonly Stage[] = DefaultStages> {
+  /** The rule set that it was loaded by. */
+  readonly rules: RuleSetName;
   /** Virtual address of the entry point, including the offset. */
   readonly entryPoint: bigint;
   /** What was added to every `p_vaddr`, modulo 2^64; 0 for a kernel that was not moved. */
@@ -108,6 +111,7 @@ const COUNTS: PropertyDescriptorMap & ThisType<Kernel> = {
 
 /** A class, because an object literal with getters takes longer to create. */
 class Kernel implements LoadedKernel {
+  readonly rules: RuleSetName;
   readonly entryPoint: bigint;
   readonly virtualAddressOffset: bigint;
   declare readonly tlsTemplate?: TlsTemplate; // absent if there is none
@@ -130,6 +134,7 @@ class Kernel implements LoadedKernel {
   constructor(found: Context, diagnostics: readonly Diagnostic[], results: Readonly<Record<string, unknown>>) {
     const { addressSpace, tlsTemplate } = found;
     const { pageTable } = addressSpace;
+    this.rules = found.rules.name;
     this.entryPoint = found.entryPoint;
     this.virtualAddressOffset = found.virtualAddressOffset;
     if (tlsTemplate) this.tlsTemplate = tlsTemplate;

@@ -13,6 +13,7 @@ import type { TableSet } from "./tables/table_set.ts";
 export type ExplainedKernel =
   & Pick<
     LoadedKernel,
+    | "rules"
     | "memory"
     | "level4Frame"
     | "entryPoint"

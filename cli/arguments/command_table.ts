@@ -11,6 +11,7 @@ import {
   COLOR_FLAGS,
   JSON_FLAG,
   KERNEL_FLAGS,
+  MEMORY_FLAGS,
   OUTPUT,
   PLUGIN_FLAGS,
   QUIET,
@@ -18,6 +19,7 @@ import {
   STRICT,
   VERBOSE,
 } from "./shared_flags.ts";
+import { WALK } from "./walk_command.ts";
 
 /** `kload load` and its flags. */
 export const LOAD: Command = {
@@ -27,14 +29,7 @@ export const LOAD: Command = {
 https URL. Gzip files are decompressed on the fly. kload reads no further than it has to.`,
   flags: [
     ...KERNEL_FLAGS,
-    { name: "memory-base", value: "ADDRESS", text: "Physical address of the start of memory", fallback: "0" },
-    { name: "memory-size", value: "BYTES", text: "Size of memory", fallback: "as much as the kernel needs" },
-    {
-      name: "level4-frame",
-      value: "ADDRESS",
-      text: "Physical address of the level-4 table",
-      fallback: "the first frame allocated",
-    },
+    ...MEMORY_FLAGS,
     { name: "dump", value: "FILE", text: "Write memory to FILE, from its base up to the next free frame" },
     STRICT,
     JSON_FLAG,
@@ -174,6 +169,7 @@ export const COMMANDS = {
   load: LOAD,
   inspect: INSPECT,
   check: CHECK,
+  walk: WALK,
   plugins: PLUGINS,
   image: IMAGE,
   run: RUN,

@@ -16,6 +16,18 @@ const PAGE_SIZE = 4096n;
 const PHYSICAL_END = 1n << 52n;
 
 /**
+ * Reads a number of any size, if text is one.
+ *
+ * @param text Decimal or hex, optionally with a unit: K, KiB, M, MiB, G or GiB, in powers of 1024.
+ * @returns The number; `undefined` if the text is anything else.
+ */
+export function numberIn(text: string): bigint | undefined {
+  const [, digits, unit] = FORM.exec(text) ?? [];
+  if (digits === undefined) return undefined;
+  return BigInt(digits.replaceAll(/[_,]/g, "")) << (unit === undefined ? 0n : SHIFT[unit.toLowerCase()]);
+}
+
+/**
  * Reads a number of any size.
  *
  * @param flag The flag's name, without the dashes.
@@ -24,11 +36,9 @@ const PHYSICAL_END = 1n << 52n;
  * @throws {CliError} "usage" if it is not such a number.
  */
 export function parseInteger(flag: string, text: string): bigint {
-  const [, digits, unit] = FORM.exec(text) ?? [];
-  if (digits === undefined) {
-    throw valueError(flag, text, "must be a decimal or hex number (0x200000), optionally with a unit (2M, 2 MiB)");
-  }
-  return BigInt(digits.replaceAll(/[_,]/g, "")) << (unit === undefined ? 0n : SHIFT[unit.toLowerCase()]);
+  const value = numberIn(text);
+  if (value !== undefined) return value;
+  throw valueError(flag, text, "must be a decimal or hex number (0x200000), optionally with a unit (2M, 2 MiB)");
 }
 
 /**

@@ -49,6 +49,18 @@ export const KERNEL_FLAGS: readonly Flag[] = [
   ...PLUGIN_FLAGS,
 ];
 
+/** Which memory a kernel is loaded into. */
+export const MEMORY_FLAGS: readonly Flag[] = [
+  { name: "memory-base", value: "ADDRESS", text: "Physical address of the start of memory", fallback: "0" },
+  { name: "memory-size", value: "BYTES", text: "Size of memory", fallback: "as much as the kernel needs" },
+  {
+    name: "level4-frame",
+    value: "ADDRESS",
+    text: "Physical address of the level-4 table",
+    fallback: "the first frame allocated",
+  },
+];
+
 /** What a kernel gets besides its segments, for every command that prepares one for booting. */
 export const BOOT_FLAGS: readonly Flag[] = [
   {

@@ -16,7 +16,8 @@ import { withFileSizeErrors } from "../output/file_size_limit.ts";
 import { onExit } from "../output/on_exit.ts";
 import { quoted, quotedPath } from "../output/shell_quote.ts";
 import { exactSize, hex, printable } from "../output/text.ts";
-import { exceptionLog } from "../qemu/exception_log.ts";
+import type { FaultExplanation } from "../../explain/fault/fault_explanation.ts";
+import { type ExceptionLog, exceptionLog } from "../qemu/exception_log.ts";
 import { untilHaltedForGood } from "../qemu/halt_watch.ts";
 import { type Qemu, startQemu } from "../qemu/qemu_process.ts";
 import { type End, runReport, statusOf } from "../qemu/run_report.ts";
@@ -42,6 +43,8 @@ interface Guest {
   readonly name: string;
   /** Recognizes the boot protocols that it is made for. */
   readonly recognize: LoadedFile["recognize"];
+  /** Reads the names in its file. */
+  readonly names: LoadedFile["names"];
   /** How many seconds it may run; without it, there is no limit. */
   readonly timeout?: number;
   readonly gdb: boolean;
@@ -65,8 +68,12 @@ export function run(args: Arguments, output: Output, signal: AbortSignal): Promi
   const timeout = readValue(values, "timeout", parseTimeout) ?? (gdb ? undefined : DEFAULT_TIMEOUT);
   const maxMemory = readValue(values, "max-memory", (flag, text) => parseBytes(flag, text, 1)) ?? MAX_MEMORY;
   const memorySize = readValue(values, "memory", (flag, text) => parseMemory(flag, text, maxMemory));
+<<<<<<< HEAD
   checkQemuArguments(passed);
   return withBootable(args, output, signal, memorySize, async (bootable, { source, recognize }) => {
+=======
+  return withBootable(args, output, signal, memorySize, async (bootable, { source, recognize, names }) => {
+>>>>>>> fault
     const { diagnostics } = bootable.kernel;
     const refused = strictStatus(diagnostics, switches.has("strict"));
     if (!output.quiet) {
@@ -75,12 +82,19 @@ export function run(args: Arguments, output: Output, signal: AbortSignal): Promi
       if (text !== "") await output.printError(refused === 0 ? `${text}\n` : text); // apart from what the guest writes
     }
     if (refused !== 0) return refused;
+<<<<<<< HEAD
     const guest: Guest = { bootable, name: source.name, recognize, timeout, gdb, args: passed };
+=======
+    const guest: Guest = {
+      ...{ bootable, name: source.name, recognize, names, timeout, gdb },
+      args: lists.get("qemu-arg") ?? [],
+    };
+>>>>>>> fault
     return await withFolder(async (folder) => {
       await writeImage(bootable, `${folder}/${IMAGE_FILE}`, signal);
       return await boot(guest, folder, output, signal);
     });
-  });
+  }, true);
 }
 
 /** Does work in a new folder, which is removed afterwards. */
@@ -151,14 +165,12 @@ async function boot(guest: Guest, folder: string, output: Output, signal: AbortS
     if (gdb) await output.printError(gdbHint(guest, folder));
     if (!gdb) await qemu.start();
     const end = await endOf(qemu, guest, signal);
-    const processors = end.kind === "ended" ? undefined : await qemu.registers();
+    const explanation = output.quiet || end.kind === "ended" ? undefined : await explained(guest, qemu, end, log);
     qemu.kill();
     await qemu.ended;
     const { line } = serial;
     if (!output.quiet) {
-      const unfollowed = statusOf(end) === 0 ? undefined : await unfollowedBy(guest);
-      const report = { end, registers: processors?.[0], log, unfollowed };
-      await output.printError((line ? "" : "\n") + runReport(bootable, report, output.paintError));
+      await output.printError((line ? "" : "\n") + runReport({ end, log, explanation }, output.paintError));
     }
     return statusOf(end);
   } finally {
@@ -167,9 +179,19 @@ async function boot(guest: Guest, folder: string, output: Output, signal: AbortS
   }
 }
 
-async function unfollowedBy({ bootable: { kernel }, recognize }: Guest): Promise<string | undefined> {
-  const { unfollowedProtocol } = await import("../qemu/unfollowed_protocol.ts");
-  return unfollowedProtocol(kernel, await recognize());
+async function explained(
+  { bootable, recognize, names }: Guest,
+  qemu: Qemu,
+  end: Exclude<End, { readonly kind: "ended" }>,
+  log: ExceptionLog,
+): Promise<FaultExplanation> {
+  const [registers, { explainGuest }, { disassembler }] = await Promise.all([
+    qemu.registers(),
+    import("../qemu/explain_guest.ts"),
+    import("../input/disassembler.ts"),
+  ]);
+  const stopped = { end, registers: registers?.[0], log, read: qemu.readMemory };
+  return await explainGuest(bootable, stopped, { names, recognize, disassembler });
 }
 
 async function endOf(qemu: Qemu, { timeout, gdb, args }: Guest, signal: AbortSignal): Promise<End> {

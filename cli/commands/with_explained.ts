@@ -10,6 +10,7 @@ import { type FlagOptions, loadOptions } from "../arguments/load_options.ts";
 import type { Arguments } from "../arguments/parse_arguments.ts";
 import { choosePlugins, type PluginChoice } from "../arguments/plugin_choice.ts";
 import { openSource, type Source } from "../input/source.ts";
+import { pathOfSource } from "../output/format_advice.ts";
 import type { Output } from "../output/output.ts";
 import type { ProgressLine } from "../output/progress.ts";
 import type { Bootable } from "../report/bootable.ts";
@@ -20,6 +21,8 @@ import { loadWithPlugins } from "./load_by_preset.ts";
 export interface ExplainedFile {
   /** What to call the file. */
   readonly name: string;
+  /** Its path, if it is a regular file that is not packed, so that other programs can read it too. */
+  readonly path?: string;
   /** The kernel. */
   readonly kernel: Kernel;
   /** The plugins that it was loaded with. */
@@ -110,7 +113,8 @@ export async function withExplained(
       closing.push(file.close);
       return keepFile(file, { maxMemory: options.maxMemory, signal });
     };
-    return await work({ name: opened.name, ...loaded, ...(bootable ? { bootable } : {}), open });
+    const path = opened.file && opened.layers.length === 0 ? pathOfSource(opened.name) : undefined;
+    return await work({ name: opened.name, path, ...loaded, ...(bootable ? { bootable } : {}), open });
   } catch (error) {
     line.stop();
     if (!(error instanceof LoadError)) throw error;

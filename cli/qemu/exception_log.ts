@@ -4,23 +4,9 @@
  * @module
  */
 
-import { isLongMode, parseRegisters, type Registers } from "./registers.ts";
-
-/** An exception or interrupt that the guest took in 64-bit mode. */
-export interface Exception {
-  /** Its vector, 0 to 255. */
-  readonly vector: number;
-  /** Its error code; 0 if it has none. */
-  readonly error: number;
-  /** What raised it: the processor, an instruction such as INT, or a device. */
-  readonly origin: "processor" | "instruction" | "device";
-  /** The registers at that time. */
-  readonly registers: Registers;
-  /** The vector whose entry in the descriptor table could not be used, if that raised it. */
-  readonly entry?: number;
-  /** Whether it became a double fault, because another exception came up on the way to its handler. */
-  readonly doubleFault: boolean;
-}
+import type { Exception } from "../../explain/fault/exception.ts";
+import { isLongMode } from "../../explain/fault/registers.ts";
+import { parseRegisters } from "./registers.ts";
 
 /** What the log contains so far. */
 export interface ExceptionLog {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Registers } from "../../explain/fault/registers.ts";
 import { CliError } from "../output/cli_error.ts";
 import { type MemoryRange, readGuestMemory } from "./guest_memory.ts";
 import { NOT_FOUND } from "./guarded_process.ts";
@@ -12,7 +13,7 @@ import { qemuArguments, SANDBOX } from "./qemu_arguments.ts";
 import { hasOption } from "./qemu_options.ts";
 import { socketsIn } from "./qemu_sockets.ts";
 import { openQmp, type Qmp, type QmpEvent } from "./qmp.ts";
-import { parseProcessors, type Registers } from "./registers.ts";
+import { parseProcessors } from "./registers.ts";
 import { type QemuOptions, type Spawned, spawnQemu } from "./spawn_qemu.ts";
 
 /** A running QEMU. */

@@ -19,6 +19,7 @@ import { headersTable } from "./headers_table.ts";
 import type { Kernel } from "./kernel.ts";
 import { protocolFacts, unpackedFacts, userProgram } from "./file_facts.ts";
 import type { Recognized } from "./recognized.ts";
+import { OWNER_TEXTS, ownerText } from "./owner_text.ts";
 import { headline, labelled, sections } from "./report_parts.ts";
 import { segmentOutcomes } from "./segment_outcomes.ts";
 
@@ -44,14 +45,6 @@ export interface About {
 
 /** The most ranges to list in a cell. */
 const MOST_RANGES = 2;
-
-/** The names of the owners of frames, in the order of the report. */
-const OWNERS: ReadonlyMap<string, string> = new Map([
-  ["file", "file"],
-  ["table", "page tables"],
-  ["copy", "copies"],
-  ["bss", "bss"],
-]);
 
 /**
  * The report on a loaded kernel: the verdict first, then facts, tables and remarks.
@@ -141,7 +134,7 @@ function mappingLines(mappings: readonly Mapping[], paint: Paint): readonly stri
 }
 
 function frameLines(kernel: Kernel, paint: Paint): readonly string[] {
-  const owners = new Map<string, FrameRun[]>([...OWNERS.keys()].map((owner) => [owner, []]));
+  const owners = new Map<string, FrameRun[]>([...OWNER_TEXTS.keys()].map((owner) => [owner, []]));
   for (const run of kernel.frameRuns()) {
     const runs = owners.get(run.owner);
     if (runs) runs.push(run);
@@ -151,7 +144,7 @@ function frameLines(kernel: Kernel, paint: Paint): readonly string[] {
     const size = runs.reduce((sum, run) => sum + run.size, 0);
     const ranges = runs.slice(0, MOST_RANGES).map((run) => hexRange(run.phys, run.size)).join(", ");
     const more = runs.length > MOST_RANGES ? ` and ${grouped(runs.length - MOST_RANGES)} more` : "";
-    const cells = [printable(OWNERS.get(owner) ?? owner), grouped(size / PAGE_SIZE), exactSize(size), ranges + more];
+    const cells = [ownerText(owner), grouped(size / PAGE_SIZE), exactSize(size), ranges + more];
     return { cells, remark: owner === "table" ? tableLevels(kernel) : "" };
   };
   const used = [...owners].filter(([, runs]) => runs.length > 0);

@@ -56,6 +56,7 @@ export const PF_R = 4;
 export const DT_NULL = 0n;
 export const DT_NEEDED = 1n;
 export const DT_PLTRELSZ = 2n;
+export const DT_HASH = 4n;
 export const DT_STRTAB = 5n;
 export const DT_SYMTAB = 6n;
 export const DT_RELA = 7n;
@@ -69,21 +70,36 @@ export const DT_JMPREL = 23n;
 export const DT_FLAGS = 30n;
 export const DT_RELRSZ = 35n;
 export const DT_RELR = 36n;
+/** GNU's hash table of symbols, between `DT_LOOS` and `DT_HIOS`. */
+export const DT_GNU_HASH = 0x6ffffef5n;
 export const DF_TEXTREL = 4n;
 
 // gABI, "Section Header Table": special indexes, sh_type, sh_flags
 export const SHN_UNDEF = 0;
+export const SHN_LORESERVE = 0xff00;
 export const SHN_ABS = 0xfff1;
 export const SHN_XINDEX = 0xffff;
 export const SHT_SYMTAB = 2;
 export const SHT_STRTAB = 3;
+export const SHT_RELA = 4;
 export const SHT_NOTE = 7;
 export const SHT_NOBITS = 8;
+export const SHT_DYNSYM = 11;
+export const SHT_SYMTAB_SHNDX = 18;
+export const SHT_RELR = 19;
 export const SHF_ALLOC = 2n;
 export const SHF_TLS = 0x400n;
 
 // gABI, "Symbol Table", st_info: binding in the upper four bits, type in the lower four; STT_GNU_IFUNC is GNU's
+export const STB_LOCAL = 0;
+export const STB_GLOBAL = 1;
 export const STB_WEAK = 2;
+export const STT_NOTYPE = 0;
+export const STT_OBJECT = 1;
+export const STT_FUNC = 2;
+export const STT_SECTION = 3;
+export const STT_FILE = 4;
+export const STT_COMMON = 5;
 export const STT_TLS = 6;
 export const STT_GNU_IFUNC = 10;
 

@@ -29,7 +29,7 @@ export interface SegmentPlace {
   readonly offset: bigint;
 }
 
-/** A run of mapped pages near an address that is not mapped. */
+/** A run of mapped pages near an address that is not mapped: contiguous in both address spaces, equal permissions. */
 export interface NearRun {
   /** Virtual address of its first byte. */
   readonly start: bigint;
@@ -37,10 +37,18 @@ export interface NearRun {
   readonly size: number;
   /** Its permissions, such as "R-X". */
   readonly permissions: string;
-  /** What its first frame is for, if that is known. */
-  readonly owner?: FrameOwner;
-  /** Number of bytes between the run and the address. */
+  /** What the frame nearest to the address is for; `null` if that is not known. */
+  readonly owner: FrameOwner | null;
+  /** Number of bytes between the run and the address: 0 if they touch. */
   readonly distance: bigint;
+}
+
+/** The runs on both sides of an address. Absent if the search was given up; `null` if nothing is mapped on that side. */
+export interface NearRuns {
+  /** The run before the address. */
+  readonly before?: NearRun | null;
+  /** The run after the address. */
+  readonly after?: NearRun | null;
 }
 
 /** What is at an address, and why. */
@@ -51,30 +59,30 @@ export interface AddressExplanation {
   readonly canonical: boolean;
   /** Whether a page is mapped there. */
   readonly mapped: boolean;
-  /** Physical address of the byte, if it is mapped. */
-  readonly physical?: number;
-  /** Size of the page in bytes, if it is mapped. */
-  readonly pageSize?: PageSize;
-  /** What all levels allow together, such as "R-X", if it is mapped. */
-  readonly permissions?: string;
-  /** Whether all levels allow user mode, if it is mapped. */
-  readonly user?: boolean;
+  /** Physical address of the byte; `null` if it is not mapped. */
+  readonly physical: number | null;
+  /** Size of the page in bytes; `null` if it is not mapped. */
+  readonly pageSize: PageSize | null;
+  /** What all levels allow together, such as "R-X"; `null` if it is not mapped. */
+  readonly permissions: string | null;
+  /** Whether all levels allow user mode; false if it is not mapped. */
+  readonly user: boolean;
   /** What the processor reads, from the highest level on. */
   readonly levels: readonly WalkedLevel[];
   /** Where the walk ends. */
   readonly end: WalkEnd;
-  /** The segment that contains it, if there is one. */
-  readonly segment?: SegmentPlace;
-  /** The section that contains it, if symbols were given and there is one. */
-  readonly section?: NamedPlace;
-  /** The symbol that contains it or is before it in its section, if symbols were given and there is one. */
-  readonly symbol?: NamedPlace & { readonly size: number };
-  /** The file offset that the byte was loaded from, if it was. */
-  readonly fileOffset?: number;
-  /** What the frame is for, if it is mapped and the frame has an owner. */
-  readonly owner?: FrameOwner;
+  /** The loaded segment that contains it; `null` if there is none. */
+  readonly segment: SegmentPlace | null;
+  /** The section that contains it; `null` if no symbols were given, or there is none. */
+  readonly section: NamedPlace | null;
+  /** The symbol that contains it or is before it in its section; `null` if no symbols were given, or there is none. */
+  readonly symbol: (NamedPlace & { readonly size: bigint }) | null;
+  /** The file offset that the byte was loaded from; `null` if it was not loaded from the file. */
+  readonly fileOffset: number | null;
+  /** What the frame is for; `null` if it is not mapped, or the frame has no owner. */
+  readonly owner: FrameOwner | null;
   /** Why the byte is there, and is what it is, in the order in which it came about; why not, if it is not mapped. */
   readonly why: readonly Reason[];
-  /** The nearest pages on both sides, if it is not mapped. */
-  readonly nearest?: { readonly before?: NearRun; readonly after?: NearRun };
+  /** The nearest pages on both sides; absent if it is mapped. */
+  readonly nearest?: NearRuns;
 }

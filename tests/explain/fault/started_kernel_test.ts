@@ -2,38 +2,60 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { addFramebuffer } from "../../../boot/framebuffer.ts";
 import { addIdentityMap } from "../../../boot/identity_map.ts";
 import { addRamdisk } from "../../../boot/ramdisk.ts";
-import { describeAddress } from "../../../cli/qemu/describe_address.ts";
-import type { Exception } from "../../../cli/qemu/exception_log.ts";
-import { explainMissingHandler } from "../../../cli/qemu/explain_missing_handler.ts";
-import { explainPageFault } from "../../../cli/qemu/explain_page_fault.ts";
+import { explainFault } from "../../../explain/fault/explain_fault.ts";
+import type { FaultExplanation } from "../../../explain/fault/fault_explanation.ts";
+import { describeAddress } from "../../../explain/fault/place.ts";
 import type { Bootable } from "../../../cli/report/bootable.ts";
 import { loadKernel } from "../../../mod.ts";
 import { buildElf, type SegmentSpec } from "../../elf_builder.ts";
-import { bootableGuest, DATA, DIRECT_MAP, STACK, TEXT } from "./guests.ts";
+import { bootableGuest, DATA, DIRECT_MAP, STACK, TEXT } from "../../cli/qemu/guests.ts";
 
 const OTHER_CR3 = 0x60_0000n;
 
-/** What is said to be the cause of an access. */
+const EFER_LMA = 0x400n;
+
+/** What is said of an exception of which only some registers are known. */
+function explain(
+  vector: number,
+  error: number,
+  values: Readonly<Record<string, bigint>>,
+  bootable: Bootable,
+): FaultExplanation {
+  const rest = { EFER: EFER_LMA, CR3: BigInt(bootable.kernel.level4Frame) };
+  const registers = new Map(Object.entries({ ...rest, ...values }));
+  const exception = { vector, error, origin: "processor", registers, doubleFault: true } as const;
+  return explainFault({ end: "triple-fault", exception }, bootable);
+}
+
+/** What is said of the page of an access, and then its causes. */
 function causeOf(
   error: number,
   address: bigint,
   bootable: Bootable,
   cr3 = BigInt(bootable.kernel.level4Frame),
 ): string {
-  const registers = new Map([["CR2", address], ["CR3", cr3]]);
-  return new Map(explainPageFault(error, registers, bootable)).get("cause") ?? "";
+  const { page, causes } = explain(14, error, { CR2: address, CR3: cr3, RSP: 8n }, bootable);
+  return [page?.message, ...causes.map(({ message }) => message)].join(": ");
 }
 
-const CHANGED = "the guest has changed its page tables";
+const CHANGED = "when the kernel was entered: the guest has changed them";
+
+const PHYSICAL = "the machine has memory at physical 0x1234, which the direct map has at 0xffff920000001234, not at " +
+  "its physical address";
 
 // Intel SDM vol. 3, "Page-Fault Error Code": 1 present, 2 write, 4 user, 8 reserved, 16 fetch, 32 protection key.
 const CAUSES: readonly (readonly [error: number, address: bigint, ours: string, others: string])[] = [
-  [0, 0x1234n, "the page is not mapped: the walk ends at level 2", "the page is not mapped"],
-  [0, TEXT, `the page is no longer mapped: ${CHANGED}`, "the page is not mapped"],
+  [
+    0,
+    0x1234n,
+    `the page is not mapped: the walk ends at level 2: ${PHYSICAL}`,
+    `the page is not mapped: ${PHYSICAL}`,
+  ],
+  [0, TEXT, `the page is no longer mapped: the page tables mapped the page ${CHANGED}`, "the page is not mapped"],
   [
     1,
     0x1234n,
-    `the page is mapped, but does not permit the read: ${CHANGED}`,
+    `the page is mapped, but does not permit the read: the page tables did not map the page ${CHANGED}`,
     "the page is mapped, but does not permit the read",
   ],
   [
@@ -45,7 +67,7 @@ const CAUSES: readonly (readonly [error: number, address: bigint, ours: string, 
   [
     3,
     DATA,
-    `the page is mapped, but does not permit the write: ${CHANGED}`,
+    `the page is mapped, but does not permit the write: the page tables allowed it ${CHANGED}`,
     "the page is mapped, but does not permit the write",
   ],
   [
@@ -57,7 +79,7 @@ const CAUSES: readonly (readonly [error: number, address: bigint, ours: string, 
   [
     0x11,
     TEXT,
-    `the page is mapped, but does not permit the fetch: ${CHANGED}`,
+    `the page is mapped, but does not permit the fetch: the page tables allowed it ${CHANGED}`,
     "the page is mapped, but does not permit the fetch",
   ],
   [0x11, STACK, "the page is mapped, but not executable", "the page is mapped, but does not permit the fetch"],
@@ -95,35 +117,39 @@ Deno.test("a read-only page of a writable segment is not blamed on RELRO without
   const without: Bootable = { ...bootable, kernel: { ...kernel, results: {} } };
   assertEquals(causeOf(3, DATA, without), "the page is mapped, but not writable");
   kernel.pageTable.updateFlags(TEXT, 1n | 1n << 1n);
-  assertEquals(causeOf(3, TEXT, bootable), `the page is mapped, but does not permit the write: ${CHANGED}`);
+  assertEquals(
+    causeOf(3, TEXT, bootable),
+    `the page is mapped, but does not permit the write: the page tables allowed it ${CHANGED}`,
+  );
 });
 
-Deno.test("the guard page is called overflown only if RSP is there", async () => {
+Deno.test("the stack is said to have overflowed only if RSP is at its end, too", async () => {
   const bootable = await bootableGuest("loop");
-  const access = (rsp: bigint): string => {
-    const registers = new Map([["CR2", STACK - 8n], ["RSP", rsp], ["CR3", BigInt(bootable.kernel.level4Frame)]]);
-    return new Map(explainPageFault(2, registers, bootable)).get("access") ?? "";
+  const overflow = (rsp: bigint): string | undefined => {
+    const { access, causes } = explain(14, 2, { CR2: STACK - 8n, RSP: rsp }, bootable);
+    assertEquals(
+      access?.description,
+      "in the guard page below the kernel's stack (0xffff900000001000..0xffff900000005000)",
+    );
+    return causes.find(({ code }) => code === "stack-overflow")?.message;
   };
-  const where = "write to 0xffff900000000ff8, in the guard page below the kernel's stack " +
-    "(0xffff900000001000..0xffff900000005000)";
-  assertEquals(access(STACK), `${where}; RSP is 0xffff900000001000: the stack overflowed`);
-  assertEquals(access(STACK - 0x100n), `${where}; RSP is 0xffff900000000f00: the stack overflowed`);
-  assertEquals(access(STACK + 0x100n), where);
+  assertEquals(overflow(STACK), "RSP is 0xffff900000001000: the stack of 16 KiB overflowed");
+  assertEquals(overflow(STACK - 0x100n), "RSP is 0xffff900000000f00: the stack of 16 KiB overflowed");
+  assertEquals(overflow(STACK + 0x100n), undefined);
 });
 
 Deno.test("the entry function is said to have returned only if RIP and RSP are what RET leaves", async () => {
   const bootable = await bootableGuest("loop");
   const { top } = bootable.stack;
-  const access = (error: number, rip: bigint, rsp: bigint): string => {
-    const registers = new Map([["RIP", rip], ["RSP", rsp], ["CR2", rip], ["CR3", BigInt(bootable.kernel.level4Frame)]]);
-    return new Map(explainPageFault(error, registers, bootable)).get("access") ?? "";
+  const returned = (error: number, rip: bigint, rsp: bigint): string | undefined => {
+    const { causes } = explain(14, error, { RIP: rip, CR2: rip, RSP: rsp }, bootable);
+    return causes.find(({ code }) => code === "entry-returned")?.message;
   };
-  const expected =
-    "instruction fetch; RSP is 0xffff900000005000, the top of the kernel's stack: the entry function returned";
-  assertEquals(access(16, 0n, top), expected);
-  assertEquals(access(16, 0n, top - 8n), "instruction fetch");
-  assertEquals(access(16, 8n, top), "instruction fetch");
-  assertEquals(access(0, 0n, top), "read from 0x0, in no segment");
+  const expected = "RSP is 0xffff900000005000, the top of the kernel's stack: the entry function returned";
+  assertEquals(returned(16, 0n, top), expected);
+  assertEquals(returned(16, 0n, top - 8n), undefined);
+  assertEquals(returned(16, 8n, top), undefined);
+  assertEquals(returned(0, 0n, top), undefined);
 });
 
 const FULL = "the stack overflowed; the 48 bytes that the processor pushes reach to 0xffff900000000fe0, in the guard " +
@@ -145,13 +171,8 @@ const PUSHES: readonly (readonly [what: string, offset: bigint, tr: bigint, cs: 
 for (const [what, offset, tr, cs, expected] of PUSHES) {
   Deno.test(`a handler of a page fault near the end of the stack: ${what}`, async () => {
     const bootable = await bootableGuest("idt-without-gate");
-    const rest = [["RSP", STACK + offset], ["TR", tr], ["CS", cs], [
-      "CR3",
-      BigInt(bootable.kernel.level4Frame),
-    ]] as const;
-    const registers = new Map([["IDT", DATA], ["IDT limit", 0x1ffn], ...rest]);
-    const exception: Exception = { vector: 14, error: 2, origin: "processor", registers, doubleFault: true };
-    assertEquals(explainMissingHandler(exception, bootable), expected);
+    const values = { "IDT": DATA, "IDT limit": 0x1ffn, "RSP": STACK + offset, "TR": tr, "CS": cs };
+    assertEquals(explain(14, 2, values, bootable).handler?.message, expected);
   });
 }
 
@@ -159,12 +180,11 @@ Deno.test("an interrupt descriptor table at address 0 is believed in if the kern
   const gate: SegmentSpec = { p_vaddr: 0n, offset: 0x2000, data: new Uint8Array(0x1000).fill(0x8e), p_flags: 6 };
   const kernel = await loadKernel(buildElf({ segments: [{ filesz: 0x10 }, gate], length: 0x3000 }));
   const bootable: Bootable = { ...await bootableGuest("loop"), kernel };
-  const explain = (limit: bigint): string => {
-    const registers = new Map([["IDT", 0n], ["IDT limit", limit], ["CR3", BigInt(kernel.level4Frame)]]);
-    return explainMissingHandler({ vector: 6, error: 0, origin: "processor", registers, doubleFault: true }, bootable);
+  const handler = (limit: bigint): string => {
+    return explain(6, 0, { "IDT": 0n, "IDT limit": limit }, bootable).handler?.message ?? "";
   };
-  assertMatch(explain(0x3ffn), /^(nothing was mapped below the stack pointer|the processor)/);
-  assertMatch(explain(0x1fn), /^the interrupt descriptor table at 0x0 ends before entry 6/);
+  assertMatch(handler(0x3ffn), /^(nothing was mapped below the stack pointer|the processor)/);
+  assertMatch(handler(0x1fn), /^the interrupt descriptor table at 0x0 ends before entry 6/);
 });
 
 Deno.test("an address is described by what was put there", async () => {
@@ -202,16 +222,26 @@ Deno.test("an address is described by what was put there", async () => {
   for (const [address, expected] of cases) assertEquals(describeAddress(address, bootable), expected);
 });
 
-Deno.test("a fault on video memory hints at --identity, unless it was given", async () => {
+Deno.test("a fault on a physical address names what is there, and hints at --identity unless it was given", async () => {
   const bootable = await bootableGuest("execute-data");
-  const hintOf = (address: bigint, error: number, guest: Bootable) => {
-    const registers = new Map([["CR2", address], ["CR3", BigInt(guest.kernel.level4Frame)]]);
-    return new Map(explainPageFault(error, registers, guest)).get("hint");
+  const found = (address: bigint, error: number, guest: Bootable) => {
+    const { causes } = explain(14, error, { CR2: address, RSP: 8n }, guest);
+    return causes.map(({ code, message, hint }) => [code, message.split(",")[0], hint?.split(", ")[0]]);
   };
-  assertMatch(hintOf(0xb_8000n, 2, bootable) ?? "", /^if physical 0xb8000 is meant, run it with --identity/);
-  for (const [address, error] of [[0x9_ffffn, 2], [0x10_0000n, 2], [0xb_8000n, 16], [0xb_8000n, 3]] as const) {
-    assertEquals(hintOf(address, error, bootable), undefined);
-  }
+  const meant = (address: string) => `If physical ${address} is meant`;
+  const cases: readonly (readonly [bigint, string, string, string])[] = [
+    [0xb_8000n, "vga-memory", "physical 0xb8000 is in the VGA text buffer", "If the text buffer is meant"],
+    [0xa_0000n, "physical-address", "physical 0xa0000 is in the VGA graphics memory", meant("0xa0000")],
+    [0xfee0_0020n, "physical-address", "physical 0xfee00020 is in the local APIC", meant("0xfee00020")],
+    [0x9_ffffn, "physical-address", "the machine has memory at physical 0x9ffff", meant("0x9ffff")],
+    [0x7f_fff8n, "physical-address", "the machine has memory at physical 0x7ffff8", meant("0x7ffff8")],
+  ];
+  for (const [address, ...expected] of cases) assertEquals(found(address, 2, bootable), [expected]);
   const identityMap = addIdentityMap(bootable.kernel, { size: 2 ** 20 });
-  assertEquals(hintOf(0xb_8000n, 2, { ...bootable, identityMap }), undefined);
+  assertEquals(found(0xb_8000n, 2, { ...bootable, identityMap }).map(([code]) => code), ["tables-changed"]);
+  // Small addresses, those after memory, fetches, and pages that are mapped.
+  const other = await bootableGuest("execute-data");
+  for (const [address, error] of [[0xff8n, 2], [0x80_0000n, 2], [0xb_8000n, 16], [0xb_8000n, 3]] as const) {
+    assertEquals(found(address, error, other).filter(([code]) => code !== "tables-changed"), []);
+  }
 });

@@ -1,0 +1,83 @@
+/**
+ * Finds the address that an operand names.
+ *
+ * @module
+ */
+
+import type { KernelSymbol, KernelSymbols } from "../../explain/symbols/kernel_symbols.ts";
+import { loadedAddress, type Moved } from "../../explain/symbols/linked_address.ts";
+import type { AddressOperand } from "../arguments/address_operand.ts";
+import { type CliError, usageError } from "../output/cli_error.ts";
+import { argumentText, count, hex, listed, printable } from "../output/text.ts";
+
+/** An address, and what it was asked for as. */
+export interface FoundAddress {
+  /** The address, of 64 bits. */
+  readonly address: bigint;
+  /** The symbol with its offset, if it was asked for as one. */
+  readonly asked?: string;
+}
+
+/** The most symbols of one name to list. */
+const MOST_LISTED = 8;
+
+/**
+ * Finds the address that an operand names.
+ *
+ * @param operand The operand.
+ * @param symbols The symbols; absent if there is no file to read them from.
+ * @param moved How far the kernel was moved.
+ * @returns The address.
+ * @throws {CliError} "usage" if no symbol has the name, or several at different addresses.
+ */
+export function findAddress(operand: AddressOperand, symbols: KernelSymbols | undefined, moved: Moved): FoundAddress {
+  if (operand.kind === "address") return { address: operand.address };
+  const { text, name, offset } = operand;
+  if (symbols === undefined) throw notFound(text, "there is no file to look for symbols in", ADDRESS_HINT);
+  const whole = symbols.find(text);
+  const found = whole.length > 0 ? whole : symbols.find(name);
+  const addresses = new Map<bigint, KernelSymbol>();
+  for (const symbol of found) {
+    const address = loadedAddress(moved, symbol);
+    if (!addresses.has(address)) addresses.set(address, symbol);
+  }
+  if (addresses.size === 0) throw unknownSymbol(text, name, symbols);
+  if (addresses.size > 1) throw ambiguous(name, addresses);
+  const [address] = addresses.keys();
+  const added = whole.length > 0 ? 0n : offset;
+  return { address: BigInt.asUintN(64, address + added), asked: text };
+}
+
+const ADDRESS_HINT = "Give the address, such as 0xffffffff80000000.";
+
+function notFound(text: string, why: string, hint: string): CliError {
+  return usageError(`Cannot find ${argumentText(text)}: ${why}`, hint, { symbol: text });
+}
+
+function unknownSymbol(text: string, name: string, symbols: KernelSymbols): CliError {
+  if (/^[0-9a-f]{4,16}$/i.test(name)) {
+    return notFound(text, "no symbol has that name", `As an address, it is 0x${name}.`);
+  }
+  if (symbols.count === 0) return notFound(text, "the file has no symbols", ADDRESS_HINT);
+  const similar = symbols.similar(name).map(printable);
+  const hint = similar.length === 0 ? ADDRESS_HINT : `Did you mean ${orListed(similar)}?`;
+  return notFound(text, `no symbol in ${symbols.table ?? "the file"} has that name`, hint);
+}
+
+function ambiguous(name: string, addresses: ReadonlyMap<bigint, KernelSymbol>): CliError {
+  const shown = [...addresses].slice(0, MOST_LISTED).map(([address, { type, binding }]) => {
+    const kind = type === "none" || type === "other" ? "symbol" : type;
+    return `${hex(address)} (a ${binding === "other" ? "" : `${binding} `}${kind})`;
+  });
+  const left = addresses.size - shown.length;
+  const list = left === 0 ? listed(shown) : `${shown.join(", ")} and ${left} more`;
+  return usageError(
+    `Cannot choose one ${argumentText(name)}: ${count(addresses.size, "symbol")} have that name`,
+    `Give an address: ${list}.`,
+    { symbol: name, addresses: [...addresses.keys()] },
+  );
+}
+
+function orListed(items: readonly string[]): string {
+  return items.length < 2 ? items.join() : `${items.slice(0, -1).join(", ")} or ${items.at(-1)}`;
+}

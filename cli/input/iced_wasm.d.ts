@@ -1,0 +1,2 @@
+/** The compiled code. */
+export declare const compiled: WebAssembly.Module;

@@ -1,0 +1,49 @@
+/**
+ * The JSON of `kload walk`: the model itself.
+ *
+ * @module
+ */
+
+import type { Reason } from "../../explain/address/reason.ts";
+import type { WalkedLevel, WalkEnd } from "../../explain/tables/walk_tables.ts";
+import { hex } from "../output/text.ts";
+import { versionedJson } from "./json.ts";
+import type { WalkedAddress } from "./walk_report.ts";
+
+/**
+ * What is at an address.
+ *
+ * @param walked What is said of it.
+ * @returns The object, and a line break.
+ */
+export function walkJson({ name, explanation, bytes, code }: WalkedAddress): string {
+  const { physical, levels, end, fileOffset, why, ...rest } = explanation;
+  return versionedJson({
+    name,
+    ...rest,
+    physical: physical === null ? null : hex(physical),
+    levels: levels.map(plainLevel),
+    end: plainEnd(end),
+    fileOffset,
+    why: why.map(plainReason),
+    bytes,
+    instructions: code === undefined ? null : code.around.instructions.map(({ address, length, text }) => {
+      return { address, length, text };
+    }),
+  });
+}
+
+function plainLevel({ table, address, ...rest }: WalkedLevel): object {
+  return { ...rest, table: hex(table), ...(address === undefined ? {} : { address: hex(address) }) };
+}
+
+function plainEnd(end: WalkEnd): object {
+  return end.kind === "page" ? { ...end, phys: hex(end.phys) } : end;
+}
+
+/** Physical addresses are numbers in the model. */
+function plainReason(reason: Reason): object {
+  const physical = "physical" in reason ? { physical: hex(reason.physical) } : {};
+  const table = "table" in reason && typeof reason.table === "number" ? { table: hex(reason.table) } : {};
+  return { ...reason, ...physical, ...table };
+}

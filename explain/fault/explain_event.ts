@@ -1,0 +1,117 @@
+/**
+ * Explains one thing that happened to a guest: an exception, or where it stopped.
+ *
+ * @module
+ */
+
+import { backtrace } from "./backtrace.ts";
+import { descriptorCauses } from "./descriptor_causes.ts";
+import { type Exception, exceptionName, hasErrorCode } from "./exception.ts";
+import { modeCauses } from "./expectations.ts";
+import { explainHandler } from "./explain_handler.ts";
+import { accessKind, explainPage } from "./explain_page.ts";
+import type { Backtrace, FaultCause, FaultEvent, FaultInstruction } from "./fault_explanation.ts";
+import type { FaultView } from "./fault_view.ts";
+import { breakpointCauses, instructionCauses } from "./instruction_causes.ts";
+import { jumpCauses, zeroCauses } from "./jump_causes.ts";
+import { operandValues } from "./operands.ts";
+import { pointerCauses } from "./pointer_causes.ts";
+import { areInterruptsEnabled, isLongMode } from "./registers.ts";
+import { relatedDiagnostics } from "./related_diagnostics.ts";
+import { stackCauses } from "./stack_causes.ts";
+
+const PF = 14;
+
+/**
+ * Explains an exception, or the state that a guest was stopped in.
+ *
+ * @param view The guest at that time.
+ * @param isFatal Whether no handler ran for the exception.
+ * @returns What happened, and why as far as it is known.
+ */
+export function explainEvent(view: FaultView, isFatal: boolean): FaultEvent {
+  const { exception, registers, started } = view;
+  const values = Object.fromEntries(registers);
+  if (!isLongMode(registers)) {
+    return { ...stateOf(view), causes: entryCauses(view), diagnostics: [], registers: values };
+  }
+  const instruction = instructionOf(view);
+  const calls = backtrace(view);
+  const found = exception ? explainException(exception, calls, view) : { causes: [] };
+  return {
+    ...(exception ? { exception: describeException(exception) } : stateOf(view)),
+    instruction,
+    ...found,
+    ...(exception && isFatal ? { handler: explainHandler(exception, view) } : {}),
+    ...(calls ? { backtrace: calls } : {}),
+    diagnostics: exception ? relatedDiagnostics({ ...found, instruction }, started) : [],
+    registers: values,
+  };
+}
+
+function describeException(exception: Exception): NonNullable<FaultEvent["exception"]> {
+  const { vector, error, origin, doubleFault } = exception;
+  return {
+    vector,
+    ...exceptionName(exception),
+    ...(hasErrorCode(exception) ? { error } : {}),
+    origin,
+    doubleFault,
+  };
+}
+
+function stateOf({ registers, exception }: FaultView): Pick<FaultEvent, "state"> {
+  if (exception || registers.size === 0) return {};
+  if (!isLongMode(registers)) {
+    return { state: "not in 64-bit mode: the kernel was never entered, or has left 64-bit mode" };
+  }
+  if (registers.get("HLT") !== 1n) return { state: "running" };
+  const waits = areInterruptsEnabled(registers);
+  return { state: waits ? "halted, waiting for an interrupt" : "halted forever: interrupts are disabled" };
+}
+
+function instructionOf({ registers, instruction, memory, place }: FaultView): FaultInstruction {
+  const address = instruction?.address ?? registers.get("RIP") ?? 0n;
+  const bytes = instruction && memory.read(address, instruction.length);
+  const isOne = instruction && instruction.flow !== "invalid";
+  return {
+    ...place(address),
+    ...(bytes ? { bytes } : {}),
+    ...(isOne ? { text: instruction.text } : {}),
+    operands: isOne ? operandValues(instruction, registers) : [],
+  };
+}
+
+type Found = Pick<FaultEvent, "access" | "page" | "causes">;
+
+function explainException(exception: Exception, calls: Backtrace | undefined, view: FaultView): Found {
+  const { vector, error, origin, entry } = exception;
+  if (origin !== "processor") return { causes: origin === "instruction" ? breakpointCauses(view) : [] };
+  if (entry !== undefined) {
+    return {
+      causes: [{ code: "gate-unusable", message: `entry ${entry} of the interrupt descriptor table cannot be used` }],
+    };
+  }
+  const always = [...modeCauses(view), ...zeroCauses(view)];
+  if (vector !== PF) return { causes: [...always, ...instructionCauses(view), ...descriptorCauses(view)] };
+  const address = view.registers.get("CR2") ?? 0n;
+  const access = { ...view.place(address), ...accessKind(error) };
+  const { page, causes } = explainPage(address, error, view);
+  const byStack = stackCauses(access, calls, view);
+  const byPointer = byStack.length > 0
+    ? []
+    : access.kind === "fetch"
+    ? jumpCauses(view)
+    : pointerCauses(access, page, view);
+  return { access, page, causes: [...always, ...byStack, ...byPointer, ...causes] };
+}
+
+/** Whether the processor stopped before it entered the kernel: on the page of the context switch. */
+function entryCauses({ registers, started: { entry } }: FaultView): readonly FaultCause[] {
+  const eip = registers.get("EIP") ?? registers.get("RIP");
+  if (!entry || eip === undefined || eip - BigInt(entry.page) >> 12n !== 0n) return [];
+  return [{
+    code: "entry-not-reached",
+    message: "the processor is on the context-switch page, before 64-bit mode: the kernel was not entered",
+  }];
+}

@@ -1,0 +1,96 @@
+/**
+ * What is known of a guest's memory: as it was when the guest stopped, or else as it was loaded.
+ *
+ * @module
+ */
+
+import { PAGE_SIZE } from "../../core/memory/addresses.ts";
+import { tablesOf } from "../explained.ts";
+import type { TableSet } from "../tables/table_set.ts";
+import { walkTables } from "../tables/walk_tables.ts";
+import type { Registers } from "./registers.ts";
+import type { StartedKernel, StoppedGuest } from "./stopped_guest.ts";
+
+/** A guest's memory, by virtual address. */
+export interface GuestMemory {
+  /** Reads bytes; `undefined` if not all of them are known. */
+  readonly read: (address: bigint, length: number) => Uint8Array | undefined;
+  /** Whether what is read is what was there when the guest stopped; otherwise it is what was loaded. */
+  readonly isCurrent: boolean;
+  /** The page tables that the kernel was started with, as they were then. */
+  readonly initial: TableSet;
+  /** The page tables that CR3 points to, as they were when the guest stopped, if they are known. */
+  readonly current?: TableSet;
+  /** Whether CR3 points to the level-4 table that the kernel was started with; its entries may have changed. */
+  readonly usesInitial: boolean;
+}
+
+// Intel SDM vol. 3, "Use of CR3 with 4-Level Paging and 5-Level Paging": bits 51:12 are the table's address
+const CR3_TABLE = 0xf_ffff_ffff_f000n;
+const CR4_LA57 = 1n << 12n;
+
+/** The most bytes that are read at once. */
+const MOST_BYTES = 2 ** 16;
+
+/**
+ * Finds out how a guest's memory can be read.
+ *
+ * @param guest The guest.
+ * @param started The kernel that it was started with.
+ * @param registers The registers; without CR3, the tables that the kernel was started with are taken to be in use.
+ * @returns Its memory.
+ */
+export function guestMemory(guest: StoppedGuest, { kernel }: StartedKernel, registers: Registers): GuestMemory {
+  const initial = tablesOf(kernel);
+  const cr3 = registers.get("CR3");
+  const root = cr3 === undefined ? initial.root : Number(cr3 & CR3_TABLE);
+  const usesInitial = root === initial.root;
+  const { pages, read } = guest;
+  const levels = ((registers.get("CR4") ?? 0n) & CR4_LA57) === 0n ? 4 : 5;
+  const current: TableSet | undefined = pages && { root, levels, pages };
+  const seen = current ?? initial;
+  return {
+    read: (address, length) => {
+      if (length > MOST_BYTES) return undefined;
+      return read ? read(address, length) : readThrough(seen, address, length);
+    },
+    isCurrent: read !== undefined || current !== undefined,
+    initial,
+    ...(current ? { current } : {}),
+    usesInitial,
+  };
+}
+
+/**
+ * Reads bytes through page tables.
+ *
+ * @param tables The tables.
+ * @param address The virtual address, modulo 2^64.
+ * @param length Number of bytes.
+ * @returns A copy; `undefined` if a page is not mapped or not known.
+ */
+export function readThrough(tables: TableSet, address: bigint, length: number): Uint8Array | undefined {
+  const found = new Uint8Array(length);
+  for (let at = 0; at < length;) {
+    const virt = BigInt.asUintN(64, address + BigInt(at));
+    const { end } = walkTables(tables, virt);
+    const size = Math.min(length - at, PAGE_SIZE - Number(virt & 0xfffn));
+    const bytes = end.kind === "page" ? tables.pages.bytes(end.phys, size) : undefined;
+    if (!bytes) return undefined;
+    found.set(bytes, at);
+    at += size;
+  }
+  return found;
+}
+
+/**
+ * Reads a 64-bit word.
+ *
+ * @param memory The memory.
+ * @param address Its virtual address.
+ * @returns The word; `undefined` if it is not known.
+ */
+export function readWord({ read }: Pick<GuestMemory, "read">, address: bigint): bigint | undefined {
+  const bytes = read(BigInt.asUintN(64, address), 8);
+  return bytes && new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
+}

@@ -1,0 +1,84 @@
+/**
+ * The values that an instruction uses.
+ *
+ * @module
+ */
+
+import type { Instruction, MemoryUse } from "../instructions/instruction.ts";
+import type { OperandValue } from "./fault_explanation.ts";
+import { type Registers, registerValue } from "./registers.ts";
+
+/**
+ * The registers that an instruction's operands read, with their values.
+ *
+ * @param instruction The instruction.
+ * @param registers The registers before it.
+ * @returns The values, in the order in which the operands name the registers, each once.
+ */
+export function operandValues(instruction: Instruction, registers: Registers): readonly OperandValue[] {
+  const written = instruction.operands.filter(({ access }) => access !== "write");
+  const direct = written.flatMap(({ register }) => register === undefined ? [] : [register]);
+  const indirect = instruction.memory.filter(({ implicit }) => !implicit).flatMap(({ base, index }) => [base, index]);
+  // An address that is only computed, as by lea, is among the operands but uses no memory.
+  const names = [...indirect, ...direct].filter((name) => name !== undefined && name !== "rip");
+  return [...new Set(names)].flatMap((name) => {
+    const found = name === undefined ? undefined : registerValue(registers, name);
+    return found && name !== undefined ? [{ name, value: found.value }] : [];
+  });
+}
+
+/**
+ * The address that an instruction uses.
+ *
+ * @param use The memory that it uses.
+ * @param registers The registers before it.
+ * @returns The address, modulo 2^64; `undefined` if a register of it is not known.
+ */
+export function addressOf(
+  { segment, base, index, scale, displacement }: MemoryUse,
+  registers: Registers,
+): bigint | undefined {
+  const parts = [base, index].map((name) => name === undefined ? undefined : registerValue(registers, name));
+  if ((base !== undefined && !parts[0]) || (index !== undefined && !parts[1])) return undefined;
+  const bits = parts.some((part) => part?.size === 4) ? 32 : 64;
+  const offset = (parts[0]?.value ?? 0n) + (parts[1]?.value ?? 0n) * BigInt(scale) + displacement;
+  // Intel SDM vol. 1, "Segment Registers in 64-Bit Mode": only FS and GS have a base
+  const start = segment === "fs" || segment === "gs" ? registers.get(`${segment.toUpperCase()} base`) : 0n;
+  return start === undefined ? undefined : BigInt.asUintN(64, BigInt.asUintN(bits, offset) + start);
+}
+
+/** Memory that an instruction uses, and the address of its first byte. */
+export interface UsedMemory {
+  /** How the instruction names it. */
+  readonly use: MemoryUse;
+  /** Its address. */
+  readonly address: bigint;
+}
+
+/**
+ * Finds the memory of an instruction that an access was made to.
+ *
+ * @param instruction The instruction.
+ * @param registers The registers before it.
+ * @param address The address that the processor could not access.
+ * @returns What contains the address; `undefined` if nothing does, as with string instructions that got further.
+ */
+export function memoryAt(instruction: Instruction, registers: Registers, address: bigint): UsedMemory | undefined {
+  return usedMemory(instruction, registers).find(({ use, address: start }) => {
+    return BigInt.asUintN(64, address - start) < BigInt(Math.max(use.size, 1));
+  });
+}
+
+/**
+ * The memory that an instruction uses, as far as its addresses can be computed.
+ *
+ * @param instruction The instruction.
+ * @param registers The registers before it.
+ * @returns Each use with its address.
+ */
+export function usedMemory(instruction: Instruction, registers: Registers): readonly UsedMemory[] {
+  return instruction.memory.flatMap((use) => {
+    const address = addressOf(use, registers);
+    return address === undefined ? [] : [{ use, address }];
+  });
+}
