@@ -4,13 +4,12 @@
  * @module
  */
 
-import { parseProcessors, type Registers } from "./registers.ts";
+import { isHaltedForGood, type Registers } from "../../explain/fault/registers.ts";
+import { parseProcessors } from "./registers.ts";
 import { later, type Watched } from "./watched.ts";
 
 /** Milliseconds between two looks. */
 const INTERVAL = 100;
-
-const INTERRUPT_FLAG = 1n << 9n;
 
 /** Interrupts that wake a processor although its interrupt flag is clear; the names are those that QEMU prints. */
 const UNMASKABLE = /\b(NMI|SMI|INIT)\b/i;
@@ -49,11 +48,6 @@ async function placeOfHalt(
     if (processors.length === 0 || !processors.every(isHaltedForGood)) return undefined;
     if (command.endsWith("-a")) return { place: processors.map(placeOf).join(), processors: processors.length };
   }
-}
-
-function isHaltedForGood(registers: Registers): boolean {
-  const flags = registers.get("RFL") ?? registers.get("EFL") ?? INTERRUPT_FLAG;
-  return registers.get("HLT") === 1n && (flags & INTERRUPT_FLAG) === 0n;
 }
 
 function placeOf(registers: Registers): string {

@@ -5,7 +5,8 @@
  */
 
 import type { Qemu } from "./qemu_process.ts";
-import { isLongMode, parseProcessors } from "./registers.ts";
+import { isLongMode } from "../../explain/fault/registers.ts";
+import { parseProcessors } from "./registers.ts";
 import { later, type Watched } from "./watched.ts";
 
 /** Milliseconds between two looks at the guest. */
