@@ -19,7 +19,7 @@ import { type Qemu, startQemu } from "../qemu/qemu_process.ts";
 import { socketsIn } from "../qemu/qemu_sockets.ts";
 import { type End, runReport, statusOf } from "../qemu/run_report.ts";
 import { feedSerial } from "../qemu/serial_input.ts";
-import { capture, toStandardOutput } from "../qemu/serial_output.ts";
+import { capture, type SerialOutput, toStandardOutput } from "../qemu/serial_output.ts";
 import type { Bootable } from "../report/bootable.ts";
 import { runJson } from "../report/run_json.ts";
 import type { LoadedFile } from "./with_bootable.ts";
@@ -84,7 +84,7 @@ export async function runGuest(
       await output.printError("note: QEMU runs without its sandbox\n");
     }
     if (gdb) await output.printError(gdbHint(guest, folder));
-    const end = await endOf(qemu, guest, serial.written, output, signal);
+    const end = await endOf(qemu, guest, serial, output, signal);
     const isExplained = end.kind !== "ended" && (output.json || !output.quiet);
     const explanation = isExplained ? await explained(guest, qemu, end, log) : undefined;
     qemu.kill();
@@ -122,7 +122,7 @@ async function explained(
 async function endOf(
   qemu: Qemu,
   guest: Guest,
-  written: () => number,
+  serial: SerialOutput,
   output: Output,
   signal: AbortSignal,
 ): Promise<End> {
@@ -142,7 +142,7 @@ async function endOf(
       untilHaltedForGood(qemu, over.signal).then((halted) => halted && given.resolve({ kind: "halted" }));
     }
     if (input) {
-      const feed = { pieces: input.pieces(), ahead: input.terminal, written };
+      const feed = { pieces: input.pieces(), ahead: input.terminal, written: serial.written };
       feedSerial(qemu, feed, over.signal).catch((error) => noteUnreadable(error, output));
       input.quit.then(() => given.reject(new CliError("interrupted", "Ended by Ctrl-A X", { status: INTERRUPTED })));
     }
@@ -151,6 +151,9 @@ async function endOf(
       qemu.stopped.then((reason): End => ({ kind: "stopped", reason })),
       given.promise,
     ]);
+  } catch (error) {
+    if (input?.raw && !serial.atLineStart()) await output.printError("\n"); // for the shell's prompt
+    throw error;
   } finally {
     over.abort();
     clearTimeout(timer);
