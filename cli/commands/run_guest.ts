@@ -94,7 +94,8 @@ export async function runGuest(
       await output.print(await runJson({ bootable, file, status, ended: { end, log, explanation, ...captured } }));
     } else if (!output.quiet) {
       const report = runReport({ end, log, explanation }, output.paintError);
-      await output.printError((serial.atLineStart() ? "" : "\n") + report);
+      const isApart = serial.atLineStart() || report === "" && !Deno.stderr.isTerminal(); // from what the guest wrote
+      await output.printError((isApart ? "" : "\n") + report);
     }
     return status;
   } finally {
