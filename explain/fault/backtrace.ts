@@ -4,7 +4,7 @@
  * @module
  */
 
-import { callBefore } from "./calls.ts";
+import { type Call, callBefore } from "./calls.ts";
 import type { Backtrace, Caller } from "./fault_explanation.ts";
 import type { FaultView } from "./fault_view.ts";
 import { readWord } from "./guest_memory.ts";
@@ -20,6 +20,9 @@ const MOST_CALLERS = 32;
 const MOST_BYTES = 0x2_0000n;
 
 const PAGE_MASK = 0xfffn;
+
+/** The most bytes that a function without a frame is looked for to have pushed. */
+const MOST_LOCALS = 0x1000n;
 
 /** The farthest that a frame may reach above RSP, in bytes. */
 const FARTHEST = 2n ** 32n;
@@ -44,7 +47,7 @@ export function backtrace(view: FaultView): Backtrace | undefined {
  */
 export function callerOnTop(view: FaultView): Caller | undefined {
   const rsp = view.registers.get("RSP");
-  return rsp === undefined ? undefined : callerAt(rsp, view);
+  return rsp === undefined ? undefined : callAt(rsp, view)?.caller;
 }
 
 /** System V ABI for x86-64, "The Stack Frame": RBP points to the caller's RBP, below the return address. */
@@ -54,28 +57,47 @@ function byFrames(view: FaultView): Backtrace {
   const callers: Caller[] = [];
   let count = 0;
   const add = (caller: Caller): void => void (count++ < MOST_CALLERS && callers.push(caller));
-  const top = isBeforeFrame(view) ? callerOnTop(view) : undefined;
   let lowest = rsp;
   let rbp = registers.get("RBP") ?? 0n;
-  for (; count < MOST_FRAMES; count) {
-    if (rbp < lowest || rbp - rsp > FARTHEST || (rbp & 7n) !== 0n) break;
-    const caller = callerAt(rbp + 8n, view);
+  while (count < MOST_FRAMES && rbp >= lowest && rbp - rsp <= FARTHEST && (rbp & 7n) === 0n) {
+    const found = callAt(rbp + 8n, view);
     const saved = readWord(memory, rbp);
-    if (!caller || saved === undefined) break;
-    if (count === 0 && top && top.at !== caller.at) add(top);
-    add(caller);
+    if (!found || saved === undefined) break;
+    if (count === 0) {
+      const inner = callerBelow(rbp, found, view);
+      if (inner) add(inner);
+    }
+    add(found.caller);
     lowest = rbp + 1n;
     rbp = saved;
   }
-  if (count === 0 && top) add(top);
+  if (count === 0) {
+    const inner = callerBelow(rsp + MOST_LOCALS, undefined, view);
+    if (inner) add(inner);
+  }
   return { kind: "frames", callers, more: count > callers.length };
 }
 
-/** Whether the function at RIP has not set up its frame: it is at its first instruction, or nothing is mapped there. */
-function isBeforeFrame({ registers, place, memory }: FaultView): boolean {
-  const rip = registers.get("RIP") ?? 0n;
+/**
+ * Finds the caller of the function at RIP if that has no frame of its own, so that RBP is still its caller's: the
+ * return address after a call of that very function or, before its first instruction, the word on top of the stack.
+ */
+function callerBelow(end: bigint, first: FoundCall | undefined, view: FaultView): Caller | undefined {
+  const { registers, place, memory } = view;
+  const [rip, rsp] = [registers.get("RIP") ?? 0n, registers.get("RSP") ?? 0n];
   const { symbol } = place(rip);
-  return symbol?.offset === 0 || memory.read(rip, 1) === undefined;
+  if (symbol?.offset === 0 || memory.read(rip, 1) === undefined) {
+    const top = callerOnTop(view);
+    return top?.at === first?.caller.at ? undefined : top;
+  }
+  if (!symbol || (rsp & 7n) !== 0n) return undefined;
+  const start = BigInt.asUintN(64, rip - BigInt(symbol.offset));
+  if (first?.call.target === start) return undefined;
+  for (let at = rsp; at < end && at - rsp < MOST_LOCALS; at += 8n) {
+    const found = callAt(at, view);
+    if (found?.call.target === start) return found.caller;
+  }
+  return undefined;
 }
 
 function byWords(view: FaultView): Backtrace | undefined {
@@ -94,8 +116,8 @@ function byWords(view: FaultView): Backtrace | undefined {
     if (!bytes && !isOurs) break;
     const words = bytes ? new BigUint64Array(bytes.slice().buffer) : [];
     for (let word = 0; word < words.length && callers.length <= MOST_CALLERS; word++) {
-      const caller = callerOf(words[word], at + BigInt(word * 8), view);
-      if (caller) callers.push(caller);
+      const found = callOf(words[word], at + BigInt(word * 8), view);
+      if (found) callers.push(found.caller);
     }
     at = next;
   }
@@ -103,19 +125,21 @@ function byWords(view: FaultView): Backtrace | undefined {
   return { kind: "stack", callers: callers.slice(0, MOST_CALLERS), more: callers.length > MOST_CALLERS };
 }
 
-function callerAt(at: bigint, view: FaultView): Caller | undefined {
-  const address = readWord(view.memory, at);
-  return address === undefined ? undefined : callerOf(address, at, view);
+interface FoundCall {
+  readonly caller: Caller;
+  readonly call: Call;
 }
 
-function callerOf(address: bigint, at: bigint, { memory, place }: FaultView): Caller | undefined {
-  if (!callBefore(address, memory)) return undefined;
+function callAt(at: bigint, view: FaultView): FoundCall | undefined {
+  const address = readWord(view.memory, at);
+  return address === undefined ? undefined : callOf(address, at, view);
+}
+
+function callOf(address: bigint, at: bigint, { memory, place }: FaultView): FoundCall | undefined {
+  const call = callBefore(address, memory);
+  if (!call) return undefined;
   // The call may be the last instruction of its function.
-  const { symbol, ...call } = place(address - 1n);
-  return {
-    ...call,
-    address,
-    ...(symbol ? { symbol: { ...symbol, offset: symbol.offset + 1 } } : {}),
-    at,
-  };
+  const { symbol, ...where } = place(address - 1n);
+  const shifted = symbol ? { symbol: { ...symbol, offset: symbol.offset + 1 } } : {};
+  return { caller: { ...where, address, ...shifted, at }, call };
 }

@@ -16,7 +16,7 @@ import { breakpointCauses, instructionCauses } from "./instruction_causes.ts";
 import { jumpCauses, zeroCauses } from "./jump_causes.ts";
 import { operandValues } from "./operands.ts";
 import { pointerCauses } from "./pointer_causes.ts";
-import { areInterruptsEnabled, isLongMode } from "./registers.ts";
+import { areInterruptsEnabled, isHaltedForGood, isLongMode } from "./registers.ts";
 import { relatedDiagnostics } from "./related_diagnostics.ts";
 import { stackCauses } from "./stack_causes.ts";
 
@@ -37,7 +37,7 @@ export function explainEvent(view: FaultView, isFatal: boolean): FaultEvent {
   }
   const instruction = instructionOf(view);
   const calls = backtrace(view);
-  const found = exception ? explainException(exception, calls, view) : { causes: [] };
+  const found = exception ? explainException(exception, calls, view) : { causes: haltCauses(view) };
   return {
     ...(exception ? { exception: describeException(exception) } : stateOf(view)),
     instruction,
@@ -104,6 +104,14 @@ function explainException(exception: Exception, calls: Backtrace | undefined, vi
     ? jumpCauses(view)
     : pointerCauses(access, page, view);
   return { access, page, causes: [...always, ...byStack, ...byPointer, ...causes] };
+}
+
+function haltCauses({ registers }: FaultView): readonly FaultCause[] {
+  if (!isHaltedForGood(registers)) return [];
+  return [{
+    code: "halted-for-good",
+    message: "hlt with interrupts disabled waits for ever, unless a non-maskable interrupt or a reset comes",
+  }];
 }
 
 /** Whether the processor stopped before it entered the kernel: on the page of the context switch. */

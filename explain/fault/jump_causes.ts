@@ -9,7 +9,7 @@ import { hexAddr } from "../../core/hex.ts";
 import { walkTables } from "../tables/walk_tables.ts";
 import type { Instruction } from "../instructions/instruction.ts";
 import { callerOnTop } from "./backtrace.ts";
-import { callBefore } from "./calls.ts";
+import { callBefore, isExecutable } from "./calls.ts";
 import type { Caller, FaultCause } from "./fault_explanation.ts";
 import type { FaultView } from "./fault_view.ts";
 import { type GuestMemory, readWord } from "./guest_memory.ts";
@@ -35,9 +35,9 @@ export function jumpCauses(view: FaultView): readonly FaultCause[] {
   if (rip === kernel.entryPoint && walkTables(memory.initial, rip).end.kind === "absent") {
     return [{ code: "entry-not-mapped", message: `the entry point ${hexAddr(rip)} is not mapped${entryRemark(view)}` }];
   }
-  const before = memory.isCurrent ? memory.read(rip - BigInt(ZEROS), ZEROS) : undefined;
-  if (before?.every((byte) => byte === 0)) {
-    const message = `the ${ZEROS} bytes before ${hexAddr(rip)} are zero, and 00 00 is the instruction add [rax], al`;
+  const end = registers.get("CR2") ?? rip;
+  if (end - rip <= 1n && (end & 0xfffn) === 0n && areZeros(end - BigInt(ZEROS), memory)) {
+    const message = `the ${ZEROS} bytes before ${hexAddr(end)} are zero, and 00 00 is the instruction add [rax], al`;
     return [{ code: "zero-filled-code", message }];
   }
   const caller = callerOnTop(view);
@@ -47,6 +47,14 @@ export function jumpCauses(view: FaultView): readonly FaultCause[] {
     return [{ code: "wild-jump", message }];
   }
   return [];
+}
+
+/** Whether there are as many zeros at an address as it takes, in a page that can be executed. */
+function areZeros(address: bigint, memory: GuestMemory): boolean {
+  const bytes = memory.isCurrent && isExecutable(address, memory)
+    ? memory.read(BigInt.asUintN(64, address), ZEROS)
+    : undefined;
+  return bytes?.every((byte) => byte === 0) ?? false;
 }
 
 /**
