@@ -28,15 +28,17 @@ const MOST_LOCALS = 0x1000n;
 const FARTHEST = 2n ** 32n;
 
 /**
- * Finds the calls that had not returned: by the frame pointers, if at least one frame is sound; otherwise by the words
- * of the stack that are addresses after a call.
+ * Finds the calls that had not returned: by the frame pointers, as far as they are sound; if none is, by the words of
+ * the stack that are addresses after a call.
  *
  * @param view The guest.
  * @returns The calls; `undefined` if none was found.
  */
 export function backtrace(view: FaultView): Backtrace | undefined {
-  const frames = byFrames(view);
-  return frames.callers.length > 0 ? frames : byWords(view);
+  const { callers, more, hasFrames } = byFrames(view);
+  const words = hasFrames ? undefined : byWords(callers.at(-1), view);
+  if (callers.length === 0 && !words) return undefined;
+  return { callers, possible: words?.possible ?? [], more: words?.more ?? more };
 }
 
 /**
@@ -51,7 +53,7 @@ export function callerOnTop(view: FaultView): Caller | undefined {
 }
 
 /** System V ABI for x86-64, "The Stack Frame": RBP points to the caller's RBP, below the return address. */
-function byFrames(view: FaultView): Backtrace {
+function byFrames(view: FaultView): Pick<Backtrace, "callers" | "more"> & { readonly hasFrames: boolean } {
   const { registers, memory } = view;
   const rsp = registers.get("RSP") ?? 0n;
   const callers: Caller[] = [];
@@ -71,11 +73,9 @@ function byFrames(view: FaultView): Backtrace {
     lowest = rbp + 1n;
     rbp = saved;
   }
-  if (count === 0) {
-    const inner = callerBelow(rsp + MOST_LOCALS, undefined, view);
-    if (inner) add(inner);
-  }
-  return { kind: "frames", callers, more: count > callers.length };
+  if (count > 0) return { callers, more: count > callers.length, hasFrames: true };
+  const inner = callerBelow(rsp + MOST_LOCALS, undefined, view);
+  return { callers: inner ? [inner] : [], more: false, hasFrames: false };
 }
 
 /**
@@ -100,29 +100,32 @@ function callerBelow(end: bigint, first: FoundCall | undefined, view: FaultView)
   return undefined;
 }
 
-function byWords(view: FaultView): Backtrace | undefined {
+function byWords(
+  inner: Caller | undefined,
+  view: FaultView,
+): Pick<Backtrace, "possible" | "more"> | undefined {
   const { registers, memory, started: { stack } } = view;
-  const rsp = registers.get("RSP") ?? 0n;
+  const rsp = inner ? inner.at + 8n : registers.get("RSP") ?? 0n;
   if ((rsp & 7n) !== 0n) return undefined;
   // A stack that overflowed has its words above the guard page.
   const first = stack && rsp < stack.bottom && isBelowStack(rsp, view.started) ? stack.bottom : rsp;
   const isOurs = stack !== undefined && first >= stack.bottom && first < stack.top;
   const end = isOurs && stack.top - first < MOST_BYTES ? stack.top : first + MOST_BYTES;
-  const callers: Caller[] = [];
+  const possible: Caller[] = [];
   for (let at = first; at < end;) {
     const next = (at | PAGE_MASK) + 1n;
     const size = Number((next < end ? next : end) - at) & ~7;
     const bytes = memory.read(at, size);
     if (!bytes && !isOurs) break;
     const words = bytes ? new BigUint64Array(bytes.slice().buffer) : [];
-    for (let word = 0; word < words.length && callers.length <= MOST_CALLERS; word++) {
+    for (let word = 0; word < words.length && possible.length <= MOST_CALLERS; word++) {
       const found = callOf(words[word], at + BigInt(word * 8), view);
-      if (found) callers.push(found.caller);
+      if (found) possible.push(found.caller);
     }
     at = next;
   }
-  if (callers.length === 0) return undefined;
-  return { kind: "stack", callers: callers.slice(0, MOST_CALLERS), more: callers.length > MOST_CALLERS };
+  if (possible.length === 0) return undefined;
+  return { possible: possible.slice(0, MOST_CALLERS), more: possible.length > MOST_CALLERS };
 }
 
 interface FoundCall {

@@ -87,30 +87,41 @@ type Found = Pick<FaultEvent, "access" | "page" | "causes">;
 function explainException(exception: Exception, calls: Backtrace | undefined, view: FaultView): Found {
   const { vector, error, origin, entry } = exception;
   if (origin !== "processor") return { causes: origin === "instruction" ? breakpointCauses(view) : [] };
-  if (entry !== undefined) {
-    return {
-      causes: [{ code: "gate-unusable", message: `entry ${entry} of the interrupt descriptor table cannot be used` }],
-    };
-  }
-  const always = [...modeCauses(view), ...zeroCauses(view)];
-  if (vector !== PF) return { causes: [...always, ...instructionCauses(view), ...descriptorCauses(view)] };
+  if (entry !== undefined) return { causes: [gateCause(entry, exception, view)] };
+  // What is no code, or other code, has no causes of its own.
+  const notCode = [...modeCauses(view), ...zeroCauses(view)];
+  const isCode = notCode.length === 0;
+  if (vector !== PF) return { causes: isCode ? [...instructionCauses(view), ...descriptorCauses(view)] : notCode };
   const address = view.registers.get("CR2") ?? 0n;
   const access = { ...view.place(address), ...accessKind(error) };
   const { page, causes } = explainPage(address, error, view);
   const byStack = stackCauses(access, calls, view);
-  const byPointer = byStack.length > 0
+  const byPointer = byStack.length > 0 || !isCode
     ? []
     : access.kind === "fetch"
     ? jumpCauses(view)
     : pointerCauses(access, page, view);
-  return { access, page, causes: [...always, ...byStack, ...byPointer, ...causes] };
+  return { access, page, causes: [...notCode, ...byStack, ...byPointer, ...causes] };
 }
 
-function haltCauses({ registers }: FaultView): readonly FaultCause[] {
-  if (!isHaltedForGood(registers)) return [];
+/** Says what is wrong with a gate, unless it is what is wrong with that of the exception that came of it. */
+function gateCause(entry: number, exception: Exception, view: FaultView): FaultCause {
+  const what = `entry ${entry} of the interrupt descriptor table cannot be used`;
+  const [{ code, message }, { code: other }] = [entry, exception.vector].map((vector) => {
+    return explainHandler({ ...exception, vector, origin: "instruction" }, view);
+  });
+  const isSame = code === other && code === "no-descriptor-table";
+  return { code: "gate-unusable", message: isSame || code === "no-handler" ? what : `${what}: ${message}` };
+}
+
+function haltCauses({ registers, place, instruction }: FaultView): readonly FaultCause[] {
+  if (!isHaltedForGood(registers) || instruction?.flow !== "halt") return [];
+  const { symbol } = place(instruction.address);
   return [{
     code: "halted-for-good",
-    message: "hlt with interrupts disabled waits for ever, unless a non-maskable interrupt or a reset comes",
+    message:
+      `${symbol?.name ?? "the kernel"} executed hlt with interrupts disabled: only a non-maskable interrupt or ` +
+      "a reset ends that",
   }];
 }
 
