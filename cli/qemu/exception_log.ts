@@ -117,7 +117,8 @@ function exceptionOf(lines: readonly string[], device: boolean): Exception | und
   const [, vector, error, software] = ENTRY.exec(lines[0]) ?? [];
   const registers = parseRegisters(lines.slice(1).join("\n"));
   if (!isLongMode(registers)) return undefined;
-  const origin = device ? "device" : software === "1" ? "instruction" : "processor";
+  // Firmware in real mode takes interrupts that have no entry of their own: the line before may be of one of these.
+  const origin = software === "1" ? "instruction" : device ? "device" : "processor";
   return { vector: parseInt(vector, 16), error: parseInt(error, 16), origin, registers, doubleFault: false };
 }
 
