@@ -20,6 +20,8 @@ export interface Flag {
   readonly repeats?: true;
   /** Whether the next argument is its value even if it looks like a flag. */
   readonly verbatim?: true;
+  /** What took its place; it is not in the help, and using it is an error that shows how it is written now. */
+  readonly replacedBy?: "--";
   /** The flag and value that it stands for. */
   readonly means?: readonly [flag: string, value: string];
   /** What it does, in one line. */
@@ -44,6 +46,8 @@ export interface Command {
   readonly argument?: string;
   /** What it takes in place of one FILE, - or URL: the placeholders in their order, and how many must be given. */
   readonly operands?: { readonly names: readonly string[]; readonly fewest: number };
+  /** What follows "--" is for another program, which has this name. */
+  readonly passesTo?: string;
   /** Its exit statuses, if it has some of its own. */
   readonly status?: string;
   /** Examples: what to type, and what that does. */

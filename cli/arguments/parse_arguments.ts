@@ -9,7 +9,8 @@ import { closest } from "./closest.ts";
 import { COMMANDS } from "./command_table.ts";
 import type { Command, Flag } from "./flag.ts";
 import { type Token, tokens } from "./tokens.ts";
-import { usageError } from "../output/cli_error.ts";
+import { CliError, usageError } from "../output/cli_error.ts";
+import { quoted } from "../output/shell_quote.ts";
 import { argumentText, listed, printable } from "../output/text.ts";
 
 /** The parsed arguments of a command. */
@@ -18,6 +19,8 @@ export interface Arguments {
   readonly source: string;
   /** What follows the source, for a command that takes more than that. */
   readonly operands?: readonly string[];
+  /** What follows "--", for a command that passes that on. */
+  readonly passed?: readonly string[];
   /** The values of flags that take one, by flag name. */
   readonly values: ReadonlyMap<string, string>;
   /** The values of flags that can be repeated, by flag name. */
@@ -36,7 +39,7 @@ export interface Arguments {
  * is wrong.
  */
 export function parseArguments(command: Command, args: readonly string[]): Arguments {
-  const found = tokens(args, command.flags);
+  const found = tokens(args, command.flags, command.passesTo !== undefined);
   for (const token of found) {
     if (token.kind === "unknown") refuseUnknown(token.spelled, command);
     if (token.kind === "flag") checkValue(token, command);
@@ -52,6 +55,7 @@ export function parseArguments(command: Command, args: readonly string[]): Argum
       const why = spelled === again.spelled ? `it was given ${given.length} times` : `${spelled} was already given`;
       throw wrong(command, `Cannot use ${again.spelled}: ${why}`, flag);
     }
+    if (flag.replacedBy) throw replaced(found, flag, command);
     const texts = given.map(({ value }) => value).filter((value) => value !== undefined);
     if (flag.value === undefined || flag.optional) switches.add(flag.name);
     if (flag.repeats) lists.set(flag.name, texts);
@@ -62,7 +66,8 @@ export function parseArguments(command: Command, args: readonly string[]): Argum
     return { source, operands, values, lists, switches };
   }
   const source = command.argument === undefined ? onlySource(found, command) : onlyArgument(found, command.argument);
-  return { source, values, lists, switches };
+  const passed = found.filter((token) => token.kind === "passed").map(({ text }) => text);
+  return { source, ...(command.passesTo === undefined ? {} : { passed }), values, lists, switches };
 }
 
 /** Several sources, or a source and what to look for in it. */
@@ -82,6 +87,32 @@ function someOperands(
   const extra = given[names.length];
   const takes = `kload ${name} takes ${listed(names)}`;
   throw usageError(`Cannot use ${argumentText(extra)}: ${takes}`, valueHint(found) ?? hint, { extra });
+}
+
+/** The error of a flag whose values follow "--" now: how the whole command is written. */
+function replaced(found: readonly Token[], flag: Flag, { name, passesTo }: Command): Error {
+  const isPassed = (token: Token): boolean => token.kind === "passed" || token.kind === "flag" && token.flag === flag;
+  const own = found.filter((token) => !isPassed(token)).flatMap(spelledOut);
+  const passed = found.filter(isPassed).map((token) => token.kind === "passed" ? token.text : valueOf(token));
+  const words = ["kload", name, ...own, "--", ...passed];
+  return new CliError("usage", `Cannot use --${flag.name}: the arguments for ${passesTo} follow --`, {
+    hint: "Write them at the end of the command:",
+    command: words.map((word) => quoted(word)).join(" "),
+    detail: { flag: flag.name },
+  });
+}
+
+function valueOf(token: Token): string {
+  return token.kind === "flag" ? token.value ?? "" : "";
+}
+
+/** A token as it was written, or in another way that means the same. */
+function spelledOut(token: Token): readonly string[] {
+  if (token.kind !== "flag") return [token.kind === "unknown" ? token.spelled : token.text];
+  const { flag, spelled, value } = token;
+  const isOwn = spelled === `--${flag.name}` || spelled === `-${flag.short}`;
+  if (value === undefined || !isOwn) return [spelled];
+  return flag.optional ? [`${spelled}=${value}`] : [spelled, value];
 }
 
 function checkValue({ flag, spelled, value }: Token & { readonly kind: "flag" }, command: Command): void {
@@ -105,7 +136,7 @@ function refuseUnknown(spelled: string, { name, flags }: Command): never {
   });
 }
 
-function onlySource(found: readonly Token[], { name, takesSource }: Command): string {
+function onlySource(found: readonly Token[], { name, takesSource, passesTo }: Command): string {
   const [source, extra] = found.filter((token) => token.kind === "source").map(({ text }) => text);
   if (takesSource === false) {
     if (source === undefined) return "";
@@ -115,7 +146,12 @@ function onlySource(found: readonly Token[], { name, takesSource }: Command): st
     );
   }
   if (source === undefined) {
-    throw usageError(`Cannot run kload ${name}: no FILE, - or URL given`, `kload ${name} --help shows examples.`);
+    const taken = found.find((token) => token.kind === "passed");
+    const hint = taken ? `What follows -- is for ${passesTo}: write the file before it.` : undefined;
+    throw usageError(
+      `Cannot run kload ${name}: no FILE, - or URL given`,
+      hint ?? `kload ${name} --help shows examples.`,
+    );
   }
   if (source === "") {
     throw usageError(`Cannot ${name} anything: the source is empty`, `kload ${name} --help shows examples.`, {

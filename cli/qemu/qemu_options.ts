@@ -66,3 +66,18 @@ export function hasOnlooker(args: readonly string[]): boolean {
     return FOR_ONLOOKERS.has(name) && value !== "none" || name === "display" && value !== "none";
   });
 }
+
+/** The watchdogs that QEMU has for x86. */
+const WATCHDOGS = /^(i6300esb|ib700)\b/;
+
+/**
+ * Whether the machine has a watchdog, which can wake a guest that has halted, or reset it.
+ *
+ * @param args QEMU's arguments.
+ * @returns True if an option adds one.
+ */
+export function hasWatchdog(args: readonly string[]): boolean {
+  return qemuOptions(args).some(({ name, value = "" }) => {
+    return name === "watchdog" || name === "device" && WATCHDOGS.test(value.replace(/^driver=/, ""));
+  });
+}

@@ -55,25 +55,27 @@ const BROKEN: ReadonlySet<string> = new Set(["internal-error", "io-error", "gues
  * @throws {CliError} "qemu-failed" if it cannot be started.
  */
 export async function startQemu(options: QemuOptions): Promise<Qemu> {
-  const sockets = socketsIn(options.folder);
-  const args = qemuArguments({ ...options, sockets });
-  if (hasOption(options.args, "sandbox")) return await connected(spawnQemu(options, sockets, args), options, true);
+  const first = socketsIn(options.folder);
+  const args = qemuArguments({ ...options, sockets: first });
+  if (hasOption(options.args, "sandbox")) return await connected(spawnQemu(options, first, args), options, true);
   // A QEMU that was built without a sandbox, or whose system has none, ends at once and says so.
-  const sandboxed = spawnQemu(options, sockets, [...SANDBOX, ...args]);
+  const sandboxed = spawnQemu(options, first, [...SANDBOX, ...args]);
   const hasStarted = await sandboxed.connection !== undefined || [0, NOT_FOUND].includes(await sandboxed.ended);
   if (hasStarted) return await connected(sandboxed, options, true);
-  return await connected(spawnQemu(options, sockets, args), options, false);
+  const second = socketsIn(options.folder, 2);
+  return await connected(spawnQemu(options, second, qemuArguments({ ...options, sockets: second })), options, false);
 }
 
 async function connected(
-  { connection, ended, kill, release }: Spawned,
+  { connection, ended: gone, kill, release }: Spawned,
   { folder, gdb }: QemuOptions,
   sandboxed: boolean,
 ): Promise<Qemu> {
   const stopped = Promise.withResolvers<string>();
   const made = await connection;
-  if (!made && await ended === NOT_FOUND) throw notFound();
-  release();
+  if (!made && await gone === NOT_FOUND) throw notFound();
+  const released = release();
+  const ended = Promise.all([gone, released]).then(([status]) => status);
   const onEvent = ({ event, data }: QmpEvent): void => {
     if (event === "SHUTDOWN") stopped.resolve(String(data?.reason));
     if (event === "STOP" && !gdb && qmp) {

@@ -24,11 +24,16 @@ const LONGEST = 103;
  * The paths of the sockets.
  *
  * @param folder The folder.
+ * @param attempt Which attempt they are for: the system may be slow to remove sockets that were closed.
  * @returns The paths.
  * @throws {CliError} "qemu-failed" if they are too long for sockets.
  */
-export function socketsIn(folder: string): Sockets {
-  const sockets = { qmp: `${folder}/qmp.sock`, serial: `${folder}/tty.sock`, gdb: `${folder}/gdb.sock` };
+export function socketsIn(folder: string, attempt: 1 | 2 = 1): Sockets {
+  const sockets = {
+    qmp: `${folder}/qmp${attempt}.sock`,
+    serial: `${folder}/tty${attempt}.sock`,
+    gdb: `${folder}/gdb.sock`,
+  };
   const tooLong = Object.values(sockets).find((path) => new TextEncoder().encode(path).length > LONGEST);
   if (tooLong === undefined) return sockets;
   const why = `the path of its socket, ${printable(tooLong)}, is longer than ${LONGEST} bytes`;
@@ -45,16 +50,11 @@ export interface Awaited extends Disposable {
 /**
  * Opens a socket for one connection.
  *
- * @param path Its path; a socket that is there already is replaced.
+ * @param path Its path, which is removed when it is closed.
  * @returns The socket, which the caller disposes of.
  * @throws {Error} If it cannot be opened.
  */
 export function awaitConnection(path: string): Awaited {
-  try {
-    Deno.removeSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
   const listener = Deno.listen({ transport: "unix", path });
   return { connection: listener.accept().catch(() => undefined), [Symbol.dispose]: () => listener.close() };
 }

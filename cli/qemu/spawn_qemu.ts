@@ -30,8 +30,8 @@ export interface Spawned {
   readonly kill: () => void;
   /** Its connections for QMP and the serial port; resolves to `undefined` if it ends without them. */
   readonly connection: Promise<{ readonly qmp: Deno.Conn; readonly serial: Deno.Conn } | undefined>;
-  /** Passes on its output and its log, which are held back until then. */
-  readonly release: () => void;
+  /** Passes on its output and its log, which are held back until then; resolves when that is done. */
+  readonly release: () => Promise<void>;
 }
 
 /**
@@ -61,17 +61,20 @@ export function spawnQemu(
   // The guest runs only after both connections were made, so none can be missed for an early end.
   const connection = Promise.race([Promise.all([qmp.connection, serial.connection]), status])
     .then((first) => {
-      qmp[Symbol.dispose]();
-      serial[Symbol.dispose]();
       if (!Array.isArray(first) || !first[0] || !first[1]) return undefined;
       return { qmp: first[0], serial: first[1] };
     });
   const received = connection.then((made) => made && receive(made.serial, onSerial));
+  const ended = Promise.all([status, received, ...passed]).then(([{ code }]) => {
+    qmp[Symbol.dispose]();
+    serial[Symbol.dispose]();
+    return code;
+  });
   return {
     connection,
-    ended: Promise.all([status, received, ...passed]).then(([{ code }]) => code),
+    ended,
     kill,
-    release: () => [output, log].forEach(({ release }) => release()),
+    release: async () => void await Promise.all([output.release(), log.release()]),
   };
 }
 
@@ -88,7 +91,7 @@ async function receive(connection: Deno.Conn, onBytes: (bytes: Uint8Array) => Pr
 /** Holds pieces back until they are released, and passes them on from then on. */
 function heldBack<T>(
   onPiece: (piece: T) => void | Promise<void>,
-): { readonly write: (piece: T) => Promise<void>; readonly release: () => void } {
+): { readonly write: (piece: T) => Promise<void>; readonly release: () => Promise<void> } {
   const held: T[] = [];
   let passing: Promise<void> | undefined;
   const pass = async (pieces: readonly T[]): Promise<void> => {

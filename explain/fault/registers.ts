@@ -38,7 +38,8 @@ export function isLongMode(registers: Registers): boolean {
  * @returns True if the interrupt flag is set.
  */
 export function areInterruptsEnabled(registers: Registers): boolean {
-  return ((registers.get("RFL") ?? 0n) & INTERRUPT_FLAG) !== 0n;
+  const flags = registers.get("RFL") ?? registers.get("EFL") ?? 0n; // the latter outside 64-bit mode
+  return (flags & INTERRUPT_FLAG) !== 0n;
 }
 
 /**

@@ -16,10 +16,10 @@ function run(kernel: Uint8Array, ...args: string[]): Promise<Run> {
   return kloadFile(kernel, ["run", ...args]);
 }
 
-async function kloadFile(kernel: Uint8Array, args: readonly string[]): Promise<Run> {
+async function kloadFile(kernel: Uint8Array, [command, ...args]: readonly string[]): Promise<Run> {
   let result: Run | undefined;
   await withFile("kernel.elf", kernel, async (path) => {
-    result = await kload([...args, path]);
+    result = await kload([command, path, ...args]);
   });
   return result!;
 }
@@ -136,8 +136,13 @@ for (const [what, kernel, expected, pattern] of VERDICTS) {
 const SAY_H = [0x66, 0xba, 0xf8, 0x03, 0xb0, 0x68, 0xee];
 
 const HANGS: readonly (readonly [string, readonly number[], RegExp])[] = [
-  ["loops", [0xeb, 0xfe], /state +running\n +instruction +at 0xffffffff80000007, in program header 0/],
-  ["halts with interrupts off", [0xfa, 0xf4, 0xeb, 0xfd], /state +halted forever: interrupts are disabled/],
+  ["loops", [0xeb, 0xfe], /state +running\n[\s\S]* at +0xffffffff80000007, in program header 0/],
+  // mov $0xff, %al; out %al, $0x21; out %al, $0xa1; sti; hlt; jmp .-1
+  [
+    "waits for interrupts that never come",
+    [0xb0, 0xff, 0xe6, 0x21, 0xe6, 0xa1, 0xfb, 0xf4, 0xeb, 0xfd],
+    /state +halted, waiting for an interrupt/,
+  ],
 ];
 
 for (const [what, code, pattern] of HANGS) {
@@ -146,8 +151,30 @@ for (const [what, code, pattern] of HANGS) {
     assertEquals([status, stdout], [124, "h"], stderr);
     assertStringIncludes(stderr, "did not finish within 2.5 s");
     assertMatch(stderr, pattern);
-    assertMatch(stderr, /RIP +ffffffff8000000[789].*CR3/);
+    assertMatch(stderr, /RIP +ffffffff8000000[0-9a-f].*CR3/);
   });
+}
+
+const HALT = [0xfa, 0xf4, 0xeb, 0xfd]; // cli; hlt; jmp .-1
+
+for (const args of [[], ["--", "-smp", "4"]]) {
+  testWithTools([QEMU], `a guest that halts with interrupts off is ended then ${args.slice(1).join(" ")}`, async () => {
+    const { status, stdout, stderr } = await run(guest([...SAY_H, ...HALT]), ...args);
+    assertEquals([status, stdout], [1, "h"], stderr);
+    assertMatch(stderr, /^\nrun\[halted\]: The guest halted for good, with interrupts disabled/);
+    assertMatch(stderr, /instruction +hlt\n/);
+  });
+}
+
+for (const more of [["--gdb"], ["--", "-monitor", "stdio"], ["--", "-device", "i6300esb"], ["--", "-vnc", "none"]]) {
+  testWithTools(
+    [QEMU],
+    `a guest that halts is ${more.includes("none") ? "" : "not "}ended with ${more.join(" ")}`,
+    async () => {
+      const { status } = await run(guest(HALT), "--timeout", "2", ...more);
+      assertEquals(status, more.includes("none") ? 1 : 124);
+    },
+  );
 }
 
 testWithTools([QEMU], "hello runs: what it prints is standard output, and there is no report", async () => {
@@ -162,7 +189,7 @@ testWithTools(
   "hello-pie runs where --kernel-base puts it, with memory and arguments of one's own",
   async () => {
     const base = ["--kernel-base", "0xffffffff80000000"];
-    const machine = ["--memory", "256M", "--qemu-arg", "-smp", "--qemu-arg", "2", "--qemu-arg=-name", "--qemu-arg=two"];
+    const machine = ["--memory", "256M", "--", "-smp", "2", "-name", "--timeout"];
     const { status, stdout, stderr } = await kload([
       "run",
       pathOf("examples/hello/hello-pie.elf"),
@@ -175,7 +202,7 @@ testWithTools(
 );
 
 testWithTools([QEMU], "QEMU's own complaints are passed on with its status", async () => {
-  const { status, stderr } = await kload(["run", HELLO, "--qemu-arg", "-nonsense"]);
+  const { status, stderr } = await kload(["run", HELLO, "--", "-nonsense"]);
   assertEquals(status, 1);
   assertStringIncludes(stderr, "QEMU exited with status 1.");
   assertStringIncludes(stderr, "-nonsense: invalid option");
