@@ -70,9 +70,10 @@ export function overflow(
   const size = top - bottom;
   const repeated = recursive(calls);
   const among = calls && calls.possible.length > 0 ? "possible return addresses" : "callers";
+  const least = calls?.more ? "at least " : "";
   const again = repeated === undefined
     ? ""
-    : `; ${repeated.name} is ${count(repeated.times, "time")} among the ${among}`;
+    : `; ${repeated.name} is ${least}${count(repeated.times, "time")} among the ${among}`;
   const message = `RSP is ${hexAddr(rsp)}: the stack of ${sizeText(size)} overflowed${again}`;
   return { code: "stack-overflow", message, hint: stackHint(lowest, started, repeated !== undefined) };
 }
@@ -105,11 +106,12 @@ function sizeText(size: bigint): string {
   return size % KIB === 0n ? `${size / KIB} KiB` : count(size, "byte");
 }
 
-/** The function that is most often among the callers, if that is often. */
+/** The function, or else the return address, that is most often among the callers, if that is often. */
 function recursive(calls: Backtrace | undefined): { readonly name: string; readonly times: number } | undefined {
   const times = new Map<string, number>();
-  for (const { symbol } of [...calls?.callers ?? [], ...calls?.possible ?? []]) {
-    if (symbol) times.set(symbol.name, (times.get(symbol.name) ?? 0) + 1);
+  for (const { symbol, address } of [...calls?.callers ?? [], ...calls?.possible ?? []]) {
+    const name = symbol?.name ?? hexAddr(address);
+    times.set(name, (times.get(name) ?? 0) + 1);
   }
   const [most] = [...times].sort(([, a], [, b]) => b - a);
   return most && most[1] >= RECURSION ? { name: most[0], times: most[1] } : undefined;
