@@ -49,6 +49,7 @@ export type {
   PhysicalReason,
   RandomizedReason,
   RelocatedReason,
+  ReplacedReason,
   SealedReason,
   SectionReason,
   TableReason,

@@ -32,6 +32,8 @@ export type PageOrigin =
     readonly because: CopyCause;
     /** The other segments that the cause is about. */
     readonly others: readonly LoadedHeader[];
+    /** The segments whose page it replaced, with their permissions. */
+    readonly replaced?: readonly LoadedHeader[];
     /** What it was filled with. */
     readonly content: CopyContent;
   };
@@ -43,8 +45,10 @@ export type CopyContent =
     readonly kind: "segments" | "zeros";
   }
   | {
-    /** A whole page, up to where the bss begins. */
+    /** A whole page of the file, up to where a bss begins. */
     readonly kind: "page";
+    /** The segment that the page of the file was mapped for. */
+    readonly load: LoadedHeader;
     /** File offset of what its first byte was copied from. */
     readonly fileOffset: number;
     /** Low 48 bits of the address where zeros begin. */
@@ -72,12 +76,12 @@ export function pageOrigin(
     const [load, ...others] = loads.filter((each) => hasMemoryIn(each, page));
     if (others.length > 0) return { how: "copied", load, because: "merged", others, content: { kind: "segments" } };
   }
-  for (const load of loads.reverse()) { // of headers that have the same page, the later one replaced it
+  for (const load of loads.toReversed()) { // of headers that have the same page, the later one replaced it
     if (owner === "file") {
       if (isInFilePages(load, page) && frame === inPlace(layout, load, page)) return { how: "in-place", load };
     } else if (owner === "bss") {
       if (isInBss(load, page)) return { how: "zeroed", load };
-    } else return copyOf(layout, load, page);
+    } else return copyOf(layout, load, page, loads);
   }
   return undefined;
 }
@@ -103,27 +107,51 @@ function inPlace({ kernel: { addressSpace: { file } } }: KernelLayout, load: Loa
   return file.phys + filePageOf(load, page);
 }
 
-function copyOf(layout: KernelLayout, load: LoadedHeader, page: number): PageOrigin {
+function copyOf(
+  layout: KernelLayout,
+  load: LoadedHeader,
+  page: number,
+  loads: readonly LoadedHeader[],
+): PageOrigin {
   const { rules } = layout;
-  const { start, fileOffset, fileSize, bss, misaligned } = load;
   const copied = { how: "copied", load, others: [] } as const;
-  const whole = { kind: "page", fileOffset: filePageOf(load, page), zeroFrom: page + PAGE_SIZE } as const;
-  if (misaligned && rules.copiesMisaligned && isInFilePages(load, page)) {
+  const whole = { kind: "page", load, fileOffset: filePageOf(load, page), zeroFrom: page + PAGE_SIZE } as const;
+  if (load.misaligned && rules.copiesMisaligned && isInFilePages(load, page)) {
     return { ...copied, because: "misaligned", content: { kind: "segments" } };
   }
-  if (bss?.partial === page) {
-    const source = rules.bssAlwaysCopies ? pageStart(fileOffset + fileSize - 1) : whole.fileOffset;
-    return {
-      ...copied,
-      because: "bss",
-      content: { kind: "page", fileOffset: source, zeroFrom: start + fileSize },
-    };
-  }
+  const zeroed = loads.filter(({ bss }) => bss?.partial === page);
+  if (zeroed.length > 0) return rules.bssAlwaysCopies ? lastCopy(zeroed, loads) : firstCopy(zeroed, loads, page);
   if (!isInFilePages(load, page)) return { ...copied, because: "written", content: { kind: "zeros" } };
   const others = rules.unsharesWritable && load.writable ? sharersOf(layout, load, whole.fileOffset) : [];
   return others.length > 0
     ? { ...copied, because: "shared", others, content: { kind: "segments" } }
     : { ...copied, because: "written", content: whole };
+}
+
+/** The rules that copy the page for each bss that begins in it: the last one counts. */
+function lastCopy(zeroed: readonly LoadedHeader[], loads: readonly LoadedHeader[]): PageOrigin {
+  const load = zeroed[zeroed.length - 1];
+  const { start, fileOffset, fileSize } = load;
+  const source = pageStart(fileOffset + fileSize - 1);
+  return {
+    how: "copied",
+    load,
+    because: "bss",
+    others: [],
+    replaced: loads.filter((each) => each !== load),
+    content: { kind: "page", load, fileOffset: source, zeroFrom: start + fileSize },
+  };
+}
+
+/** The rules that copy a page once: each bss that begins in it zeroes the rest of it. */
+function firstCopy(zeroed: readonly LoadedHeader[], loads: readonly LoadedHeader[], page: number): PageOrigin {
+  const [load] = zeroed;
+  const base = loads.find((each) => isInFilePages(each, page));
+  const zeroFrom = Math.min(...zeroed.map(({ start, fileSize }) => start + fileSize));
+  const content: CopyContent = base
+    ? { kind: "page", load: base, fileOffset: filePageOf(base, page), zeroFrom }
+    : { kind: "zeros" };
+  return { how: "copied", load, because: "bss", others: [], content };
 }
 
 /** The other segments that map a page of the file in place, or would if they could not write to it. */

@@ -10,7 +10,7 @@ import { canonical, low48, PAGE_SIZE, pageStart } from "../../core/memory/addres
 import { BIT_9, WRITABLE } from "../../core/paging/entry.ts";
 import type { Walk, WalkedLevel } from "../tables/walk_tables.ts";
 import { hasMemoryIn, type KernelLayout, type LoadedHeader } from "./kernel_layout.ts";
-import { headers, sentence } from "./phrases.ts";
+import { headers } from "./phrases.ts";
 import type { Reason } from "./reason.ts";
 import { isObject } from "./written_reasons.ts";
 
@@ -28,10 +28,11 @@ export function pageReasons(layout: KernelLayout, walk: Walk, load: LoadedHeader
   const leaf = walk.levels[walk.levels.length - 1];
   const inPage = layout.loads.filter((each) => hasMemoryIn(each, page));
   const loads = inPage.length === 0 ? [load] : inPage;
+  const seal = sealed(layout, leaf, loads, page);
   return [
-    ...sealed(layout, leaf, loads, page),
+    ...seal,
     ...writeExecute(walk, loads),
-    ...denied(walk, leaf, loads),
+    ...(layout.rules.mergesSharedPages ? [] : denied(walk, loads, seal.length > 0)),
     ...marked(layout, leaf),
   ];
 }
@@ -93,17 +94,20 @@ function byNumber(a: number, b: number): number {
   return a - b;
 }
 
-/** Permissions that the leaf gives as a header asks, and an entry above it does not. */
-function denied({ levels }: Walk, leaf: WalkedLevel, loads: readonly LoadedHeader[]): readonly Reason[] {
+/** Permissions that a header asks for, and an entry does not give. */
+function denied({ levels }: Walk, loads: readonly LoadedHeader[], isSealed: boolean): readonly Reason[] {
   return ([["write", PF_W], ["execute", PF_X]] as const).flatMap(([permission, flag]): Reason[] => {
     const asking = loads.find(({ header }) => (header.p_flags & flag) !== 0);
-    const above = levels.find((each) => each !== leaf && each.denies.includes(permission));
-    if (!asking || !above || leaf.denies.includes(permission)) return [];
+    const denying = levels.find(({ denies }) => denies.includes(permission));
+    if (!asking || !denying) return [];
+    const isLeaf = denying.kind === "page";
+    const other = loads.find(({ header }) => (header.p_flags & flag) === 0);
+    if (isLeaf && (!other || (isSealed && permission === "write"))) return [];
     const { index } = asking;
-    const { level, index: entry } = above;
-    const message =
-      sentence(`program header ${index} asks for permission to ${permission}, and so does the page's own `) +
-      `entry, but entry ${entry} of the level-${level} table takes it away.`;
+    const { level, index: entry } = denying;
+    const message = `Program header ${index} asks for permission to ${permission}, but entry ${entry} of the ` +
+      `level-${level} table does not give it` +
+      `${isLeaf && other ? `: the page has the permissions of program header ${other.index}` : ""}.`;
     return [{ kind: "denied", index, permission, level, entry, message }];
   });
 }

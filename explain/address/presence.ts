@@ -20,7 +20,7 @@ export interface MappedReason {
 /**
  * Why a page is a copy. "bss": the bss begins in it. "merged": several segments have bytes in it. "shared": another
  * segment maps the page of the file too, and one of them may write to it. "misaligned": the segment's bytes are at
- * other places in their pages than in the file. "written": something was written to it during the load.
+ * other places in their pages than in the file. "written": something was written to it.
  */
 export type CopyCause = "bss" | "merged" | "shared" | "misaligned" | "written";
 
@@ -34,6 +34,16 @@ export interface CopiedReason {
   readonly because: CopyCause;
   /** Indices of the other program headers that the cause is about, ascending. */
   readonly others: readonly number[];
+}
+
+/** The rule set put the page in the place of one that another segment had there. */
+export interface ReplacedReason {
+  /** What the reason is. */
+  readonly kind: "replaced";
+  /** Index of the program header that had the page. */
+  readonly index: number;
+  /** Index of the program header whose page it is now. */
+  readonly by: number;
 }
 
 /** The byte was copied from the file. */
@@ -52,7 +62,7 @@ export interface ZeroedReason {
   readonly kind: "zeroed";
   /** Index of the program header. */
   readonly index: number;
-  /** "page": the page has no byte of the file. "tail": it is the rest of the page in which the bss begins. */
+  /** "page": the whole page was zeroed. "tail": the bss begins in a page with other bytes. */
   readonly part: "page" | "tail";
 }
 
@@ -70,8 +80,12 @@ export interface OutsideReason {
   readonly content: "file" | "zeros";
   /** File offset of the byte, if it is the file's. */
   readonly fileOffset?: number;
-  /** Why it is mapped: whole pages are, or the rule set maps one page more than the bss needs. */
-  readonly because: "whole-pages" | "extra-page";
+  /**
+   * Why it is mapped. "whole-pages": the page has bytes of the segment. "extra-page": the rule set maps one page more
+   * than the bss needs. "misaligned": the segment's bytes reach into more pages of the file than it has in memory.
+   * "empty-part": the rule set maps a page of the file for a segment without file bytes.
+   */
+  readonly because: "whole-pages" | "extra-page" | "misaligned" | "empty-part";
 }
 
 /** The rule set maps the file's pages although address and offset differ modulo 4096. */
@@ -80,8 +94,8 @@ export interface MisplacedReason {
   readonly kind: "misplaced";
   /** Index of the program header. */
   readonly index: number;
-  /** File offset of the byte that the header asks for at this address. */
-  readonly wanted: number;
+  /** File offset of the byte that the header asks for at this address; `null` if it asks for a zero. */
+  readonly wanted: number | null;
 }
 
 /** The byte was written by a relocation, and still has that value. */
@@ -144,7 +158,7 @@ export interface WriteExecuteReason {
   readonly indices: readonly number[];
 }
 
-/** An entry above the leaf takes a permission away that a program header asks for. */
+/** An entry does not give a permission that a program header asks for, by the rule set. */
 export interface DeniedReason {
   /** What the reason is. */
   readonly kind: "denied";

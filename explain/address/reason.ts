@@ -30,6 +30,7 @@ import type {
   PhysicalReason,
   RandomizedReason,
   RelocatedReason,
+  ReplacedReason,
   SealedReason,
   SectionReason,
   TableReason,
@@ -50,6 +51,7 @@ export type Reason =
   & (
     | MappedReason
     | CopiedReason
+    | ReplacedReason
     | LoadedReason
     | ZeroedReason
     | OutsideReason

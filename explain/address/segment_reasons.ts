@@ -8,7 +8,7 @@ import { RECORD_SIZES } from "../../core/elf/constants.ts";
 import { hexAddr } from "../../core/hex.ts";
 import { canonical, pageStart } from "../../core/memory/addresses.ts";
 import { isInMemory, type KernelLayout, type LoadedHeader } from "./kernel_layout.ts";
-import type { PageOrigin } from "./page_origin.ts";
+import type { CopyContent, PageOrigin } from "./page_origin.ts";
 import { bytes, headers } from "./phrases.ts";
 import type { CopyCause, OutsideReason } from "./presence.ts";
 import type { Reason } from "./reason.ts";
@@ -20,7 +20,7 @@ export interface LoadedByte {
   /** File offset that the byte was loaded from, if it was. */
   readonly fileOffset?: number;
   /** The value that the load put there, if that is known. */
-  readonly expected?: number;
+  readonly expected?: number | undefined;
 }
 
 /**
@@ -32,12 +32,12 @@ export interface LoadedByte {
  * @returns What the load did for it.
  */
 export function loadedByte(layout: KernelLayout, origin: PageOrigin, low: number): LoadedByte {
-  if (origin.how === "zeroed") return zeroed(origin.load, low, "page");
+  if (origin.how === "zeroed") return zeroedByte(layout, origin.load, low, "page");
   const page = pageStart(low);
   if (origin.how === "in-place") return inPlace(layout, origin.load, low);
   const { load, because, others, content } = origin;
   const indices = others.map(({ index }) => index);
-  const copied: Reason = {
+  const reason: Reason = {
     kind: "copied",
     index: load.index,
     because,
@@ -45,11 +45,23 @@ export function loadedByte(layout: KernelLayout, origin: PageOrigin, low: number
     message: copyMessage(because, load, page, indices),
   };
   const byte = content.kind === "page"
-    ? copiedPageByte(layout, load, low, content)
+    ? copiedPageByte(layout, low, content)
     : content.kind === "zeros"
-    ? zeroed(load, low, "page")
+    ? zeroedByte(layout, load, low, "page")
     : segmentByte(layout, [load, ...others.filter(() => because === "merged")], low);
-  return { ...byte, reasons: [copied, ...byte.reasons] };
+  return { ...byte, reasons: [reason, ...replaced(origin.replaced ?? [], load), ...byte.reasons] };
+}
+
+/** Segments that had the page before. */
+function replaced(loads: readonly LoadedHeader[], { index: by }: LoadedHeader): readonly Reason[] {
+  return loads.map(({ index }) => ({
+    kind: "replaced",
+    index,
+    by,
+    message:
+      `The rule set put the page in the place of that of program header ${index}, with the permissions of program ` +
+      `header ${by}.`,
+  }));
 }
 
 function copyMessage(because: CopyCause, load: LoadedHeader, page: number, others: readonly number[]): string {
@@ -70,62 +82,64 @@ function copyMessage(because: CopyCause, load: LoadedHeader, page: number, other
     return `The page is a copy, because p_vaddr and p_offset of program header ${index} are not congruent modulo 4096.`;
   }
   return page < load.filePages.end
-    ? "The page is a copy of the file's, because something was written to it during the load."
-    : "The page is a copy of a zeroed one, because something was written to it during the load.";
+    ? "The page is a copy of the file's, because something was written to it."
+    : "The page is a copy of a zeroed one, because something was written to it.";
 }
 
 /** A byte of a page of the file that is mapped as it is. */
 function inPlace(layout: KernelLayout, load: LoadedHeader, low: number): LoadedByte {
-  const { index, start, fileOffset, fileSize, misaligned } = load;
-  const offset = pageStart(fileOffset) + (low - pageStart(start));
-  const expected = layout.fileByteAt(offset);
-  const isInFilePart = low >= start && low < start + fileSize;
-  if (!isInFilePart && !misaligned) return outside(layout, load, low, expected === undefined ? undefined : offset);
-  if (expected === undefined) return outside(layout, load, low, undefined);
-  const reasons: Reason[] = [{
-    kind: "mapped",
-    index,
-    fileOffset: offset,
-    message: `Program header ${index} maps the page of the file in place: the byte is at file offset ${
-      hexAddr(offset)
-    }.`,
-  }];
-  if (misaligned) reasons.push(...misplaced(load, low));
-  return { reasons, fileOffset: offset, expected };
-}
-
-/** A byte of a segment that is not where its header asks for it, or no reason if no byte of it belongs there. */
-function misplaced({ index, start, fileOffset, fileSize }: LoadedHeader, low: number): readonly Reason[] {
-  if (low < start || low >= start + fileSize) return [];
-  const wanted = fileOffset + (low - start);
-  return [{
-    kind: "misplaced",
-    index,
-    wanted,
-    message: `The header asks for file offset ${hexAddr(wanted)} here, but p_vaddr and p_offset are not congruent ` +
-      "modulo 4096, and the rule set maps whole pages of the file.",
-  }];
+  return pageByte(layout, load, low, pageStart(load.fileOffset) + (low - pageStart(load.start)), mapped);
 }
 
 /** A byte of a copy of a whole page. */
 function copiedPageByte(
   layout: KernelLayout,
+  low: number,
+  { load, fileOffset, zeroFrom }: Extract<CopyContent, { readonly kind: "page" }>,
+): LoadedByte {
+  if (low < zeroFrom) return pageByte(layout, load, low, fileOffset + (low - pageStart(low)), copied);
+  const zeroed = layout.loads.findLast((each) => isInMemory(each, low) && low >= each.start + each.fileSize);
+  return zeroed ? zeroedByte(layout, zeroed, low, "tail") : outside(layout, load, low, undefined);
+}
+
+/** A byte of a whole page, which is the file's at an offset: that of the segment, or whatever else is in the page. */
+function pageByte(
+  layout: KernelLayout,
   load: LoadedHeader,
   low: number,
-  { fileOffset: first, zeroFrom }: { readonly fileOffset: number; readonly zeroFrom: number },
+  offset: number,
+  reasonOf: (index: number, fileOffset: number) => Reason,
 ): LoadedByte {
-  const { start, fileOffset, fileSize, misaligned } = load;
-  if (low >= zeroFrom) return isInMemory(load, low) ? zeroed(load, low, "tail") : outside(layout, load, low, undefined);
-  const offset = first + (low - pageStart(low));
-  const known = layout.fileByteAt(offset);
-  if (low < start || low >= start + fileSize) {
-    if (!misaligned || known === undefined) {
-      return outside(layout, load, low, known === undefined ? undefined : offset);
-    }
+  const { index, start, fileOffset, fileSize, misaligned } = load;
+  const expected = layout.fileByteAt(offset);
+  const isInFilePart = low >= start && low < start + fileSize;
+  if (!isInFilePart && !isInMemory(load, low)) {
+    return outside(layout, load, low, expected === undefined ? undefined : offset);
   }
-  if (known === undefined) return { reasons: [] };
-  const isRight = offset === fileOffset + (low - start);
-  return loaded(layout, load, offset, isRight ? [] : misplaced(load, low));
+  const wanted = isInFilePart ? fileOffset + (low - start) : null;
+  const reasons: readonly Reason[] = misaligned ? [misplaced(load, wanted, expected !== undefined)] : [];
+  return expected === undefined
+    ? { reasons, expected: 0 }
+    : { reasons: [reasonOf(index, offset), ...reasons], fileOffset: offset, expected };
+}
+
+function mapped(index: number, fileOffset: number): Reason {
+  const message = `Program header ${index} maps the page of the file in place: the byte is at file offset ` +
+    `${hexAddr(fileOffset)}.`;
+  return { kind: "mapped", index, fileOffset, message };
+}
+
+function copied(index: number, fileOffset: number): Reason {
+  const message = `The byte was copied from file offset ${hexAddr(fileOffset)}, for program header ${index}.`;
+  return { kind: "loaded", index, fileOffset, message };
+}
+
+/** A byte of a segment that is not where its header asks for it; it is zero if the file has none there. */
+function misplaced({ index }: LoadedHeader, wanted: number | null, isInFile: boolean): Reason {
+  const message = `Program header ${index} asks for ${wanted === null ? "a zero" : `file offset ${hexAddr(wanted)}`} ` +
+    "here, but its p_vaddr and p_offset are not congruent modulo 4096, and the rule set takes whole pages of the file" +
+    `${isInFile ? "" : ", which ends before the byte: it is zero"}.`;
+  return { kind: "misplaced", index, wanted, message };
 }
 
 /** A byte of a page that only the bytes of segments were copied to. */
@@ -133,72 +147,73 @@ function segmentByte(layout: KernelLayout, loads: readonly LoadedHeader[], low: 
   const load = loads.find((each) => isInMemory(each, low));
   if (!load) return outside(layout, nearest(loads, low), low, undefined);
   const within = low - load.start;
-  if (within >= load.fileSize) return zeroed(load, low, pageStart(low) > load.start + load.fileSize ? "page" : "tail");
-  return loaded(layout, load, load.fileOffset + within);
+  if (within >= load.fileSize) {
+    return zeroedByte(layout, load, low, pageStart(low) >= load.start + load.fileSize ? "page" : "tail");
+  }
+  const fileOffset = load.fileOffset + within;
+  return { reasons: [copied(load.index, fileOffset)], fileOffset, expected: layout.fileByteAt(fileOffset) };
 }
 
-function loaded(
-  layout: KernelLayout,
-  { index }: LoadedHeader,
-  fileOffset: number,
-  more: readonly Reason[] = [],
-): LoadedByte {
-  const expected = layout.fileByteAt(fileOffset);
-  const message = `The byte was copied from file offset ${hexAddr(fileOffset)}, for program header ${index}.`;
-  return {
-    reasons: [{ kind: "loaded", index, fileOffset, message }, ...more],
-    fileOffset,
-    ...(expected === undefined ? {} : { expected }),
-  };
-}
-
-function zeroed(load: LoadedHeader, low: number, part: "page" | "tail"): LoadedByte {
+function zeroedByte(layout: KernelLayout, load: LoadedHeader, low: number, part: "page" | "tail"): LoadedByte {
   const { index, start, memSize, fileSize } = load;
-  if (!isInMemory(load, low)) return { ...outsideZero(load, low), expected: 0 };
+  if (!isInMemory(load, low)) return outside(layout, load, low, undefined, true);
   const bss = `bss of program header ${index}, ${hexAddr(canonical(start + fileSize))}..` +
     `${hexAddr(BigInt.asUintN(64, canonical(start) + BigInt(memSize)))}`;
   const message = part === "page"
     ? `The page was zeroed: the byte is in the ${bss}.`
-    : `The byte was zeroed: it is in the ${bss}, which begins in a page with bytes of the file.`;
+    : `The byte was zeroed: it is in the ${bss}, which begins in this page.`;
   return { reasons: [{ kind: "zeroed", index, part, message }], expected: 0 };
 }
 
-function outsideZero(load: LoadedHeader, low: number): LoadedByte {
+/** A byte that belongs to no segment: the file's at an offset or, without one, zero. */
+function outside(
+  layout: KernelLayout,
+  load: LoadedHeader,
+  low: number,
+  fileOffset: number | undefined,
+  isBss = false,
+): LoadedByte {
   const place = placeBeside(load, low);
-  const isExtra = low >= load.start && pageStart(low) >= load.start + load.memSize;
-  const why = isExtra
-    ? "its page was zeroed because the rule set maps one page more for a bss that ends at the end of a page"
-    : "it is there because whole pages are mapped, and was zeroed";
+  const because = whyOutside(load, low, isBss);
+  const start = `The byte is ${besides(place)}; it is there because ${OUTSIDE[because]}`;
+  if (fileOffset === undefined) {
+    const message = `${start}, and is zero.`;
+    return { reasons: [{ kind: "outside", ...place, content: "zeros", because, message }], expected: 0 };
+  }
+  const message = `${start}: it is the file's at offset ${hexAddr(fileOffset)}${partOfFile(layout, fileOffset)}.`;
   return {
-    reasons: [{
-      kind: "outside",
-      ...place,
-      content: "zeros",
-      because: isExtra ? "extra-page" : "whole-pages",
-      message: `The byte is ${besides(place)}; ${why}.`,
-    }],
+    reasons: [{ kind: "outside", ...place, content: "file", fileOffset, because, message }],
+    fileOffset,
+    expected: layout.fileByteAt(fileOffset),
   };
 }
 
-/** A byte that belongs to no segment: the file's at an offset or, without one, zero. */
-function outside(layout: KernelLayout, load: LoadedHeader, low: number, fileOffset: number | undefined): LoadedByte {
-  if (fileOffset === undefined) return { ...outsideZero(load, low), expected: 0 };
-  const place = placeBeside(load, low);
-  const message = `The byte is ${besides(place)}; it is there because whole pages are mapped: it is the file's at ` +
-    `offset ${hexAddr(fileOffset)}${partOfFile(layout, fileOffset)}.`;
-  const expected = layout.fileByteAt(fileOffset);
-  return {
-    reasons: [{ kind: "outside", ...place, content: "file", fileOffset, because: "whole-pages", message }],
-    fileOffset,
-    ...(expected === undefined ? {} : { expected }),
-  };
+const OUTSIDE: Readonly<Record<OutsideReason["because"], string>> = {
+  "whole-pages": "whole pages are mapped",
+  "extra-page": "the rule set maps one page more for a bss that ends at the end of a page",
+  "misaligned":
+    "p_vaddr and p_offset are not congruent modulo 4096, so that the bytes reach into more pages of the file",
+  "empty-part": "the rule set maps the page of the file at p_offset, although p_filesz is 0",
+};
+
+/** Why a byte outside a segment is mapped for it: there may not be a byte of the segment in the whole page. */
+function whyOutside(load: LoadedHeader, low: number, isBss: boolean): OutsideReason["because"] {
+  const { start, fileSize } = load;
+  if (low < start || pageStart(low) < endOf(load)) return "whole-pages";
+  if (isBss) return "extra-page";
+  return fileSize === 0 ? "empty-part" : "misaligned";
 }
 
 function placeBeside(load: LoadedHeader, low: number): Pick<OutsideReason, "index" | "side" | "distance"> {
-  const { index, start, memSize } = load;
+  const { index, start } = load;
   return low < start
     ? { index, side: "before", distance: start - low }
-    : { index, side: "after", distance: low - (start + memSize) + 1 };
+    : { index, side: "after", distance: low - endOf(load) + 1 };
+}
+
+/** Where a segment ends; the original's rules let p_filesz exceed p_memsz. */
+function endOf({ start, memSize, fileSize }: LoadedHeader): number {
+  return start + Math.max(memSize, fileSize);
 }
 
 function besides({ index, side, distance }: Pick<OutsideReason, "index" | "side" | "distance">): string {
@@ -219,6 +234,6 @@ function partOfFile({ kernel: { fileHeader, programHeaders }, loads }: KernelLay
 }
 
 function nearest(loads: readonly LoadedHeader[], low: number): LoadedHeader {
-  const distance = ({ start, memSize }: LoadedHeader): number => low < start ? start - low : low - (start + memSize);
+  const distance = (load: LoadedHeader): number => low < load.start ? load.start - low : low - endOf(load);
   return loads.reduce((best, each) => distance(each) < distance(best) ? each : best);
 }
