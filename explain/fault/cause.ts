@@ -4,7 +4,7 @@
  * @module
  */
 
-/** The codes of all causes. */
+/** The codes of all causes that are told apart. */
 export const CAUSE_CODES = [
   // Pages
   "relro-sealed",
