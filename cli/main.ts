@@ -23,6 +23,7 @@ const WORK: Readonly<Record<CommandName, () => Promise<Work>>> = {
   load: async () => (await import("./commands/load.ts")).load,
   inspect: async () => (await import("./commands/inspect.ts")).inspect,
   check: async () => (await import("./commands/check.ts")).check,
+  map: async () => (await import("./commands/map.ts")).map,
   walk: async () => (await import("./commands/walk.ts")).walk,
   plugins: async () => (await import("./commands/plugins.ts")).plugins,
   image: async () => (await import("./commands/image.ts")).image,

@@ -18,17 +18,105 @@
 
 export type { KeptFile } from "../core/file/kept_file.ts";
 export { openPageTables } from "../core/paging/open_page_tables.ts";
+export type {
+  AbsentReason,
+  DeviceReason,
+  GuardReason,
+  MovedReason,
+  NotCanonicalReason,
+  NotLoadedReason,
+  PhysicalRangeReason,
+  ReservedReason,
+  UncoveredReason,
+  UnknownReason,
+  UnmappedReason,
+} from "./address/absence.ts";
+export type { AddressExplanation, NamedPlace, NearRun, NearRuns, SegmentPlace } from "./address/address_explanation.ts";
+export { explainAddress } from "./address/explain_address.ts";
+export type { AddedParts, ExplainOptions } from "./address/explain_options.ts";
+export { explainPhysical, type PhysicalExplanation } from "./address/explain_physical.ts";
+export type {
+  ChangedReason,
+  CopiedReason,
+  CopyCause,
+  DeniedReason,
+  LoadedReason,
+  MadeReason,
+  MappedReason,
+  MarkedReason,
+  MisplacedReason,
+  OutsideReason,
+  PhysicalReason,
+  RandomizedReason,
+  RelocatedReason,
+  ReplacedReason,
+  SealedReason,
+  SectionReason,
+  TableReason,
+  TlsReason,
+  UnsealedReason,
+  WriteExecuteReason,
+  ZeroedReason,
+} from "./address/presence.ts";
+export type { Reason } from "./address/reason.ts";
+export type { Explainable, ExplainedKernel } from "./explained.ts";
+export { CAUSE_CODES, type CauseCode } from "./fault/cause.ts";
+export type { Exception } from "./fault/exception.ts";
+export { explainFault, type FaultOptions } from "./fault/explain_fault.ts";
+export type {
+  Backtrace,
+  Caller,
+  FaultAccess,
+  FaultCause,
+  FaultEvent,
+  FaultExplanation,
+  FaultInstruction,
+  FaultPage,
+  OperandValue,
+  PageProblem,
+  Place,
+} from "./fault/fault_explanation.ts";
+export type { FileFacts } from "./fault/fault_view.ts";
+export type { Registers } from "./fault/registers.ts";
+export type { GuestEnd, PartRange, StartedKernel, StoppedGuest } from "./fault/stopped_guest.ts";
 export type { ExplainedSource } from "./file/explained_file.ts";
 export { openDisassembler } from "./instructions/disassembler.ts";
 export type { Access, Disassembler, Flow, Instruction, MemoryUse, Operand } from "./instructions/instruction.ts";
+export { type AroundOptions, type InstructionsAround, instructionsAround } from "./instructions/instructions_around.ts";
+export type {
+  MapEntry,
+  MapGap,
+  MapModel,
+  MapOfMemory,
+  MapPermissions,
+  MapRun,
+  MapTable,
+  MapTotals,
+  NameRange,
+  PermissionCount,
+  RunCount,
+} from "./map/address_map.ts";
+export { mapModel, type MapModelOptions } from "./map/map_model.ts";
+export type { DeepestLevel, MapTableEntry } from "./map/table_entries.ts";
+export type {
+  KernelRelocations,
+  RelocationEntry,
+  RelocationSymbol,
+  RelocationTable,
+  RelocationTag,
+} from "./relocations/kernel_relocations.ts";
+export { readRelocations } from "./relocations/read_relocations.ts";
+export { type KernelSnapshot, openSnapshot, snapshot, type SnapshotOptions, snapshotTransfer } from "./snapshot.ts";
 export type { KernelSection, KernelSymbol, KernelSymbols, SymbolPlace } from "./symbols/kernel_symbols.ts";
 export { linkedAddress, loadedAddress, type Moved } from "./symbols/linked_address.ts";
 export { readSymbols } from "./symbols/read_symbols.ts";
 export { type DecodedEntry, decodeEntry, type EntryField, type EntryFlag } from "./tables/decode_entry.ts";
+export { type FindOptions, findVirtualAddresses, type VirtualAddresses } from "./tables/find_virtual_addresses.ts";
 export { listRuns } from "./tables/list_runs.ts";
 export { type ListedTable, listTables } from "./tables/list_tables.ts";
 export { openTableSet, type TableSetOptions } from "./tables/open_table_set.ts";
 export type { PhysicalPages } from "./tables/physical_pages.ts";
+export { readVirtual, type ReadVirtualOptions } from "./tables/read_virtual.ts";
 export type {
   EntryPlace,
   ListOptions,

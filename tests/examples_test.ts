@@ -75,3 +75,25 @@ Deno.test("kaslr places a kernel where its seed says, and every relocated word m
     }
   }
 });
+
+Deno.test("teach_paging follows an address to its bytes, and one that is not mapped to where the walk ends", async () => {
+  const { code, stdout, stderr } = await runExample("teach_paging.ts");
+  assertEquals([code, stderr], [0, ""]);
+  // readelf -sW examples/hello/hello.elf: constants is at 0xffffffff80001370, so its indices are 511, 510, 0 and 1.
+  const indices = [...stdout.matchAll(/^Level (\d): bits \d+-\d+ are ([01]{9}), which is (\d+)\.$/gm)];
+  assertEquals(indices.map(([, level, bits, index]) => [level, parseInt(bits, 2), Number(index)]), [
+    ["4", 511, 511],
+    ["3", 510, 510],
+    ["2", 0, 0],
+    ["1", 1, 1],
+  ]);
+  // readelf -x .rodata examples/hello/hello.elf: what is at that address
+  assertStringIncludes(stdout, "There are the bytes ef cd ab 89 67 45 23 01.");
+  assertStringIncludes(stdout, "Together: R--.");
+  assertStringIncludes(stdout, "at file offset 0x2370.");
+  const absent = await runExample("teach_paging.ts", ["examples/hello/hello.elf", "0x1000"]);
+  assertEquals([absent.code, absent.stderr], [0, ""]);
+  assertStringIncludes(absent.stdout, "Level 4: bits 47-39 are 000000000, which is 0.");
+  assertStringIncludes(absent.stdout, "Bit 0, PRESENT, is clear: the walk ends here");
+  assertEquals(absent.stdout.includes("Level 3"), false);
+});

@@ -26,6 +26,11 @@ Deno.test("README shows the report of the example kernel", async () => {
   assertEquals(await kload(["load", "examples/hello/hello.elf"]), shown("kload load examples/hello/hello.elf"));
 });
 
+Deno.test("README shows what is at an address of the example kernel", async () => {
+  const line = "walk examples/hello/hello.elf variables";
+  assertEquals(await kload(line.split(" ")), shown(`kload ${line}`));
+});
+
 Deno.test("README's example of permissions needs no more than it gives", async () => {
   const [, words] = README.match(/^deno (run --allow-.*) cli\.ts image /m)!;
   const folder = await Deno.makeTempDir();

@@ -6,6 +6,7 @@
 
 import { CHECK, EXPLAIN } from "./check_commands.ts";
 import type { Command } from "./flag.ts";
+import { MAP } from "./map_command.ts";
 import {
   BOOT_FLAGS,
   COLOR_FLAGS,
@@ -173,6 +174,7 @@ export const COMMANDS = {
   load: LOAD,
   inspect: INSPECT,
   check: CHECK,
+  map: MAP,
   walk: WALK,
   plugins: PLUGINS,
   image: IMAGE,

@@ -45,7 +45,12 @@ export interface Command {
   /** The placeholder of what it may be given in place of a source, in capitals. */
   readonly argument?: string;
   /** What it takes in place of one FILE, - or URL: the placeholders in their order, and how many must be given. */
-  readonly operands?: { readonly names: readonly string[]; readonly fewest: number };
+  readonly operands?: {
+    readonly names: readonly string[];
+    readonly fewest: number;
+    /** How the help shows them, if not as the last ones being optional. */
+    readonly usage?: string;
+  };
   /** What follows "--" is for another program, which has this name. */
   readonly passesTo?: string;
   /** Its exit statuses, if it has some of its own. */

@@ -81,6 +81,7 @@ function usageLines(command: Command, width: number): string {
 }
 
 function operandsOf({ takesSource, argument, operands }: Command): string {
+  if (operands?.usage !== undefined) return ` ${operands.usage}`;
   if (operands) return operands.names.map((name, at) => at < operands.fewest ? ` ${name}` : ` [${name}]`).join("");
   if (argument !== undefined) return ` [${argument}]`;
   return takesSource === false ? "" : " FILE|-|URL";

@@ -18,6 +18,9 @@ export interface FoundAddress {
   readonly asked?: string;
 }
 
+/** One past the last physical address. */
+const PHYSICAL_END = 1n << 52n;
+
 /** The most symbols of one name to list. */
 const MOST_LISTED = 8;
 
@@ -46,6 +49,37 @@ export function findAddress(operand: AddressOperand, symbols: KernelSymbols | un
   const [address] = addresses.keys();
   const added = whole.length > 0 ? 0n : offset;
   return { address: BigInt.asUintN(64, address + added), asked: text };
+}
+
+/**
+ * Takes an operand as a physical address.
+ *
+ * @param operand The operand.
+ * @returns The address.
+ * @throws {CliError} "usage" if it is a symbol, or not below 2^52.
+ */
+export function physicalAddress(operand: AddressOperand): number {
+  if (operand.kind === "symbol") {
+    const why = "--physical takes a physical address, and symbols have virtual ones";
+    const hint = "kload walk without --physical says which physical address a symbol has.";
+    throw usageError(`Cannot use ${argumentText(operand.text)}: ${why}`, hint, { symbol: operand.text });
+  }
+  if (operand.address < PHYSICAL_END) return Number(operand.address);
+  const why = "a physical address is below 2^52 (0x10000000000000)";
+  throw usageError(`Cannot use ${hex(operand.address)}: ${why}`, undefined, { address: operand.address });
+}
+
+/**
+ * Names an address by the symbol that contains it.
+ *
+ * @param symbols The symbols.
+ * @param linked The address, as the file was linked.
+ * @returns Such as "main" or "main+0x10"; `undefined` if no symbol contains it.
+ */
+export function symbolText(symbols: KernelSymbols, linked: bigint): string | undefined {
+  const place = symbols.symbolAt(linked);
+  if (!place || (place.offset > 0 && BigInt(place.offset) >= place.symbol.size)) return undefined;
+  return place.offset === 0 ? place.symbol.name : `${place.symbol.name}+${hex(place.offset)}`;
 }
 
 const ADDRESS_HINT = "Give the address, such as 0xffffffff80000000.";

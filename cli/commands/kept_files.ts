@@ -15,7 +15,7 @@ import { type FileIdentity, identityOf, type KeptFile } from "../output/same_fil
  * @param args The arguments.
  * @returns The files.
  */
-export function keptFiles(source: Source, { lists }: Arguments): readonly KeptFile[] {
+export function keptFiles(source: Pick<Source, "identity">, { lists }: Pick<Arguments, "lists">): readonly KeptFile[] {
   const modules = (lists.get("plugin") ?? []).map((module) => ({
     what: "the plugin's module",
     identity: () => identityOfModule(module),

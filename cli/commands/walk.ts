@@ -4,36 +4,27 @@
  * @module
  */
 
-import { explainAddress } from "../../explain/address/explain_address.ts";
-import { tablesOf } from "../../explain/explained.ts";
-import { instructionsAround } from "../../explain/instructions/instructions_around.ts";
-import { type KernelSymbols } from "../../explain/symbols/kernel_symbols.ts";
-import { linkedAddress } from "../../explain/symbols/linked_address.ts";
+import { PT_DYNAMIC } from "../../core/elf/constants.ts";
+import type { KeptFile } from "../../core/file/kept_file.ts";
+import type { ExplainOptions } from "../../explain/address/explain_options.ts";
+import type { KernelSymbols } from "../../explain/symbols/kernel_symbols.ts";
 import { readSymbols } from "../../explain/symbols/read_symbols.ts";
-import { readVirtual } from "../../explain/tables/read_virtual.ts";
 import { addressOperand } from "../arguments/address_operand.ts";
 import type { Arguments } from "../arguments/parse_arguments.ts";
+import { type ForeignSource, foreignSources } from "../arguments/foreign_tables.ts";
 import { WALK } from "../arguments/walk_command.ts";
+import { readLimit } from "../arguments/walk_options.ts";
+import { usageError } from "../output/cli_error.ts";
 import type { Output } from "../output/output.ts";
-import { quotedPath } from "../output/shell_quote.ts";
-import { hex } from "../output/text.ts";
-import { type WalkedAddress, walkReport } from "../report/walk_report.ts";
-import { findAddress } from "./find_address.ts";
+import { answer, type Question, type Subject } from "./answer_address.ts";
+import { physicalAddress } from "./find_address.ts";
+import type { NamedKernel } from "./walk_foreign.ts";
 import { type ExplainedFile, loadPlan, withExplained } from "./with_explained.ts";
-
-/** How many bytes are shown, and how many instructions around the address. */
-const BYTES = 64;
-const BYTES_OF_CODE = 16;
-const BEFORE = 3;
-const AFTER = 6;
-
-/** `SHF_EXECINSTR` (gABI, "Sections"): the section has instructions. */
-const SHF_EXECINSTR = 4n;
 
 const FLAGS = WALK.flags.map(({ name }) => name);
 
 /**
- * Loads a kernel and prints what is at an address, as a report or a JSON object.
+ * Prints what is at an address of a kernel or of page tables that kload did not build.
  *
  * @param args The arguments.
  * @param output Where to print.
@@ -41,62 +32,53 @@ const FLAGS = WALK.flags.map(({ name }) => name);
  * @returns The exit status: 0 if the question was answered.
  */
 export async function walk(args: Arguments, output: Output, signal: AbortSignal): Promise<number> {
-  const { source, operands = [], switches } = args;
-  const operand = addressOperand(operands[0]);
+  const { switches, values } = args;
+  const foreign = onlyForeign(args);
+  const [file, text] = operandsOf(args, foreign !== undefined);
+  const operand = addressOperand(text);
+  const physical = switches.has("physical") ? physicalAddress(operand) : undefined;
+  const question: Question = { operand, physical, limit: readLimit(values, physical !== undefined) };
+  const answerForeign = async (source: ForeignSource, names?: NamedKernel): Promise<number> => {
+    const { walkForeign } = await import("./walk_foreign.ts");
+    await walkForeign(source, names, question, output, signal);
+    return 0;
+  };
+  if (file === undefined) return await answerForeign(foreign!);
   const plan = await loadPlan(args);
-  return await withExplained(source, plan, FLAGS, output, signal, async (file) => {
-    const kept = await file.open();
-    const symbols = await readSymbols(kept, { signal });
-    const found = findAddress(operand, symbols, file.kernel);
-    const walked = await walkedAddress(file, symbols, found);
-    if (output.json) {
-      const { walkJson } = await import("../report/walk_json.ts");
-      await output.print(walkJson(walked));
-    } else if (!output.quiet) {
-      await output.print(walkReport(walked, output.verbose, output.paint));
-    }
+  return await withExplained(file, plan, FLAGS, output, signal, async (loaded) => {
+    const opened = await loaded.open();
+    const symbols = await readSymbols(opened, { signal });
+    if (foreign) return await answerForeign(foreign, { ...loaded, symbols });
+    await answer(await subjectOf(loaded, symbols, opened, signal), question, output, signal);
     return 0;
   });
 }
 
-async function walkedAddress(
+/** Next to page tables that kload did not build, a file only has the names. */
+function operandsOf({ source, operands = [] }: Arguments, hasTables: boolean): readonly [string | undefined, string] {
+  const [text] = operands;
+  if (text !== undefined) return [source, text];
+  if (hasTables) return [undefined, source];
+  throw usageError("Cannot run kload walk: ADDRESS or SYMBOL is missing", "kload walk --help shows examples.");
+}
+
+function onlyForeign(args: Arguments): ForeignSource | undefined {
+  const [first, second] = foreignSources(args);
+  if (!second) return first;
+  throw usageError("Cannot use --gdb: --memory was already given", "Page tables are read from one of them.", {
+    flag: "gdb",
+  });
+}
+
+async function subjectOf(
   { name, path, kernel, bootable }: ExplainedFile,
   symbols: KernelSymbols,
-  { address, asked }: ReturnType<typeof findAddress>,
-): Promise<WalkedAddress> {
-  const tables = tablesOf(kernel);
-  const explanation = explainAddress(kernel, address, { symbols, ...(bootable ? { parts: bootable } : {}) });
-  const { virtualAddressOffset } = kernel;
-  const linked = linkedAddress(kernel, address);
-  const isCode = explanation.permissions?.endsWith("X") === true && isCodeSection(symbols, linked);
-  const bytes = readVirtual(tables, address, isCode ? BYTES_OF_CODE : BYTES);
-  const around = { symbols, virtualAddressOffset, before: BEFORE, after: AFTER };
-  const { disassembler } = await import("../input/disassembler.ts");
-  const code = isCode ? instructionsAround(await disassembler(), tables, address, around) : undefined;
-  return {
-    name,
-    ...(asked === undefined ? {} : { asked }),
-    levels: tables.levels,
-    explanation,
-    bytes,
-    ...(code === undefined ? {} : {
-      code: { around: code, bytesAt: ({ address, length }) => readVirtual(tables, address, length) },
-    }),
-    nameOf: (address) => nameOf(symbols, linkedAddress(kernel, address)),
-    ...(isCode && path !== undefined && symbols.hasLineNumbers
-      ? { lineCommand: `addr2line -f -e ${quotedPath(path)} ${hex(linked)}` }
-      : {}),
-  };
-}
-
-/** Whether an address is in a section of instructions; where there is no section, an executable page is taken for code. */
-function isCodeSection(symbols: KernelSymbols, linked: bigint): boolean {
-  const section = symbols.sectionAt(linked);
-  return section === undefined || (section.flags & SHF_EXECINSTR) !== 0n;
-}
-
-function nameOf(symbols: KernelSymbols, linked: bigint): string | undefined {
-  const place = symbols.symbolAt(linked);
-  if (!place || (place.offset > 0 && BigInt(place.offset) >= place.symbol.size)) return undefined;
-  return place.offset === 0 ? place.symbol.name : `${place.symbol.name}+${hex(place.offset)}`;
+  file: KeptFile,
+  signal: AbortSignal,
+): Promise<Subject> {
+  const known: ExplainOptions = bootable ? { parts: bootable } : {};
+  const subject = { name, ...(path === undefined ? {} : { path }), explained: kernel, moved: kernel, symbols };
+  if (!kernel.programHeaders.some(({ p_type }) => p_type === PT_DYNAMIC)) return { ...subject, known };
+  const { readRelocations } = await import("../../explain/relocations/read_relocations.ts");
+  return { ...subject, known: { ...known, relocations: await readRelocations(file, { signal }) } };
 }

@@ -12,6 +12,7 @@ import { choosePlugins, type PluginChoice } from "../arguments/plugin_choice.ts"
 import { openSource, type Source } from "../input/source.ts";
 import { pathOfSource } from "../output/format_advice.ts";
 import type { Output } from "../output/output.ts";
+import type { KeptFile as OtherFile } from "../output/same_file.ts";
 import type { ProgressLine } from "../output/progress.ts";
 import type { Bootable } from "../report/bootable.ts";
 import type { Kernel } from "../report/kernel.ts";
@@ -23,6 +24,8 @@ export interface ExplainedFile {
   readonly name: string;
   /** Its path, if it is a regular file that is not packed, so that other programs can read it too. */
   readonly path?: string;
+  /** What tells the file from others, so that no output replaces it. */
+  readonly identity: Source["identity"];
   /** The kernel. */
   readonly kernel: Kernel;
   /** The plugins that it was loaded with. */
@@ -37,6 +40,8 @@ export interface ExplainedFile {
 export interface LoadPlan {
   readonly options: FlagOptions;
   readonly choice: PluginChoice;
+  /** The files that were read for it, which no output may replace. */
+  readonly files: readonly OtherFile[];
   /** Adds what `run` adds; absent if the kernel alone is to be explained. */
   readonly prepare?: (kernel: Kernel) => Bootable;
 }
@@ -54,7 +59,7 @@ export async function loadPlan(args: Arguments): Promise<LoadPlan> {
   const choice = await choosePlugins(lists.get("plugin") ?? [], lists.get("no-plugin") ?? []);
   const asRun = ["as-run", "identity", "physical-memory"].some((flag) => switches.has(flag)) ||
     ["stack-size", "framebuffer", "ramdisk"].some((flag) => values.has(flag));
-  if (!asRun) return { options, choice };
+  if (!asRun) return { options, choice, files: [] };
   const [{ addBootParts, memoryForParts }, { bootPlan, MEMORY_BASE }] = await Promise.all([
     import("./boot_parts.ts"),
     import("./boot_plan.ts"),
@@ -67,6 +72,7 @@ export async function loadPlan(args: Arguments): Promise<LoadPlan> {
   return {
     options: { ...options, memory },
     choice: { ...choice, pluginsFor },
+    files: plan.files,
     prepare: (kernel) => addBootParts(kernel, plan),
   };
 }
@@ -97,24 +103,26 @@ export async function withExplained(
   let source: Source | undefined;
   let kernel: Kernel | undefined;
   try {
-    const opened = source = await openSource(name, signal);
+    const keeping = { maxMemory: options.maxMemory, signal };
+    const opened = source = await openSource(name, signal, undefined, (reader) => keepFile(reader, keeping));
     closing.push(opened.close);
-    const random = opened.layers.length > 0 ? undefined : opened.random;
-    const kept = random ? undefined : keepFile(opened.reader, { maxMemory: options.maxMemory, signal });
+    const { kept } = opened;
     const onProgress = (progress: { readonly loaded: number }) => line.update(progress, opened.size);
-    const loaded = await loadWithPlugins(kept?.reader() ?? opened.reader, { ...options, signal, onProgress }, choice)
-      .finally(line.stop);
+    const loaded = await loadWithPlugins(opened.reader, { ...options, signal, onProgress }, choice).finally(line.stop);
+    // What the check of a container reads is lost.
+    if (opened.layers.length > 0) await kept?.reach(Number.MAX_SAFE_INTEGER);
     await opened.check();
     kernel = loaded.kernel;
     const bootable = plan.prepare?.(kernel);
     const open = async (): Promise<KeptFile> => {
-      if (kept || !random) return kept ?? keepFile(opened.reader, { signal });
-      const file = await random();
+      const file = kept ? undefined : await opened.random?.();
+      if (!file) return kept ?? keepFile(opened.reader, keeping);
       closing.push(file.close);
-      return keepFile(file, { maxMemory: options.maxMemory, signal });
+      return keepFile(file, keeping);
     };
-    const path = opened.file && opened.layers.length === 0 ? pathOfSource(opened.name) : undefined;
-    return await work({ name: opened.name, path, ...loaded, ...(bootable ? { bootable } : {}), open });
+    const { name: shown, identity } = opened;
+    const path = opened.file && opened.layers.length === 0 ? pathOfSource(shown) : undefined;
+    return await work({ name: shown, path, identity, ...loaded, ...(bootable ? { bootable } : {}), open });
   } catch (error) {
     line.stop();
     if (!(error instanceof LoadError)) throw error;

@@ -5,6 +5,7 @@
  */
 
 import { LoadError } from "../../core/errors.ts";
+import type { KeptFile } from "../../core/file/kept_file.ts";
 import { streamReader } from "../../formats/input/chunk_reader.ts";
 import type { FileFormat, UnpackError } from "../../formats/mod.ts";
 import type { ByteReader } from "../../mod.ts";
@@ -36,6 +37,8 @@ export interface Source {
   readonly random?: () => Promise<RandomFile>;
   /** Finds what tells it from other files; resolves to `undefined` if it is no file. */
   readonly identity: () => Promise<FileIdentity | undefined>;
+  /** What is in it, kept as it is read; only if that was asked for, and it cannot be read at any offset. */
+  readonly kept?: KeptFile;
   /** Whether it is a stream, which can be read only once and may be slow. */
   readonly live: boolean;
   /** Opens it again from its first byte. Resolves to `undefined` if those bytes are gone. */
@@ -45,6 +48,9 @@ export interface Source {
   /** Closes it. */
   readonly close: () => void;
 }
+
+/** Keeps what is read of a content. */
+export type KeepContent = (reader: ByteReader) => KeptFile;
 
 /** Opens the content of a file: {@linkcode contentOf} unpacks it, {@linkcode asItIs} does not. */
 export type OpenContent = (file: ByteReader, signal: AbortSignal) => Promise<Content>;
@@ -65,6 +71,8 @@ export function asItIs(file: ByteReader): Promise<Content> {
  * @param name A path, "-" for standard input, or an http, https or file URL.
  * @param signal Ends a request.
  * @param open Opens its content, which is unpacked by default.
+ * @param keep Keeps the content, for those who will look at any part of it later. Used unless `random` serves that, and
+ * only once, however often it is read.
  * @returns The source; the caller closes it.
  * @throws {CliError} "source-failed" if it cannot be opened.
  * @throws {LoadError} "response-not-ok" if a server answers with anything but the file.
@@ -73,22 +81,28 @@ export async function openSource(
   name: string,
   signal: AbortSignal,
   open: OpenContent = contentOf,
+  keep?: KeepContent,
 ): Promise<Source> {
-  if (name === "-") return await openStdin(signal, open);
-  if (/^https?:\/\//i.test(name)) return await openUrl(name, signal, open);
+  if (name === "-") return await openStdin(signal, open, keep);
+  if (/^https?:\/\//i.test(name)) return await openUrl(name, signal, open, keep);
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(name) && !/^file:/i.test(name)) {
     throw failed(name, "only http and https URLs can be read", "Download the file, and give its path.");
   }
-  return await openFile(name, signal, open);
+  return await openFile(name, signal, open, keep);
 }
 
-async function openStdin(signal: AbortSignal, open: OpenContent): Promise<Source> {
+async function openStdin(signal: AbortSignal, open: OpenContent, keep?: KeepContent): Promise<Source> {
   const name = "standard input";
   const content = await attempt(name, () => open(Deno.stdin, signal), { signal });
-  return liveSource(name, content, { signal, identity: () => identityOfOpen(0) });
+  return liveSource(name, content, { signal, keep, identity: () => identityOfOpen(0) });
 }
 
-async function openFile(name: string, signal: AbortSignal, open: OpenContent): Promise<Source> {
+async function openFile(
+  name: string,
+  signal: AbortSignal,
+  open: OpenContent,
+  keep?: KeepContent,
+): Promise<Source> {
   const path = /^file:\/\//i.test(name) ? parseUrl(name) : name;
   const file = await attempt(name, () => Deno.open(path), { path: () => filePath(path) });
   const dispose = (): void => file[Symbol.dispose]();
@@ -97,10 +111,13 @@ async function openFile(name: string, signal: AbortSignal, open: OpenContent): P
     if (info?.isDirectory) throw failed(name, "it is a directory", "Give the path of the ELF file itself.");
     const content = await attempt(name, () => open(file, signal), { signal });
     const identity = () => info ? Promise.resolve(identityOf(info)) : identityOfOpen(path);
-    if (!info?.isFile) return liveSource(name, content, { signal, dispose, identity });
+    if (!info?.isFile) return liveSource(name, content, { signal, keep, dispose, identity });
+    const isRandom = content.layers.length === 0 && info.size > 0;
+    const kept = isRandom ? undefined : keep?.(content.reader);
     return {
       name,
       ...contentFields(content),
+      ...(kept ? { kept, reader: kept.reader() } : {}),
       ...(content.layers.length > 0 || info.size === 0 ? {} : { size: info.size }),
       file: info,
       ...(info.size === 0 ? {} : { random: async () => await (await import("./random_file.ts")).openRandomFile(path) }),
@@ -125,7 +142,12 @@ function unlessNotCapable(error: unknown): undefined {
   throw error;
 }
 
-async function openUrl(name: string, signal: AbortSignal, open: OpenContent): Promise<Source> {
+async function openUrl(
+  name: string,
+  signal: AbortSignal,
+  open: OpenContent,
+  keep?: KeepContent,
+): Promise<Source> {
   const url = parseUrl(name);
   const response = await attempt(name, () => fetch(url, { signal }));
   const { ok, status, statusText, headers } = response;
@@ -136,23 +158,30 @@ async function openUrl(name: string, signal: AbortSignal, open: OpenContent): Pr
   const body = streamReader(response.body ?? ReadableStream.from([]));
   const length = headers.has("content-encoding") ? 0 : Number(headers.get("content-length") ?? 0);
   const content = await attempt(name, () => open(body, signal), { signal });
-  return liveSource(name, content, { signal, dispose: body.close, ...(length > 0 ? { size: length } : {}) });
+  return liveSource(name, content, { signal, keep, dispose: body.close, ...(length > 0 ? { size: length } : {}) });
 }
 
 /** A source that can be read only once; what was read is kept. */
 function liveSource(
   name: string,
   content: Content,
-  { signal, dispose, size, identity = () => Promise.resolve(undefined) }: Partial<Pick<Source, "size" | "identity">> & {
-    readonly signal: AbortSignal;
-    readonly dispose?: () => void;
-  },
+  { signal, keep, dispose, size, identity = () => Promise.resolve(undefined) }:
+    & Partial<
+      Pick<Source, "size" | "identity">
+    >
+    & {
+      readonly signal: AbortSignal;
+      readonly keep?: KeepContent;
+      readonly dispose?: () => void;
+    },
 ): Source {
-  const { reader, rewind } = rewindable(content.reader);
+  const kept = keep?.(content.reader);
+  const { reader, rewind } = kept ? { reader: kept.reader(), rewind: kept.reader } : rewindable(content.reader);
   return {
     name,
     ...contentFields(content),
     reader,
+    ...(kept ? { kept } : {}),
     ...(content.layers.length > 0 || size === undefined ? {} : { size }),
     identity,
     live: true,

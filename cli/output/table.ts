@@ -42,6 +42,7 @@ interface Layout {
  * @param toRow Returns an item's row.
  * @param paint The colors and the width. On a page that folds, the cells of columns that do not fit go under their row
  * with their titles, before the remark.
+ * @param most The most rows to show.
  * @returns The lines, titles first.
  */
 export function table<T>(
@@ -49,15 +50,15 @@ export function table<T>(
   items: readonly T[],
   toRow: (item: T) => Row,
   paint: Paint,
+  most: number = MOST_ROWS,
 ): readonly string[] {
-  const rows = items.slice(0, MOST_ROWS).map(toRow);
+  const rows = items.slice(0, most).map(toRow);
   const left = items.length - rows.length;
-  const widths = titles.map((title, at) => Math.max(title.length, ...rows.map(({ cells }) => cells[at].length)));
+  const widths = titles.map((title, at) => longest([title, ...rows.map(({ cells }) => cells[at])]));
   const layout = fit(widths, [titles, ...rows.map(({ cells }) => cells)], paint);
   const { shown } = layout;
   const end = widths.reduce((sum, width) => sum + GAP.length + width, 0);
-  const longest = Math.max(0, ...rows.map(({ remark = "" }) => remark.length));
-  const fits = end + GAP.length + longest <= paint.width;
+  const fits = end + GAP.length + longest(rows.map(({ remark = "" }) => remark)) <= paint.width;
   return [
     ...rowLines(titles, titles, layout).map(paint.faint),
     ...rows.flatMap(({ cells, remark = "" }) => {
@@ -79,6 +80,11 @@ export function table<T>(
   ];
 }
 
+/** The length of the longest text; there may be more texts than a call can have arguments. */
+function longest(texts: readonly string[]): number {
+  return texts.reduce((most, { length }) => Math.max(most, length), 0);
+}
+
 /** Decides which columns fit next to each other, at least the first. */
 function fit(widths: readonly number[], rows: readonly (readonly string[])[], { width, folds }: Paint): Layout {
   if (!folds) return { shown: widths.length, widths };
@@ -88,8 +94,8 @@ function fit(widths: readonly number[], rows: readonly (readonly string[])[], { 
     end += GAP.length + whole;
     if (end <= width) continue;
     const isLast = at === widths.length - 1;
-    const longest = Math.max(...rows.flatMap((cells) => wrap(cells[at], 0).map(({ length }) => length)));
-    if (isLast && (longest <= room || at === 0)) return { shown: at + 1, widths: [...widths.slice(0, at), room] };
+    const word = longest(rows.flatMap((cells) => wrap(cells[at], 0)));
+    if (isLast && (word <= room || at === 0)) return { shown: at + 1, widths: [...widths.slice(0, at), room] };
     return { shown: Math.max(at, 1), widths };
   }
   return { shown: widths.length, widths };

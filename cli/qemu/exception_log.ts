@@ -41,6 +41,7 @@ const PF = 14;
 // Intel SDM vol. 3, "Error Code": the exceptions that a bad descriptor raises, and the bit that means it is in the IDT
 const BAD_ENTRY: ReadonlySet<number> = new Set([10, 11, 12, 13]);
 const ERROR_IDT = 1 << 1;
+const ERROR_EXTERNAL = 1 << 0;
 
 /** How far below RSP the processor writes on the way to a handler, alignment included, in bytes. */
 const FRAME_REACH = 64n;
@@ -67,7 +68,11 @@ export function exceptionLog(): ExceptionLog {
       root = { ...root, doubleFault: true };
       if (isLast) last = root;
     } else if (found && !nested && !(root && isOnTheWay(root, found))) {
-      root = root && isBadEntry(root, found) ? { ...found, entry: root.vector } : found;
+      root = root && isBadEntry(root, found)
+        ? { ...found, entry: root.vector }
+        : root && isBadSelector(root, found)
+        ? { ...found, during: root.vector }
+        : found;
       if (found.origin === "processor") last = root;
     }
     if (entry.length > 0) nested = false;
@@ -112,7 +117,8 @@ function exceptionOf(lines: readonly string[], device: boolean): Exception | und
   const [, vector, error, software] = ENTRY.exec(lines[0]) ?? [];
   const registers = parseRegisters(lines.slice(1).join("\n"));
   if (!isLongMode(registers)) return undefined;
-  const origin = device ? "device" : software === "1" ? "instruction" : "processor";
+  // Firmware in real mode takes interrupts that have no entry of their own: the line before may be of one of these.
+  const origin = software === "1" ? "instruction" : device ? "device" : "processor";
   return { vector: parseInt(vector, 16), error: parseInt(error, 16), origin, registers, doubleFault: false };
 }
 
@@ -124,6 +130,12 @@ function isAtOnce(first: Exception, second: Exception): boolean {
 /** Whether the second means that the first one's entry in the interrupt descriptor table cannot be used. */
 function isBadEntry(first: Exception, second: Exception): boolean {
   return BAD_ENTRY.has(second.vector) && (second.error & ERROR_IDT) !== 0 && isAtOnce(first, second);
+}
+
+/** Whether the second means that the code segment that the first one's entry names cannot be used. */
+function isBadSelector(first: Exception, second: Exception): boolean {
+  return first.origin === "processor" && BAD_ENTRY.has(second.vector) && (second.error & ~ERROR_EXTERNAL) !== 0 &&
+    (second.error & ERROR_IDT) === 0 && isAtOnce(first, second);
 }
 
 /**

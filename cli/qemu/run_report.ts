@@ -129,7 +129,7 @@ function factsOf(end: End, explanation: FaultExplanation): readonly Fact[] {
   const { before, state, ...rest } = explanation;
   const isKnown = Object.keys(explanation.registers).length > 0;
   const facts: readonly Fact[] = isKnown
-    ? eventFacts(end.kind === "stopped" ? rest : { ...rest, state })
+    ? eventFacts(end.kind === "stopped" && rest.instruction ? rest : { ...rest, state })
     : [["state", "QEMU did not answer"]];
   if (!before?.exception) return facts;
   const { name, doubleFault } = before.exception;

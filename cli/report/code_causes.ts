@@ -69,7 +69,7 @@ export const COMMAND_ERRORS: Readonly<
     hint: "The message has the reason. The folder must be writable, and a scoped Deno needs permission for it.",
   },
   "image-failed": {
-    about: "The boot image could not be written; an old file stays as it was.",
+    about: "The boot image, or the image of a map, could not be written; an old file stays as it was.",
     hint: "The message has the reason. The folder must be writable, and a scoped Deno needs permission for it.",
   },
   "fix-failed": {

@@ -5,7 +5,6 @@
  */
 
 import type {
-  Backtrace,
   Caller,
   FaultAccess,
   FaultCause,
@@ -89,16 +88,19 @@ function whereText({ section, segment, description }: Place): string {
  */
 export function backtraceSection({ backtrace }: FaultEvent, paint: Paint): readonly string[] {
   if (!backtrace) return [];
-  const title = backtrace.kind === "frames" ? "Backtrace" : "Possible return addresses on the stack";
-  const rows = folded(backtrace);
-  const width = Math.max(...rows.map(({ name }) => name.length));
-  return [
+  const { callers, possible, more } = backtrace;
+  const lists = [["Backtrace", folded(callers)], ["Possible return addresses on the stack", folded(possible)]] as const;
+  const width = Math.max(...lists.flatMap(([, rows]) => rows.map(({ name }) => name.length)));
+  const lines = lists.filter(([, rows]) => rows.length > 0).map(([title, rows]) => [
     paint.title(title),
     ...rows.map(({ name, address, times }) => {
       const again = times > 1 ? paint.faint(`  ${count(times, "time")} in a row`) : "";
       return `  ${name.padEnd(width)}  ${hex(address)}${again}`;
     }),
-    ...(backtrace.more ? [paint.faint("  ... and more")] : []),
+  ]);
+  return [
+    ...lines.flatMap((part, at) => at === 0 ? part : ["", ...part]),
+    ...(more ? [paint.faint("  ... and more")] : []),
   ];
 }
 
@@ -109,7 +111,7 @@ interface Row {
 }
 
 /** Calls from the same place in a row are one row. */
-function folded({ callers }: Backtrace): readonly Row[] {
+function folded(callers: readonly Caller[]): readonly Row[] {
   const rows: Row[] = [];
   for (const caller of callers) {
     const last = rows.at(-1);
@@ -132,7 +134,10 @@ function callerName(caller: Caller): string {
  * @returns The lines, under a title; none if the load reported nothing of the kind.
  */
 export function relatedSection({ diagnostics }: FaultEvent, paint: Paint): readonly string[] {
-  return diagnostics.length === 0 ? [] : [paint.title("Reported by the load"), ...diagnosticLines(diagnostics, paint)];
+  if (diagnostics.length === 0) return [];
+  // The hints of warnings were printed before the guest started.
+  const shown = diagnostics.map(({ hint, ...rest }) => rest.severity === "warning" || !hint ? rest : { ...rest, hint });
+  return [paint.title("Reported by the load"), ...diagnosticLines(shown, paint)];
 }
 
 const REGISTER_LINES: readonly (readonly string[])[] = [

@@ -22,6 +22,6 @@ export function flagLetters(p_flags: number): string {
  * @param mapping The mapping.
  * @returns Such as "R-X".
  */
-export function mappingLetters({ writable, executable }: Mapping): string {
+export function mappingLetters({ writable, executable }: Pick<Mapping, "writable" | "executable">): string {
   return `R${writable ? "W" : "-"}${executable ? "X" : "-"}`;
 }

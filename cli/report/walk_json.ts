@@ -16,17 +16,18 @@ import type { WalkedAddress } from "./walk_report.ts";
  * @param walked What is said of it.
  * @returns The object, and a line break.
  */
-export function walkJson({ name, explanation, bytes, code }: WalkedAddress): string {
+export function walkJson({ name, foreign, explanation, bytes, code }: WalkedAddress): string {
   const { physical, levels, end, fileOffset, why, ...rest } = explanation;
   return versionedJson({
     name,
+    ...foreign,
     ...rest,
     physical: physical === null ? null : hex(physical),
     levels: levels.map(plainLevel),
     end: plainEnd(end),
     fileOffset,
     why: why.map(plainReason),
-    bytes,
+    bytes: bytes.length === 0 ? null : bytes,
     instructions: code === undefined ? null : code.around.instructions.map(({ address, length, text }) => {
       return { address, length, text };
     }),

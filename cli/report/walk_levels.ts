@@ -68,13 +68,29 @@ export function fieldLines(levels: readonly WalkedLevel[], paint: Paint): readon
       : `points to a level-${level - 1} table`;
     return [
       `  ${paint.title(`Level ${level}, entry ${index}`)}: ${wordHex(entry)}, ${what}`,
-      ...table(["bits", "name", "value", "meaning"], fields, fieldRow, { ...paint, folds: true }),
+      ...table(["bits", "name", "value", "meaning"], joined(fields), fieldRow, { ...paint, folds: true }),
     ];
   });
 }
 
+/** The fields, with clear bits next to each other as one if the processor ignores them all. */
+function joined(fields: readonly EntryField[]): readonly EntryField[] {
+  const found: EntryField[] = [];
+  for (const field of fields) {
+    const last = found.at(-1);
+    if (last && isUnused(last) && isUnused(field)) found[found.length - 1] = { ...last, high: field.high };
+    else found.push(field);
+  }
+  return found;
+}
+
+function isUnused({ name, value }: EntryField): boolean {
+  return name.startsWith("BIT_") && value === 0n;
+}
+
 function fieldRow({ low, high, name, value, meaning }: EntryField): Row {
-  return { cells: [low === high ? `${low}` : `${high}-${low}`, name, hex(value), meaning] };
+  const cells = low === high ? [`${low}`, name, `${value}`] : [`${high}-${low}`, name, hex(value)];
+  return { cells: [...cells.map((cell) => cell.startsWith("BIT_") && low !== high ? "-" : cell), meaning] };
 }
 
 /** The flags by which a level takes permissions away. */

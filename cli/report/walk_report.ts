@@ -11,7 +11,7 @@ import type { InstructionsAround } from "../../explain/instructions/instructions
 import { commandLines } from "../output/command_lines.ts";
 import type { Paint } from "../output/paint.ts";
 import { type Row, table } from "../output/table.ts";
-import { count, grouped, hex, hexRange, printable, wrap } from "../output/text.ts";
+import { count, hex, hexRange, printable, wrap } from "../output/text.ts";
 import { ownerText } from "./owner_text.ts";
 import { headline, labelled, sections } from "./report_parts.ts";
 import { addressBits } from "./walk_bits.ts";
@@ -26,6 +26,10 @@ export interface WalkedAddress {
   readonly asked?: string;
   /** Number of levels of the page tables. */
   readonly levels: 4 | 5;
+  /** Facts about page tables that kload did not build: labels and texts. */
+  readonly facts?: readonly (readonly [string, string])[];
+  /** The same for programs. */
+  readonly foreign?: object;
   /** What is there. */
   readonly explanation: AddressExplanation;
   /** The bytes from the address on; none if they are not known. */
@@ -55,7 +59,7 @@ export function walkReport(walked: WalkedAddress, verbose: boolean, paint: Paint
   const leaf = pageSize === null ? 1 : Math.log2(pageSize / 8) / 9;
   return sections([
     [...verdictLines(walked, paint), ...factLines(walked, paint)],
-    [paint.title("Why"), ...why.flatMap((reason) => reasonLines(reason, paint))],
+    why.length === 0 ? [] : [paint.title("Why"), ...why.flatMap((reason) => reasonLines(reason, paint))],
     [paint.title("Address"), ...addressBits(address, { levels, leaf, canonical }, paint)],
     [paint.title("Page tables"), ...levelLines(entries, end, paint)],
     verbose ? fieldLines(entries, paint) : [],
@@ -73,9 +77,9 @@ function verdictLines({ name, asked, explanation }: WalkedAddress, paint: Paint)
   return headline(name, [`${what} is ${canonical ? "not mapped" : "not canonical"}`], paint);
 }
 
-function factLines({ explanation, lineCommand }: WalkedAddress, paint: Paint): readonly string[] {
+function factLines({ explanation, facts: known = [], lineCommand }: WalkedAddress, paint: Paint): readonly string[] {
   const { symbol, section, segment, physical, pageSize, owner, fileOffset } = explanation;
-  const facts: (readonly [string, string])[] = [];
+  const facts: (readonly [string, string])[] = [...known];
   if (symbol) facts.push(["symbol", symbolText(symbol)]);
   if (section) facts.push(["section", placeText(section)]);
   if (segment) {
@@ -118,12 +122,22 @@ function nearLines(nearest: NonNullable<AddressExplanation["nearest"]>, paint: P
   const toRow = ({ side, run }: { readonly side: string; readonly run?: NearRun | null }): Row => {
     if (!run) return { cells: [side, run === null ? "nothing is mapped" : "not searched to the end", "-", "-", "-"] };
     const { start, size, permissions, owner, distance } = run;
-    const away = distance < 10_000n ? grouped(distance) : hex(distance);
     return {
-      cells: [side, hexRange(start, size), permissions, `${away} bytes`, owner === null ? "-" : ownerText(owner)],
+      cells: [
+        side,
+        hexRange(start, size),
+        permissions,
+        distanceText(distance),
+        owner === null ? "-" : ownerText(owner),
+      ],
     };
   };
   return table(["side", "virtual range", "flags", "distance", "owner"], sides, toRow, paint);
+}
+
+function distanceText(distance: bigint): string {
+  if (distance === 0n) return "adjacent";
+  return distance < 10_000n ? count(distance, "byte") : `${hex(distance)} bytes`;
 }
 
 function codeLines(

@@ -187,7 +187,9 @@ function keepStream(source: ByteSource, { maxMemory = MAX_MEMORY, signal }: Keep
     const isFull = length >= maxMemory; // only the end may follow
     const end = Math.min(wanted, maxMemory);
     if (end > buffer.length) {
-      const grown = allocate(Math.min(end, Math.max(GROWTH * buffer.length, length + BLOCK)), maxMemory);
+      const wide = Math.min(end, Math.max(GROWTH * buffer.length, length + BLOCK));
+      const twice = Math.min(2 * buffer.length, maxMemory); // also of a file that is asked for piece by piece
+      const grown = allocate(Math.max(wide, twice), maxMemory);
       grown.set(buffer.subarray(0, length));
       buffer = grown;
     }

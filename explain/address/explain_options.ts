@@ -4,31 +4,39 @@
  * @module
  */
 
-import type { ContextSwitch } from "../../boot/context_switch.ts";
-import type { BootInfo } from "../../boot/boot_info.ts";
-import type { DirectMap } from "../../boot/direct_map.ts";
-import type { KernelStack } from "../../boot/kernel_stack.ts";
-import type { FileBytes } from "../../core/file/file_model.ts";
+import type { KeptFile } from "../../core/file/kept_file.ts";
+import type { KernelRelocations } from "../relocations/kernel_relocations.ts";
 import type { KernelSymbols } from "../symbols/kernel_symbols.ts";
 
 /** What was added to a kernel after the load, as far as explanations name it. */
 export interface AddedParts {
   /** The stack, as `addKernelStack` returned it. */
-  readonly stack?: Pick<KernelStack, "bottom" | "top" | "guardPage">;
+  readonly stack?: {
+    /** Virtual address of its lowest byte. */
+    readonly bottom: bigint;
+    /** Virtual address of the guard page right below it, if there is one. */
+    readonly guardPage?: bigint;
+  };
   /** The direct map, as `addDirectMap` returned it. */
-  readonly directMap?: DirectMap;
-  /** The boot information, as `writeBootInfo` returned it. */
-  readonly info?: Pick<BootInfo, "address" | "size">;
-  /** The page of the context switch, as `addContextSwitch` returned it. */
-  readonly entry?: Pick<ContextSwitch, "page">;
+  readonly directMap?: {
+    /** Virtual address of physical address 0. */
+    readonly offset: bigint;
+    /** Number of bytes mapped there. */
+    readonly size: number;
+  };
 }
 
 /** What helps to explain an address. All of it is optional. */
 export interface ExplainOptions {
   /** The kernel's sections and symbols, as `readSymbols` returned them. */
   readonly symbols?: KernelSymbols;
-  /** The kernel's file without its containers, to find relocation entries in; they are indexed once a file. */
-  readonly file?: Uint8Array | FileBytes;
+  /**
+   * The kernel's file without its containers, to find relocation entries in. For many addresses, `relocations` is
+   * quicker.
+   */
+  readonly file?: Uint8Array | Pick<KeptFile, "bytes">;
+  /** Its relocation entries, as `readRelocations` returned them; `file` is then not looked at. */
+  readonly relocations?: Pick<KernelRelocations, "at">;
   /** What was added to the kernel after the load. */
   readonly parts?: AddedParts;
 }

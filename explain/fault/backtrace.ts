@@ -4,7 +4,7 @@
  * @module
  */
 
-import { callBefore } from "./calls.ts";
+import { type Call, callBefore } from "./calls.ts";
 import type { Backtrace, Caller } from "./fault_explanation.ts";
 import type { FaultView } from "./fault_view.ts";
 import { readWord } from "./guest_memory.ts";
@@ -21,19 +21,24 @@ const MOST_BYTES = 0x2_0000n;
 
 const PAGE_MASK = 0xfffn;
 
+/** The most bytes that a function without a frame is looked for to have pushed. */
+const MOST_LOCALS = 0x1000n;
+
 /** The farthest that a frame may reach above RSP, in bytes. */
 const FARTHEST = 2n ** 32n;
 
 /**
- * Finds the calls that had not returned: by the frame pointers, if at least one frame is sound; otherwise by the words
- * of the stack that are addresses after a call.
+ * Finds the calls that had not returned: by the frame pointers, as far as they are sound; if none is, by the words of
+ * the stack that are addresses after a call.
  *
  * @param view The guest.
  * @returns The calls; `undefined` if none was found.
  */
 export function backtrace(view: FaultView): Backtrace | undefined {
-  const frames = byFrames(view);
-  return frames.callers.length > 0 ? frames : byWords(view);
+  const { callers, more, hasFrames } = byFrames(view);
+  const words = hasFrames ? undefined : byWords(callers.at(-1), view);
+  if (callers.length === 0 && !words) return undefined;
+  return { callers, possible: words?.possible ?? [], more: words?.more ?? more };
 }
 
 /**
@@ -44,78 +49,100 @@ export function backtrace(view: FaultView): Backtrace | undefined {
  */
 export function callerOnTop(view: FaultView): Caller | undefined {
   const rsp = view.registers.get("RSP");
-  return rsp === undefined ? undefined : callerAt(rsp, view);
+  return rsp === undefined ? undefined : callAt(rsp, view)?.caller;
 }
 
 /** System V ABI for x86-64, "The Stack Frame": RBP points to the caller's RBP, below the return address. */
-function byFrames(view: FaultView): Backtrace {
+function byFrames(view: FaultView): Pick<Backtrace, "callers" | "more"> & { readonly hasFrames: boolean } {
   const { registers, memory } = view;
   const rsp = registers.get("RSP") ?? 0n;
   const callers: Caller[] = [];
   let count = 0;
   const add = (caller: Caller): void => void (count++ < MOST_CALLERS && callers.push(caller));
-  const top = isBeforeFrame(view) ? callerOnTop(view) : undefined;
   let lowest = rsp;
   let rbp = registers.get("RBP") ?? 0n;
-  for (; count < MOST_FRAMES; count) {
-    if (rbp < lowest || rbp - rsp > FARTHEST || (rbp & 7n) !== 0n) break;
-    const caller = callerAt(rbp + 8n, view);
+  while (count < MOST_FRAMES && rbp >= lowest && rbp - rsp <= FARTHEST && (rbp & 7n) === 0n) {
+    const found = callAt(rbp + 8n, view);
     const saved = readWord(memory, rbp);
-    if (!caller || saved === undefined) break;
-    if (count === 0 && top && top.at !== caller.at) add(top);
-    add(caller);
+    if (!found || saved === undefined) break;
+    if (count === 0) {
+      const inner = callerBelow(rbp, found, view);
+      if (inner) add(inner);
+    }
+    add(found.caller);
     lowest = rbp + 1n;
     rbp = saved;
   }
-  if (count === 0 && top) add(top);
-  return { kind: "frames", callers, more: count > callers.length };
+  if (count > 0) return { callers, more: count > callers.length, hasFrames: true };
+  const inner = callerBelow(rsp + MOST_LOCALS, undefined, view);
+  return { callers: inner ? [inner] : [], more: false, hasFrames: false };
 }
 
-/** Whether the function at RIP has not set up its frame: it is at its first instruction, or nothing is mapped there. */
-function isBeforeFrame({ registers, place, memory }: FaultView): boolean {
-  const rip = registers.get("RIP") ?? 0n;
+/**
+ * Finds the caller of the function at RIP if that has no frame of its own, so that RBP is still its caller's: the
+ * return address after a call of that very function or, before its first instruction, the word on top of the stack.
+ */
+function callerBelow(end: bigint, first: FoundCall | undefined, view: FaultView): Caller | undefined {
+  const { registers, place, memory } = view;
+  const [rip, rsp] = [registers.get("RIP") ?? 0n, registers.get("RSP") ?? 0n];
   const { symbol } = place(rip);
-  return symbol?.offset === 0 || memory.read(rip, 1) === undefined;
+  if (symbol?.offset === 0 || memory.read(rip, 1) === undefined) {
+    const top = callerOnTop(view);
+    return top?.at === first?.caller.at ? undefined : top;
+  }
+  if (!symbol || (rsp & 7n) !== 0n) return undefined;
+  const start = BigInt.asUintN(64, rip - BigInt(symbol.offset));
+  if (first?.call.target === start) return undefined;
+  for (let at = rsp; at < end && at - rsp < MOST_LOCALS; at += 8n) {
+    const found = callAt(at, view);
+    if (found?.call.target === start) return found.caller;
+  }
+  return undefined;
 }
 
-function byWords(view: FaultView): Backtrace | undefined {
+function byWords(
+  inner: Caller | undefined,
+  view: FaultView,
+): Pick<Backtrace, "possible" | "more"> | undefined {
   const { registers, memory, started: { stack } } = view;
-  const rsp = registers.get("RSP") ?? 0n;
+  const rsp = inner ? inner.at + 8n : registers.get("RSP") ?? 0n;
   if ((rsp & 7n) !== 0n) return undefined;
   // A stack that overflowed has its words above the guard page.
   const first = stack && rsp < stack.bottom && isBelowStack(rsp, view.started) ? stack.bottom : rsp;
   const isOurs = stack !== undefined && first >= stack.bottom && first < stack.top;
   const end = isOurs && stack.top - first < MOST_BYTES ? stack.top : first + MOST_BYTES;
-  const callers: Caller[] = [];
+  const possible: Caller[] = [];
   for (let at = first; at < end;) {
     const next = (at | PAGE_MASK) + 1n;
     const size = Number((next < end ? next : end) - at) & ~7;
     const bytes = memory.read(at, size);
     if (!bytes && !isOurs) break;
     const words = bytes ? new BigUint64Array(bytes.slice().buffer) : [];
-    for (let word = 0; word < words.length && callers.length <= MOST_CALLERS; word++) {
-      const caller = callerOf(words[word], at + BigInt(word * 8), view);
-      if (caller) callers.push(caller);
+    for (let word = 0; word < words.length && possible.length <= MOST_CALLERS; word++) {
+      const found = callOf(words[word], at + BigInt(word * 8), view);
+      if (found) possible.push(found.caller);
     }
     at = next;
   }
-  if (callers.length === 0) return undefined;
-  return { kind: "stack", callers: callers.slice(0, MOST_CALLERS), more: callers.length > MOST_CALLERS };
+  if (possible.length === 0) return undefined;
+  return { possible: possible.slice(0, MOST_CALLERS), more: possible.length > MOST_CALLERS };
 }
 
-function callerAt(at: bigint, view: FaultView): Caller | undefined {
+interface FoundCall {
+  readonly caller: Caller;
+  readonly call: Call;
+}
+
+function callAt(at: bigint, view: FaultView): FoundCall | undefined {
   const address = readWord(view.memory, at);
-  return address === undefined ? undefined : callerOf(address, at, view);
+  return address === undefined ? undefined : callOf(address, at, view);
 }
 
-function callerOf(address: bigint, at: bigint, { memory, place }: FaultView): Caller | undefined {
-  if (!callBefore(address, memory)) return undefined;
+function callOf(address: bigint, at: bigint, { memory, place }: FaultView): FoundCall | undefined {
+  const call = callBefore(address, memory);
+  if (!call) return undefined;
   // The call may be the last instruction of its function.
-  const { symbol, ...call } = place(address - 1n);
-  return {
-    ...call,
-    address,
-    ...(symbol ? { symbol: { ...symbol, offset: symbol.offset + 1 } } : {}),
-    at,
-  };
+  const { symbol, ...where } = place(address - 1n);
+  const shifted = symbol ? { symbol: { ...symbol, offset: symbol.offset + 1 } } : {};
+  return { caller: { ...where, address, ...shifted, at }, call };
 }

@@ -9,7 +9,8 @@ import type { FaultCause } from "./fault_explanation.ts";
 import type { FaultView } from "./fault_view.ts";
 import { hexBytes } from "./wording.ts";
 
-// Intel SDM vol. 3, "Error Code": bit 1 means the IDT, bit 2 the LDT, and bits 15:3 are the index
+// Intel SDM vol. 3, "Error Code": bit 0 means an event from outside, bit 1 the IDT, bit 2 the LDT, and bits 15:3 are the index
+const ERROR_EXTERNAL = 1 << 0;
 const ERROR_IDT = 1 << 1;
 const ERROR_LDT = 1 << 2;
 
@@ -44,8 +45,9 @@ const SYSTEM_TYPES: ReadonlyMap<number, string> = new Map([
  * @returns The cause, if the exception's error code is a selector of a descriptor that can be looked up.
  */
 export function descriptorCauses({ exception, registers, memory }: FaultView): readonly FaultCause[] {
-  if (!exception || !WITH_SELECTOR.has(exception.vector) || exception.error === 0) return [];
-  const { error } = exception;
+  if (!exception || !WITH_SELECTOR.has(exception.vector)) return [];
+  const { error, during } = exception;
+  if ((error & ~ERROR_EXTERNAL) === 0) return [];
   if (error & ERROR_IDT) {
     return [{
       code: "gate-unusable",
@@ -61,7 +63,8 @@ export function descriptorCauses({ exception, registers, memory }: FaultView): r
   }
   const [base, limit] = [registers.get("GDT"), registers.get("GDT limit")];
   const index = BigInt(error >> 3);
-  const entry = `entry ${index} of the GDT (selector ${selector})`;
+  const way = during === undefined ? "" : `on the way to the handler of exception ${during}: `;
+  const entry = `${way}entry ${index} of the GDT (selector ${selector})`;
   if (base === undefined || limit === undefined) {
     return [{ code: "descriptor-unusable", message: `${entry} cannot be used` }];
   }

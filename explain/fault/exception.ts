@@ -18,6 +18,8 @@ export interface Exception {
   readonly registers: Registers;
   /** The vector whose entry in the interrupt descriptor table could not be used, if that raised it. */
   readonly entry?: number;
+  /** The vector of the exception or interrupt on whose way to a handler it came up, if it did. */
+  readonly during?: number;
   /** Whether it became a double fault, because another exception came up on the way to its handler. */
   readonly doubleFault: boolean;
 }

@@ -46,7 +46,7 @@ export function expectations({ kernel }: StartedKernel, file: FileFacts): readon
       message: [...protocols.map(({ summary }) => `${summary}.`), followed].join(" "),
       hint: "kload check says which loaders will boot it.",
     }]),
-    ...(physical === undefined ? [] : [{ code: "entry-not-mapped" as const, message: physical }]),
+    ...(physical === undefined ? [] : [{ code: "entry-is-physical" as const, message: physical }]),
   ];
 }
 

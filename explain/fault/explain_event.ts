@@ -16,7 +16,7 @@ import { breakpointCauses, instructionCauses } from "./instruction_causes.ts";
 import { jumpCauses, zeroCauses } from "./jump_causes.ts";
 import { operandValues } from "./operands.ts";
 import { pointerCauses } from "./pointer_causes.ts";
-import { areInterruptsEnabled, isLongMode } from "./registers.ts";
+import { areInterruptsEnabled, isHaltedForGood, isLongMode } from "./registers.ts";
 import { relatedDiagnostics } from "./related_diagnostics.ts";
 import { stackCauses } from "./stack_causes.ts";
 
@@ -37,7 +37,7 @@ export function explainEvent(view: FaultView, isFatal: boolean): FaultEvent {
   }
   const instruction = instructionOf(view);
   const calls = backtrace(view);
-  const found = exception ? explainException(exception, calls, view) : { causes: [] };
+  const found = exception ? explainException(exception, calls, view) : { causes: haltCauses(view) };
   return {
     ...(exception ? { exception: describeException(exception) } : stateOf(view)),
     instruction,
@@ -87,23 +87,42 @@ type Found = Pick<FaultEvent, "access" | "page" | "causes">;
 function explainException(exception: Exception, calls: Backtrace | undefined, view: FaultView): Found {
   const { vector, error, origin, entry } = exception;
   if (origin !== "processor") return { causes: origin === "instruction" ? breakpointCauses(view) : [] };
-  if (entry !== undefined) {
-    return {
-      causes: [{ code: "gate-unusable", message: `entry ${entry} of the interrupt descriptor table cannot be used` }],
-    };
-  }
-  const always = [...modeCauses(view), ...zeroCauses(view)];
-  if (vector !== PF) return { causes: [...always, ...instructionCauses(view), ...descriptorCauses(view)] };
+  if (entry !== undefined) return { causes: [gateCause(entry, exception, view)] };
+  // What is no code, or other code, has no causes of its own.
+  const notCode = [...modeCauses(view), ...zeroCauses(view)];
+  const isCode = notCode.length === 0;
+  if (vector !== PF) return { causes: isCode ? [...instructionCauses(view), ...descriptorCauses(view)] : notCode };
   const address = view.registers.get("CR2") ?? 0n;
   const access = { ...view.place(address), ...accessKind(error) };
   const { page, causes } = explainPage(address, error, view);
   const byStack = stackCauses(access, calls, view);
-  const byPointer = byStack.length > 0
+  const byPointer = byStack.length > 0 || !isCode
     ? []
     : access.kind === "fetch"
     ? jumpCauses(view)
     : pointerCauses(access, page, view);
-  return { access, page, causes: [...always, ...byStack, ...byPointer, ...causes] };
+  return { access, page, causes: [...notCode, ...byStack, ...byPointer, ...causes] };
+}
+
+/** Says what is wrong with a gate, unless it is what is wrong with that of the exception that came of it. */
+function gateCause(entry: number, exception: Exception, view: FaultView): FaultCause {
+  const what = `entry ${entry} of the interrupt descriptor table cannot be used`;
+  const [{ code, message }, { code: other }] = [entry, exception.vector].map((vector) => {
+    return explainHandler({ ...exception, vector, origin: "instruction" }, view);
+  });
+  const isSame = code === other && code === "no-descriptor-table";
+  return { code: "gate-unusable", message: isSame || code === "no-handler" ? what : `${what}: ${message}` };
+}
+
+function haltCauses({ registers, place, instruction }: FaultView): readonly FaultCause[] {
+  if (!isHaltedForGood(registers) || instruction?.flow !== "halt") return [];
+  const { symbol } = place(instruction.address);
+  return [{
+    code: "halted-for-good",
+    message:
+      `${symbol?.name ?? "the kernel"} executed hlt with interrupts disabled: only a non-maskable interrupt or ` +
+      "a reset ends that",
+  }];
 }
 
 /** Whether the processor stopped before it entered the kernel: on the page of the context switch. */

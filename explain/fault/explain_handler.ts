@@ -11,6 +11,7 @@ import type { FaultCause } from "./fault_explanation.ts";
 import type { FaultView } from "./fault_view.ts";
 import { readThrough } from "./guest_memory.ts";
 import { describeAddress, isBelowStack } from "./place.ts";
+import { stackHint } from "./stack_causes.ts";
 
 // Intel SDM vol. 3, "64-Bit Mode IDT"
 const GATE_SIZE = 16n;
@@ -76,6 +77,26 @@ function isPresent(gate: Uint8Array | undefined): boolean {
   return gate !== undefined && (gate[GATE_TYPE] & GATE_PRESENT) !== 0;
 }
 
+/** The most entries of an interrupt descriptor table. */
+const MOST_GATES = 256;
+
+/**
+ * Finds the entry of the interrupt descriptor table that names a handler.
+ *
+ * @param address The handler's address.
+ * @param view The guest.
+ * @returns The number of the first entry that is present and names it; `undefined` if none does, or it is not known.
+ */
+export function gateOf(address: bigint, { registers, memory }: FaultView): number | undefined {
+  const [base, limit] = [registers.get("IDT"), registers.get("IDT limit")];
+  if (base === undefined || limit === undefined || !memory.isCurrent) return undefined;
+  for (let vector = 0; vector < MOST_GATES && BigInt(vector + 1) * GATE_SIZE <= limit + 1n; vector++) {
+    const gate = memory.read(BigInt.asUintN(64, base + BigInt(vector) * GATE_SIZE), Number(GATE_SIZE));
+    if (gate && isPresent(gate) && handlerOf(gate) === address) return vector;
+  }
+  return undefined;
+}
+
 /** The address of the handler that a gate names. */
 function handlerOf(gate: Uint8Array): bigint {
   const view = new DataView(gate.buffer, gate.byteOffset, gate.length);
@@ -116,7 +137,9 @@ function explainStack(exception: Exception, gate: Uint8Array | undefined, view: 
       : `RSP is ${
         hexAddr(rsp)
       }: ${reach}, unless entry ${vector} of the interrupt descriptor table names another stack`;
-    return { code: "stack-overflow", message };
+    return hasNoOther
+      ? { code: "stack-overflow", message, hint: stackHint(lowest, started) }
+      : { code: "stack-overflow", message };
   }
   if (isUserMode || isMapped(rsp - 8n, view)) return undefined;
   const message = memory.isCurrent

@@ -92,13 +92,13 @@ export interface Caller extends Place {
 
 /** The calls that had not returned, innermost first. */
 export interface Backtrace {
-  /**
-   * "frames": by a chain of saved frame pointers that was checked at every step. "stack": words of the stack that are
-   * possible return addresses; they may be left from calls that have returned.
-   */
-  readonly kind: "frames" | "stack";
-  /** The calls. */
+  /** By the chain of saved frame pointers, checked at every step, or by a call of the very function at RIP. */
   readonly callers: readonly Caller[];
+  /**
+   * If no frame pointers were found: the words further up the stack that are addresses after a call. They may be left
+   * from calls that have returned.
+   */
+  readonly possible: readonly Caller[];
   /** Whether there were more than are listed. */
   readonly more: boolean;
 }

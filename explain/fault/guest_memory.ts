@@ -4,10 +4,9 @@
  * @module
  */
 
-import { PAGE_SIZE } from "../../core/memory/addresses.ts";
 import { tablesOf } from "../explained.ts";
+import { readVirtual } from "../tables/read_virtual.ts";
 import type { TableSet } from "../tables/table_set.ts";
-import { walkTables } from "../tables/walk_tables.ts";
 import type { Registers } from "./registers.ts";
 import type { StartedKernel, StoppedGuest } from "./stopped_guest.ts";
 
@@ -65,22 +64,13 @@ export function guestMemory(guest: StoppedGuest, { kernel }: StartedKernel, regi
  * Reads bytes through page tables.
  *
  * @param tables The tables.
- * @param address The virtual address, modulo 2^64.
+ * @param address The virtual address.
  * @param length Number of bytes.
- * @returns A copy; `undefined` if a page is not mapped or not known.
+ * @returns A copy; `undefined` if not all of them are mapped and known.
  */
 export function readThrough(tables: TableSet, address: bigint, length: number): Uint8Array | undefined {
-  const found = new Uint8Array(length);
-  for (let at = 0; at < length;) {
-    const virt = BigInt.asUintN(64, address + BigInt(at));
-    const { end } = walkTables(tables, virt);
-    const size = Math.min(length - at, PAGE_SIZE - Number(virt & 0xfffn));
-    const bytes = end.kind === "page" ? tables.pages.bytes(end.phys, size) : undefined;
-    if (!bytes) return undefined;
-    found.set(bytes, at);
-    at += size;
-  }
-  return found;
+  const bytes = readVirtual(tables, BigInt.asUintN(64, address), length);
+  return bytes.length === length ? bytes : undefined;
 }
 
 /**

@@ -4,14 +4,14 @@
  * @module
  */
 
-import { PT_LOAD } from "../../core/elf/constants.ts";
 import { hexAddr } from "../../core/hex.ts";
 import { walkTables } from "../tables/walk_tables.ts";
 import type { Instruction } from "../instructions/instruction.ts";
 import { callerOnTop } from "./backtrace.ts";
-import { callBefore } from "./calls.ts";
+import { callBefore, isExecutable } from "./calls.ts";
 import type { Caller, FaultCause } from "./fault_explanation.ts";
 import type { FaultView } from "./fault_view.ts";
+import { gateOf } from "./explain_handler.ts";
 import { type GuestMemory, readWord } from "./guest_memory.ts";
 import { addressOf } from "./operands.ts";
 import { headerAt } from "./place.ts";
@@ -33,12 +33,17 @@ export function jumpCauses(view: FaultView): readonly FaultCause[] {
   const { registers, started: { kernel }, memory } = view;
   const rip = registers.get("RIP") ?? 0n;
   if (rip === kernel.entryPoint && walkTables(memory.initial, rip).end.kind === "absent") {
-    return [{ code: "entry-not-mapped", message: `the entry point ${hexAddr(rip)} is not mapped${entryRemark(view)}` }];
+    return [{ code: "entry-not-mapped", message: `the entry point ${hexAddr(rip)} is not mapped` }];
   }
-  const before = memory.isCurrent ? memory.read(rip - BigInt(ZEROS), ZEROS) : undefined;
-  if (before?.every((byte) => byte === 0)) {
-    const message = `the ${ZEROS} bytes before ${hexAddr(rip)} are zero, and 00 00 is the instruction add [rax], al`;
+  const end = registers.get("CR2") ?? rip;
+  if (end - rip <= 1n && (end & 0xfffn) === 0n && areZeros(end - BigInt(ZEROS), memory)) {
+    const message = `the ${ZEROS} bytes before ${hexAddr(end)} are zero, and 00 00 is the instruction add [rax], al`;
     return [{ code: "zero-filled-code", message }];
+  }
+  const gate = gateOf(rip, view);
+  if (gate !== undefined) {
+    const message = `entry ${gate} of the interrupt descriptor table names ${hexAddr(rip)} as its handler`;
+    return [{ code: "wild-jump", message }];
   }
   const caller = callerOnTop(view);
   if (caller) return [calledFrom(caller, rip, view)];
@@ -47,6 +52,14 @@ export function jumpCauses(view: FaultView): readonly FaultCause[] {
     return [{ code: "wild-jump", message }];
   }
   return [];
+}
+
+/** Whether there are as many zeros at an address as it takes, in a page that can be executed. */
+function areZeros(address: bigint, memory: GuestMemory): boolean {
+  const bytes = memory.isCurrent && isExecutable(address, memory)
+    ? memory.read(BigInt.asUintN(64, address), ZEROS)
+    : undefined;
+  return bytes?.every((byte) => byte === 0) ?? false;
 }
 
 /**
@@ -103,12 +116,4 @@ function targetOf(
   if (operand?.register !== undefined) return registerValue(registers, operand.register)?.value;
   const address = operand?.kind === "memory" && use && !use.implicit ? addressOf(use, registers) : undefined;
   return address === undefined ? undefined : readWord(memory, address);
-}
-
-/** Whether the entry point is an address of physical memory. */
-function entryRemark({ started: { kernel: { entryPoint, programHeaders } } }: FaultView): string {
-  const header = programHeaders.find(({ p_type, p_paddr, p_vaddr, p_memsz }) =>
-    p_type === PT_LOAD && p_paddr !== p_vaddr && entryPoint >= p_paddr && entryPoint < p_paddr + p_memsz
-  );
-  return header ? `: it is a physical address, in the p_paddr range of program header ${header.index}` : "";
 }

@@ -17,7 +17,8 @@ import { type Registers, registerValue } from "./registers.ts";
  */
 export function operandValues(instruction: Instruction, registers: Registers): readonly OperandValue[] {
   const written = instruction.operands.filter(({ access }) => access !== "write");
-  const direct = written.flatMap(({ register }) => register === undefined ? [] : [register]);
+  // The text has the part of the register that is read, such as ax for mov ds, ax.
+  const direct = written.filter(({ register }) => register !== undefined).map(({ text }) => text);
   const indirect = instruction.memory.filter(({ implicit }) => !implicit).flatMap(({ base, index }) => [base, index]);
   // An address that is only computed, as by lea, is among the operands but uses no memory.
   const names = [...indirect, ...direct].filter((name) => name !== undefined && name !== "rip");

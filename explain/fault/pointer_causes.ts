@@ -58,10 +58,10 @@ function limineCauses({ memory, started: { kernel }, file }: FaultView): readonl
   const these = unanswered.length === 1
     ? "the response pointer of Limine's request"
     : "the response pointers of Limine's requests";
-  const are = unanswered.length === 1 ? "is NULL" : "are NULL";
+  const are = unanswered.length === 1 ? "is NULL: kload does not answer it" : "are NULL: kload does not answer them";
   return [{
     code: "limine-unanswered",
-    message: `${these} for ${listed([...names, ...more])} ${are}: kload does not answer them`,
+    message: `${these} for ${listed([...names, ...more])} ${are}`,
   }];
 }
 

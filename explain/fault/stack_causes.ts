@@ -63,24 +63,35 @@ export function overflow(
   rsp: bigint,
   lowest: bigint,
   calls: Backtrace | undefined,
-  { stack }: StartedKernel,
+  started: StartedKernel,
 ): FaultCause {
+  const { stack } = started;
   const [bottom, top] = [stack?.bottom ?? 0n, stack?.top ?? 0n];
   const size = top - bottom;
   const repeated = recursive(calls);
+  const among = calls && calls.possible.length > 0 ? "possible return addresses" : "callers";
+  const least = calls?.more ? "at least " : "";
   const again = repeated === undefined
     ? ""
-    : `; ${repeated.name} is ${count(repeated.times, "time")} among the ${
-      calls?.kind === "frames" ? "callers" : "possible return addresses"
-    }`;
+    : `; ${repeated.name} is ${least}${count(repeated.times, "time")} among the ${among}`;
   const message = `RSP is ${hexAddr(rsp)}: the stack of ${sizeText(size)} overflowed${again}`;
-  const larger = largerSize(size, top - lowest);
-  const intended = repeated === undefined ? "If the kernel needs a larger stack" : "If the recursion ends";
-  return {
-    code: "stack-overflow",
-    message,
-    hint: `${intended}, run it with --stack-size ${sizeText(larger).replace(" KiB", "K").replace(" MiB", "M")}.`,
-  };
+  return { code: "stack-overflow", message, hint: stackHint(lowest, started, repeated !== undefined) };
+}
+
+/**
+ * Says how to get a larger stack.
+ *
+ * @param lowest The lowest address that was to be written.
+ * @param started The kernel, which has a stack.
+ * @param isRecursive Whether a function is often among its own callers.
+ * @returns A sentence with the flag, and a size that has room for the address.
+ */
+export function stackHint(lowest: bigint, { stack }: StartedKernel, isRecursive: boolean = false): string {
+  const [bottom, top] = [stack?.bottom ?? 0n, stack?.top ?? 0n];
+  const larger = sizeText(largerSize(top - bottom, top - lowest)).replace(" KiB", "K").replace(" MiB", "M");
+  return `If the ${
+    isRecursive ? "recursion ends" : "kernel needs a larger stack"
+  }, run it with --stack-size ${larger}.`;
 }
 
 /** Twice the size, or as often twice as it takes for what was reached for to fit with room left for calls. */
@@ -95,11 +106,12 @@ function sizeText(size: bigint): string {
   return size % KIB === 0n ? `${size / KIB} KiB` : count(size, "byte");
 }
 
-/** The function that is most often among the callers, if that is often. */
+/** The function, or else the return address, that is most often among the callers, if that is often. */
 function recursive(calls: Backtrace | undefined): { readonly name: string; readonly times: number } | undefined {
   const times = new Map<string, number>();
-  for (const { symbol } of calls?.callers ?? []) {
-    if (symbol) times.set(symbol.name, (times.get(symbol.name) ?? 0) + 1);
+  for (const { symbol, address } of [...calls?.callers ?? [], ...calls?.possible ?? []]) {
+    const name = symbol?.name ?? hexAddr(address);
+    times.set(name, (times.get(name) ?? 0) + 1);
   }
   const [most] = [...times].sort(([, a], [, b]) => b - a);
   return most && most[1] >= RECURSION ? { name: most[0], times: most[1] } : undefined;

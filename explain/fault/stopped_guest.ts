@@ -4,36 +4,60 @@
  * @module
  */
 
-import type { BootInfo } from "../../boot/boot_info.ts";
-import type { ContextSwitch } from "../../boot/context_switch.ts";
-import type { DirectMap } from "../../boot/direct_map.ts";
-import type { Framebuffer } from "../../boot/framebuffer.ts";
-import type { IdentityMap } from "../../boot/identity_map.ts";
-import type { KernelStack } from "../../boot/kernel_stack.ts";
-import type { Ramdisk } from "../../boot/ramdisk.ts";
 import type { ExplainedKernel } from "../explained.ts";
 import type { PhysicalPages } from "../tables/physical_pages.ts";
 import type { Exception } from "./exception.ts";
 import type { Registers } from "./registers.ts";
 
-/** A kernel, and what was added to it before it was entered; the results of the functions in boot. */
+/** A range of virtual addresses that something was put at. */
+export interface PartRange {
+  /** Virtual address of its first byte. */
+  readonly virt: bigint;
+  /** Number of bytes. */
+  readonly size: number;
+}
+
+/** A kernel, and what was added to it before it was entered: the results of the functions in boot. */
 export interface StartedKernel {
   /** The kernel, as it was loaded. */
   readonly kernel: ExplainedKernel;
-  /** Its stack. */
-  readonly stack?: KernelStack;
-  /** The map of physical memory at an offset. */
-  readonly directMap?: DirectMap;
-  /** The framebuffer. */
-  readonly framebuffer?: Framebuffer;
-  /** The ramdisk. */
-  readonly ramdisk?: Ramdisk;
-  /** The boot information. */
-  readonly info?: BootInfo;
-  /** The context-switch page. */
-  readonly entry?: ContextSwitch;
-  /** The map of physical memory at its own addresses. */
-  readonly identityMap?: IdentityMap;
+  /** Its stack, as `addKernelStack` returned it. */
+  readonly stack?: {
+    /** Virtual address of its lowest byte. */
+    readonly bottom: bigint;
+    /** Virtual address after its highest byte. */
+    readonly top: bigint;
+    /** Virtual address of the guard page right below it, if there is one. */
+    readonly guardPage?: bigint;
+  };
+  /** The map of physical memory at an offset, as `addDirectMap` returned it. */
+  readonly directMap?: {
+    /** Virtual address of physical address 0. */
+    readonly offset: bigint;
+    /** Number of bytes mapped there. */
+    readonly size: number;
+  };
+  /** The framebuffer, as `addFramebuffer` returned it. */
+  readonly framebuffer?: PartRange;
+  /** The ramdisk, as `addRamdisk` returned it. */
+  readonly ramdisk?: PartRange;
+  /** The boot information, as `writeBootInfo` returned it. */
+  readonly info?: {
+    /** Virtual address of its first byte. */
+    readonly address: bigint;
+    /** Number of bytes mapped for it. */
+    readonly size: number;
+  };
+  /** The context-switch page, as `addContextSwitch` returned it. */
+  readonly entry?: {
+    /** Physical and virtual address of the page. */
+    readonly page: number;
+  };
+  /** The map of physical memory at its own addresses, as `addIdentityMap` returned it. */
+  readonly identityMap?: {
+    /** Number of bytes from address 0. */
+    readonly size: number;
+  };
 }
 
 /** How a guest ended. */

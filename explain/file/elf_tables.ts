@@ -34,7 +34,7 @@ export interface ElfTables {
   readonly bigEndian: boolean;
   /** The sizes of its records. */
   readonly sizes: RecordSizes;
-  /** The section headers with their names, as many as the file has. */
+  /** The section headers with their names; none if the file does not have all of them. */
   readonly sections: readonly SectionHeader[];
 }
 
@@ -115,7 +115,10 @@ async function readSections(file: KeptFile, layout: Layout, pause: Pause): Promi
   const first = await readTable(file, layout, { ...place, count: 1 });
   if (first.count === 0) return [];
   const { sh_size, sh_link } = readSectionHeader(first.reader, 0, 0, fileClass);
-  const table = await readTable(file, layout, { ...place, count: e_shnum === 0 ? Number(sh_size) : e_shnum });
+  const count = e_shnum === 0 ? Number(sh_size) : e_shnum;
+  const table = await readTable(file, layout, { ...place, count });
+  // What is cut off, or where there are more headers than sections can be, is no table of section headers.
+  if (table.count < count) return [];
   const headers = Array.from({ length: table.count }, (_, index) => {
     return readSectionHeader(table.reader, index * stride, index, fileClass);
   });

@@ -35,6 +35,21 @@ export function fileBytesAt(programHeaders: readonly ProgramHeader[], address: b
 }
 
 /**
+ * Reads a part of a file.
+ *
+ * @param file The file.
+ * @param part The part.
+ * @param most The most bytes to read.
+ * @returns A view of the bytes, as many as the file has: for use at once, since the caller may change them later.
+ * @throws {LoadError} "source-failed" or "memory-limit-exceeded", as the file does.
+ */
+export async function viewPart(file: KeptFile, { offset, length }: FilePart, most: number): Promise<Uint8Array> {
+  const size = Math.min(length, most);
+  await file.keep(offset, size);
+  return file.bytes(offset, size);
+}
+
+/**
  * Reads a part of a file, and copies it: the caller may change its bytes, or a load move them.
  *
  * @param file The file.
@@ -43,8 +58,6 @@ export function fileBytesAt(programHeaders: readonly ProgramHeader[], address: b
  * @returns The bytes, as many as the file has.
  * @throws {LoadError} "source-failed" or "memory-limit-exceeded", as the file does.
  */
-export async function copyPart(file: KeptFile, { offset, length }: FilePart, most: number): Promise<Uint8Array> {
-  const size = Math.min(length, most);
-  await file.keep(offset, size);
-  return file.bytes(offset, size).slice();
+export async function copyPart(file: KeptFile, part: FilePart, most: number): Promise<Uint8Array> {
+  return (await viewPart(file, part, most)).slice();
 }

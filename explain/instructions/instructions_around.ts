@@ -34,11 +34,11 @@ export interface InstructionsAround {
   readonly from: "symbol" | "address";
 }
 
-/** The most bytes that are decoded to find out where the instruction at an address starts. */
-const FARTHEST = 0x1_0000;
+/** The most bytes before an address that are decoded to find out where the instruction at the address starts. */
+export const CODE_BEFORE = 0x1_0000;
 
 /** The longest instruction has 15 bytes (Intel SDM vol. 2, "Instruction Format"). */
-const LONGEST = 15;
+export const LONGEST_INSTRUCTION = 15;
 
 /**
  * Decodes the instructions around an address. Instructions differ in length, so decoding starts where one certainly
@@ -57,13 +57,15 @@ export function instructionsAround(
   options: AroundOptions = {},
 ): InstructionsAround | undefined {
   const { before = 0, after = 0 } = options;
-  const room = LONGEST * (after + 1);
+  const room = LONGEST_INSTRUCTION * (after + 1);
   const distance = distanceFromSymbol(address, options);
-  const whole = readVirtual(tables, address - BigInt(distance), distance + room, { executable: true });
-  const from = distance > 0 && whole.length > distance ? "symbol" : "address";
-  const bytes = from === "symbol" ? whole : readVirtual(tables, address, room, { executable: true });
+  const whole = distance === undefined ? undefined : readVirtual(tables, address - BigInt(distance), distance + room, {
+    executable: true,
+  });
+  const isFromSymbol = distance !== undefined && whole !== undefined && whole.length > distance;
+  const bytes = isFromSymbol ? whole : readVirtual(tables, address, room, { executable: true });
   if (bytes.length === 0) return undefined;
-  const inBytes = from === "symbol" ? distance : 0;
+  const inBytes = isFromSymbol ? distance : 0;
   const starts: number[] = [];
   let start = 0;
   for (const length of lengths(bytes)) {
@@ -77,14 +79,17 @@ export function instructionsAround(
     found.push(instruction);
     if (found.length === starts.length + after) break;
   }
-  return { instructions: found, current: starts.length - 1, from };
+  return { instructions: found, current: starts.length - 1, from: isFromSymbol ? "symbol" : "address" };
 }
 
-/** How far an address is from the start of the code that it certainly belongs to; 0 if that is not known. */
-function distanceFromSymbol(address: bigint, { symbols, virtualAddressOffset = 0n }: AroundOptions): number {
+/** How far an address is from the start of the code that it certainly belongs to, if that is known. */
+function distanceFromSymbol(
+  address: bigint,
+  { symbols, virtualAddressOffset = 0n }: AroundOptions,
+): number | undefined {
   const place = symbols?.symbolAt(BigInt.asUintN(64, address - virtualAddressOffset));
-  if (!place || place.offset > FARTHEST) return 0;
+  if (!place || place.offset > CODE_BEFORE) return undefined;
   const { type, size, absolute } = place.symbol;
   const isCode = type === "function" || type === "ifunc" || type === "none";
-  return isCode && !absolute && (size === 0n || place.offset < size) ? place.offset : 0;
+  return isCode && !absolute && (size === 0n || place.offset < size) ? place.offset : undefined;
 }

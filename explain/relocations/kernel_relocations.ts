@@ -36,7 +36,10 @@ export interface RelocationEntry {
   readonly type: string;
   /** The symbol; absent if the entry has none. */
   readonly symbol?: RelocationSymbol;
-  /** The signed number to add; for `DT_RELR`, what the file has at the place: absent if it has nothing there. */
+  /**
+   * The signed number to add. For `DT_RELR`, it is what the place holds before: the bytes of the file, and 0 where it
+   * has none; absent if no segment contains the place.
+   */
   readonly addend?: bigint;
 }
 
@@ -65,7 +68,10 @@ export interface KernelRelocations {
   readonly count: number;
   /** Whether there are more, which were not read. */
   readonly isPartial: boolean;
-  /** Finds the entries whose word of 8 bytes covers an address, in order of application: the last one counts. */
+  /**
+   * Finds the entries whose word of 8 bytes covers an address, in order of application: the last one counts. If there
+   * are more than 64, finds the last 64.
+   */
   readonly at: (address: bigint) => readonly RelocationEntry[];
   /** Lists the entries whose word starts in a range, ascending by place; those of one place in order of application. */
   readonly inRange: (start: bigint, end: bigint) => Iterable<RelocationEntry>;

@@ -12,11 +12,27 @@ export interface NameIndex {
   readonly find: (name: string) => readonly number[];
 }
 
-/** How many bytes of a name are hashed: names may overlap, so all of each could be many times the string table. */
-const HASHED = 64;
-
 /** The most symbols of one name to find: a file may have millions. */
 const FOUND_MAX = 1024;
+
+/**
+ * Finds symbols by name without an index: that costs a fraction of building one, as long as few are looked up.
+ *
+ * @param table The symbols.
+ * @param name The name.
+ * @returns The numbers of the symbols of that name, in the order of the table; the first 1024 if there are more.
+ */
+export function scanForName({ count, names, strings }: SymbolTable, name: string): readonly number[] {
+  const wanted = new TextEncoder().encode(name);
+  const found: number[] = [];
+  for (let symbol = 0; symbol < count; symbol++) {
+    if (isName(strings, names[symbol], wanted) && found.push(symbol) === FOUND_MAX) break;
+  }
+  return found;
+}
+
+/** How many bytes of a name are hashed: names may overlap, so all of each could be many times the string table. */
+const HASHED = 64;
 
 const NONE = -1;
 

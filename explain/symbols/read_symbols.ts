@@ -4,21 +4,19 @@
  * @module
  */
 
-import { lowerHalf, rangeIndex, upperHalf } from "../../core/address_space/range_index.ts";
-import { ET_REL, PT_LOAD, SHF_ALLOC, SHF_TLS, SHT_NOBITS } from "../../core/elf/constants.ts";
+import { ET_REL, PT_LOAD, SHF_ALLOC, SHF_TLS, SHT_NOBITS, SHT_NULL } from "../../core/elf/constants.ts";
 import type { ProgramHeader } from "../../core/elf/program_header.ts";
 import type { SectionHeader } from "../../core/elf/section_header.ts";
 import type { KeepOptions, KeptFile } from "../../core/file/kept_file.ts";
 import { type Pause, pauses } from "../../core/intake/pause.ts";
 import { type ElfTables, readElfTables, readProgramHeaders } from "../file/elf_tables.ts";
 import { type ExplainedSource, withFile } from "../file/explained_file.ts";
-import { copyPart } from "../file/segment_bytes.ts";
-import { addressIndex, type Region } from "./address_index.ts";
+import { copyPart, viewPart } from "../file/segment_bytes.ts";
 import type { KernelSection, KernelSymbols } from "./kernel_symbols.ts";
 import { dynamicSymbols, type SymbolPlaces, symbolSection } from "./locate_symbols.ts";
-import { nameIndex } from "./name_index.ts";
-import { similarNames } from "./similar_names.ts";
-import { NOWHERE, type RawSymbols, readSymbolTable, symbolOf, type SymbolTable } from "./symbol_table.ts";
+import { kernelSymbols } from "./look_up.ts";
+import { type Region, regionFinder, regionsBySection } from "./regions.ts";
+import { NO_SYMBOLS, type RawSymbols, readSymbolTable, type SymbolTable } from "./symbol_table.ts";
 
 /** The most symbols to read: ten times as many as the largest kernels have, and few enough to take little memory. */
 const SYMBOLS_MAX = 2 ** 22;
@@ -57,8 +55,8 @@ export async function readSymbols(source: ExplainedSource, options: KeepOptions 
     const pause = pauses(options.signal);
     const tables = await readElfTables(file, pause);
     // The addresses of an object file are not decided yet.
-    if (!tables || tables.fileHeader.e_type === ET_REL) return kernelSymbols([], [], { hasLineNumbers: false });
-    const sections = tables.sections.filter(takesMemory).map(sectionOf);
+    if (!tables || tables.fileHeader.e_type === ET_REL) return kernelSymbols({ ...NOTHING, hasLineNumbers: false });
+    const sections = tables.sections.filter(takesMemory).map(sectionOf).sort(byAddress);
     const hasLineNumbers = tables.sections.some(({ name, sh_type, sh_size }) => {
       return (name === ".debug_line" || name === ".zdebug_line") && sh_type !== SHT_NOBITS && sh_size > 0n;
     });
@@ -67,21 +65,32 @@ export async function readSymbols(source: ExplainedSource, options: KeepOptions 
       if (!places) continue;
       const regionOf = regionsBySection(sections, tables.sections.length);
       const read = await readTable(file, tables, places, regionOf, pause);
-      if (read.symbols.count > 0) return kernelSymbols(sections, sections, { ...read, table, hasLineNumbers });
+      if (read.symbols.count > 0) return kernelSymbols({ sections, regions: sections, ...read, table, hasLineNumbers });
     }
     const programHeaders = await readProgramHeaders(file, tables);
     const places = await dynamicSymbols(file, tables, programHeaders);
-    if (!places) return kernelSymbols(sections, [], { hasLineNumbers });
-    const loads = programHeaders.filter(({ p_type }) => p_type === PT_LOAD).map(regionOfSegment);
-    const read = await readTable(file, tables, places, regionsByAddress(loads), pause);
-    if (read.symbols.count === 0) return kernelSymbols(sections, [], { hasLineNumbers });
-    return kernelSymbols(sections, loads, { ...read, table: places.table, hasLineNumbers });
+    if (!places) return kernelSymbols({ ...NOTHING, sections, hasLineNumbers });
+    const regions = programHeaders.filter(({ p_type }) => p_type === PT_LOAD).map(regionOfSegment);
+    const find = regionFinder(regions);
+    const read = await readTable(file, tables, places, (_, high, low) => find(high, low), pause);
+    const table = read.symbols.count === 0 ? {} : { table: places.table };
+    return kernelSymbols({ sections, regions, ...read, ...table, hasLineNumbers });
   });
+}
+
+/** What is read of a file without names. */
+const NOTHING = { sections: [], regions: [], symbols: NO_SYMBOLS, unread: 0 };
+
+/** Sections ascend by address; those at one address by size, so that empty ones come first. */
+function byAddress(a: KernelSection, b: KernelSection): number {
+  const difference = a.address - b.address || a.size - b.size;
+  return difference < 0n ? -1 : difference > 0n ? 1 : a.index - b.index;
 }
 
 /** Whether a section has addresses of its own: zeroed thread-local data only has some in each thread. */
 function takesMemory({ sh_type, sh_flags }: SectionHeader): boolean {
-  return (sh_flags & SHF_ALLOC) !== 0n && !((sh_flags & SHF_TLS) !== 0n && sh_type === SHT_NOBITS);
+  return sh_type !== SHT_NULL && (sh_flags & SHF_ALLOC) !== 0n &&
+    !((sh_flags & SHF_TLS) !== 0n && sh_type === SHT_NOBITS);
 }
 
 function sectionOf({ index, name, sh_addr, sh_size, sh_type, sh_flags }: SectionHeader): KernelSection {
@@ -107,9 +116,9 @@ async function readTable(
 ): Promise<ReadTable> {
   const most = SYMBOLS_MAX * sizes.symbol;
   const raw = {
-    bytes: await copyPart(file, symbols, most),
+    bytes: await viewPart(file, symbols, most),
     strings: await copyPart(file, strings, STRINGS_MAX),
-    sectionIndexes: await copyPart(file, sectionIndexes, 4 * SYMBOLS_MAX),
+    sectionIndexes: await viewPart(file, sectionIndexes, 4 * SYMBOLS_MAX),
     wide,
     bigEndian,
     machine: fileHeader.e_machine,
@@ -118,89 +127,4 @@ async function readTable(
   const available = Math.max(0, Math.min(symbols.length, file.length - symbols.offset));
   const unread = Math.max(0, Math.floor(available / sizes.symbol) - SYMBOLS_MAX);
   return { symbols: await readSymbolTable(raw, pause), unread };
-}
-
-/** Symbols are in the region of their section, if their value is. */
-function regionsBySection(sections: readonly KernelSection[], count: number): RawSymbols["regionOf"] {
-  const numbers = new Int32Array(count).fill(NOWHERE);
-  const bounds = new Float64Array(4 * sections.length);
-  sections.forEach(({ index, address, size }, number) => {
-    const end = address + size;
-    numbers[index] = number;
-    bounds.set([upperHalf(address), lowerHalf(address), upperHalf(end), lowerHalf(end)], 4 * number);
-  });
-  return (section, high, low) => {
-    const number = section < count ? numbers[section] : NOWHERE;
-    if (number === NOWHERE) return NOWHERE;
-    const at = 4 * number;
-    if (high < bounds[at] || (high === bounds[at] && low < bounds[at + 1])) return NOWHERE;
-    return high < bounds[at + 2] || (high === bounds[at + 2] && low < bounds[at + 3]) ? number : NOWHERE;
-  };
-}
-
-/** Symbols are in the region that contains their value. */
-function regionsByAddress(regions: readonly Region[]): RawSymbols["regionOf"] {
-  const ranges = regions.map(({ address, size }, number) => ({ start: address, end: address + size, number }));
-  const index = rangeIndex(ranges);
-  return (_, high, low) => {
-    const range = index.reaching(high, low);
-    if (!range) return NOWHERE;
-    const [endHigh, endLow] = [upperHalf(range.end), lowerHalf(range.end)];
-    return high < endHigh || (high === endHigh && low < endLow) ? range.number : NOWHERE;
-  };
-}
-
-function kernelSymbols(
-  sections: readonly KernelSection[],
-  regions: readonly Region[],
-  found: Partial<ReadTable> & Pick<KernelSymbols, "table" | "hasLineNumbers">,
-): KernelSymbols {
-  const { symbols = NO_SYMBOLS, unread = 0, table, hasLineNumbers } = found;
-  const sorted = sections.toSorted((a, b) =>
-    a.address < b.address ? -1 : a.address > b.address ? 1 : a.index - b.index
-  );
-  const bySection = rangeIndex(sorted.map((section) => {
-    return { start: section.address, end: section.address + section.size, section };
-  }));
-  const addresses = lazy(() => addressIndex(symbols, regions));
-  const names = lazy(() => nameIndex(symbols));
-  return {
-    sections: sorted,
-    count: symbols.count,
-    unread,
-    ...(table === undefined ? {} : { table }),
-    hasLineNumbers,
-    sectionAt: (address) => {
-      const range = bySection.reaching(upperHalf(address), lowerHalf(address));
-      return range && range.end > address ? range.section : undefined;
-    },
-    symbolAt: (address) => {
-      const place = addresses().find(address);
-      return place && { symbol: symbolOf(symbols, place.symbol), offset: place.offset };
-    },
-    find: (name) => names().find(name).map((symbol) => symbolOf(symbols, symbol)),
-    inRange: function* (start, end) {
-      for (const symbol of addresses().inRange(start, end)) yield symbolOf(symbols, symbol);
-    },
-    similar: (name) => similarNames(symbols, name),
-  };
-}
-
-const NO_SYMBOLS: SymbolTable = {
-  count: 0,
-  high: new Uint32Array(),
-  low: new Uint32Array(),
-  sizeHigh: new Uint32Array(),
-  sizeLow: new Uint32Array(),
-  names: new Uint32Array(),
-  info: new Uint8Array(),
-  regions: new Int32Array(),
-  indexes: new Uint32Array(),
-  strings: new Uint8Array(),
-};
-
-/** Creates a value when it is first asked for. */
-function lazy<T>(create: () => T): () => T {
-  let value: { readonly created: T } | undefined;
-  return () => (value ??= { created: create() }).created;
 }

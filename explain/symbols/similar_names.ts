@@ -48,7 +48,8 @@ export function similarNames(table: SymbolTable, name: string): readonly string[
   for (let symbol = 0; symbol < table.count; symbol++) {
     const length = copyName(table, symbol, text);
     const difference = Math.abs(length - wanted.length);
-    const changes = difference <= most ? distanceTo(text, length, Math.min(most, limit)) : Infinity;
+    const distance = difference <= most ? distanceTo(text, length, Math.min(most, limit)) : Infinity;
+    const changes = distance <= most ? distance : Infinity;
     const score = changes <= AS_WORD || !hasWord(text, length, word) ? changes : AS_WORD;
     if (score > limit) continue;
     const found = nameOf(table, symbol);

@@ -68,6 +68,20 @@ export interface SymbolTable {
   readonly strings: Uint8Array;
 }
 
+/** No symbols. */
+export const NO_SYMBOLS: SymbolTable = {
+  count: 0,
+  high: new Uint32Array(),
+  low: new Uint32Array(),
+  sizeHigh: new Uint32Array(),
+  sizeLow: new Uint32Array(),
+  names: new Uint32Array(),
+  info: new Uint8Array(),
+  regions: new Int32Array(),
+  indexes: new Uint32Array(),
+  strings: new Uint8Array(),
+};
+
 /** The region of a symbol whose value does not lie in its section. */
 export const NOWHERE = -1;
 

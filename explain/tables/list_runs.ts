@@ -15,7 +15,7 @@ import {
   PAGE_SIZES,
   TABLE_ENTRIES,
 } from "../../core/paging/entry.ts";
-import { continuedPages, entryKind, nextPresent, pageMasks } from "./entry_scan.ts";
+import { continuedPages, entryKind, nextPresent, type PageMasks, pageMasks } from "./entry_scan.ts";
 import type { PageRun, RunOptions, TableItem } from "./table_items.ts";
 import {
   ENTRY_PAGES,
@@ -83,6 +83,7 @@ export function* listRuns(
   const path = rootPath(tables);
   if (!path) return yield unknownTable(top, tables.root, 0, top);
   const empty = new Set<number>();
+  const masksAt: (PageMasks | undefined)[] = [];
   const run: OpenRun = { level: 0, page: 0, pages: 0, phys: 0, lo: 0, hi: 0, flagsLo: 0, flagsHi: 0 };
   let read = 1;
   let silent = 1;
@@ -101,15 +102,17 @@ export function* listRuns(
     const hi = words[index * 2 + 1];
     const kind = entryKind(lo, level);
     if (kind === "page") {
-      const count = continuedPages(words, index, level, pageMasks(level, table.grantedLo, table.grantedHi, leafFlags));
-      const last = run.level === 0 || joins(run, table, index, level, half, leafFlags) ? undefined : { ...run };
-      if (run.level === 0 || last) startRun(run, table, index, level);
+      const masks = masksAt[level] ??= pageMasks(level, table.grantedLo, table.grantedHi, leafFlags);
+      const count = continuedPages(words, index, level, masks);
+      const isNew = run.level === 0 || !joins(run, table, index, level, half, leafFlags);
+      const last = run.level === 0 || !isNew ? undefined : pageRun(run, top, leafFlags);
+      if (isNew) startRun(run, table, index, level);
       run.pages += count * ENTRY_PAGES[level];
       table.next = index + count;
       table.found = true;
       if (!last) continue;
       silent = 0;
-      yield pageRun(last, top, leafFlags);
+      yield last;
       continue;
     }
     const target = entryFrame(lo, hi, 1);
@@ -120,6 +123,7 @@ export function* listRuns(
     if (wordsBelow) {
       goDown(path, level, index, target, wordsBelow);
       level--;
+      masksAt[level] = undefined;
       read++;
       if (++silent <= progressAfter) continue;
       silent = 0;
@@ -128,11 +132,8 @@ export function* listRuns(
     }
     table.found = true;
     silent = 0;
-    if (run.level !== 0) {
-      const last = { ...run };
-      run.level = 0;
-      yield pageRun(last, top, leafFlags);
-    }
+    if (run.level !== 0) yield pageRun(run, top, leafFlags);
+    run.level = 0;
     if (below) yield unknownTable(level - 1, target, table.page + index * ENTRY_PAGES[level], top);
     else if (targetLevel === undefined) {
       yield { kind: "reserved", ...entryPlace(path, level, index), entry: (BigInt(hi) << 32n) | BigInt(lo) };

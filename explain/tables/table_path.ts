@@ -86,6 +86,10 @@ export function levelOnPath(path: TablePath, level: number, frame: number): Tabl
   return undefined;
 }
 
+// The 64 bits of one address, and their halves: writing halves is cheaper than arithmetic on a bigint.
+const quad = new BigUint64Array(1);
+const halves = new Uint32Array(quad.buffer);
+
 /**
  * Turns the number of a page into its address.
  *
@@ -94,7 +98,10 @@ export function levelOnPath(path: TablePath, level: number, frame: number): Tabl
  * @returns The canonical address, of 64 bits.
  */
 export function pageAddress(page: number, levels: number): bigint {
-  return BigInt.asUintN(64, BigInt.asIntN(levels === 5 ? 57 : 48, BigInt(page) << 12n));
+  const unused = levels === 5 ? 64 - 57 : 64 - 48;
+  halves[0] = page << 12;
+  halves[1] = ((page / 2 ** 20) << unused) >> unused;
+  return quad[0];
 }
 
 /**

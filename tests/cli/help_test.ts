@@ -58,15 +58,17 @@ Deno.test("the help of --kernel-base says that it is added", () => {
   assertStringIncludes(commandHelp(COMMANDS.load), "Added to every p_vaddr");
 });
 
-Deno.test("the examples of load, inspect, plugins and dump work", async () => {
+Deno.test("the examples of load, inspect, walk, plugins and dump work", async () => {
   await withFolder(async (folder) => {
     const hello = await Deno.readFile(HELLO);
     await Deno.writeFile(`${folder}/kernel.elf`, hello);
     await Deno.writeFile(`${folder}/vmlinux.gz`, await gzip(hello));
     await Deno.copyFile(pathOf("examples/hello/hello-pie.elf"), `${folder}/pie.elf`);
     await Deno.copyFile(pathOf("examples/custom_handler.ts"), `${folder}/mine.ts`);
-    for (const { name, examples } of [COMMANDS.load, COMMANDS.inspect, COMMANDS.plugins, COMMANDS.dump]) {
-      for (const [line] of examples.filter(([line]) => !/https?:|\|/.test(line))) {
+    await kload([HELLO, "--level4-frame", "0x1000", "--dump", `${folder}/memory.bin`]);
+    const { load, inspect, walk, plugins, dump } = COMMANDS;
+    for (const { name, examples } of [load, inspect, walk, plugins, dump]) {
+      for (const [line] of examples.filter(([line]) => !/https?:|\||--gdb/.test(line))) {
         const { status, stderr } = await kload(line.split(" ").slice(1), { cwd: folder });
         assertEquals([status, stderr], [0, ""], `${name}: ${line}`);
       }
@@ -110,7 +112,7 @@ Deno.test("help with a command's name is that command's help", () => {
 Deno.test("help refuses what is no command, and two of them", () => {
   assertStringIncludes(assertThrows(() => helpOn(["laod"]), CliError, "laod").hint ?? "", "kload help load");
   const { hint } = assertThrows(() => helpOn(["x"]), CliError);
-  assertEquals(hint, "The commands are load, inspect, check, plugins, image, run, dump and explain.");
+  assertEquals(hint, "The commands are load, inspect, check, map, walk, plugins, image, run, dump and explain.");
   assertThrows(() => helpOn(["load", "inspect"]), CliError, "inspect");
 });
 
@@ -126,6 +128,7 @@ const RUNS: readonly (readonly [readonly string[], number, string, string])[] = 
   [["run", "--help"], 0, "--physical-memory[=ADDRESS]", ""],
   [["check", "--help"], 0, "Usage: kload check FILE|-|URL [FLAGS]", ""],
   [["explain", "--help"], 0, "Usage: kload explain [CODE] [FLAGS]", ""],
+  [["walk", "--help"], 0, "Usage: kload walk FILE ADDRESS [FLAGS]", ""],
   [["help", "nothing"], 2, "", "error[usage]: Cannot show help for nothing"],
 ];
 

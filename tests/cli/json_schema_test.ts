@@ -127,6 +127,62 @@ Deno.test("image and dump --json are in the schema, and have the warnings for wh
   });
 });
 
+/** Addresses of the example kernels that are answered in different ways, and the flags that they need. */
+const WALKS: readonly string[] = [
+  ...["HELLO _start", "HELLO kernel_main+0x10", "HELLO 0xffffffff80002020", "HELLO 0xffffffff80002030", "HELLO 0"],
+  ...["HELLO 0x8000000000000000", "HELLO 0xb8000 --identity", "HELLO 0xffffffff80000000 --physical-memory"],
+  ...["HELLO 0x8000000000 --as-run", "HELLO 0x201000 --physical", "HELLO 0x204008 --physical", "HELLO 1G --physical"],
+  ...[
+    "HELLO 0x201000 --physical --physical-memory --identity --limit 1",
+    "PIE 0x3010",
+    "PIE 0x8000003010",
+    "PIE 0xb8000",
+  ],
+  ...["HELLO 0xffffffff80000000 --rules bootloader-0.10", "PIE 0x8000003010 --rules bootloader-0.11"],
+];
+
+for (const line of WALKS) {
+  Deno.test(`walk ${line} --json is in the schema`, async () => {
+    const args = line.replace("HELLO", HELLO).replace("PIE", pathOf("examples/hello/hello-pie.elf")).split(" ");
+    const { status, json } = await kloadJson(["walk", ...args]);
+    assertEquals(status, 0, JSON.stringify(json));
+    assertIs(args.includes("--physical") ? "walkPhysical" : "walk", json, line);
+  });
+}
+
+Deno.test("walk --json of page tables in a memory dump is in the schema", async () => {
+  await withFolder(async (folder) => {
+    const { json: { level4Frame } } = await kloadJson(["load", HELLO, "--dump", `${folder}/memory.bin`]);
+    const flags = ["--memory", `${folder}/memory.bin`, "--cr3", level4Frame];
+    for (const operands of [["0xffffffff80000000"], [HELLO, "kernel_main"], ["0x1000"]]) {
+      const { status, json } = await kloadJson(["walk", ...operands, ...flags]);
+      assertEquals([status, json.foreign?.kind, json.namesFrom], [0, "dump", operands.length > 1 ? HELLO : undefined]);
+      assertIs("walk", json, operands.join(" "));
+    }
+    const { json } = await kloadJson(["walk", "0x201000", "--physical", ...flags]);
+    assertIs("walkPhysical", json, "--physical");
+  });
+});
+
+Deno.test("map --json is in the schema: of kernels, of page tables of others, with filters, limits and entries", async () => {
+  await withFolder(async (folder) => {
+    const dump = `${folder}/memory.bin`;
+    const { level4Frame } = (await kloadJson([HELLO, "--dump", dump])).json;
+    const lines: readonly (readonly string[])[] = [
+      [HELLO],
+      [pathOf("examples/hello/hello-pie.elf"), "--rules", "bootloader-0.11"],
+      [HELLO, "--as-run", "--physical-memory", "--identity", "--level", "1"],
+      [HELLO, "--filter", "section:.text | !w", "--limit", "1"],
+      ["--memory", dump, "--cr3", level4Frame],
+      [HELLO, "--memory", dump, "--cr3", level4Frame, "--base", "0x1000", "--levels", "5"],
+    ];
+    for (const line of lines) {
+      const { json } = await kloadJson(["map", ...line]);
+      assertIs("error" in json ? "error" : "map", json, line.join(" "));
+    }
+  });
+});
+
 const FAILING: readonly (readonly [readonly string[], string])[] = [
   [["load"], "usage"],
   [[HELLO, "--frobnicate"], "usage"],
@@ -141,6 +197,14 @@ const FAILING: readonly (readonly [readonly string[], string])[] = [
   [["check", HELLO, "--for", "grub"], "usage"],
   [["check", HELLO, "--fix"], "usage"],
   [["explain", "nothing"], "usage"],
+  [["walk", HELLO], "usage"],
+  [["walk", HELLO, "no_such_symbol"], "usage"],
+  [["walk", "nowhere.elf", "0"], "source-failed"],
+  [["walk", "0", "--memory", "nowhere.bin", "--cr3", "0x1000"], "source-failed"],
+  [["walk", pathOf("deno.json"), "0"], "not-elf"],
+  [["map"], "usage"],
+  [["map", HELLO, "--filter", "w&"], "usage"],
+  [["map", HELLO, "--svg", "-o", "/nowhere/map.svg"], "image-failed"],
   [["check", "nowhere.elf"], "source-failed"],
   [["check", HELLO, "--fix", "-o", "/nowhere/fixed.elf"], "fix-failed"],
   [["nowhere.elf"], "source-failed"],
@@ -176,6 +240,9 @@ const ABOUT_FLAGS: readonly (readonly [line: string, detail: Record<string, stri
   ["dump FILE", { flag: "core" }],
   ["check FILE --for grub", { flag: "for", value: "grub" }],
   ["check FILE -o x", { flag: "output", value: "x" }],
+  ["map FILE -o x", { flag: "output", value: "x" }],
+  ["map FILE --filter (w", { flag: "filter", value: "(w" }],
+  ["map FILE --limit 0", { flag: "limit", value: "0" }],
 ];
 
 for (const [line, detail] of ABOUT_FLAGS) {
@@ -219,7 +286,10 @@ Deno.test("the schema refuses fields that it does not describe, and lacks none",
 Deno.test("the examples of docs/json.md are in the schema, one for each definition", async () => {
   const text = await Deno.readTextFile(new URL("json.md", DOCS));
   const examples = [...text.matchAll(/```json\n([\s\S]*?)```/g)].map(([, json]) => JSON.parse(json));
-  const order = ["load", "inspect", "check", "plugins", "image", "dump", "explain", "error", "error"];
+  const order = [
+    ...["load", "inspect", "check", "map", "walk", "walkPhysical", "plugins", "image", "dump", "explain"],
+    ...["error", "error"],
+  ];
   assertEquals(examples.length, order.length);
   examples.forEach((example, at) => assertIs(order[at], example, `example ${at}`));
 });

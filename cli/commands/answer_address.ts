@@ -1,0 +1,138 @@
+/**
+ * Answers the question of `kload walk`: what is at an address.
+ *
+ * @module
+ */
+
+import type { AddressExplanation } from "../../explain/address/address_explanation.ts";
+import { explainAddress } from "../../explain/address/explain_address.ts";
+import type { ExplainOptions } from "../../explain/address/explain_options.ts";
+import { type Explainable, kernelOf, tablesOf } from "../../explain/explained.ts";
+import { type InstructionsAround, instructionsAround } from "../../explain/instructions/instructions_around.ts";
+import type { KernelSymbols } from "../../explain/symbols/kernel_symbols.ts";
+import { linkedAddress, type Moved } from "../../explain/symbols/linked_address.ts";
+import { readVirtual } from "../../explain/tables/read_virtual.ts";
+import type { TableSet } from "../../explain/tables/table_set.ts";
+import type { AddressOperand } from "../arguments/address_operand.ts";
+import type { Output } from "../output/output.ts";
+import { quotedPath } from "../output/shell_quote.ts";
+import { hex } from "../output/text.ts";
+import { type WalkedAddress, walkReport } from "../report/walk_report.ts";
+import { findAddress, type FoundAddress, symbolText } from "./find_address.ts";
+
+/** How many bytes are shown, of data and of code, and how many instructions around the address. */
+const BYTES = 64;
+const BYTES_OF_CODE = 16;
+const BEFORE = 3;
+const AFTER = 6;
+
+/** `SHF_EXECINSTR` (gABI, "Sections"): the section has instructions. */
+const SHF_EXECINSTR = 4n;
+
+/** What the question is about. */
+export interface Subject {
+  /** The name of the file, or of the memory that the page tables lie in. */
+  readonly name: string;
+  /** The kernel, or page tables alone. */
+  readonly explained: Explainable;
+  /** Facts about page tables that kload did not build, for people and for programs. */
+  readonly facts?: WalkedAddress["facts"];
+  readonly foreign?: WalkedAddress["foreign"];
+  /** The symbols of the kernel's file, if there is one. */
+  readonly symbols?: KernelSymbols;
+  /** How far the kernel was moved. */
+  readonly moved: Moved;
+  /** The path of the kernel's file, if other programs can read it. */
+  readonly path?: string;
+  /** What else helps to explain. */
+  readonly known?: ExplainOptions;
+}
+
+/** What is asked. */
+export interface Question {
+  /** The address or symbol. */
+  readonly operand: AddressOperand;
+  /** The physical address, if it is one. */
+  readonly physical?: number;
+  /** The most virtual addresses of it to list. */
+  readonly limit: number;
+}
+
+/**
+ * Prints the answer to a question, as a report or a JSON object.
+ *
+ * @param subject What it is about.
+ * @param question What is asked.
+ * @param output Where to print.
+ * @param signal Ends the work.
+ */
+export async function answer(
+  subject: Subject,
+  { operand, physical, limit }: Question,
+  output: Output,
+  signal: AbortSignal,
+): Promise<void> {
+  if (physical !== undefined) {
+    const { walkPhysical } = await import("./walk_physical.ts");
+    return await walkPhysical(physical, subject, { limit, signal }, output);
+  }
+  const found = findAddress(operand, subject.symbols, subject.moved);
+  if (output.quiet && !output.json) return;
+  const walked = await walkedAddress(subject, found);
+  if (!output.json) return await output.print(walkReport(walked, output.verbose, output.paint));
+  const { walkJson } = await import("../report/walk_json.ts");
+  await output.print(walkJson(walked));
+}
+
+async function walkedAddress(subject: Subject, { address, asked }: FoundAddress): Promise<WalkedAddress> {
+  const { name, explained, facts, foreign, symbols, moved, path, known } = subject;
+  const tables = tablesOf(explained);
+  const explanation = {
+    ...explainAddress(explained, address, { ...known, symbols }),
+    ...(kernelOf(explained) || !symbols ? {} : placesIn(symbols, linkedAddress(moved, address))),
+  };
+  const linked = linkedAddress(moved, address);
+  const isCode = explanation.permissions?.endsWith("X") === true && isCodeSection(symbols, linked);
+  const around = isCode ? await decode(tables, address, subject) : undefined;
+  return {
+    name,
+    ...(asked === undefined ? {} : { asked }),
+    levels: tables.levels,
+    ...(facts ? { facts } : {}),
+    ...(foreign ? { foreign } : {}),
+    explanation,
+    bytes: readVirtual(tables, address, isCode ? BYTES_OF_CODE : BYTES),
+    ...(around ? { code: { around, bytesAt: ({ address, length }) => readVirtual(tables, address, length) } } : {}),
+    nameOf: (address) => symbols && symbolText(symbols, linkedAddress(moved, address)),
+    ...(isCode && path !== undefined && symbols?.hasLineNumbers === true
+      ? { lineCommand: `addr2line -f -e ${quotedPath(path)} ${hex(linked)}` }
+      : {}),
+  };
+}
+
+/** Imports the disassembler only here: its code is larger than all of kload. */
+async function decode(
+  tables: TableSet,
+  address: bigint,
+  { symbols, moved: { virtualAddressOffset } }: Subject,
+): Promise<InstructionsAround | undefined> {
+  const { disassembler } = await import("../input/disassembler.ts");
+  const options = { symbols, virtualAddressOffset, before: BEFORE, after: AFTER };
+  return instructionsAround(await disassembler(), tables, address, options);
+}
+
+/** Where an address is in a file, whose kernel runs on page tables of others. */
+function placesIn(symbols: KernelSymbols, linked: bigint): Pick<AddressExplanation, "section" | "symbol"> {
+  const section = symbols.sectionAt(linked);
+  const place = symbols.symbolAt(linked);
+  return {
+    section: section ? { name: section.name, offset: Number(linked - section.address) } : null,
+    symbol: place ? { name: place.symbol.name, offset: place.offset, size: place.symbol.size } : null,
+  };
+}
+
+/** Whether an address is in a section of instructions; where there is no section, an executable page is taken for code. */
+function isCodeSection(symbols: KernelSymbols | undefined, linked: bigint): boolean {
+  const section = symbols?.sectionAt(linked);
+  return section === undefined || (section.flags & SHF_EXECINSTR) !== 0n;
+}

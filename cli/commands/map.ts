@@ -1,0 +1,164 @@
+/**
+ * `kload map`: draws an address space.
+ *
+ * @module
+ */
+
+import type { Explainable } from "../../explain/explained.ts";
+import type { MapModel } from "../../explain/map/address_map.ts";
+import { mapModel, type MapModelOptions } from "../../explain/map/map_model.ts";
+import { readSymbols } from "../../explain/symbols/read_symbols.ts";
+import { type ForeignSource, foreignSources } from "../arguments/foreign_tables.ts";
+import { MAP } from "../arguments/map_command.ts";
+import { type MapRequest, mapRequest } from "../arguments/map_options.ts";
+import type { Arguments } from "../arguments/parse_arguments.ts";
+import type { ForeignFacts } from "../input/foreign/foreign_tables.ts";
+import { usageError } from "../output/cli_error.ts";
+import type { Output } from "../output/output.ts";
+import { identityOf, type KeptFile } from "../output/same_file.ts";
+import { foreignFacts, kernelFacts, type MapFacts } from "../report/map_facts.ts";
+import { mapReport } from "../report/map_report.ts";
+import { keptFiles } from "./kept_files.ts";
+import { type ExplainedFile, loadPlan, withExplained } from "./with_explained.ts";
+
+const FLAGS = MAP.flags.map(({ name }) => name);
+
+/** A map, and what goes with it. */
+interface Mapped {
+  readonly model: MapModel;
+  /** What to call it. */
+  readonly name: string;
+  /** What is known of where it is from. */
+  readonly facts: MapFacts;
+  /** The same for programs. */
+  readonly json: Readonly<Record<string, unknown>>;
+  /** The files that were read, which no output may replace. */
+  readonly kept: readonly KeptFile[];
+}
+
+/**
+ * Loads a kernel, or opens page tables of others, and prints the report, the JSON object or the image.
+ *
+ * @param args The arguments.
+ * @param output Where to print.
+ * @param signal Ends the work.
+ * @returns The exit status.
+ */
+export async function map(args: Arguments, output: Output, signal: AbortSignal): Promise<number> {
+  const request = mapRequest(args);
+  const foreign = onlyForeign(args);
+  if (args.source === "") {
+    if (!foreign) throw nothingGiven();
+    return await print(await foreignMap(foreign, request, undefined, [], signal), request, output, signal);
+  }
+  const plan = await loadPlan(args);
+  return await withExplained(args.source, plan, FLAGS, output, signal, async (file) => {
+    const kept = [...keptFiles(file, args), ...plan.files];
+    const mapped = foreign
+      ? await foreignMap(foreign, request, file, kept, signal)
+      : await kernelMap(file, request, kept, signal);
+    return await print(mapped, request, output, signal);
+  });
+}
+
+function onlyForeign(args: Arguments): ForeignSource | undefined {
+  const [first, second] = foreignSources(args);
+  if (!second) return first;
+  throw usageError("Cannot use --gdb: --memory was already given", "Page tables are read from one of them.", {
+    flag: "gdb",
+  });
+}
+
+function nothingGiven(): Error {
+  return usageError(
+    "Cannot map anything: neither FILE nor --memory nor --gdb given",
+    "Name a kernel, as in kload map kernel.elf, or page tables: kload map --memory memory.bin --cr3 0x1000",
+  );
+}
+
+async function kernelMap(
+  { name, kernel, open }: ExplainedFile,
+  request: MapRequest,
+  kept: readonly KeptFile[],
+  signal: AbortSignal,
+): Promise<Mapped> {
+  const symbols = await readSymbols(await open(), { signal });
+  const model = await modelOf(kernel, { symbols }, request, signal);
+  return { model, name, facts: kernelFacts(kernel), json: { name, rules: kernel.rules }, kept };
+}
+
+async function foreignMap(
+  source: ForeignSource,
+  request: MapRequest,
+  file: ExplainedFile | undefined,
+  kept: readonly KeptFile[],
+  signal: AbortSignal,
+): Promise<Mapped> {
+  const symbols = file && await readSymbols(await file.open(), { signal });
+  const { openForeignTables } = await import("../input/foreign/open_foreign_tables.ts");
+  const { tables, about, close } = await openForeignTables(source, signal);
+  try {
+    const names = file ? { symbols, kernel: file.kernel } : {};
+    const model = await modelOf(tables, { ...names, memory: extentOf(about) }, request, signal);
+    const { foreignJson } = await import("../report/map_json.ts");
+    const path = source.memory;
+    const dump = { what: "the memory dump", identity: async () => identityOf(await Deno.stat(path ?? "")) };
+    return {
+      model,
+      name: about.source,
+      facts: foreignFacts(about, file),
+      json: { name: about.source, ...(file ? { namesFrom: file.name } : {}), foreign: foreignJson(about) },
+      kept: path === undefined ? kept : [...kept, dump],
+    };
+  } finally {
+    close();
+  }
+}
+
+/** From the first known byte to the last one. */
+function extentOf({ memory = [] }: ForeignFacts): MapModelOptions["memory"] {
+  const first = memory.at(0);
+  const last = memory.at(-1);
+  return first && last && { base: first.start, size: last.start + last.size - first.start };
+}
+
+function modelOf(
+  explainable: Explainable,
+  options: MapModelOptions,
+  { filter, level, limit }: MapRequest,
+  signal: AbortSignal,
+): Promise<MapModel> {
+  return mapModel(explainable, { ...options, filter, level, limit, signal });
+}
+
+async function print(
+  { model, name, facts, json, kept }: Mapped,
+  request: MapRequest,
+  output: Output,
+  signal: AbortSignal,
+): Promise<number> {
+  if (request.svg) {
+    const { mapSvg } = await import("../report/map_svg.ts");
+    await printImage(mapSvg(model, { name, filter: request.filter }), request.path, kept, output, signal);
+  }
+  if (output.json) {
+    const { mapJson } = await import("../report/map_json.ts");
+    await output.print(mapJson(model, json));
+  } else if (!request.svg && !output.quiet) {
+    await output.print(mapReport(model, { ...request, name, facts, verbose: output.verbose }, output.paint));
+  }
+  return 0;
+}
+
+async function printImage(
+  svg: string,
+  path: string | undefined,
+  kept: readonly KeptFile[],
+  output: Output,
+  signal: AbortSignal,
+): Promise<void> {
+  if (path === undefined) return await output.print(svg);
+  const { writeOutputFile } = await import("../output/output_file.ts");
+  const target = { path, flag: "output", what: "the image", code: "image-failed" } as const;
+  await writeOutputFile(target, [{ offset: 0, bytes: new TextEncoder().encode(svg) }], 0, kept, signal);
+}

@@ -1,0 +1,49 @@
+/**
+ * `kload walk --physical`: says what a physical address is for, and where it is mapped.
+ *
+ * @module
+ */
+
+import { explainPhysical } from "../../explain/address/explain_physical.ts";
+import { tablesOf } from "../../explain/explained.ts";
+import { type FindOptions, findVirtualAddresses } from "../../explain/tables/find_virtual_addresses.ts";
+import { linkedAddress } from "../../explain/symbols/linked_address.ts";
+import type { Output } from "../output/output.ts";
+import { physicalJson, physicalReport } from "../report/walk_physical_report.ts";
+import type { Subject } from "./answer_address.ts";
+import { symbolText } from "./find_address.ts";
+
+/** The most bytes to show, and the bytes in a page. */
+const BYTES = 64;
+const PAGE_SIZE = 4096;
+
+/**
+ * Prints what a physical address is for, and where it is mapped.
+ *
+ * @param physical The physical address.
+ * @param subject The page tables, and what is known of what they map.
+ * @param options How to search.
+ * @param output Where to print.
+ */
+export async function walkPhysical(
+  physical: number,
+  { name, explained, facts, foreign, symbols, moved }: Subject,
+  options: FindOptions,
+  output: Output,
+): Promise<void> {
+  const tables = tablesOf(explained);
+  const explanation = explainPhysical(explained, physical);
+  const found = await findVirtualAddresses(tables, physical, options);
+  const length = Math.min(BYTES, PAGE_SIZE - (physical % PAGE_SIZE));
+  const walked = {
+    name,
+    facts,
+    foreign,
+    explanation,
+    found,
+    bytes: tables.pages.bytes(physical, length) ?? new Uint8Array(),
+    nameOf: (address: bigint) => symbols && symbolText(symbols, linkedAddress(moved, address)),
+  };
+  if (output.json) await output.print(physicalJson(walked));
+  else if (!output.quiet) await output.print(physicalReport(walked, output.paint));
+}

@@ -1,0 +1,72 @@
+/**
+ * What a report on a map says of where the page tables are from.
+ *
+ * @module
+ */
+
+import type { ForeignFacts, ValueOrigin } from "../input/foreign/foreign_tables.ts";
+import { count, hex, hexRange, printable } from "../output/text.ts";
+import type { Kernel } from "./kernel.ts";
+
+/** Labels and texts. */
+export type MapFacts = readonly (readonly [label: string, text: string])[];
+
+const ORIGINS: Readonly<Record<ValueOrigin, string>> = {
+  flag: "given",
+  default: "the default",
+  core: "from the core",
+  guest: "from the guest",
+};
+
+/**
+ * What is known of a kernel whose tables kload built.
+ *
+ * @param kernel The kernel.
+ * @returns The facts.
+ */
+export function kernelFacts({ rules, virtualAddressOffset }: Kernel): MapFacts {
+  return [
+    ["rules", rules],
+    ...(virtualAddressOffset === 0n
+      ? []
+      : [["kernel base", `${hex(virtualAddressOffset)}, added to every p_vaddr`] as const]),
+  ];
+}
+
+/**
+ * What is known of page tables of others.
+ *
+ * @param about Where they were read.
+ * @param names The name of the file whose segments, sections and symbols are shown, and its kernel, if there is one.
+ * @returns The facts.
+ */
+export function foreignFacts(
+  about: ForeignFacts,
+  names: { readonly name: string; readonly kernel: Kernel } | undefined,
+): MapFacts {
+  return [
+    ["read from", sourceWords(about)],
+    ["CR3", `${hex(about.cr3)}, ${ORIGINS[about.cr3From]}; ${about.levels} levels, ${ORIGINS[about.levelsFrom]}`],
+    ...(about.isCut ? [["not read", "the guest has more page tables than kload reads"] as const] : []),
+    ...(names ? [["names from", namesWords(names)] as const] : []),
+  ];
+}
+
+function sourceWords({ kind, memory = [], processors, pagesRead, guest }: ForeignFacts): string {
+  if (kind === "guest") {
+    const after = guest === "resumed" ? "it runs on" : "it is stopped, as it was before";
+    return `a running QEMU, ${count(pagesRead ?? 0, "page")} of its memory; ${after}`;
+  }
+  const [first] = memory;
+  const more = memory.length > 1 ? ` and ${count(memory.length - 1, "more range")}` : "";
+  const range = first ? `, physical ${hexRange(first.start, first.size)}${more}` : "";
+  if (kind === "dump") return `a memory dump${range}`;
+  return `an ELF core${range}${processors === undefined ? "" : `, of ${count(processors, "processor")}`}`;
+}
+
+function namesWords(
+  { name, kernel: { virtualAddressOffset } }: { readonly name: string; readonly kernel: Kernel },
+): string {
+  const moved = virtualAddressOffset === 0n ? "" : `, moved by ${hex(virtualAddressOffset)}`;
+  return `${printable(name)}${moved}`;
+}

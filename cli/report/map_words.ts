@@ -1,0 +1,105 @@
+/**
+ * Words for what is in a map.
+ *
+ * @module
+ */
+
+import type { MapGap, MapModel, MapRun, NameRange } from "../../explain/map/address_map.ts";
+import { count, exactSize, hex, listed, printable } from "../output/text.ts";
+
+/** What a map has besides runs and gaps. */
+export type MapPart = MapModel["parts"][number];
+
+/** The longest name of a section or symbol to print whole. */
+const LONGEST_NAME = 40;
+
+/** The page size that needs no mention. */
+const SMALLEST_PAGE = 4096;
+
+/**
+ * The permissions of a run as letters.
+ *
+ * @param run The run.
+ * @param withUser Whether to say of each run if user mode has access.
+ * @returns Such as "R-X", or "R-XU" and "R-X-" with user mode.
+ */
+export function runLetters({ permissions, user }: Pick<MapRun, "permissions" | "user">, withUser: boolean): string {
+  return withUser ? `${permissions}${user ? "U" : "-"}` : permissions;
+}
+
+/**
+ * What the frames of a run are for.
+ *
+ * @param run The run.
+ * @param model The map that it is in.
+ * @returns Such as "file"; empty if it is not known.
+ */
+export function ownerWords({ owner, owners = [], directMap, virt }: MapRun, { directMaps }: MapModel): string {
+  if (!directMap) return (owner === undefined ? owners : [owner]).map(printable).join("+");
+  const map = directMaps.find((each) => virt >= each.virt && virt < each.virt + BigInt(each.size));
+  return map?.offset === 0n ? "identity map" : "direct map";
+}
+
+/**
+ * What else is known of a run.
+ *
+ * @param run The run.
+ * @returns Phrases, such as "physical 0x201000" and "program header 0".
+ */
+export function runNotes(run: MapRun): readonly string[] {
+  const { phys, pageSize, owner, directMap, segments, sections, symbols, fileOffset } = run;
+  return [
+    `physical ${hex(phys)}`,
+    ...(directMap && owner !== undefined ? [`frames of ${printable(owner)}`] : []),
+    ...(pageSize === SMALLEST_PAGE ? [] : [`pages of ${exactSize(pageSize)}`]),
+    ...(fileOffset === undefined ? [] : [`file offset ${hex(fileOffset)}`]),
+    ...(segments.length === 0
+      ? []
+      : [`program header${segments.length === 1 ? "" : "s"} ${listed(segments.map(String))}`]),
+    ...(sections ? [rangeWords(sections, "section")] : []),
+    ...(symbols ? [rangeWords(symbols, "symbol")] : []),
+  ];
+}
+
+function rangeWords({ first, last, count: number }: NameRange, what: string): string {
+  if (number === 1) return shortName(first);
+  return `${shortName(first)} to ${shortName(last)} (${count(number, what)})`;
+}
+
+/**
+ * A name from the file, printable and not too long.
+ *
+ * @param name The name.
+ * @returns The name, or its beginning and an ellipsis.
+ */
+export function shortName(name: string): string {
+  const shown = printable(name);
+  return shown.length > LONGEST_NAME ? `${shown.slice(0, LONGEST_NAME - 1)}…` : shown;
+}
+
+/**
+ * Says why a part of the address space is not listed.
+ *
+ * @param part The part.
+ * @returns A phrase, without its size.
+ */
+export function partWords(part: MapPart): string {
+  if (part.kind === "unknown") {
+    return `not known: the level-${part.level} table at ${hex(part.table)} is not in the memory at hand`;
+  }
+  const entry = `entry ${part.index} of the level-${part.level} table at ${hex(part.table)}`;
+  if (part.kind === "reserved") {
+    return `not usable: ${entry} is ${hex(part.entry)}, which has reserved bits set; an access raises a page fault`;
+  }
+  return `page tables seen as pages: ${entry} points to the level-${part.targetLevel} table at ${hex(part.target)}`;
+}
+
+/**
+ * Adds up gaps.
+ *
+ * @param gaps The gaps.
+ * @returns Their size in bytes.
+ */
+export function sizeOfGaps(gaps: readonly MapGap[]): bigint {
+  return gaps.reduce((sum, { size }) => sum + size, 0n);
+}

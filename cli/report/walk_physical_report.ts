@@ -1,0 +1,122 @@
+/**
+ * The report of `kload walk --physical`.
+ *
+ * @module
+ */
+
+import type { PhysicalExplanation } from "../../explain/address/explain_physical.ts";
+import type { VirtualAddresses } from "../../explain/tables/find_virtual_addresses.ts";
+import type { FoundAddress } from "../../explain/tables/virtual_addresses.ts";
+import type { Paint } from "../output/paint.ts";
+import { type Row, table } from "../output/table.ts";
+import { count, exactSize, grouped, hex, listed, printable, wrap } from "../output/text.ts";
+import { versionedJson } from "./json.ts";
+import { ownerText } from "./owner_text.ts";
+import { mappingLetters } from "./permission_letters.ts";
+import { headline, labelled, sections } from "./report_parts.ts";
+import { byteLines, type NameOf } from "./walk_bytes.ts";
+
+/** The most addresses to show; `--json` lists as many as `--limit` says. */
+const MOST_SHOWN = 40;
+
+/** What is said of a physical address. */
+export interface WalkedPhysical {
+  /** The name of the file, or of the memory that the page tables lie in. */
+  readonly name: string;
+  /** Facts about page tables that kload did not build: labels and texts. */
+  readonly facts?: readonly (readonly [string, string])[];
+  /** The same for programs. */
+  readonly foreign?: object;
+  /** What it is. */
+  readonly explanation: PhysicalExplanation;
+  /** Where it is mapped. */
+  readonly found: VirtualAddresses;
+  /** The bytes from the address on; none if they are not known. */
+  readonly bytes: Uint8Array;
+  /** Names virtual addresses. */
+  readonly nameOf: NameOf;
+}
+
+/**
+ * The report on a physical address.
+ *
+ * @param walked What is said of it.
+ * @param paint The colors and the width.
+ * @returns Lines of text.
+ */
+export function physicalReport(
+  { name, facts: known = [], explanation, found, bytes, nameOf }: WalkedPhysical,
+  paint: Paint,
+): string {
+  const { physical, owner, fileOffset, segments, message } = explanation;
+  const { count: total, mayHaveMore } = found;
+  const places = total === 0 ? "no address" : total === 1 ? "1 address" : `${grouped(total)} addresses`;
+  const times = !mayHaveMore ? places : total === 0 ? `${places} that is known` : `at least ${places}`;
+  const headers = `program ${segments.length === 1 ? "header" : "headers"} ${listed(segments.map(String))}`;
+  const facts: readonly (readonly [string, string])[] = [
+    ...known,
+    ...(owner === null ? [] : [["frame owner", ownerText(owner)] as const]),
+    ...(fileOffset === null ? [] : [["file offset", hex(fileOffset)] as const]),
+    ...(segments.length === 0 ? [] : [["segment", headers] as const]),
+  ];
+  return sections([
+    [
+      ...headline(name, [`physical ${hex(physical)} is mapped at ${times}`], paint),
+      ...(facts.length === 0 ? [] : labelled(facts, paint)),
+      ...wrap(printable(message), paint.width - 2).map((line) => `  ${line}`),
+    ],
+    total === 0 ? [] : [paint.title("Virtual addresses"), ...addressLines(found, nameOf, paint)],
+    noteLines(found, paint),
+    bytes.length === 0 ? [] : [paint.title("Bytes"), ...byteLines(BigInt(physical), bytes, paint)],
+  ]);
+}
+
+function addressLines(
+  { addresses, count, mayHaveMore }: VirtualAddresses,
+  nameOf: NameOf,
+  paint: Paint,
+): readonly string[] {
+  const toRow = (found: FoundAddress): Row => {
+    const { virt, pageSize, user, recursive } = found;
+    const symbol = nameOf(virt);
+    return {
+      cells: [hex(virt), exactSize(pageSize), mappingLetters(found), user ? "yes" : "no", printable(symbol ?? "-")],
+      remark: recursive ? "through a recursive entry" : "",
+    };
+  };
+  const shown = addresses.slice(0, MOST_SHOWN);
+  const left = count - shown.length;
+  const more = left === 0 ? [] : [paint.faint(`  ... and ${mayHaveMore ? "at least " : ""}${grouped(left)} more`)];
+  return [...table(["address", "page", "flags", "user", "symbol"], shown, toRow, paint), ...more];
+}
+
+function noteLines({ unknownTables }: VirtualAddresses, paint: Paint): readonly string[] {
+  if (unknownTables === 0) return [];
+  const text = `${count(unknownTables, "page table")} ${
+    unknownTables === 1 ? "is" : "are"
+  } in memory that is not known: what they map was not searched.`;
+  return wrap(text, paint.width - 2).map((line) => `  ${line}`);
+}
+
+/**
+ * The JSON of `kload walk --physical`.
+ *
+ * @param walked What is said of it.
+ * @returns The object, and a line break.
+ */
+export function physicalJson({ name, foreign, explanation, found, bytes }: WalkedPhysical): string {
+  const { physical, table, ...rest } = explanation;
+  const { addresses, ...counts } = found;
+  return versionedJson({
+    name,
+    ...foreign,
+    physical: hex(physical),
+    ...rest,
+    table,
+    addresses: addresses.map(({ virt: address, pageSize, user, recursive, writable, executable }) => {
+      return { address, pageSize, permissions: mappingLetters({ writable, executable }), user, recursive };
+    }),
+    ...counts,
+    bytes: bytes.length === 0 ? null : bytes,
+  });
+}

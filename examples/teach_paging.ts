@@ -1,0 +1,57 @@
+/**
+ * A lesson in paging: follows one address of a kernel through its page tables, step by step. Run it with
+ *
+ *     deno run --allow-read examples/teach_paging.ts [FILE] [SYMBOL|ADDRESS]
+ */
+
+import { loadKernel } from "@kload/kload";
+import { explainAddress, readSymbols } from "@kload/kload/explain";
+
+const [path = "examples/hello/hello.elf", wanted = "constants"] = Deno.args;
+const file = await Deno.readFile(path);
+const kernel = await loadKernel(file);
+const symbols = await readSymbols(file);
+const [symbol] = symbols.find(wanted);
+const address = symbol ? symbol.address + kernel.virtualAddressOffset : BigInt(wanted);
+
+const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
+const bits = (high: number, low: number): string => {
+  return address.toString(2).padStart(64, "0").slice(63 - high, 64 - low);
+};
+
+const { levels, end, canonical, why, permissions } = explainAddress(kernel, address, { symbols });
+console.log(`The address ${hex(address)} (${wanted}) is virtual: its bits are a path through page tables.\n`);
+console.log(
+  `Bits 63-48 are ${bits(63, 48)}: ${canonical ? "copies" : "not copies"} of bit 47, which is ${bits(47, 47)}.`,
+);
+
+let table = kernel.level4Frame;
+console.log(`CR3 says that the level-4 table is at physical ${hex(table)}.\n`);
+for (const { level, index, entry, kind, flags, address: next = 0 } of levels) {
+  const [high, low] = [level * 9 + 11, level * 9 + 3];
+  console.log(`Level ${level}: bits ${high}-${low} are ${bits(high, low)}, which is ${index}.`);
+  console.log(
+    `  Entry ${index} is the 8 bytes at ${hex(table)} + 8 * ${index} = ${hex(table + 8 * index)}: ${hex(entry)}.`,
+  );
+  if (kind === "absent") console.log("  Bit 0, PRESENT, is clear: the walk ends here, with a page fault.");
+  else console.log(`  Its flags are ${flags.join(", ")}.`);
+  if (kind === "table") console.log(`  Bits 51-12 say that the level-${level - 1} table is at ${hex(next)}.`);
+  if (kind === "page") console.log(`  Its address bits say that the page is at ${hex(next)}.`);
+  table = next;
+}
+
+if (end.kind === "page") {
+  const offset = end.phys % end.pageSize;
+  const last = Math.log2(end.pageSize) - 1;
+  console.log(`\nBits ${last}-0 are the offset in the page, ${hex(offset)}.`);
+  console.log(`So the byte is at physical ${hex(table)} + ${hex(offset)} = ${hex(end.phys)}.`);
+  const bytes = Array.from(kernel.memory.bytes(end.phys, 8), (byte) => byte.toString(16).padStart(2, "0"));
+  console.log(`There are the bytes ${bytes.join(" ")}.\n`);
+  for (const permission of ["write", "execute", "user"] as const) {
+    const denying = levels.filter(({ denies }) => denies.includes(permission)).map(({ level }) => level);
+    const answer = denying.length === 0 ? "every level allows it" : `denied at level ${denying.join(", ")}`;
+    console.log(`${permission}: ${answer}`);
+  }
+  console.log(`Together: ${permissions}.`);
+}
+console.log(`\nWhy?\n${why.map(({ message }) => `  ${message}`).join("\n")}`);
