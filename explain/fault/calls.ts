@@ -4,11 +4,12 @@
  * @module
  */
 
-import { walkTables } from "../tables/walk_tables.ts";
 import type { GuestMemory } from "./guest_memory.ts";
 
 /** The longest call in bytes: a REX prefix, opcode, ModRM, SIB, and a displacement of 32 bits. */
 const LONGEST = 8;
+
+const PAGE_MASK = 0xfffn;
 
 const CALL_RELATIVE = 0xe8;
 const CALL_RELATIVE_LENGTH = 5;
@@ -17,18 +18,6 @@ const CALL_INDIRECT = 0xff;
 const CALL_INDIRECT_NUMBER = 2;
 const SIB = 4;
 const RIP_RELATIVE = 5;
-
-/**
- * Whether an address is in a page that can be executed.
- *
- * @param address The address.
- * @param memory The guest's memory.
- * @returns True if the page tables say so: those in use if they are known, otherwise those that it was started with.
- */
-export function isExecutable(address: bigint, { current, initial }: GuestMemory): boolean {
-  const { end } = walkTables(current ?? initial, BigInt.asUintN(64, address));
-  return end.kind === "page" && end.executable;
-}
 
 /** The call before a return address. */
 export interface Call {
@@ -45,21 +34,31 @@ export interface Call {
  *
  * @param address The address.
  * @param memory The guest's memory.
- * @returns The call; `undefined` if the bytes there cannot be one, or are not in a page that can be executed.
+ * @returns The call; `undefined` if the bytes there cannot be one, or are not in a segment and page of the kernel that can
+ * be executed.
  */
 export function callBefore(address: bigint, memory: GuestMemory): Call | undefined {
-  if (address < LONGEST || !isExecutable(address - 1n, memory)) return undefined;
-  for (let length = LONGEST; length >= 2; length--) {
-    const bytes = memory.read(address - BigInt(length), length);
-    if (!bytes) continue; // the call may be the first instruction of a page
+  if (address < LONGEST || !memory.isText(address - 1n) || !memory.isExecutable(address - 1n)) return undefined;
+  const before = bytesBefore(address, memory);
+  for (let length = before.length; length >= 2; length--) {
+    const bytes = before.subarray(before.length - length);
+    const start = address - BigInt(length);
     if (length === CALL_RELATIVE_LENGTH && bytes[0] === CALL_RELATIVE) {
       const distance = BigInt(new DataView(bytes.buffer, bytes.byteOffset).getInt32(1, true));
       const target = BigInt.asUintN(64, address + distance);
-      if (isExecutable(target, memory)) return { address: address - BigInt(length), length, target };
+      if (memory.isExecutable(target)) return { address: start, length, target };
     }
-    if (isIndirectCall(bytes)) return { address: address - BigInt(length), length };
+    if (isIndirectCall(bytes)) return { address: start, length };
   }
   return undefined;
+}
+
+/** As many bytes before an address as a call can have, or as many as are in its page if the page before is not known. */
+function bytesBefore(address: bigint, memory: GuestMemory): Uint8Array {
+  const whole = memory.read(address - BigInt(LONGEST), LONGEST);
+  const inPage = Number((address - 1n) & PAGE_MASK) + 1;
+  const length = Math.min(inPage, LONGEST);
+  return whole ?? memory.read(address - BigInt(length), length) ?? new Uint8Array();
 }
 
 function isIndirectCall(bytes: Uint8Array): boolean {

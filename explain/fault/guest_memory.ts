@@ -4,9 +4,12 @@
  * @module
  */
 
+import { lowerHalf, rangeIndex, upperHalf } from "../../core/address_space/range_index.ts";
+import { PF_X, PT_LOAD } from "../../core/elf/constants.ts";
 import { tablesOf } from "../explained.ts";
 import { readVirtual } from "../tables/read_virtual.ts";
 import type { TableSet } from "../tables/table_set.ts";
+import { walkTables } from "../tables/walk_tables.ts";
 import type { Registers } from "./registers.ts";
 import type { StartedKernel, StoppedGuest } from "./stopped_guest.ts";
 
@@ -20,6 +23,10 @@ export interface GuestMemory {
   readonly initial: TableSet;
   /** The page tables that CR3 points to, as they were when the guest stopped, if they are known. */
   readonly current?: TableSet;
+  /** Whether an address is in a page that the tables in use, or else the initial ones, allow to execute. */
+  readonly isExecutable: (address: bigint) => boolean;
+  /** Whether an address is in a segment of the kernel that asks for execution. */
+  readonly isText: (address: bigint) => boolean;
   /** Whether CR3 points to the level-4 table that the kernel was started with; its entries may have changed. */
   readonly usesInitial: boolean;
 }
@@ -56,8 +63,33 @@ export function guestMemory(guest: StoppedGuest, { kernel }: StartedKernel, regi
     isCurrent: read !== undefined || current !== undefined,
     initial,
     ...(current ? { current } : {}),
+    isExecutable: executablePages(seen),
+    isText: textOf(kernel),
     usesInitial,
   };
+}
+
+/** Looks up each page once: memory does not change while a fault is explained. */
+function executablePages(tables: TableSet): (address: bigint) => boolean {
+  const known = new Map<bigint, boolean>();
+  return (address) => {
+    const page = BigInt.asUintN(64, address) >> 12n;
+    const found = known.get(page);
+    if (found !== undefined) return found;
+    const { end } = walkTables(tables, page << 12n);
+    const isExecutable = end.kind === "page" && end.executable;
+    known.set(page, isExecutable);
+    return isExecutable;
+  };
+}
+
+function textOf({ programHeaders, virtualAddressOffset }: StartedKernel["kernel"]): (address: bigint) => boolean {
+  const text = programHeaders.filter(({ p_type, p_flags }) => p_type === PT_LOAD && (p_flags & PF_X) !== 0);
+  const { reaching } = rangeIndex(text.map(({ p_vaddr, p_memsz }) => {
+    const start = BigInt.asUintN(64, p_vaddr + virtualAddressOffset);
+    return { start, end: start + p_memsz };
+  }));
+  return (address) => address < (reaching(upperHalf(address), lowerHalf(address))?.end ?? 0n);
 }
 
 /**

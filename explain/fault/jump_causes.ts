@@ -8,7 +8,7 @@ import { hexAddr } from "../../core/hex.ts";
 import { walkTables } from "../tables/walk_tables.ts";
 import type { Instruction } from "../instructions/instruction.ts";
 import { callerOnTop } from "./backtrace.ts";
-import { callBefore, isExecutable } from "./calls.ts";
+import { callBefore } from "./calls.ts";
 import type { Caller, FaultCause } from "./fault_explanation.ts";
 import type { FaultView } from "./fault_view.ts";
 import { gateOf } from "./explain_handler.ts";
@@ -56,7 +56,7 @@ export function jumpCauses(view: FaultView): readonly FaultCause[] {
 
 /** Whether there are as many zeros at an address as it takes, in a page that can be executed. */
 function areZeros(address: bigint, memory: GuestMemory): boolean {
-  const bytes = memory.isCurrent && isExecutable(address, memory)
+  const bytes = memory.isCurrent && memory.isExecutable(address)
     ? memory.read(BigInt.asUintN(64, address), ZEROS)
     : undefined;
   return bytes?.every((byte) => byte === 0) ?? false;
