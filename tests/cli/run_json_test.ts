@@ -4,7 +4,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { exceptionLog } from "../../cli/qemu/exception_log.ts";
 import { capture } from "../../cli/qemu/serial_output.ts";
-import { runJson as jsonOf } from "../../cli/report/run_json.ts";
+import { runJson as jsonOf } from "../../cli/qemu/run_json.ts";
 import { CAUSE_CODES } from "../../explain/fault/cause.ts";
 import { buildElf, type SegmentSpec } from "../elf_builder.ts";
 import { testWithTools } from "../tools.ts";
