@@ -20,11 +20,11 @@ const ajv = new Ajv2020({ allErrors: true, strict: true, allowUnionTypes: true }
 ajv.addSchema(schema, "kload");
 const isRun = ajv.getSchema("kload#/$defs/run")!;
 
-// deno-lint-ignore no-explicit-any
 async function runJson(
   code: readonly number[],
   args: readonly string[] = [],
   more: readonly SegmentSpec[] = [],
+  // deno-lint-ignore no-explicit-any
 ): Promise<any> {
   const text: SegmentSpec = { p_vaddr: TEXT, data: new Uint8Array(code) };
   let found;
