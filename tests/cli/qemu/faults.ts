@@ -45,8 +45,8 @@ const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
 /** The kernels that have a direct map of physical memory. */
 const WITH_DIRECT_MAP: readonly string[] = ["tables-changed", "own-tables"];
 
-/** The plugin that a kernel is loaded without. */
-const WITHOUT: Readonly<Record<string, string>> = { "unrelocated": "relocate" };
+/** A kernel that is moved, but loaded without the plugin that relocates it. */
+const UNRELOCATED = "unrelocated";
 
 /** The names of all kernels. */
 export const FAULTS: readonly string[] = [...Deno.readDirSync(FIXTURES)].filter(({ isDirectory }) => isDirectory)
