@@ -59,10 +59,12 @@ testWithTools(["nm"], "functions and offsets are those that nm lists", async () 
       return [symbol, BigInt(`0x${address}`)];
     }));
     const report = await Deno.readTextFile(faultFile(name, "report.txt"));
+    const { kernel: { virtualAddressOffset } } = await bootableFault(name);
     for (
       const [, symbol, offset, address] of report.matchAll(/^ {2}(?!at )(\w+)(?:\+(0x[0-9a-f]+))? +(0x[0-9a-f]{6,})/gm)
     ) {
-      assertEquals((addresses.get(symbol) ?? 0n) + BigInt(offset ?? 0), BigInt(address), `${name}: ${symbol}`);
+      const linked = (addresses.get(symbol) ?? 0n) + BigInt(offset ?? 0);
+      assertEquals(linked + virtualAddressOffset, BigInt(address), `${name}: ${symbol}`);
     }
   }
 });
