@@ -12,6 +12,8 @@ export interface GuardedOptions {
   readonly folder: string;
   /** A file in that folder, which exists until then. */
   readonly alive: string;
+  /** Paths of named pipes to make before the program starts. */
+  readonly pipes: readonly string[];
 }
 
 /** A running process. */
@@ -26,6 +28,7 @@ export interface GuardedProcess extends Pick<Deno.ChildProcess, "stdout" | "stde
  */
 const GUARD = `
 folder=$1; alive=$2; shift 2
+while [ "$1" != -- ]; do mkfifo -- "$1"; shift; done; shift
 trap '' INT HUP TERM
 exec 3<&0
 "$@" 3<&- </dev/null &
@@ -50,8 +53,8 @@ export const NOT_FOUND = 127;
  * @returns The process; its exit status is the program's.
  * @throws {Error} If no shell can be started.
  */
-export function startGuarded({ command, folder, alive }: GuardedOptions): GuardedProcess {
-  const args = ["-c", GUARD, "sh", folder, alive, ...command];
+export function startGuarded({ command, folder, alive, pipes }: GuardedOptions): GuardedProcess {
+  const args = ["-c", GUARD, "sh", folder, alive, ...pipes, "--", ...command];
   const child = new Deno.Command("sh", { args, stdin: "piped", stdout: "piped", stderr: "piped" }).spawn();
   const { stdout, stderr, status } = child;
   return { stdout, stderr, status, kill: () => void child.stdin.abort().catch(() => {}) };

@@ -46,7 +46,7 @@ export function qemuArguments(options: MachineOptions): readonly string[] {
   const { image, mebibytes, ramfb, gdb, sockets, args } = options;
   return [
     ...["-machine", "q35", "-accel", "tcg", "-cpu", "max", "-m", `${mebibytes}`, "-display", "none"],
-    ...["-chardev", `socket,id=${SERIAL},path=${optionValue(sockets.serial)}`, "-serial", `chardev:${SERIAL}`],
+    ...["-chardev", `pipe,id=${SERIAL},path=${optionValue(sockets.serial)}`, "-serial", `chardev:${SERIAL}`],
     ...["-monitor", "none", "-parallel", "none", "-no-user-config"],
     ...(hasOption(args, "nic", "net", "netdev") ? [] : NO_NETWORK),
     ...EXIT_DEVICE,

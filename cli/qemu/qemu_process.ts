@@ -67,7 +67,7 @@ export async function startQemu(options: QemuOptions): Promise<Qemu> {
 }
 
 async function connected(
-  { connection, ended: gone, kill, release }: Spawned,
+  { connection, input, ended: gone, kill, release }: Spawned,
   { folder, gdb }: QemuOptions,
   sandboxed: boolean,
 ): Promise<Qemu> {
@@ -82,8 +82,8 @@ async function connected(
       brokenState(qmp).then((state) => state !== undefined && stopped.resolve(state));
     }
   };
-  const qmp: Qmp | undefined = made && await openQmp(made.qmp, onEvent).catch(() => undefined);
-  const serial = made?.serial;
+  const qmp: Qmp | undefined = made && await openQmp(made, onEvent).catch(() => undefined);
+  const serial = made && serialInput(input);
   ended.then(() => {
     qmp?.close();
     serial?.close();
@@ -92,7 +92,7 @@ async function connected(
     start: async () => void await qmp?.execute("cont").catch(() => {}),
     stopped: stopped.promise,
     ended,
-    send: (bytes) => sendAll(serial, bytes),
+    send: async (bytes) => await serial?.send(bytes),
     monitor: (command, processor) => withPatience(qmp && runCommand(qmp, command, processor)),
     registers: () => whilePaused(qmp, processors),
     readMemory: (range) => whilePaused(qmp, (qmp) => readGuestMemory(qmp, folder, range)),
@@ -101,12 +101,22 @@ async function connected(
   };
 }
 
-async function sendAll(connection: Deno.Conn | undefined, bytes: Uint8Array): Promise<void> {
-  try {
-    for (let left = bytes; connection && left.length > 0;) left = left.subarray(await connection.write(left));
-  } catch {
-    // QEMU has ended
-  }
+/** Writes to a pipe, which is opened when there is something to write. */
+function serialInput(path: string): { readonly send: Qemu["send"]; readonly close: () => void } {
+  let pipe: Deno.FsFile | undefined;
+  let closed = false;
+  return {
+    send: async (bytes) => {
+      if (closed) return;
+      // Opened for reading too, it opens even if QEMU has just ended.
+      pipe ??= Deno.openSync(path, { read: true, write: true });
+      for (let left = bytes; left.length > 0 && !closed;) left = left.subarray(await pipe.write(left));
+    },
+    close: () => {
+      closed = true;
+      pipe?.close();
+    },
+  };
 }
 
 /** Why the guest is paused, if it will not go on by itself. */

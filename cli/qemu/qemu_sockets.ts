@@ -1,5 +1,5 @@
 /**
- * The sockets in the folder of a run, by which kload and QEMU reach each other.
+ * The sockets and named pipes in the folder of a run, by which kload and QEMU reach each other.
  *
  * @module
  */
@@ -7,11 +7,11 @@
 import { CliError } from "../output/cli_error.ts";
 import { printable } from "../output/text.ts";
 
-/** The paths of the sockets. */
+/** The paths of the sockets and pipes. */
 export interface Sockets {
   /** kload's, for QMP. */
   readonly qmp: string;
-  /** kload's, for the first serial port. */
+  /** The named pipes for the first serial port, without ".in" and ".out": as fast as QEMU's standard output. */
   readonly serial: string;
   /** QEMU's, for a debugger. */
   readonly gdb: string;
@@ -31,14 +31,24 @@ const LONGEST = 103;
 export function socketsIn(folder: string, attempt: 1 | 2 = 1): Sockets {
   const sockets = {
     qmp: `${folder}/qmp${attempt}.sock`,
-    serial: `${folder}/tty${attempt}.sock`,
+    serial: `${folder}/tty${attempt}`,
     gdb: `${folder}/gdb.sock`,
   };
-  const tooLong = Object.values(sockets).find((path) => new TextEncoder().encode(path).length > LONGEST);
+  const tooLong = [sockets.qmp, sockets.gdb].find((path) => new TextEncoder().encode(path).length > LONGEST);
   if (tooLong === undefined) return sockets;
   const why = `the path of its socket, ${printable(tooLong)}, is longer than ${LONGEST} bytes`;
   const hint = "The environment variable TMPDIR can name a folder with a shorter path.";
   throw new CliError("qemu-failed", `Cannot start QEMU: ${why}`, { hint });
+}
+
+/**
+ * The named pipes of a serial port.
+ *
+ * @param path Their path in QEMU's arguments.
+ * @returns The paths of the pipe for its input and of the one for its output.
+ */
+export function serialPipes(path: string): { readonly input: string; readonly output: string } {
+  return { input: `${path}.in`, output: `${path}.out` };
 }
 
 /** Waits for one connection. */

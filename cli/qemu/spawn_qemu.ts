@@ -7,7 +7,7 @@
 import { startGuarded } from "./guarded_process.ts";
 import { PROGRAM } from "./machine.ts";
 import type { MachineOptions } from "./qemu_arguments.ts";
-import { awaitConnection, type Sockets } from "./qemu_sockets.ts";
+import { awaitConnection, serialPipes, type Sockets } from "./qemu_sockets.ts";
 import { startFailed } from "./start_failed.ts";
 
 /** How to start it. */
@@ -28,8 +28,10 @@ export interface Spawned {
   readonly ended: Promise<number>;
   /** Ends QEMU at once. */
   readonly kill: () => void;
-  /** Its connections for QMP and the serial port; resolves to `undefined` if it ends without them. */
-  readonly connection: Promise<{ readonly qmp: Deno.Conn; readonly serial: Deno.Conn } | undefined>;
+  /** Its connection for QMP; resolves to `undefined` if it ends without one. */
+  readonly connection: Promise<Deno.Conn | undefined>;
+  /** The pipe for the input of the guest's first serial port, once it is connected. */
+  readonly input: string;
   /** Passes on its output and its log, which are held back until then; resolves when that is done. */
   readonly release: () => Promise<void>;
 }
@@ -48,9 +50,10 @@ export function spawnQemu(
   sockets: Sockets,
   args: readonly string[],
 ): Spawned {
-  const [qmp, serial] = attempt(() => [awaitConnection(sockets.qmp), awaitConnection(sockets.serial)]);
+  const qmp = attempt(() => awaitConnection(sockets.qmp));
+  const pipes = serialPipes(sockets.serial);
   const { stdout, stderr, status, kill } = attempt(() =>
-    startGuarded({ command: [PROGRAM, ...args], folder, alive: sockets.qmp })
+    startGuarded({ command: [PROGRAM, ...args], folder, alive: sockets.qmp, pipes: [pipes.input, pipes.output] })
   );
   const output = heldBack(onOutput);
   const log = heldBack(onLog);
@@ -58,34 +61,38 @@ export function spawnQemu(
     stdout.pipeTo(new WritableStream({ write: output.write })),
     stderr.pipeThrough(new TextDecoderStream()).pipeTo(new WritableStream({ write: log.write })),
   ].map((pipe) => pipe.catch(() => {}));
-  // The guest runs only after both connections were made, so none can be missed for an early end.
-  const connection = Promise.race([Promise.all([qmp.connection, serial.connection]), status])
-    .then((first) => {
-      if (!Array.isArray(first) || !first[0] || !first[1]) return undefined;
-      return { qmp: first[0], serial: first[1] };
-    });
-  const received = connection.then((made) => made && receive(made.serial, onSerial));
+  const connection = Promise.race([qmp.connection, status])
+    .then((first) => first && "code" in first ? undefined : first);
+  // QEMU opens the pipes before it connects, and the guest runs only after that.
+  const received = connection.then((made) => made && receive(pipes.output, status, onSerial));
   const ended = Promise.all([status, received, ...passed]).then(([{ code }]) => {
     qmp[Symbol.dispose]();
-    serial[Symbol.dispose]();
     return code;
   });
   return {
     connection,
+    input: pipes.input,
     ended,
     kill,
     release: async () => void await Promise.all([output.release(), log.release()]),
   };
 }
 
-/** Passes on all that comes in. */
-async function receive(connection: Deno.Conn, onBytes: (bytes: Uint8Array) => Promise<void>): Promise<void> {
+/** Passes on all that QEMU writes to a pipe, up to its end. */
+async function receive(
+  path: string,
+  status: Promise<unknown>,
+  onBytes: (bytes: Uint8Array) => Promise<void>,
+): Promise<void> {
+  const opened = Deno.open(path);
+  // If QEMU has ended before the pipe was opened, nobody else would open it for writing, which opening waits for.
+  status.then(async () => {
+    using _writer = await Deno.open(path, { read: true, write: true });
+    await opened;
+  }).catch(() => {});
+  using pipe = await opened;
   const buffer = new Uint8Array(2 ** 16);
-  try {
-    for (let length; (length = await connection.read(buffer)) !== null;) await onBytes(buffer.slice(0, length));
-  } catch {
-    // QEMU ended with input left that the guest had not read
-  }
+  for (let length; (length = await pipe.read(buffer)) !== null;) await onBytes(buffer.slice(0, length));
 }
 
 /** Holds pieces back until they are released, and passes them on from then on. */

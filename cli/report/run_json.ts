@@ -68,7 +68,15 @@ function plainExplanation({ before, ...explanation }: FaultExplanation): object 
   return { ...plainEvent(explanation), before: before && plainEvent(before) };
 }
 
+/** Names of registers, without what else QEMU prints in the same form. */
+const REGISTER =
+  /^([RE]([A-D]X|[SD]I|[SB]P|IP|FL)|R\d+|[CD]R\d|EFER|[C-GS]S( base)?|(GDT|IDT)( limit)?|(LDT|TR)( base)?|CPL|HLT)$/;
+
 /** Physical addresses are numbers in the model. */
-function plainEvent({ page, ...event }: FaultEvent): object {
-  return { ...event, page: page && { ...page, walk: page.walk && plainWalk(page.walk) } };
+function plainEvent({ page, registers, ...event }: FaultEvent): object {
+  return {
+    ...event,
+    page: page && { ...page, walk: page.walk && plainWalk(page.walk) },
+    registers: Object.fromEntries(Object.entries(registers).filter(([name]) => REGISTER.test(name))),
+  };
 }

@@ -19,7 +19,7 @@ export interface Place {
   /** The section that contains it, if symbols were given and there is one. */
   readonly section?: NamedPlace;
   /** The symbol that contains it or is before it in its section, if symbols were given and there is one. */
-  readonly symbol?: NamedPlace & { readonly size: number };
+  readonly symbol?: NamedPlace & { readonly size: bigint };
   /** Where it lies, in words, such as "in program header 0 (LOAD R-X …)" or "in the kernel's stack". */
   readonly description: string;
 }

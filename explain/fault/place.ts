@@ -50,7 +50,7 @@ export function placeOf(address: bigint, started: StartedKernel, symbols?: Kerne
       }
       : {}),
     ...(section ? { section: { name: section.name, offset: Number(linked - section.address) } } : {}),
-    ...(isInside ? { symbol: { name: found.symbol.name, offset: found.offset, size: Number(found.symbol.size) } } : {}),
+    ...(isInside ? { symbol: { name: found.symbol.name, offset: found.offset, size: found.symbol.size } } : {}),
     description: describeAddress(address, started),
   };
 }
