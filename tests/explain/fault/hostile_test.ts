@@ -99,8 +99,8 @@ Deno.test("an emulator's memory is read by its own function, by virtual address"
     { kernel, stack },
     options,
   );
-  assertEquals([instruction?.text, instruction?.symbol], ["idiv ecx", { name: "period", offset: 9, size: 12 }]);
+  assertEquals([instruction?.text, instruction?.symbol], ["idiv ecx", { name: "period", offset: 9, size: 12n }]);
   assertEquals(instruction?.operands, [{ name: "ecx", value: 0n }]);
   assertEquals(causes, [{ code: "divide-by-zero", message: "the divisor ecx is 0" }]);
-  assertEquals(backtrace?.callers.map(({ symbol }) => symbol), [{ name: "_start", offset: 10, size: 13 }]);
+  assertEquals(backtrace?.callers.map(({ symbol }) => symbol), [{ name: "_start", offset: 10, size: 13n }]);
 });
