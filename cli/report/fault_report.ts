@@ -89,36 +89,19 @@ function whereText({ section, segment, description }: Place): string {
 export function backtraceSection({ backtrace }: FaultEvent, paint: Paint): readonly string[] {
   if (!backtrace) return [];
   const { callers, possible, more } = backtrace;
-  const lists = [["Backtrace", folded(callers)], ["Possible return addresses on the stack", folded(possible)]] as const;
-  const width = Math.max(...lists.flatMap(([, rows]) => rows.map(({ name }) => name.length)));
+  const lists = [["Backtrace", callers], ["Possible return addresses on the stack", possible]] as const;
+  const width = Math.max(...[...callers, ...possible].map((caller) => callerName(caller).length));
   const lines = lists.filter(([, rows]) => rows.length > 0).map(([title, rows]) => [
     paint.title(title),
-    ...rows.map(({ name, address, times }) => {
-      const again = times > 1 ? paint.faint(`  ${count(times, "time")} in a row`) : "";
-      return `  ${name.padEnd(width)}  ${hex(address)}${again}`;
+    ...rows.map((caller) => {
+      const again = caller.times > 1 ? paint.faint(`  ${count(caller.times, "time")} in a row`) : "";
+      return `  ${callerName(caller).padEnd(width)}  ${hex(caller.address)}${again}`;
     }),
   ]);
   return [
     ...lines.flatMap((part, at) => at === 0 ? part : ["", ...part]),
     ...(more ? [paint.faint("  ... and more")] : []),
   ];
-}
-
-interface Row {
-  readonly name: string;
-  readonly address: bigint;
-  readonly times: number;
-}
-
-/** Calls from the same place in a row are one row. */
-function folded(callers: readonly Caller[]): readonly Row[] {
-  const rows: Row[] = [];
-  for (const caller of callers) {
-    const last = rows.at(-1);
-    if (last?.address === caller.address) rows[rows.length - 1] = { ...last, times: last.times + 1 };
-    else rows.push({ name: callerName(caller), address: caller.address, times: 1 });
-  }
-  return rows;
 }
 
 function callerName(caller: Caller): string {

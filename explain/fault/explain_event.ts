@@ -37,7 +37,7 @@ export function explainEvent(view: FaultView, isFatal: boolean): FaultEvent {
   }
   const instruction = instructionOf(view);
   const calls = backtrace(view);
-  const found = exception ? explainException(exception, calls, view) : { causes: haltCauses(view) };
+  const found = exception ? explainException(exception, calls, view) : { causes: [] };
   return {
     ...(exception ? { exception: describeException(exception) } : stateOf(view)),
     instruction,
@@ -114,7 +114,13 @@ function gateCause(entry: number, exception: Exception, view: FaultView): FaultC
   return { code: "gate-unusable", message: isSame || code === "no-handler" ? what : `${what}: ${message}` };
 }
 
-function haltCauses({ registers, place, instruction }: FaultView): readonly FaultCause[] {
+/**
+ * Says who halted the processor for good, if that is what happened.
+ *
+ * @param view The guest, where it stopped.
+ * @returns One cause, or none.
+ */
+export function haltCauses({ registers, place, instruction }: FaultView): readonly FaultCause[] {
   if (!isHaltedForGood(registers) || instruction?.flow !== "halt") return [];
   const { symbol } = place(instruction.address);
   return [{

@@ -8,7 +8,7 @@ import type { Disassembler, Instruction } from "../instructions/instruction.ts";
 import type { KernelSymbols } from "../symbols/kernel_symbols.ts";
 import { exceptionName } from "./exception.ts";
 import { expectations } from "./expectations.ts";
-import { explainEvent } from "./explain_event.ts";
+import { explainEvent, haltCauses } from "./explain_event.ts";
 import type { FaultEvent, FaultExplanation } from "./fault_explanation.ts";
 import type { FaultView, FileFacts } from "./fault_view.ts";
 import { guestMemory } from "./guest_memory.ts";
@@ -70,7 +70,10 @@ export function explainFault(
     const view = viewOf(exception.registers, guest, started, options);
     return { end, message, ...explainEvent({ ...view, exception }, true), expectations: expected };
   }
-  const state = explainEvent(viewOf(registers, guest, started, options), false);
+  const view = viewOf(registers, guest, started, options);
+  const event = explainEvent(view, false);
+  const hasHalted = end === "halt" || end === "timeout";
+  const state = hasHalted ? { ...event, causes: [...event.causes, ...haltCauses(view)] } : event;
   const before: FaultEvent | undefined = exception && explainEvent({
     // Memory is not as it was at that time.
     ...viewOf(exception.registers, { end }, started, options),

@@ -84,10 +84,12 @@ export interface FaultCause {
   readonly hint?: string;
 }
 
-/** A call that had not returned. */
+/** A call that had not returned; of several from the same place in a row, the innermost. */
 export interface Caller extends Place {
   /** Where its word was found: the address of the return address in memory. */
   readonly at: bigint;
+  /** How many calls in a row came from the same place: more than 1 if a function called itself. */
+  readonly times: number;
 }
 
 /** The calls that had not returned, innermost first. */

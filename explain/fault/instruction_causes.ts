@@ -142,6 +142,13 @@ function protectionCauses(view: FaultView): readonly FaultCause[] {
     const found = operandCauses(instruction, view);
     if (found.length > 0) return found;
   }
+  const isUser = ((registers.get("CS") ?? 0n) & 3n) === 3n;
+  if (instruction && isUser && PRIVILEGED.test(instruction.mnemonic)) {
+    return [{
+      code: "not-permitted",
+      message: `${instruction.mnemonic} is for the kernel's privilege level 0, and the level was 3`,
+    }];
+  }
   const suspects = instruction ? [] : GENERAL.filter((name) => !isCanonical(registers.get(name) ?? 0n))
     .map((name) => `${name} (${hexAddr(registers.get(name) ?? 0n)})`);
   const verb = suspects.length === 1 ? "is not a canonical address" : "are not canonical addresses";
@@ -151,6 +158,9 @@ function protectionCauses(view: FaultView): readonly FaultCause[] {
     message: `the instruction or one of its operands is not permitted${remark}`,
   }];
 }
+
+// Intel SDM vol. 3, "Privileged Instructions"
+const PRIVILEGED = /^(hlt|lgdt|lldt|ltr|lidt|lmsw|clts|rdmsr|wrmsr|invd|wbinvd|invlpg|swapgs|sysretq?|sysexitq?)$/;
 
 function operandCauses(instruction: Instruction, view: FaultView): readonly FaultCause[] {
   const used = usedMemory(instruction, view.registers);

@@ -20,9 +20,6 @@ import { type Registers, registerValue } from "./registers.ts";
 /** How many bytes before an address must be zero for the report to say so. */
 const ZEROS = 32;
 
-/** Where calls through null pointers go: to address 0, or to a member of a table of functions there. */
-const NULL_REACH = 0x1000n;
-
 /**
  * Finds out how the processor came to an address from which it could not fetch.
  *
@@ -98,10 +95,10 @@ function calledFrom(caller: Caller, rip: bigint, view: FaultView): FaultCause {
       message: `the return address on top of the stack is that of the call at ${place}${text}`,
     };
   }
-  return rip < NULL_REACH
+  return rip === 0n
     ? {
       code: "null-pointer",
-      message: `the call at ${place}${text} is through a null pointer: it went to ${hexAddr(rip)}`,
+      message: `the call at ${place}${text} is through a null pointer: it went to address 0`,
     }
     : { code: "wild-jump", message: `the call at ${place}${text} went to ${hexAddr(rip)}` };
 }

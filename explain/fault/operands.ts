@@ -6,7 +6,7 @@
 
 import type { Instruction, MemoryUse } from "../instructions/instruction.ts";
 import type { OperandValue } from "./fault_explanation.ts";
-import { type Registers, registerValue } from "./registers.ts";
+import { type Registers, registerSize, registerValue } from "./registers.ts";
 
 /**
  * The registers that an instruction's operands read, with their values.
@@ -21,11 +21,22 @@ export function operandValues(instruction: Instruction, registers: Registers): r
   const direct = written.filter(({ register }) => register !== undefined).map(({ text }) => text);
   const indirect = instruction.memory.filter(({ implicit }) => !implicit).flatMap(({ base, index }) => [base, index]);
   // An address that is only computed, as by lea, is among the operands but uses no memory.
-  const names = [...indirect, ...direct].filter((name) => name !== undefined && name !== "rip");
+  const names = [...indirect, ...direct, ...implied(instruction)].filter((name) => name !== "rip");
   return [...new Set(names)].flatMap((name) => {
     const found = name === undefined ? undefined : registerValue(registers, name);
     return found && name !== undefined ? [{ name, value: found.value }] : [];
   });
+}
+
+/** Registers that the text does not name (Intel SDM vol. 2, "DIV", "IDIV", "WRMSR", "RDMSR", "OUT"). */
+function implied({ mnemonic, operands: [first], memory }: Instruction): readonly string[] {
+  if (mnemonic === "wrmsr") return ["ecx", "edx", "eax"];
+  if (mnemonic === "rdmsr") return ["ecx"];
+  if (mnemonic !== "div" && mnemonic !== "idiv") return [];
+  const size = first?.register === undefined
+    ? memory.find(({ implicit }) => !implicit)?.size
+    : registerSize(first.text);
+  return size === 8 ? ["rdx", "rax"] : size === 4 ? ["edx", "eax"] : size === 2 ? ["dx", "ax"] : ["ax"];
 }
 
 /**

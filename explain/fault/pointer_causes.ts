@@ -5,14 +5,12 @@
  */
 
 import { hexAddr } from "../../core/hex.ts";
-import type { LimineProtocol, LimineRequest } from "../../protocols/limine.ts";
 import { walkTables } from "../tables/walk_tables.ts";
 import type { FaultAccess, FaultCause, FaultPage } from "./fault_explanation.ts";
 import type { FaultView } from "./fault_view.ts";
-import { readWord } from "./guest_memory.ts";
+import { limineCauses } from "./limine_causes.ts";
 import { memoryAt } from "./operands.ts";
 import { registerValue } from "./registers.ts";
-import { listed } from "./wording.ts";
 
 /** How far from address 0 an access through a null pointer may be: the largest structures and small arrays. */
 const NULL_REACH = 0x1_0000n;
@@ -27,49 +25,17 @@ const NULL_REACH = 0x1_0000n;
  */
 export function pointerCauses(access: FaultAccess, page: FaultPage, view: FaultView): readonly FaultCause[] {
   if (access.kind === "fetch" || page.problem !== "not-mapped") return [];
-  const pointer = nullPointer(access, view);
-  return pointer ? [pointer, ...limineCauses(view)] : physicalCauses(access, page, view);
+  const base = nullBase(access, view);
+  if (base === undefined) return physicalCauses(access, page, view);
+  const message = `${base} is 0: the access is through a null pointer`;
+  return [{ code: "null-pointer", message }, ...limineCauses(view, base)];
 }
 
-/** An access through a register that is 0. */
-function nullPointer({ address }: FaultAccess, { instruction, registers }: FaultView): FaultCause | undefined {
+/** The register that is 0, if an access is made through one. */
+function nullBase({ address }: FaultAccess, { instruction, registers }: FaultView): string | undefined {
   if (address >= NULL_REACH || !instruction) return undefined;
   const use = memoryAt(instruction, registers, address)?.use;
-  if (!use?.base || registerValue(registers, use.base)?.value !== 0n) return undefined;
-  return { code: "null-pointer", message: `${use.base} is 0: the access is through a null pointer` };
-}
-
-const RESPONSE = 40n;
-
-/**
- * The requests of Limine's protocol that have no response in memory, if a kernel has requests.
- *
- * @param view The guest.
- * @returns One cause, or none if every response is there or the kernel makes no requests.
- */
-function limineCauses({ memory, started: { kernel }, file }: FaultView): readonly FaultCause[] {
-  const limine = file?.protocols.find((protocol): protocol is LimineProtocol => protocol.name === "limine");
-  const unanswered = (limine?.requests ?? []).filter(({ address }) => {
-    return readWord(memory, address + kernel.virtualAddressOffset + RESPONSE) === 0n;
-  });
-  if (unanswered.length === 0) return [];
-  const names = unanswered.slice(0, MOST_NAMES).map(nameOf);
-  const more = unanswered.length > names.length ? [`${unanswered.length - names.length} more`] : [];
-  const these = unanswered.length === 1
-    ? "the response pointer of Limine's request"
-    : "the response pointers of Limine's requests";
-  const are = unanswered.length === 1 ? "is NULL: kload does not answer it" : "are NULL: kload does not answer them";
-  return [{
-    code: "limine-unanswered",
-    message: `${these} for ${listed([...names, ...more])} ${are}`,
-  }];
-}
-
-/** The most requests that are named. */
-const MOST_NAMES = 12;
-
-function nameOf({ name, id }: LimineRequest): string {
-  return name ?? `the unknown id ${id.map((word) => hexAddr(word)).join(" ")}`;
+  return use?.base !== undefined && registerValue(registers, use.base)?.value === 0n ? use.base : undefined;
 }
 
 /** A range of physical addresses of a PC. */

@@ -79,6 +79,16 @@ function partsOf(whole: string): readonly (readonly [string, RegisterPart])[] {
 }
 
 /**
+ * The size of a general-purpose register, or of a part of one.
+ *
+ * @param name Its name in small letters, such as "eax".
+ * @returns Number of bytes; `undefined` if it is none of these.
+ */
+export function registerSize(name: string): number | undefined {
+  return PARTS.get(name)?.size;
+}
+
+/**
  * The value of a register that an instruction names.
  *
  * @param registers The registers.

@@ -109,9 +109,9 @@ function sizeText(size: bigint): string {
 /** The function, or else the return address, that is most often among the callers, if that is often. */
 function recursive(calls: Backtrace | undefined): { readonly name: string; readonly times: number } | undefined {
   const times = new Map<string, number>();
-  for (const { symbol, address } of [...calls?.callers ?? [], ...calls?.possible ?? []]) {
+  for (const { symbol, address, times: inRow } of [...calls?.callers ?? [], ...calls?.possible ?? []]) {
     const name = symbol?.name ?? hexAddr(address);
-    times.set(name, (times.get(name) ?? 0) + 1);
+    times.set(name, (times.get(name) ?? 0) + inRow);
   }
   const [most] = [...times].sort(([, a], [, b]) => b - a);
   return most && most[1] >= RECURSION ? { name: most[0], times: most[1] } : undefined;

@@ -45,6 +45,9 @@ const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
 /** The kernels that have a direct map of physical memory. */
 const WITH_DIRECT_MAP: readonly string[] = ["tables-changed", "own-tables"];
 
+/** A kernel that is moved, but loaded without the plugin that relocates it. */
+const UNRELOCATED = "unrelocated";
+
 /** The names of all kernels. */
 export const FAULTS: readonly string[] = [...Deno.readDirSync(FIXTURES)].filter(({ isDirectory }) => isDirectory)
   .map(({ name }) => name).sort();
@@ -59,7 +62,8 @@ export async function bootableFault(name: string): Promise<Bootable> {
   const kernel = await loadKernel(await Deno.readFile(faultFile(name, "kernel.elf")), {
     memory: MEMORY,
     level4Frame: LEVEL4,
-    plugins: presets.default.plugins,
+    ...(name === UNRELOCATED ? { kernelBase: 0xffff_ffff_8000_0000n } : {}),
+    plugins: presets.default.plugins.filter((plugin) => name !== UNRELOCATED || plugin.name !== "relocate"),
   });
   const stack = addKernelStack(kernel, { address: STACK, size: 0x4000 });
   const directMap = WITH_DIRECT_MAP.includes(name)

@@ -8,19 +8,31 @@ import { bootableFault, capturedFault, endOfLog, explained, faultFile, FAULTS, r
 
 const QEMU = "qemu-system-x86_64";
 
-const found = new Set<string>();
+/** What is said of each kernel, from what was captured. */
+const replayed = new Map<string, ReturnType<typeof explained>>();
+
+function replay(name: string): ReturnType<typeof explained> {
+  const known = replayed.get(name);
+  if (known) return known;
+  const found = bootableFault(name).then(async (bootable) => {
+    return await explained(name, bootable, await capturedFault(name, bootable));
+  });
+  replayed.set(name, found);
+  return found;
+}
 
 for (const name of FAULTS) {
   Deno.test(`the report on a kernel that dies is held word for word: ${name}`, async () => {
-    const bootable = await bootableFault(name);
-    const { report, explanation } = await explained(name, bootable, await capturedFault(name, bootable));
-    assertEquals(report, await Deno.readTextFile(faultFile(name, "report.txt")));
-    const { causes, handler, expectations } = explanation;
-    for (const { code } of [...causes, ...expectations, ...handler ? [handler] : []]) found.add(code);
+    assertEquals((await replay(name)).report, await Deno.readTextFile(faultFile(name, "report.txt")));
   });
 }
 
-Deno.test("there is a kernel for every cause", () => {
+Deno.test("there is a kernel for every cause", async () => {
+  const found = new Set<string>();
+  for (const name of FAULTS) {
+    const { causes, handler, expectations } = (await replay(name)).explanation;
+    for (const { code } of [...causes, ...expectations, ...handler ? [handler] : []]) found.add(code);
+  }
   assertEquals(CAUSE_CODES.filter((code) => !found.has(code)), []);
 });
 
@@ -59,10 +71,12 @@ testWithTools(["nm"], "functions and offsets are those that nm lists", async () 
       return [symbol, BigInt(`0x${address}`)];
     }));
     const report = await Deno.readTextFile(faultFile(name, "report.txt"));
+    const { kernel: { virtualAddressOffset } } = await bootableFault(name);
     for (
       const [, symbol, offset, address] of report.matchAll(/^ {2}(?!at )(\w+)(?:\+(0x[0-9a-f]+))? +(0x[0-9a-f]{6,})/gm)
     ) {
-      assertEquals((addresses.get(symbol) ?? 0n) + BigInt(offset ?? 0), BigInt(address), `${name}: ${symbol}`);
+      const linked = (addresses.get(symbol) ?? 0n) + BigInt(offset ?? 0);
+      assertEquals(linked + virtualAddressOffset, BigInt(address), `${name}: ${symbol}`);
     }
   }
 });
