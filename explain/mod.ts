@@ -77,6 +77,25 @@ export type {
 } from "./address/presence.ts";
 export type { Reason } from "./address/reason.ts";
 export type { Explainable, ExplainedKernel } from "./explained.ts";
+export { CAUSE_CODES, type CauseCode } from "./fault/cause.ts";
+export type { Exception } from "./fault/exception.ts";
+export { explainFault, type FaultOptions } from "./fault/explain_fault.ts";
+export type {
+  Backtrace,
+  Caller,
+  FaultAccess,
+  FaultCause,
+  FaultEvent,
+  FaultExplanation,
+  FaultInstruction,
+  FaultPage,
+  OperandValue,
+  PageProblem,
+  Place,
+} from "./fault/fault_explanation.ts";
+export type { FileFacts } from "./fault/fault_view.ts";
+export type { Registers } from "./fault/registers.ts";
+export type { GuestEnd, PartRange, StartedKernel, StoppedGuest } from "./fault/stopped_guest.ts";
 export type { ExplainedSource } from "./file/explained_file.ts";
 export { openDisassembler } from "./instructions/disassembler.ts";
 export type { Access, Disassembler, Flow, Instruction, MemoryUse, Operand } from "./instructions/instruction.ts";

@@ -2,6 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path/from-file-url";
+import { testWithTools } from "./tools.ts";
 
 const ROOT = new URL("../", import.meta.url);
 const README = await Deno.readTextFile(new URL("README.md", ROOT));
@@ -83,4 +84,9 @@ Deno.test("README shows what a loader will say of a kernel", async () => {
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+testWithTools(["qemu-system-x86_64"], "README shows the report on a kernel that dies", async () => {
+  const line = "run tests/fixtures/faults/recursion/kernel.elf";
+  assertEquals(await kload(line.split(" ")), shown(`kload ${line}`));
 });

@@ -116,26 +116,26 @@ ELF file with a Multiboot header and a PVH note. The report includes the command
 export const RUN: Command = {
   name: "run",
   summary: "Boot a kernel in QEMU, and report what happened",
-  about: `Boots the kernel on the page tables that kload built; its first serial port is standard output. The exit
-status is 0 if the kernel writes 0x10 to port 0xf4, 3 if it triple-faults, resets or panics, 124 at the
-timeout, 1 if it powers off without a verdict, and otherwise the exit status of QEMU. The guest has no network
-unless --qemu-arg gives it one with -nic, -net or -netdev. QEMU runs in its sandbox if it has one, unless
---qemu-arg passes -sandbox.`,
+  about: `Boots the kernel on the page tables that kload built. Its first serial port is standard output and standard
+input, unless the kernel itself is read from there. On a terminal, keys reach the kernel at once, and Ctrl-A X ends the
+run. The exit status is 0 if the kernel writes 0x10 to port 0xf4, 3 if it triple-faults, resets or panics, 124 at the
+timeout, 1 if it powers off or halts for good without a verdict, and otherwise the exit status of QEMU. What follows --
+goes to QEMU as it is. The guest has no network unless -nic, -net or -netdev is there, and QEMU runs in its sandbox if
+it has one, unless -sandbox is there.`,
+  passesTo: "QEMU",
   flags: [
     { name: "timeout", value: "SECONDS", text: "How long the kernel may run", fallback: "60; no limit with --gdb" },
     { name: "memory", value: "BYTES", text: "The machine's memory", fallback: "as much as the kernel needs" },
-    {
-      name: "qemu-arg",
-      value: "ARG",
-      text: "Pass one more argument to QEMU; can be repeated",
-      repeats: true,
-      verbatim: true,
-    },
+    { name: "qemu-arg", value: "ARG", text: "", repeats: true, verbatim: true, replacedBy: "--" },
     { name: "gdb", text: "Wait for a debugger before the first instruction, and print the command that starts it" },
     ...KERNEL_FLAGS,
     ...BOOT_FLAGS,
     { ...STRICT, text: "Do not boot if there is a warning: exit with status 1" },
-    { ...QUIET, text: "Print only what the kernel writes" },
+    {
+      ...JSON_FLAG,
+      text: "Print one JSON object instead of the report and of what the kernel writes, which is in the object",
+    },
+    { ...QUIET, text: "Print only what the kernel writes; with --json, still print the object" },
     VERBOSE,
     ...COLOR_FLAGS,
   ],
@@ -144,8 +144,8 @@ unless --qemu-arg gives it one with -nic, -net or -netdev. QEMU runs in its sand
   examples: [
     ["kload run kernel.elf", "boot it"],
     ["kload run kernel.elf --timeout 5 --memory 512M", "with a time limit and more memory"],
-    ["kload run kernel.elf --qemu-arg -smp --qemu-arg 4", "with four processors"],
-    ["kload run kernel.elf --qemu-arg -nic --qemu-arg user", "with a network"],
+    ["kload run kernel.elf -- -smp 4 -nic user", "with four processors and a network"],
+    ["echo help | kload run kernel.elf --json", "with input, and its output and end as JSON"],
     ["kload run kernel.elf --identity --framebuffer 1024x768", "for a kernel that draws, or that writes to 0xb8000"],
     ["kload run kernel.elf --gdb", "debug it"],
   ],

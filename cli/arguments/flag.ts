@@ -20,6 +20,8 @@ export interface Flag {
   readonly repeats?: true;
   /** Whether the next argument is its value even if it looks like a flag. */
   readonly verbatim?: true;
+  /** What took its place; it is not in the help, and the command refuses it. */
+  readonly replacedBy?: string;
   /** The flag and value that it stands for. */
   readonly means?: readonly [flag: string, value: string];
   /** What it does, in one line. */
@@ -49,6 +51,8 @@ export interface Command {
     /** How the help shows them, if not as the last ones being optional. */
     readonly usage?: string;
   };
+  /** What follows "--" is for another program, which has this name. */
+  readonly passesTo?: string;
   /** Its exit statuses, if it has some of its own. */
   readonly status?: string;
   /** Examples: what to type, and what that does. */

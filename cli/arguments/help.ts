@@ -56,11 +56,12 @@ ${folded(`Exit status: ${STATUS}; kload run has more.`, width)}
  * @returns Lines of text.
  */
 export function commandHelp(command: Command, width = WIDEST): string {
-  const { name, summary, about, flags, examples, status = STATUS } = command;
+  const { summary, about, examples, status = STATUS } = command;
+  const flags = command.flags.filter(({ replacedBy }) => replacedBy === undefined);
   const takesNumbers = flags.some(({ value }) => value === "BYTES");
   return `${folded(`${summary}.`, width)}
 
-Usage: kload ${name}${operandsOf(command)} [FLAGS]
+${usageLines(command, width)}
 
 ${folded(about, width)}
 
@@ -70,6 +71,13 @@ Examples:
 ${exampleLines(examples, width)}
 ${takesNumbers ? `${folded(NUMBERS, width)}\n` : ""}${folded(`Exit status: ${status}.`, width)}
 `;
+}
+
+function usageLines(command: Command, width: number): string {
+  const { name, passesTo } = command;
+  const passed = passesTo === undefined ? [] : [`[-- ${passesTo} ARGUMENTS]`];
+  const line = [`Usage: kload ${name}${operandsOf(command)} [FLAGS]`, ...passed].join(" ");
+  return wrap(line, Math.min(width, WIDEST), passed).join("\n       ");
 }
 
 function operandsOf({ takesSource, argument, operands }: Command): string {

@@ -18,6 +18,8 @@ export interface Arguments {
   readonly source: string;
   /** What follows the source, for a command that takes more than that. */
   readonly operands?: readonly string[];
+  /** What follows "--", for a command that passes that on. */
+  readonly passed?: readonly string[];
   /** The values of flags that take one, by flag name. */
   readonly values: ReadonlyMap<string, string>;
   /** The values of flags that can be repeated, by flag name. */
@@ -36,7 +38,7 @@ export interface Arguments {
  * is wrong.
  */
 export function parseArguments(command: Command, args: readonly string[]): Arguments {
-  const found = tokens(args, command.flags);
+  const found = tokens(args, command.flags, command.passesTo !== undefined);
   for (const token of found) {
     if (token.kind === "unknown") refuseUnknown(token.spelled, command);
     if (token.kind === "flag") checkValue(token, command);
@@ -62,7 +64,8 @@ export function parseArguments(command: Command, args: readonly string[]): Argum
     return { source, operands, values, lists, switches };
   }
   const source = command.argument === undefined ? onlySource(found, command) : onlyArgument(found, command.argument);
-  return { source, values, lists, switches };
+  const passed = found.filter((token) => token.kind === "passed").map(({ text }) => text);
+  return { source, ...(command.passesTo === undefined ? {} : { passed }), values, lists, switches };
 }
 
 /** Several sources, or a source and what to look for in it. */
@@ -105,7 +108,7 @@ function refuseUnknown(spelled: string, { name, flags }: Command): never {
   });
 }
 
-function onlySource(found: readonly Token[], { name, takesSource }: Command): string {
+function onlySource(found: readonly Token[], { name, takesSource, passesTo }: Command): string {
   const [source, extra] = found.filter((token) => token.kind === "source").map(({ text }) => text);
   if (takesSource === false) {
     if (source === undefined) return "";
@@ -115,7 +118,12 @@ function onlySource(found: readonly Token[], { name, takesSource }: Command): st
     );
   }
   if (source === undefined) {
-    throw usageError(`Cannot run kload ${name}: no FILE, - or URL given`, `kload ${name} --help shows examples.`);
+    const taken = found.find((token) => token.kind === "passed");
+    const hint = taken ? `What follows -- is for ${passesTo}: write the file before it.` : undefined;
+    throw usageError(
+      `Cannot run kload ${name}: no FILE, - or URL given`,
+      hint ?? `kload ${name} --help shows examples.`,
+    );
   }
   if (source === "") {
     throw usageError(`Cannot ${name} anything: the source is empty`, `kload ${name} --help shows examples.`, {

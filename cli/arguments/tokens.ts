@@ -6,24 +6,27 @@
 
 import type { Flag } from "./flag.ts";
 
-/** One flag or source among the arguments. */
+/** One flag or source among the arguments, or one that is passed on. */
 export type Token =
   | { readonly kind: "flag"; readonly flag: Flag; readonly spelled: string; readonly value?: string }
   | { readonly kind: "unknown"; readonly spelled: string }
-  | { readonly kind: "source"; readonly text: string };
+  | { readonly kind: "source"; readonly text: string }
+  | { readonly kind: "passed"; readonly text: string };
 
 /**
  * Splits arguments into tokens without checking them: a flag may be unknown, lack its value or have a superfluous one.
  *
  * A value follows its flag as the next argument or after an equals sign. The next argument is not taken as the value if
  * it looks like a flag rather than a negative number. An optional value is taken from the next argument only if that is
- * a number. Short flags may be joined, and the last of them may have a value. Everything after "--" is a source.
+ * a number. Short flags may be joined, and the last of them may have a value. What follows "--" is a source, or is for
+ * another program.
  *
  * @param args The arguments, without the command's name.
  * @param flags The flags of the command.
+ * @param passes Whether what follows "--" is for another program.
  * @returns The tokens, in the order of the arguments.
  */
-export function tokens(args: readonly string[], flags: readonly Flag[]): readonly Token[] {
+export function tokens(args: readonly string[], flags: readonly Flag[], passes = false): readonly Token[] {
   const found: Token[] = [];
   const end = args.includes("--") ? args.indexOf("--") : args.length;
   let at = 0;
@@ -57,7 +60,7 @@ export function tokens(args: readonly string[], flags: readonly Flag[]): readonl
     if (!joined) found.push({ kind: "unknown", spelled: cut(arg).head });
     for (const { flag, attached } of joined ?? []) add(flag, `-${flag.short}`, attached);
   }
-  for (const text of args.slice(end + 1)) found.push({ kind: "source", text });
+  for (const text of args.slice(end + 1)) found.push({ kind: passes ? "passed" : "source", text });
   return found;
 }
 

@@ -12,6 +12,7 @@ import { type ForeignSource, foreignSources } from "../arguments/foreign_tables.
 import { MAP } from "../arguments/map_command.ts";
 import { type MapRequest, mapRequest } from "../arguments/map_options.ts";
 import type { Arguments } from "../arguments/parse_arguments.ts";
+import { BOOT_FLAGS, KERNEL_FLAGS, MEMORY_FLAGS } from "../arguments/shared_flags.ts";
 import type { ForeignFacts } from "../input/foreign/foreign_tables.ts";
 import { usageError } from "../output/cli_error.ts";
 import type { Output } from "../output/output.ts";
@@ -61,8 +62,21 @@ export async function map(args: Arguments, output: Output, signal: AbortSignal):
   });
 }
 
+/** Flags that change only what kload loads or adds itself. */
+const OF_LOADS = [...KERNEL_FLAGS, ...MEMORY_FLAGS].map(({ name }) => name);
+const OF_RUNS = ["as-run", ...BOOT_FLAGS.map(({ name }) => name)];
+
 function onlyForeign(args: Arguments): ForeignSource | undefined {
+  const { source, values, lists, switches } = args;
   const [first, second] = foreignSources(args);
+  const useless = (source === "" ? [...OF_LOADS, ...OF_RUNS] : OF_RUNS)
+    .find((flag) => values.has(flag) || lists.has(flag) || switches.has(flag));
+  if (first && useless !== undefined) {
+    const hint = `--${first.gdb ? "gdb" : "memory"} maps page tables as they are; a FILE only names what is in them.`;
+    throw usageError(`Cannot use --${useless}: it changes nothing of the page tables of others`, hint, {
+      flag: useless,
+    });
+  }
   if (!second) return first;
   throw usageError("Cannot use --gdb: --memory was already given", "Page tables are read from one of them.", {
     flag: "gdb",

@@ -4,47 +4,32 @@
  * @module
  */
 
-import { bootImage, imageMemory } from "../../boot/image.ts";
+import { bootImage } from "../../boot/image.ts";
 import { LoadError } from "../../mod.ts";
 import { parseBytes, valueError } from "../arguments/numbers.ts";
 import type { Arguments } from "../arguments/parse_arguments.ts";
 import { readValue } from "../arguments/read_value.ts";
 import type { Output } from "../output/output.ts";
-import { CliError, messageOf } from "../output/cli_error.ts";
+import { CliError, messageOf, usageError } from "../output/cli_error.ts";
 import { holedFile, placedPieces, writePieces } from "../output/file_pieces.ts";
 import { withFileSizeErrors } from "../output/file_size_limit.ts";
 import { onExit } from "../output/on_exit.ts";
-import { quoted, quotedPath } from "../output/shell_quote.ts";
-import { exactSize, hex, printable } from "../output/text.ts";
-import { exceptionLog } from "../qemu/exception_log.ts";
-import { GDB_SOCKET, type Qemu, startQemu } from "../qemu/qemu_process.ts";
-import { parseRegisters } from "../qemu/registers.ts";
-import { type End, runReport, statusOf } from "../qemu/run_report.ts";
+import { quoted } from "../output/shell_quote.ts";
+import { exactSize, printable } from "../output/text.ts";
+import { hasOption } from "../qemu/qemu_options.ts";
 import { startFailed } from "../qemu/start_failed.ts";
 import type { Bootable } from "../report/bootable.ts";
 import { diagnosticsReport, strictStatus } from "../report/diagnostics.ts";
+import { runJson } from "../qemu/run_json.ts";
 import { MAX_MEMORY } from "./boot_plan.ts";
-import { type LoadedFile, withBootable } from "./with_bootable.ts";
+import { type Guest, runGuest } from "./run_guest.ts";
+import { withBootable } from "./with_bootable.ts";
 
 const MIB = 2 ** 20;
 const DEFAULT_TIMEOUT = 60;
-const IMAGE_FILE = "boot.elf";
 
 /** The part of the machine's memory that the kernel cannot have: the first MiB, and what firmware takes at the end. */
 const NOT_FOR_KERNEL = 18 * MIB;
-
-/** How a guest is run. */
-interface Guest {
-  readonly bootable: Bootable;
-  /** The name of its file. */
-  readonly name: string;
-  /** Recognizes the boot protocols that it is made for. */
-  readonly recognize: LoadedFile["recognize"];
-  /** How many seconds it may run; without it, there is no limit. */
-  readonly timeout?: number;
-  readonly gdb: boolean;
-  readonly args: readonly string[];
-}
 
 /**
  * Boots a kernel. The guest's first serial port is standard output, and reports go to standard error. QEMU never
@@ -54,30 +39,36 @@ interface Guest {
  * @param output Where to print.
  * @param signal Ends the guest.
  * @returns The exit status: 0 if the guest wrote 0x10 to port 0xf4, 3 if it triple-faulted, reset or panicked, 124 at
- * the timeout, 1 if it powered off without a verdict or `--strict` keeps it from
- * starting, and otherwise QEMU's own.
+ * the timeout, 1 if it powered off or halted without a verdict or `--strict` keeps it from starting, and otherwise
+ * QEMU's own.
  */
 export function run(args: Arguments, output: Output, signal: AbortSignal): Promise<number> {
-  const { values, lists, switches } = args;
+  const { values, lists, passed = [], switches } = args;
   const gdb = switches.has("gdb");
   const timeout = readValue(values, "timeout", parseTimeout) ?? (gdb ? undefined : DEFAULT_TIMEOUT);
   const maxMemory = readValue(values, "max-memory", (flag, text) => parseBytes(flag, text, 1)) ?? MAX_MEMORY;
   const memorySize = readValue(values, "memory", (flag, text) => parseMemory(flag, text, maxMemory));
-  return withBootable(args, output, signal, memorySize, async (bootable, { source, recognize }) => {
+  checkQemuArguments(lists.get("qemu-arg") ?? [], passed);
+  return withBootable(args, output, signal, memorySize, async (bootable, file) => {
+    const { source } = file;
     const { diagnostics } = bootable.kernel;
     const refused = strictStatus(diagnostics, switches.has("strict"));
-    if (!output.quiet) {
+    if (!output.quiet && !output.json) {
       const consequence = refused === 0 ? [] : ["not started as --strict asks"];
       const text = diagnosticsReport(source.name, diagnostics, consequence, output);
       if (text !== "") await output.printError(refused === 0 ? `${text}\n` : text); // apart from what the guest writes
     }
-    if (refused !== 0) return refused;
-    const guest: Guest = { bootable, name: source.name, recognize, timeout, gdb, args: lists.get("qemu-arg") ?? [] };
+    if (refused !== 0) {
+      if (output.json) await output.print(await runJson({ bootable, file, status: refused }));
+      return refused;
+    }
+    const guest: Guest = { bootable, file, timeout, gdb, args: passed };
     return await withFolder(async (folder) => {
-      await writeImage(bootable, `${folder}/${IMAGE_FILE}`, signal);
-      return await boot(guest, folder, output, signal);
+      const image = `${folder}/boot.elf`;
+      await writeImage(bootable, image, signal);
+      return await runGuest(guest, { folder, image }, output, signal);
     });
-  });
+  }, true);
 }
 
 /** Does work in a new folder, which is removed afterwards. */
@@ -128,94 +119,17 @@ async function writeImage({ kernel, entry }: Bootable, path: string, signal: Abo
   }
 }
 
-async function boot(guest: Guest, folder: string, output: Output, signal: AbortSignal): Promise<number> {
-  const { bootable, gdb, args } = guest;
-  const log = exceptionLog();
-  const serial = serialPort();
-  const qemu = await startQemu({
-    image: `${folder}/${IMAGE_FILE}`,
-    folder,
-    mebibytes: imageMemory(bootable.kernel) / MIB,
-    gdb,
-    ramfb: bootable.framebuffer !== undefined,
-    args,
-    onSerial: serial.write,
-    onLog: log.write,
-  });
-  try {
-    if (output.verbose && !qemu.sandboxed) await output.printError("note: QEMU runs without its sandbox\n");
-    if (gdb) await output.printError(gdbHint(guest, folder));
-    if (!gdb) await qemu.start();
-    const end = await endOf(qemu, guest.timeout, signal);
-    const text = end.kind === "ended" ? undefined : await qemu.registers();
-    qemu.kill();
-    await qemu.ended;
-    const { line } = serial;
-    if (!output.quiet) {
-      const unfollowed = statusOf(end) === 0 ? undefined : await unfollowedBy(guest);
-      const report = { end, registers: text === undefined ? undefined : parseRegisters(text), log, unfollowed };
-      await output.printError((line ? "" : "\n") + runReport(bootable, report, output.paintError));
-    }
-    return statusOf(end);
-  } finally {
-    qemu.kill();
-    await qemu.ended;
+function checkQemuArguments(byFlag: readonly string[], passed: readonly string[]): void {
+  if (byFlag.length > 0) {
+    throw new CliError("usage", "Cannot use --qemu-arg: QEMU's arguments follow --", {
+      hint: "Write them at the end of the command:",
+      command: ["--", ...byFlag, ...passed].map(quoted).join(" "),
+      detail: { flag: "qemu-arg" },
+    });
   }
-}
-
-async function unfollowedBy({ bootable: { kernel }, recognize }: Guest): Promise<string | undefined> {
-  const { unfollowedProtocol } = await import("../qemu/unfollowed_protocol.ts");
-  return unfollowedProtocol(kernel, await recognize());
-}
-
-async function endOf(qemu: Qemu, timeout: number | undefined, signal: AbortSignal): Promise<End> {
-  const given = Promise.withResolvers<End>();
-  const timer = timeout === undefined
-    ? undefined
-    : setTimeout(() => given.resolve({ kind: "timeout", seconds: timeout }), timeout * 1000);
-  const abort = (): void => given.reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    signal.throwIfAborted();
-    return await Promise.race([
-      qemu.ended.then((status): End => ({ kind: "ended", status })),
-      qemu.stopped.then((reason): End => ({ kind: "stopped", reason })),
-      given.promise,
-    ]);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", abort);
-  }
-}
-
-/** Standard output as the guest's serial port; `line` is true at the start of a line. */
-function serialPort(): { readonly write: (bytes: Uint8Array) => Promise<void>; readonly line: boolean } {
-  let line = true;
-  let gone = false;
-  return {
-    write: async (bytes) => {
-      line = bytes.at(-1) === 0x0a;
-      try {
-        for (let left = bytes; left.length > 0 && !gone;) left = left.subarray(await Deno.stdout.write(left));
-      } catch (error) {
-        if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
-        gone = true; // nothing reads standard output any more; the guest keeps running
-      }
-    },
-    get line() {
-      return line;
-    },
-  };
-}
-
-function gdbHint({ bootable: { kernel: { entryPoint, virtualAddressOffset } }, name }: Guest, folder: string): string {
-  const symbols = virtualAddressOffset === 0n
-    ? `file ${quotedPath(name)}`
-    : `add-symbol-file ${quotedPath(name)} -o ${hex(virtualAddressOffset)}`;
-  const isFile = name !== "standard input" && !/^https?:/i.test(name);
-  const connect = [`target remote ${folder}/${GDB_SOCKET}`, `hbreak *${hex(entryPoint)}`, "continue"];
-  const commands = [...(isFile ? [symbols] : []), ...connect].map((command) => ` -ex ${quoted(command)}`).join("");
-  return `The guest is waiting for a debugger. In another terminal, run:\n  gdb${commands}\n`;
+  if (!hasOption(passed, "daemonize")) return;
+  const hint = "A shell's & runs kload in the background.";
+  throw usageError("Cannot pass -daemonize to QEMU: it must end with kload", hint);
 }
 
 function parseTimeout(flag: string, text: string): number {

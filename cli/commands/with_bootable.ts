@@ -4,6 +4,8 @@
  * @module
  */
 
+import { keepFile } from "../../core/file/kept_file.ts";
+import type { KernelSymbols } from "../../explain/symbols/kernel_symbols.ts";
 import { type AnyPlugin, type ErrorCode, LoadError } from "../../mod.ts";
 import { IMAGE } from "../arguments/command_table.ts";
 import { type FlagOptions, loadOptions } from "../arguments/load_options.ts";
@@ -37,6 +39,8 @@ export interface LoadedFile {
   readonly kept: readonly KeptFile[];
   /** Recognizes the boot protocols that the kernel is made for. */
   readonly recognize: () => Promise<Recognized>;
+  /** Reads its sections and symbols; resolves to `undefined` if it cannot be read again. */
+  readonly names: () => Promise<KernelSymbols | undefined>;
 }
 
 /** What a command does with a kernel that is ready to boot; resolves to the exit status. */
@@ -51,6 +55,7 @@ export type Work = (bootable: Bootable, file: LoadedFile) => Promise<number>;
  * @param signal Ends the load.
  * @param memorySize Number of bytes of memory from 1 MiB on; by default as many as the kernel needs.
  * @param work What to do with the kernel.
+ * @param keeps Whether to keep what is read of a stream, so that its names can be read.
  * @returns The exit status.
  */
 export async function withBootable(
@@ -59,6 +64,7 @@ export async function withBootable(
   signal: AbortSignal,
   memorySize: number | undefined,
   work: Work,
+  keeps: boolean = false,
 ): Promise<number> {
   const { source: name, values, lists, switches } = args;
   const options: FlagOptions = { ...loadOptions(values), memory: { base: MEMORY_BASE, size: memorySize } };
@@ -67,12 +73,15 @@ export async function withBootable(
   const source = await openSource(name, signal);
   let kernel: Kernel | undefined;
   try {
-    const loaded = await loadByPreset(source.reader, { ...options, signal }, withMemory(choice, plan));
+    const stream = keeps && source.live ? keepFile(source.reader, { maxMemory: options.maxMemory, signal }) : undefined;
+    const reader = stream?.reader() ?? source.reader;
+    const loaded = await loadByPreset(reader, { ...options, signal }, withMemory(choice, plan));
     await source.check();
     kernel = loaded;
     const kept = [...keptFiles(source, args), ...plan.files];
     const recognize = async () => await (await import("./recognize_loaded.ts")).recognizeLoaded(loaded, source);
-    const status = await work(addBootParts(kernel, plan), { source, kept, recognize });
+    const names = async () => await (await import("./read_names.ts")).readNames(source, stream, signal);
+    const status = await work(addBootParts(kernel, plan), { source, kept, recognize, names });
     return status === 0 ? strictStatus(kernel.diagnostics, switches.has("strict")) : status;
   } catch (error) {
     if (!(error instanceof LoadError)) throw error;

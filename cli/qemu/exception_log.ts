@@ -4,23 +4,9 @@
  * @module
  */
 
-import { isLongMode, parseRegisters, type Registers } from "./registers.ts";
-
-/** An exception or interrupt that the guest took in 64-bit mode. */
-export interface Exception {
-  /** Its vector, 0 to 255. */
-  readonly vector: number;
-  /** Its error code; 0 if it has none. */
-  readonly error: number;
-  /** What raised it: the processor, an instruction such as INT, or a device. */
-  readonly origin: "processor" | "instruction" | "device";
-  /** The registers at that time. */
-  readonly registers: Registers;
-  /** The vector whose entry in the descriptor table could not be used, if that raised it. */
-  readonly entry?: number;
-  /** Whether it became a double fault, because another exception came up on the way to its handler. */
-  readonly doubleFault: boolean;
-}
+import type { Exception } from "../../explain/fault/exception.ts";
+import { isLongMode } from "../../explain/fault/registers.ts";
+import { parseRegisters } from "./registers.ts";
 
 /** What the log contains so far. */
 export interface ExceptionLog {
@@ -55,6 +41,7 @@ const PF = 14;
 // Intel SDM vol. 3, "Error Code": the exceptions that a bad descriptor raises, and the bit that means it is in the IDT
 const BAD_ENTRY: ReadonlySet<number> = new Set([10, 11, 12, 13]);
 const ERROR_IDT = 1 << 1;
+const ERROR_EXTERNAL = 1 << 0;
 
 /** How far below RSP the processor writes on the way to a handler, alignment included, in bytes. */
 const FRAME_REACH = 64n;
@@ -81,7 +68,11 @@ export function exceptionLog(): ExceptionLog {
       root = { ...root, doubleFault: true };
       if (isLast) last = root;
     } else if (found && !nested && !(root && isOnTheWay(root, found))) {
-      root = root && isBadEntry(root, found) ? { ...found, entry: root.vector } : found;
+      root = root && isBadEntry(root, found)
+        ? { ...found, entry: root.vector }
+        : root && isBadSelector(root, found)
+        ? { ...found, during: root.vector }
+        : found;
       if (found.origin === "processor") last = root;
     }
     if (entry.length > 0) nested = false;
@@ -126,7 +117,8 @@ function exceptionOf(lines: readonly string[], device: boolean): Exception | und
   const [, vector, error, software] = ENTRY.exec(lines[0]) ?? [];
   const registers = parseRegisters(lines.slice(1).join("\n"));
   if (!isLongMode(registers)) return undefined;
-  const origin = device ? "device" : software === "1" ? "instruction" : "processor";
+  // Firmware in real mode takes interrupts that have no entry of their own: the line before may be of one of these.
+  const origin = software === "1" ? "instruction" : device ? "device" : "processor";
   return { vector: parseInt(vector, 16), error: parseInt(error, 16), origin, registers, doubleFault: false };
 }
 
@@ -138,6 +130,12 @@ function isAtOnce(first: Exception, second: Exception): boolean {
 /** Whether the second means that the first one's entry in the interrupt descriptor table cannot be used. */
 function isBadEntry(first: Exception, second: Exception): boolean {
   return BAD_ENTRY.has(second.vector) && (second.error & ERROR_IDT) !== 0 && isAtOnce(first, second);
+}
+
+/** Whether the second means that the code segment that the first one's entry names cannot be used. */
+function isBadSelector(first: Exception, second: Exception): boolean {
+  return first.origin === "processor" && BAD_ENTRY.has(second.vector) && (second.error & ~ERROR_EXTERNAL) !== 0 &&
+    (second.error & ERROR_IDT) === 0 && isAtOnce(first, second);
 }
 
 /**

@@ -5,6 +5,8 @@
  */
 
 import { EXIT_DEVICE, RAMFB } from "./machine.ts";
+import { hasOption } from "./qemu_options.ts";
+import type { Sockets } from "./qemu_sockets.ts";
 
 /** What the arguments depend on. */
 export interface MachineOptions {
@@ -14,16 +16,12 @@ export interface MachineOptions {
   readonly mebibytes: number;
   /** Whether the machine has a display for a framebuffer in memory. */
   readonly ramfb: boolean;
+  /** Whether it waits for a debugger. */
+  readonly gdb: boolean;
+  /** Where kload and QEMU reach each other. */
+  readonly sockets: Sockets;
   /** The user's arguments. */
   readonly args: readonly string[];
-}
-
-/** The sockets that QEMU connects to or listens on. */
-export interface Sockets {
-  /** kload's, for QMP. */
-  readonly qmp: string;
-  /** QEMU's, for a debugger, if the guest waits for one. */
-  readonly gdb?: string;
 }
 
 /** Denies QEMU the system calls that no guest here needs: see "-sandbox" in qemu-system-x86_64(1). */
@@ -32,6 +30,9 @@ export const SANDBOX: readonly string[] = [
   "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
 ];
 
+/** The name of the first serial port's connection, which those of the user's arguments must not have. */
+const SERIAL = "kload-serial";
+
 /** Without it, the machine has a network card with access to the host's network. */
 const NO_NETWORK: readonly string[] = ["-nic", "none"];
 
@@ -39,37 +40,23 @@ const NO_NETWORK: readonly string[] = ["-nic", "none"];
  * The arguments for a machine that starts stopped. It has no network, unless the user's arguments give it one.
  *
  * @param options The machine.
- * @param sockets Where QEMU can be reached.
  * @returns The arguments; the user's come last.
  */
-export function qemuArguments({ image, mebibytes, ramfb, args }: MachineOptions, sockets: Sockets): readonly string[] {
+export function qemuArguments(options: MachineOptions): readonly string[] {
+  const { image, mebibytes, ramfb, gdb, sockets, args } = options;
   return [
     ...["-machine", "q35", "-accel", "tcg", "-cpu", "max", "-m", `${mebibytes}`, "-display", "none"],
-    ...["-serial", "stdio", "-monitor", "none", "-parallel", "none", "-no-user-config"],
-    ...(has(args, "nic", "net", "netdev") ? [] : NO_NETWORK),
+    ...["-chardev", `pipe,id=${SERIAL},path=${optionValue(sockets.serial)}`, "-serial", `chardev:${SERIAL}`],
+    ...["-monitor", "none", "-parallel", "none", "-no-user-config"],
+    ...(hasOption(args, "nic", "net", "netdev") ? [] : NO_NETWORK),
     ...EXIT_DEVICE,
     ...(ramfb ? RAMFB : []),
     ...["-no-reboot", "-no-shutdown"],
     ...["-d", "int,cpu_reset", "-S", "-qmp", `unix:${optionValue(sockets.qmp)}`],
-    ...(sockets.gdb === undefined ? [] : ["-gdb", `unix:${optionValue(sockets.gdb)},server=on,wait=off`]),
+    ...(gdb ? ["-gdb", `unix:${optionValue(sockets.gdb)},server=on,wait=off`] : []),
     ...["-kernel", image],
     ...args,
   ];
-}
-
-/**
- * Whether the user configures the sandbox.
- *
- * @param args The user's arguments.
- * @returns True if they have `-sandbox`.
- */
-export function hasSandbox(args: readonly string[]): boolean {
-  return has(args, "sandbox");
-}
-
-/** QEMU takes its options with one dash or two. */
-function has(args: readonly string[], ...options: readonly string[]): boolean {
-  return args.some((arg) => options.some((option) => arg === `-${option}` || arg === `--${option}`));
 }
 
 /** A value in a list of options, where a comma is written twice. The image's path is not in a list. */

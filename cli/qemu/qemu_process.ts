@@ -4,24 +4,17 @@
  * @module
  */
 
+import type { Registers } from "../../explain/fault/registers.ts";
 import { CliError } from "../output/cli_error.ts";
-import { printable } from "../output/text.ts";
+import { type MemoryRange, readGuestMemory } from "./guest_memory.ts";
+import { NOT_FOUND } from "./guarded_process.ts";
 import { PROGRAM } from "./machine.ts";
-import { hasSandbox, type MachineOptions, qemuArguments, SANDBOX } from "./qemu_arguments.ts";
+import { qemuArguments, SANDBOX } from "./qemu_arguments.ts";
+import { hasOption } from "./qemu_options.ts";
+import { socketsIn } from "./qemu_sockets.ts";
 import { openQmp, type Qmp, type QmpEvent } from "./qmp.ts";
-import { startFailed } from "./start_failed.ts";
-
-/** How to start it. */
-export interface QemuOptions extends MachineOptions {
-  /** A folder for its sockets, which is removed if this process ends before QEMU. */
-  readonly folder: string;
-  /** Whether it waits for a debugger. */
-  readonly gdb: boolean;
-  /** Receives what the guest writes to its first serial port. */
-  readonly onSerial: (bytes: Uint8Array) => Promise<void>;
-  /** Receives QEMU's log. */
-  readonly onLog: (text: string) => void;
-}
+import { parseProcessors } from "./registers.ts";
+import { type QemuOptions, type Spawned, spawnQemu } from "./spawn_qemu.ts";
 
 /** A running QEMU. */
 export interface Qemu {
@@ -31,45 +24,28 @@ export interface Qemu {
   readonly stopped: Promise<string>;
   /** The exit status, once QEMU has ended and all its output was received. */
   readonly ended: Promise<number>;
-  /** Pauses the guest and returns its registers as text; `undefined` if QEMU does not answer. */
-  readonly registers: () => Promise<string | undefined>;
+  /** Sends bytes to the guest's first serial port. Resolves when QEMU's buffers have room for more. */
+  readonly send: (bytes: Uint8Array) => Promise<void>;
+  /**
+   * Runs a command of QEMU's monitor, which does not pause the guest, and returns what it prints; `undefined` if QEMU
+   * does not answer. The command is run for the first processor unless another one is given.
+   */
+  readonly monitor: (command: string, processor?: number) => Promise<string | undefined>;
+  /** Pauses the guest and returns the registers of every processor; `undefined` if QEMU does not answer. */
+  readonly registers: () => Promise<readonly Registers[] | undefined>;
+  /** Pauses the guest and reads its memory; `undefined` if a part of it cannot be read, or QEMU does not answer. */
+  readonly readMemory: (range: MemoryRange) => Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** Ends QEMU at once. */
   readonly kill: () => void;
   /** Whether it runs in the sandbox that it was asked for. */
   readonly sandboxed: boolean;
 }
 
-/** The socket in the folder that a debugger connects to. */
-export const GDB_SOCKET = "gdb.sock";
-const QMP_SOCKET = "qmp.sock";
-
-/** The longest path of a socket in bytes that all systems take: sun_path has 104 or 108, with a zero at its end. */
-const LONGEST_SOCKET = 103;
-
 /** How long to wait for an answer from QEMU, in milliseconds. */
 const PATIENCE = 2000;
 
-/**
- * A script that runs a program until it ends or standard input closes, which happens whenever this process ends, for
- * whatever reason. Only in the latter case does it remove the folder: it marks that case by removing a file in it.
- */
-const GUARD = `
-folder=$1; alive=$2; shift 2
-trap '' INT HUP TERM
-exec 3<&0
-"$@" 3<&- </dev/null &
-program=$!
-{ read -r _; rm -f -- "$alive"; kill -9 "$program"; } <&3 3<&- >/dev/null 2>&1 &
-guard=$!
-exec 3<&- >/dev/null 2>&1
-wait "$program"
-status=$?
-kill "$guard" 2>/dev/null
-[ -e "$alive" ] || rm -rf -- "$folder"
-exit "$status"
-`;
-
-const NOT_FOUND = 127;
+/** Why a guest is paused that will not go on by itself, by QMP's names ("RunState" in QEMU's documentation). */
+const BROKEN: ReadonlySet<string> = new Set(["internal-error", "io-error", "guest-panicked", "watchdog"]);
 
 /**
  * Starts QEMU with an image, in its sandbox if it has one that works here. The guest does not run yet.
@@ -79,95 +55,95 @@ const NOT_FOUND = 127;
  * @throws {CliError} "qemu-failed" if it cannot be started.
  */
 export async function startQemu(options: QemuOptions): Promise<Qemu> {
-  const { folder, gdb } = options;
-  const sockets = { qmp: `${folder}/${QMP_SOCKET}`, gdb: gdb ? `${folder}/${GDB_SOCKET}` : undefined };
-  if (new TextEncoder().encode(sockets.qmp).length > LONGEST_SOCKET) throw pathTooLong(sockets.qmp);
-  using listener = attempt(() => Deno.listen({ transport: "unix", path: sockets.qmp }));
-  const accepted = listener.accept().catch(() => undefined);
-  const args = qemuArguments(options, sockets);
-  if (hasSandbox(options.args)) return await connected(spawnQemu(options, accepted, args), true);
+  const first = socketsIn(options.folder);
+  const args = qemuArguments({ ...options, sockets: first });
+  if (hasOption(options.args, "sandbox")) return await connected(spawnQemu(options, first, args), options, true);
   // A QEMU that was built without a sandbox, or whose system has none, ends at once and says so.
-  const sandboxed = spawnQemu(options, accepted, [...SANDBOX, ...args]);
-  if (await sandboxed.connection || await sandboxed.ended === NOT_FOUND) return await connected(sandboxed, true);
-  return await connected(spawnQemu(options, accepted, args), false);
+  const sandboxed = spawnQemu(options, first, [...SANDBOX, ...args]);
+  const hasStarted = await sandboxed.connection !== undefined || [0, NOT_FOUND].includes(await sandboxed.ended);
+  if (hasStarted) return await connected(sandboxed, options, true);
+  const second = socketsIn(options.folder, 2);
+  return await connected(spawnQemu(options, second, qemuArguments({ ...options, sockets: second })), options, false);
 }
 
-/** A QEMU that was started. */
-interface Spawned extends Pick<Qemu, "ended" | "kill"> {
-  /** Its connection for QMP; resolves to `undefined` if it ends without one. */
-  readonly connection: Promise<Deno.Conn | undefined>;
-  /** Passes on its log, which is held back until then. */
-  readonly release: () => void;
-}
-
-function spawnQemu(
-  { folder, onSerial, onLog }: QemuOptions,
-  accepted: Promise<Deno.Conn | undefined>,
-  args: readonly string[],
-): Spawned {
-  const guarded = ["-c", GUARD, "sh", folder, `${folder}/${QMP_SOCKET}`, PROGRAM, ...args];
-  const child = attempt(() =>
-    new Deno.Command("sh", { args: guarded, stdin: "piped", stdout: "piped", stderr: "piped" }).spawn()
-  );
-  let held: string[] | undefined = [];
-  const write = (text: string): void => void (held ? held.push(text) : onLog(text));
-  const serial = child.stdout.pipeTo(new WritableStream({ write: onSerial })).catch(() => {});
-  const log = child.stderr.pipeThrough(new TextDecoderStream()).pipeTo(new WritableStream({ write }));
-  const ended = Promise.all([child.status, serial, log.catch(() => {})]).then(([{ code }]) => code);
-  return {
-    connection: Promise.race([accepted, ended]).then((first) => typeof first === "number" ? undefined : first),
-    ended,
-    kill: () => void child.stdin.abort().catch(() => {}),
-    release: () => {
-      held?.forEach(onLog);
-      held = undefined;
-    },
-  };
-}
-
-async function connected({ connection, ended, kill, release }: Spawned, sandboxed: boolean): Promise<Qemu> {
+async function connected(
+  { connection, input, ended: gone, kill, release }: Spawned,
+  { folder, gdb }: QemuOptions,
+  sandboxed: boolean,
+): Promise<Qemu> {
   const stopped = Promise.withResolvers<string>();
+  const made = await connection;
+  if (!made && await gone === NOT_FOUND) throw notFound();
+  const released = release();
+  const ended = Promise.all([gone, released]).then(([status]) => status);
   const onEvent = ({ event, data }: QmpEvent): void => {
     if (event === "SHUTDOWN") stopped.resolve(String(data?.reason));
+    if (event === "STOP" && !gdb && qmp) {
+      brokenState(qmp).then((state) => state !== undefined && stopped.resolve(state));
+    }
   };
-  const opened = await connection;
-  if (!opened && await ended === NOT_FOUND) throw notFound();
-  release();
-  const qmp = opened && await openQmp(opened, onEvent).catch(() => undefined);
-  ended.then(() => qmp?.close());
+  const qmp: Qmp | undefined = made && await openQmp(made, onEvent).catch(() => undefined);
+  const serial = made && serialInput(input);
+  ended.then(() => {
+    qmp?.close();
+    serial?.close();
+  });
   return {
     start: async () => void await qmp?.execute("cont").catch(() => {}),
     stopped: stopped.promise,
     ended,
-    registers: () => qmp ? withPatience(printRegisters(qmp)) : Promise.resolve(undefined),
+    send: async (bytes) => await serial?.send(bytes),
+    monitor: (command, processor) => withPatience(qmp && runCommand(qmp, command, processor)),
+    registers: () => whilePaused(qmp, processors),
+    readMemory: (range) => whilePaused(qmp, (qmp) => readGuestMemory(qmp, folder, range)),
     kill,
     sandboxed,
   };
 }
 
-function attempt<T>(work: () => T): T {
-  try {
-    return work();
-  } catch (cause) {
-    throw startFailed(cause);
-  }
+/** Writes to a pipe, which is opened when there is something to write. */
+function serialInput(path: string): { readonly send: Qemu["send"]; readonly close: () => void } {
+  let pipe: Deno.FsFile | undefined;
+  let closed = false;
+  return {
+    send: async (bytes) => {
+      if (closed) return;
+      // Opened for reading too, it opens even if QEMU has just ended.
+      pipe ??= Deno.openSync(path, { read: true, write: true });
+      for (let left = bytes; left.length > 0 && !closed;) left = left.subarray(await pipe.write(left));
+    },
+    close: () => {
+      closed = true;
+      pipe?.close();
+    },
+  };
 }
 
-async function printRegisters(qmp: Qmp): Promise<string> {
-  await qmp.execute("stop");
-  return String(await qmp.execute("human-monitor-command", { "command-line": "info registers" }));
+/** Why the guest is paused, if it will not go on by itself. */
+async function brokenState(qmp: Qmp): Promise<string | undefined> {
+  const { status } = await qmp.execute("query-status").catch(() => ({ status: "" })) as { readonly status: string };
+  return BROKEN.has(status) ? status : undefined;
 }
 
-function withPatience<T>(work: Promise<T>): Promise<T | undefined> {
+async function runCommand(qmp: Qmp, command: string, processor?: number): Promise<string> {
+  const args = { "command-line": command, ...(processor === undefined ? {} : { "cpu-index": processor }) };
+  return String(await qmp.execute("human-monitor-command", args));
+}
+
+async function processors(qmp: Qmp): Promise<readonly Registers[]> {
+  return parseProcessors(await runCommand(qmp, "info registers -a"));
+}
+
+/** Pauses the guest and asks QEMU something. */
+function whilePaused<T>(qmp: Qmp | undefined, ask: (qmp: Qmp) => Promise<T>): Promise<T | undefined> {
+  return withPatience(qmp && qmp.execute("stop").then(() => ask(qmp)));
+}
+
+/** An answer of QEMU; `undefined` if there is none in time. */
+async function withPatience<T>(answer: Promise<T> | undefined): Promise<T | undefined> {
   const limit = Promise.withResolvers<undefined>();
   const timer = setTimeout(() => limit.resolve(undefined), PATIENCE);
-  return Promise.race([work.catch(() => undefined), limit.promise]).finally(() => clearTimeout(timer));
-}
-
-function pathTooLong(path: string): CliError {
-  const why = `the path of its socket, ${printable(path)}, is longer than ${LONGEST_SOCKET} bytes`;
-  const hint = "The environment variable TMPDIR can name a folder with a shorter path.";
-  return new CliError("qemu-failed", `Cannot start QEMU: ${why}`, { hint });
+  return await Promise.race([answer?.catch(() => undefined), limit.promise]).finally(() => clearTimeout(timer));
 }
 
 function notFound(): CliError {

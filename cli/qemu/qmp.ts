@@ -51,6 +51,7 @@ export async function openQmp(connection: Deno.Conn, onEvent: (event: QmpEvent) 
   let closed = false;
   const execute: Qmp["execute"] = async (command, args = {}) => {
     const answer = Promise.withResolvers<unknown>();
+    answer.promise.catch(() => {}); // QEMU may go away while the command is still being written
     waiting.push(answer);
     if (closed) gone();
     const line = encoder.encode(JSON.stringify({ execute: command, arguments: args }) + "\n");

@@ -4,22 +4,13 @@
  * @module
  */
 
-/** Registers by their names, such as "RIP" and "CR2". */
-export type Registers = ReadonlyMap<string, bigint>;
-
-/** Names of the general-purpose registers, in the order in which QEMU prints them. */
-export const GENERAL: readonly string[] = [
-  ...["RAX", "RBX", "RCX", "RDX", "RSI", "RDI", "RBP", "RSP"],
-  ...["R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15"],
-];
-
-const EFER_LMA = 1n << 10n;
+import type { Registers } from "../../explain/fault/registers.ts";
 
 /**
  * Parses the output of `info registers`, or an entry of QEMU's log.
  *
  * @param text The text.
- * @returns The registers. "IDT" and "IDT limit" are that table's base and limit; "HLT" is 1 if the processor is halted.
+ * @returns The registers.
  */
 export function parseRegisters(text: string): Registers {
   const registers = new Map<string, bigint>();
@@ -29,15 +20,19 @@ export function parseRegisters(text: string): Registers {
   for (const [, name, limit] of text.matchAll(/\b([GI]DT)=\s*[0-9a-f]+ ([0-9a-f]+)/g)) {
     registers.set(`${name} limit`, BigInt(`0x${limit}`));
   }
+  // "FS =0010 0000000000000000 ffffffff 00cf9300": the selector, and the base
+  for (const [, name, base] of text.matchAll(/\b(FS|GS|TR) *=[0-9a-f]{4} ([0-9a-f]+)/g)) {
+    registers.set(`${name} base`, BigInt(`0x${base}`));
+  }
   return registers;
 }
 
 /**
- * Whether the processor was in 64-bit mode, and so in the kernel or about to be.
+ * Parses the output of `info registers -a`.
  *
- * @param registers The registers.
- * @returns True if EFER.LMA is set.
+ * @param text The text.
+ * @returns The registers of every processor, from the first on.
  */
-export function isLongMode(registers: Registers): boolean {
-  return ((registers.get("EFER") ?? 0n) & EFER_LMA) !== 0n;
+export function parseProcessors(text: string): readonly Registers[] {
+  return text.split(/^CPU#\d+\s*$/m).slice(1).map(parseRegisters);
 }

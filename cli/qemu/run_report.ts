@@ -4,16 +4,14 @@
  * @module
  */
 
+import type { FaultExplanation } from "../../explain/fault/fault_explanation.ts";
+import { isHaltedForGood } from "../../explain/fault/registers.ts";
 import type { Paint } from "../output/paint.ts";
-import { labelled, sections } from "../report/report_parts.ts";
 import { hex, printable, wrap } from "../output/text.ts";
-import type { Bootable } from "../report/bootable.ts";
-import type { Exception, ExceptionLog } from "./exception_log.ts";
-import { areInterruptsEnabled, exceptionName, explainException, explainState } from "./explain_exception.ts";
-import { explainMissingHandler } from "./explain_missing_handler.ts";
-import type { Fact } from "./fact.ts";
+import { backtraceSection, eventFacts, type Fact, registersSection, relatedSection } from "../report/fault_report.ts";
+import { labelled, sections } from "../report/report_parts.ts";
+import type { ExceptionLog } from "./exception_log.ts";
 import { EXIT_SUCCESS } from "./machine.ts";
-import { GENERAL, type Registers } from "./registers.ts";
 
 /** How it ended. */
 export type End =
@@ -30,6 +28,10 @@ export type End =
     readonly reason: string;
   }
   | {
+    /** Every processor halted with interrupts disabled, and nothing will wake one. */
+    readonly kind: "halted";
+  }
+  | {
     /** It was stopped at the timeout. */
     readonly kind: "timeout";
     /** The timeout in seconds. */
@@ -40,12 +42,10 @@ export type End =
 export interface Ending {
   /** How it ended. */
   readonly end: End;
-  /** The registers then, if QEMU answered. */
-  readonly registers?: Registers;
   /** QEMU's log. */
   readonly log: ExceptionLog;
-  /** How the kernel was not entered as it wants, if that is so. */
-  readonly unfollowed?: string;
+  /** Why, unless QEMU ended by itself. */
+  readonly explanation?: FaultExplanation;
 }
 
 /** QEMU's exit status after the guest wrote a number to the port of isa-debug-exit. */
@@ -65,39 +65,37 @@ const STATUS = { done: 0, unknown: 1, fault: 3, timeout: 124 } as const;
  */
 export function statusOf(end: End): number {
   if (end.kind === "timeout") return STATUS.timeout;
+  if (end.kind === "halted") return STATUS.unknown;
   if (end.kind === "stopped") return isFatal(end.reason) ? STATUS.fault : STATUS.unknown;
   if (end.status === statusFor(EXIT_SUCCESS)) return STATUS.done;
   return end.status === 0 ? STATUS.unknown : end.status;
 }
 
 function isFatal(reason: string): boolean {
-  return reason === "guest-reset" || reason === "guest-panic";
+  return ["guest-reset", "guest-panic", "guest-panicked"].includes(reason);
 }
 
 /**
  * The report.
  *
- * @param bootable The kernel, and what was added to it.
  * @param ending What is known of the end.
  * @param paint The colors and the width.
  * @returns Lines of text; none if the guest reported success.
  */
-export function runReport(bootable: Bootable, ending: Ending, paint: Paint): string {
-  const { end, log } = ending;
+export function runReport({ end, log, explanation }: Ending, paint: Paint): string {
   if (statusOf(end) === STATUS.done) return "";
   if (end.kind === "ended") return endedReport(end.status, log, paint);
-  const fatal = end.kind === "stopped" ? log.fatal() : undefined;
-  const registers = fatal?.registers ?? ending.registers;
+  const label = `run[${end.kind === "stopped" ? end.reason : end.kind}]:`;
+  if (!explanation) return sections([headLines(label, headOf(end), paint)]);
+  const isFatal = explanation.exception !== undefined;
   return sections([
     [
-      ...headLines(
-        `run[${end.kind === "timeout" ? "timeout" : end.reason}]:`,
-        leading(ending) + headOf(ending, fatal),
-        paint,
-      ),
-      ...labelled(factsOf(bootable, ending, fatal), paint),
+      ...headLines(label, leading(end, explanation) + headOf(end, explanation), paint),
+      ...labelled(factsOf(end, explanation), paint),
     ],
-    registers ? [paint.title("Registers"), ...registerLines(registers, paint)] : [],
+    backtraceSection(explanation, paint),
+    relatedSection(isFatal ? explanation : explanation.before ?? explanation, paint),
+    registersSection(explanation.registers, paint),
   ]);
 }
 
@@ -110,36 +108,37 @@ function headLines(label: string, sentences: string, { error, width, folds }: Pa
 }
 
 /** What comes first if the guest died, or halted for good: that is what tends to come of it. */
-function leading({ end, registers, unfollowed }: Ending): string {
-  const hasHalted = registers?.get("HLT") === 1n && !areInterruptsEnabled(registers);
-  const isOver = statusOf(end) === STATUS.fault || (end.kind === "timeout" && hasHalted);
-  return unfollowed !== undefined && isOver ? `${unfollowed}\n` : "";
+function leading(end: End, { expectations, registers }: FaultExplanation): string {
+  const hasHalted = isHaltedForGood(new Map(Object.entries(registers)));
+  const isOver = statusOf(end) === STATUS.fault || end.kind === "halted" || (end.kind === "timeout" && hasHalted);
+  if (!isOver) return "";
+  const hints = expectations.flatMap(({ hint }) => hint ?? []);
+  return [...expectations.map(({ message }) => message), ...hints].map((line) => `${printable(line)}\n`).join("");
 }
 
-function headOf({ end, log }: Ending, fatal: Exception | undefined): string {
+function headOf(end: End, explanation?: FaultExplanation): string {
+  if (end.kind === "halted") return "The guest halted for good, with interrupts disabled on every processor.";
   if (end.kind === "timeout") return `The guest did not finish within ${end.seconds} s.`;
-  if (fatal) return `The guest triple-faulted after ${exceptionName(fatal)}.`;
-  if (end.kind === "stopped" && end.reason === "guest-reset") {
-    return log.tripleFault() ? "The guest triple-faulted." : "The guest reset the machine.";
-  }
-  if (end.kind === "stopped" && end.reason === "guest-shutdown") {
-    return "The guest powered off without writing 0x10 to port 0xf4.";
-  }
-  return "The guest stopped for good.";
+  if (explanation?.end === "power-off") return "The guest powered off without writing 0x10 to port 0xf4.";
+  if (explanation?.end === "stopped") return "The guest stopped for good.";
+  return explanation?.message ?? "The guest stopped for good.";
 }
 
-function factsOf(bootable: Bootable, { end, registers, log }: Ending, fatal: Exception | undefined): readonly Fact[] {
-  if (fatal) {
-    const facts = explainException(fatal, bootable);
-    return [...facts, ["no handler", explainMissingHandler(fatal, bootable)]];
-  }
-  const state: readonly Fact[] = registers ? explainState(registers, bootable) : [["state", "QEMU did not answer"]];
-  const shown = end.kind === "timeout" ? state : state.filter(([label]) => label !== "state");
-  const last = log.last();
-  if (!last) return shown;
-  const became = last.doubleFault ? ", which became a double fault (#DF)" : "";
-  const before: Fact = ["before that", `${exceptionName(last)}, the last exception it took${became}:`];
-  return [...shown, before, ...explainException(last, bootable).map(([label, text]): Fact => [`  ${label}`, text])];
+function factsOf(end: End, explanation: FaultExplanation): readonly Fact[] {
+  if (explanation.exception) return eventFacts(explanation);
+  const { before, state, ...rest } = explanation;
+  const isKnown = Object.keys(explanation.registers).length > 0;
+  const facts: readonly Fact[] = isKnown
+    ? eventFacts(end.kind === "stopped" && rest.instruction ? rest : { ...rest, state })
+    : [["state", "QEMU did not answer"]];
+  if (!before?.exception) return facts;
+  const { name, doubleFault } = before.exception;
+  const became = doubleFault ? ", which became a double fault (#DF)" : "";
+  return [
+    ...facts,
+    ["before that", `${name}, the last exception it took${became}:`],
+    ...eventFacts(before).map(([label, text]): Fact => [`  ${label}`, text]),
+  ];
 }
 
 function endedReport(status: number, log: ExceptionLog, paint: Paint): string {
@@ -153,28 +152,4 @@ function endedReport(status: number, log: ExceptionLog, paint: Paint): string {
   const reasons = [written, signal].filter((reason) => reason !== undefined);
   const wrote = messages.length === 0 && reasons.length > 0 ? `: ${reasons.join(", or ")}` : "";
   return sections([[...headLines("run[ended]:", `QEMU exited with status ${status}${wrote}.`, paint), ...messages]]);
-}
-
-const REGISTER_LINES: readonly (readonly string[])[] = [
-  ...[0, 4, 8, 12].map((from) => GENERAL.slice(from, from + 4)),
-  ["RIP", "RFL", "CR2", "CR3"],
-  ["CR0", "CR4", "EFER"],
-  ["CS", "SS", "GDT", "IDT"],
-];
-
-/** Number of characters of one register. */
-const REGISTER_WIDTH = 21;
-const GAP = "  ";
-const fits = (count: number, width: number): boolean => count * (REGISTER_WIDTH + GAP.length) <= width;
-
-/** In 16-bit and 32-bit modes, the general-purpose registers have other names. */
-function registerLines(registers: Registers, { width, folds }: Paint): readonly string[] {
-  const most = !folds || fits(4, width) ? 4 : fits(2, width) ? 2 : 1;
-  const value = (name: string): string | undefined => {
-    const found = registers.get(name) ?? registers.get(name.replace(/^R(?=.[XPIL]$)/, "E"));
-    return found === undefined ? undefined : `${name.padEnd(4)} ${found.toString(16).padStart(16, "0")}`;
-  };
-  return REGISTER_LINES.map((names) => names.map(value).filter((text) => text !== undefined))
-    .flatMap((texts) => texts.flatMap((_, at) => at % most === 0 ? [texts.slice(at, at + most)] : []))
-    .map((texts) => GAP + texts.join(GAP));
 }

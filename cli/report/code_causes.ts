@@ -78,7 +78,7 @@ export const COMMAND_ERRORS: Readonly<
   },
   "qemu-failed": {
     about: "QEMU could not be started, or ended with an error of its own.",
-    hint: "Install qemu-system-x86_64 and check the arguments of --qemu-arg; the message has what QEMU printed.",
+    hint: "Install qemu-system-x86_64 and check the arguments after --; the message has what QEMU printed.",
   },
   "output-failed": {
     about: "Standard output could not be written to, for example because the disk is full.",

@@ -5,7 +5,7 @@
  */
 
 import type { Reason } from "../../explain/address/reason.ts";
-import type { WalkedLevel, WalkEnd } from "../../explain/tables/walk_tables.ts";
+import type { Walk, WalkedLevel, WalkEnd } from "../../explain/tables/walk_tables.ts";
 import { hex } from "../output/text.ts";
 import { versionedJson } from "./json.ts";
 import type { WalkedAddress } from "./walk_report.ts";
@@ -32,6 +32,16 @@ export function walkJson({ name, foreign, explanation, bytes, code }: WalkedAddr
       return { address, length, text };
     }),
   });
+}
+
+/**
+ * A walk with its physical addresses as strings.
+ *
+ * @param walk The walk.
+ * @returns The object.
+ */
+export function plainWalk({ levels, end }: Walk): object {
+  return { levels: levels.map(plainLevel), end: plainEnd(end) };
 }
 
 function plainLevel({ table, address, ...rest }: WalkedLevel): object {

@@ -89,7 +89,7 @@ const PAINT = [
 
 testWithTools([QEMU], "--framebuffer gives the kernel pixels that QEMU shows", async () => {
   await withFile("kernel.elf", guest(PAINT), async (path, folder) => {
-    const monitor = ["--qemu-arg=-monitor", `--qemu-arg=unix:${folder}/monitor,server=on,wait=off`];
+    const monitor = ["--", "-monitor", `unix:${folder}/monitor,server=on,wait=off`];
     const child = start(["run", path, "--framebuffer", "640x480", "--timeout", "20", ...monitor]);
     const said = await child.stdout.getReader().read();
     assertEquals(said.value, new TextEncoder().encode("d"));

@@ -150,7 +150,7 @@ testWithTools(["qemu-system-x86_64"], "run says first what a kernel expected tha
       3,
       "run[guest-reset]: The entry point 0x1000000 is a physical address, in the p_paddr range",
     ],
-    ["limine.elf", 124, "run[timeout]: Limine: base revision 2, 1 request (framebuffer). kload does not follow this"],
+    ["limine.elf", 1, "run[halted]: Limine: base revision 2, 1 request (framebuffer). kload does not follow this"],
   ];
   for (const [name, status, said] of dying) {
     const died = await kload(["run", "--timeout", "5", fieldFile(name)]);

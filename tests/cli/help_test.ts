@@ -10,7 +10,9 @@ import { gzip, HELLO, kload, pathOf, withFolder } from "./kload.ts";
 for (const command of Object.values(COMMANDS)) {
   Deno.test(`the help of ${command.name} has every flag with its default, and folds to the terminal's width`, () => {
     const text = commandHelp(command).replaceAll(/\s+/g, " ");
-    for (const { name, short, value, optional, text: what, fallback } of command.flags) {
+    for (const { name, short, value, optional, text: what, fallback, replacedBy } of command.flags) {
+      if (replacedBy !== undefined) assertEquals(text.includes(`--${name}`), false);
+      if (replacedBy !== undefined) continue;
       const names = short === undefined ? `--${name}` : `-${short}, --${name}`;
       const spelled = value === undefined ? names : optional ? `${names}[=${value}]` : `${names} ${value}`;
       assertStringIncludes(text, ` ${spelled} ${what}${fallback === undefined ? "" : ` (default: ${fallback})`}`);

@@ -63,13 +63,14 @@ export async function kload(args: readonly string[], options: RunOptions = {}): 
   return { status: code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
-/** Runs it with `--json`, and gives the one object that it has to print. */
+/** Runs it with `--json`, before what is passed on to another program, and gives the one object that it has to print. */
 export async function kloadJson(
   args: readonly string[],
   options: RunOptions = {},
   // deno-lint-ignore no-explicit-any
 ): Promise<{ readonly status: number; readonly json: any }> {
-  const { status, stdout, stderr } = await kload([...args, "--json"], options);
+  const end = args.includes("--") ? args.indexOf("--") : args.length;
+  const { status, stdout, stderr } = await kload([...args.slice(0, end), "--json", ...args.slice(end)], options);
   assertEquals(stderr, "");
   return { status, json: JSON.parse(stdout) };
 }

@@ -15,14 +15,14 @@ const LOOPS = buildElf({
   segments: [{ p_vaddr: TEXT, data: new Uint8Array(SAY_H_AND_LOOP) }],
 });
 
-/** Runs a guest, and asks something while it is running. */
+/** Runs a guest with arguments for QEMU, and asks something while it is running. */
 async function whileRunning(
   args: readonly string[],
   ask: (folder: string) => Promise<void>,
   env: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   await withFile("loops.elf", LOOPS, async (_, folder) => {
-    const child = start(["run", "loops.elf", "--timeout", "100", ...args], {
+    const child = start(["run", "loops.elf", "--timeout", "100", "--", ...args], {
       cwd: folder,
       env: { NO_COLOR: "1", TMPDIR: folder, ...env },
     });
@@ -40,7 +40,7 @@ async function whileRunning(
 }
 
 /** Has QEMU open its monitor on a socket. */
-const MONITOR = ["--qemu-arg", "-monitor", "--qemu-arg", "unix:monitor.sock,server=on,wait=off"];
+const MONITOR = ["-monitor", "unix:monitor.sock,server=on,wait=off"];
 
 /** What QEMU's monitor answers to a command. */
 async function monitor(folder: string, command: string): Promise<string> {
@@ -60,18 +60,19 @@ async function monitor(folder: string, command: string): Promise<string> {
 
 const NETWORKS: readonly (readonly [string, readonly string[], RegExp])[] = [
   ["no network", [], /^$/],
-  ["the network of -nic", ["--qemu-arg", "-nic", "--qemu-arg", "user,id=mine"], /mine: .*type=user/],
+  ["no network", ["-name", "-nic"], /^$/],
+  ["the network of -nic", ["-nic", "user,id=mine"], /mine: .*type=user/],
   ["the network of -netdev", [
-    ...["--qemu-arg", "-netdev", "--qemu-arg", "hubport,id=mine,hubid=0"],
-    ...["--qemu-arg", "-device", "--qemu-arg", "e1000,netdev=mine"],
+    ...["-netdev", "hubport,id=mine,hubid=0"],
+    ...["-device", "e1000,netdev=mine"],
   ], /mine: e1000/],
-  ["the network of --net", ["--qemu-arg", "--net", "--qemu-arg", "nic,model=e1000"], /e1000/],
+  ["the network of --net", ["--net", "nic,model=e1000"], /e1000/],
 ];
 
 for (const [what, args, expected] of NETWORKS) {
   testWithTools(
     [QEMU],
-    `a guest has ${what} with ${args.filter((arg) => arg !== "--qemu-arg").join(" ") || "no flag"}`,
+    `a guest has ${what} with ${args.join(" ") || "no argument"}`,
     () =>
       whileRunning([...MONITOR, ...args], async (folder) => {
         assertMatch(await monitor(folder, "info network"), expected);
@@ -122,7 +123,8 @@ if (linux) {
       assertEquals(await filtersOf(await qemuOf(folder)), own + more);
     };
     await whileRunning([], compare(1));
-    await whileRunning(["--qemu-arg", "-sandbox", "--qemu-arg", "off"], compare(0));
+    await whileRunning(["-sandbox", "off"], compare(0));
+    await whileRunning(["-name", "-sandbox"], compare(1));
   });
 
   testWithTools([QEMU], "a QEMU that was built without a sandbox runs without one, and --verbose says so", async () => {
@@ -133,7 +135,7 @@ if (linux) {
       assertStringIncludes(stdout, "all checks passed");
       const verbose = await kload(["run", HELLO, "--verbose"], { env });
       assertMatch(verbose.stderr, /^note: QEMU runs without its sandbox$/m);
-      const wrong = await kload(["run", HELLO, "--qemu-arg", "-nonsense"], { env });
+      const wrong = await kload(["run", HELLO, "--", "-nonsense"], { env });
       assertEquals(wrong.status, 1);
       assertEquals(wrong.stderr.match(/-nonsense: invalid option/g)?.length, 1);
       assert(!wrong.stderr.includes("sandbox"), "the answer to what kload tried first is nobody's concern");
@@ -298,7 +300,7 @@ const report = (context) => {
 export const plugin = { name: "remarks", handlers: [{ type: 0x60000001, handle: (_, context) => report(context) }] };
 `;
 
-Deno.test("run, which has no --json, names the command that lists all of many remarks", async () => {
+Deno.test("run names the command that lists all of many remarks", async () => {
   const odd: SegmentSpec = { p_type: 0x6000_0001, filesz: 0x10, p_vaddr: 0n };
   const text: SegmentSpec = { p_vaddr: TEXT, filesz: 0x10 };
   await withFile("many.elf", buildElf({ header: { e_entry: TEXT }, segments: [text, odd] }), async (_, folder) => {

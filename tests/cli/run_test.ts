@@ -16,10 +16,10 @@ function run(kernel: Uint8Array, ...args: string[]): Promise<Run> {
   return kloadFile(kernel, ["run", ...args]);
 }
 
-async function kloadFile(kernel: Uint8Array, args: readonly string[]): Promise<Run> {
+async function kloadFile(kernel: Uint8Array, [command, ...args]: readonly string[]): Promise<Run> {
   let result: Run | undefined;
   await withFile("kernel.elf", kernel, async (path) => {
-    result = await kload([...args, path]);
+    result = await kload([command, path, ...args]);
   });
   return result!;
 }
@@ -41,15 +41,15 @@ const WRITE = [0xc6, 0x00, 0x01]; // movb $1, (%rax)
 const FAULTS: readonly (readonly [string, Uint8Array, readonly RegExp[]])[] = [
   ["runs into ud2", guest([0x0f, 0x0b]), [
     /The guest triple-faulted after an invalid opcode \(#UD\)\./,
-    /instruction +at 0xffffffff80000000, in program header 0 \(LOAD R-X/,
-    /cause +.* 0f 0b .* \(ud2\)/,
+    /instruction +ud2\n +at +0xffffffff80000000, in program header 0 \(LOAD R-X/,
+    /cause +ud2 \(0f 0b\) always raises it/,
     /no handler +no interrupt descriptor table was loaded: its base is 0, which is not mapped/,
     /RIP +ffffffff80000000/,
   ]],
   ["writes to its own text", guest([0xc6, 0x05, 0xf9, 0xff, 0xff, 0xff, 0x01]), [
     /triple-faulted after a page fault \(#PF\)/,
     /access +write to 0xffffffff80000000, in program header 0/,
-    /cause +the page is mapped, but not writable: program header 0 does not set PF_W/,
+    /page +the page is mapped, but not writable\n +cause +program header 0 does not set PF_W/,
     /CR2 +ffffffff80000000/,
   ]],
   ["writes to constants", guest(withRax(DATA + 8n, ...WRITE), constants), [
@@ -57,46 +57,52 @@ const FAULTS: readonly (readonly [string, Uint8Array, readonly RegExp[]])[] = [
     /program header 1 does not set PF_W/,
   ]],
   ["executes data", guest(withRax(DATA, ...JUMP), data), [
-    /instruction +at 0xffffffff80001000, in program header 1 \(LOAD RW-/,
+    /instruction +sti\n +at +0xffffffff80001000, in program header 1 \(LOAD RW-/,
     /access +instruction fetch/,
-    /cause +the page is mapped, but not executable: program header 1 does not set PF_X/,
+    /page +the page is mapped, but not executable\n/,
+    /cause +program header 1 does not set PF_X/,
   ]],
   ["reads after a segment", guest(withRax(DATA + 0x1008n, ...READ), data), [
     /read from 0xffffffff80002008, in no segment, 4,088 bytes\s+after the end of\s+program\s+header 1/,
-    /cause +the page is not mapped: the walk ends at level 1/,
+    /page +the page is not mapped: the walk ends at level 1/,
   ]],
   ["jumps to nowhere", guest(withRax(NOWHERE, ...JUMP)), [
     /instruction +at 0xffffffff90000000, in no segment/,
     /access +instruction fetch/,
-    /cause +the page is not mapped: the walk ends at level 2/,
+    /page +the page is not mapped: the walk ends at level 2/,
   ]],
   ["jumps to what is no address", guest(withRax(NOT_CANONICAL, ...JUMP)), [
     /triple-faulted after a general protection fault \(#GP\)/,
     /cause +a jump to the non-canonical address 0x1234567890abcdef/,
   ]],
   ["reads from what is no address", guest(withRax(NOT_CANONICAL, ...READ)), [
-    /RAX \(0x1234567890abcdef\) is\s+not a canonical address/,
+    /instruction +mov al, \[rax\], rax = 0x1234567890abcdef\n/,
+    /cause +\[rax\] is at 0x1234567890abcdef, which is\s+not a canonical address/,
   ]],
   ["calls itself for ever", guest([0xe8, 0xfb, 0xff, 0xff, 0xff]), [
-    /write to 0x[0-9a-f]+, in the guard page below the kernel's stack\s[\s\S]*the stack overflowed/,
+    /write to 0x[0-9a-f]+, in the guard page below the kernel's stack\s/,
+    /cause +RSP is 0x[0-9a-f]+: the stack of 80 KiB overflowed/,
+    /Possible return addresses on the stack\n {2}program header 0\+0x4 +0xffffffff80000005 /,
   ]],
   ["divides by zero", guest([0x31, 0xc9, 0xf7, 0xf1]), [
     /triple-faulted after a divide error \(#DE\)/,
-    /at 0xffffffff80000002,/,
+    /instruction +div ecx, ecx = 0x0, edx = 0x0, eax = 0x80000000\n +at +0xffffffff80000002,/,
+    /cause +the divisor ecx is 0\n/,
   ]],
   ["raises an interrupt", guest([0xcd, 0x80]), [
     /triple-faulted after a general protection fault/,
     /cause +entry 128 of the interrupt descriptor table cannot be used/,
   ]],
   ["returns from its entry point", guest([0xc3]), [
-    /access +instruction fetch; RSP is 0x[0-9a-f]+, the top of\s+the kernel's stack: the entry\s+function returned/,
+    /access +instruction fetch\n/,
+    /cause +RSP is 0x[0-9a-f]+, the top of\s+the kernel's stack: the entry\s+function returned/,
   ]],
   ["has a page at address 0", guest([0x0f, 0x0b], { p_vaddr: 0n, offset: 0x2000, filesz: 0x10, p_flags: 6 }), [
     /no handler +no interrupt descriptor table was loaded: IDTR still has base 0 and limit 0x3ff/,
   ]],
   // sub $200000, %rsp; movb $1, (%rsp)
   ["has a large array", guest([0x48, 0x81, 0xec, 0x40, 0x0d, 0x03, 0x00, 0xc6, 0x04, 0x24, 0x01]), [
-    /bytes below the kernel's stack\s+\(0x[\s\S]*: the stack overflowed/,
+    /bytes below the kernel's stack\s+\(0x[\s\S]*: the stack of 80 KiB overflowed/,
   ]],
   ["resets the machine", guest([0xb0, 0xfe, 0xe6, 0x64, 0xeb, 0xfe]), [/The guest reset the machine/]],
 ];
@@ -136,8 +142,13 @@ for (const [what, kernel, expected, pattern] of VERDICTS) {
 const SAY_H = [0x66, 0xba, 0xf8, 0x03, 0xb0, 0x68, 0xee];
 
 const HANGS: readonly (readonly [string, readonly number[], RegExp])[] = [
-  ["loops", [0xeb, 0xfe], /state +running\n +instruction +at 0xffffffff80000007, in program header 0/],
-  ["halts with interrupts off", [0xfa, 0xf4, 0xeb, 0xfd], /state +halted forever: interrupts are disabled/],
+  ["loops", [0xeb, 0xfe], /state +running\n[\s\S]* at +0xffffffff80000007, in program header 0/],
+  // mov $0xff, %al; out %al, $0x21; out %al, $0xa1; sti; hlt; jmp .-1
+  [
+    "waits for interrupts that never come",
+    [0xb0, 0xff, 0xe6, 0x21, 0xe6, 0xa1, 0xfb, 0xf4, 0xeb, 0xfd],
+    /state +halted, waiting for an interrupt/,
+  ],
 ];
 
 for (const [what, code, pattern] of HANGS) {
@@ -146,8 +157,30 @@ for (const [what, code, pattern] of HANGS) {
     assertEquals([status, stdout], [124, "h"], stderr);
     assertStringIncludes(stderr, "did not finish within 2.5 s");
     assertMatch(stderr, pattern);
-    assertMatch(stderr, /RIP +ffffffff8000000[789].*CR3/);
+    assertMatch(stderr, /RIP +ffffffff8000000[0-9a-f].*CR3/);
   });
+}
+
+const HALT = [0xfa, 0xf4, 0xeb, 0xfd]; // cli; hlt; jmp .-1
+
+for (const args of [[], ["--", "-smp", "4"]]) {
+  testWithTools([QEMU], `a guest that halts with interrupts off is ended then ${args.slice(1).join(" ")}`, async () => {
+    const { status, stdout, stderr } = await run(guest([...SAY_H, ...HALT]), ...args);
+    assertEquals([status, stdout], [1, "h"], stderr);
+    assertMatch(stderr, /^\nrun\[halted\]: The guest halted for good, with interrupts disabled/);
+    assertMatch(stderr, /instruction +hlt\n/);
+  });
+}
+
+for (const more of [["--gdb"], ["--", "-monitor", "stdio"], ["--", "-device", "i6300esb"], ["--", "-vnc", "none"]]) {
+  testWithTools(
+    [QEMU],
+    `a guest that halts is ${more.includes("none") ? "" : "not "}ended with ${more.join(" ")}`,
+    async () => {
+      const { status } = await run(guest(HALT), "--timeout", "2", ...more);
+      assertEquals(status, more.includes("none") ? 1 : 124);
+    },
+  );
 }
 
 testWithTools([QEMU], "hello runs: what it prints is standard output, and there is no report", async () => {
@@ -162,7 +195,7 @@ testWithTools(
   "hello-pie runs where --kernel-base puts it, with memory and arguments of one's own",
   async () => {
     const base = ["--kernel-base", "0xffffffff80000000"];
-    const machine = ["--memory", "256M", "--qemu-arg", "-smp", "--qemu-arg", "2", "--qemu-arg=-name", "--qemu-arg=two"];
+    const machine = ["--memory", "256M", "--", "-smp", "2", "-name", "--timeout"];
     const { status, stdout, stderr } = await kload([
       "run",
       pathOf("examples/hello/hello-pie.elf"),
@@ -174,8 +207,19 @@ testWithTools(
   },
 );
 
+// mov $0x505, %dx; mov $1, %al; out %al, (%dx): PVPANIC_PANICKED (QEMU's documentation, "PVPANIC DEVICE")
+const PANIC = [0x66, 0xba, 0x05, 0x05, 0xb0, 0x01, 0xee, 0xeb, 0xfe];
+
+for (const action of [[], ["-action", "panic=pause"]]) {
+  testWithTools([QEMU], `a guest that panics gives 3 ${action.join(" ")}`, async () => {
+    const { status, stderr } = await run(guest(PANIC), "--", "-device", "pvpanic", ...action);
+    assertEquals(status, 3, stderr);
+    assertMatch(stderr, /^run\[guest-panic(ked)?\]: /);
+  });
+}
+
 testWithTools([QEMU], "QEMU's own complaints are passed on with its status", async () => {
-  const { status, stderr } = await kload(["run", HELLO, "--qemu-arg", "-nonsense"]);
+  const { status, stderr } = await kload(["run", HELLO, "--", "-nonsense"]);
   assertEquals(status, 1);
   assertStringIncludes(stderr, "QEMU exited with status 1.");
   assertStringIncludes(stderr, "-nonsense: invalid option");

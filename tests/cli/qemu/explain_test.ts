@@ -3,9 +3,11 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { paintFor } from "../../../cli/output/paint.ts";
 import { terminalPage } from "../../../cli/output/page.ts";
+import { explainGuest, type FileReaders } from "../../../cli/qemu/explain_guest.ts";
 import { exceptionLog } from "../../../cli/qemu/exception_log.ts";
 import { parseRegisters } from "../../../cli/qemu/registers.ts";
-import { type End, runReport, statusOf } from "../../../cli/qemu/run_report.ts";
+import { type End, type Ending, runReport, statusOf } from "../../../cli/qemu/run_report.ts";
+import type { Registers } from "../../../explain/fault/registers.ts";
 import { bootableGuest, type GuestName, GUESTS } from "./guests.ts";
 
 const FIXTURES = new URL("../../fixtures/qemu-logs/", import.meta.url);
@@ -20,7 +22,21 @@ async function reportOn(name: GuestName, end: End, paint = WIDE): Promise<string
   for (const char of text.match(/[\s\S]{1,100}/g) ?? []) log.write(char); // it arrives in pieces
   const printed = await Deno.readTextFile(new URL(`${name}.registers`, FIXTURES)).catch(() => undefined);
   const registers = printed === undefined ? undefined : parseRegisters(printed);
-  return runReport(await bootableGuest(name), { end, registers, log }, paint);
+  return reportOf(name, { end, ...(registers ? { registers } : {}), log }, paint);
+}
+
+/** A file of which nothing is known but what was loaded. */
+const NO_FILE: FileReaders = {
+  names: () => Promise.resolve(undefined),
+  recognize: () => Promise.resolve({ protocols: [] }),
+  disassembler: () => Promise.resolve(undefined),
+};
+
+async function reportOf(name: GuestName, ending: Ending & { readonly registers?: Registers }, paint = WIDE) {
+  const { end, log } = ending;
+  const stopped = end.kind === "ended" ? undefined : { ...ending, end };
+  const explanation = stopped && await explainGuest(await bootableGuest(name), stopped, NO_FILE);
+  return runReport({ end, log, ...(explanation ? { explanation } : {}) }, paint);
 }
 
 const TEXT_HEADER = "program header 0 (LOAD R-X 0xffffffff80000000..0xffffffff8000000d)";
@@ -43,7 +59,8 @@ const EXPECTED: Readonly<Record<GuestName, Expected>> = {
     facts: {
       instruction: `at 0xffffffff8000000a, in ${TEXT_HEADER}`,
       access: `write to 0xffffffff80000000, in ${TEXT_HEADER}`,
-      cause: "the page is mapped, but not writable: program header 0 does not set PF_W",
+      page: "the page is mapped, but not writable",
+      cause: "program header 0 does not set PF_W",
       "no handler": NO_IDT,
     },
   },
@@ -52,8 +69,9 @@ const EXPECTED: Readonly<Record<GuestName, Expected>> = {
     head: PAGE_FAULT,
     facts: {
       access: "write to 0xffffffff80001000, in program header 1 (LOAD RW- 0xffffffff80001000..0xffffffff80001010)",
+      page: "the page is mapped, but not writable",
       cause:
-        "the page is mapped, but not writable: program header 2 (GNU_RELRO R-- 0xffffffff80001000..0xffffffff80001010) made it read-only after relocation",
+        "program header 2 (GNU_RELRO R-- 0xffffffff80001000..0xffffffff80001010) made it read-only after relocation",
     },
   },
   "execute-data": {
@@ -61,14 +79,15 @@ const EXPECTED: Readonly<Record<GuestName, Expected>> = {
     facts: {
       instruction: /^at 0xffffffff80001000, in program header 1 \(LOAD RW-/,
       access: "instruction fetch",
-      cause: "the page is mapped, but not executable: program header 1 does not set PF_X",
+      page: "the page is mapped, but not executable",
+      cause: "program header 1 does not set PF_X",
     },
   },
   "read-unmapped": {
     head: PAGE_FAULT,
     facts: {
       access: /^read from 0xffffffff80002008, in no segment, 4,088 bytes after the end of program header 1 \(LOAD RW-/,
-      cause: "the page is not mapped: the walk ends at level 1",
+      page: "the page is not mapped: the walk ends at level 1",
     },
   },
   "jump-unmapped": {
@@ -76,7 +95,7 @@ const EXPECTED: Readonly<Record<GuestName, Expected>> = {
     facts: {
       instruction: /^at 0xffffffff90000000, in no segment/,
       access: "instruction fetch",
-      cause: "the page is not mapped: the walk ends at level 2",
+      page: "the page is not mapped: the walk ends at level 2",
     },
   },
   "read-not-canonical": {
@@ -95,7 +114,10 @@ const EXPECTED: Readonly<Record<GuestName, Expected>> = {
   },
   "invalid-opcode": {
     head: triple("an invalid opcode (#UD)"),
-    facts: { cause: "the bytes loaded there are 0f 0b 00 00 00 00 00 00 (ud2)", "no handler": NO_IDT },
+    facts: {
+      cause: "ud2 (0f 0b) always raises it: compilers put it where execution must not get to",
+      "no handler": NO_IDT,
+    },
   },
   "divide-by-zero": {
     head: triple("a divide error (#DE)"),
@@ -105,8 +127,10 @@ const EXPECTED: Readonly<Record<GuestName, Expected>> = {
     head: PAGE_FAULT,
     facts: {
       access:
-        "write to 0xffff900000000ff8, in the guard page below the kernel's stack (0xffff900000001000..0xffff900000005000); RSP is 0xffff900000001000: the stack overflowed",
-      cause: "the page is not mapped: the walk ends at level 1",
+        "write to 0xffff900000000ff8, in the guard page below the kernel's stack (0xffff900000001000..0xffff900000005000)",
+      cause: "RSP is 0xffff900000001000: the stack of 16 KiB overflowed",
+      hint: "If the kernel needs a larger stack, run it with --stack-size 32K.",
+      page: "the page is not mapped: the walk ends at level 1",
     },
   },
   "software-interrupt": {
@@ -141,7 +165,7 @@ const EXPECTED: Readonly<Record<GuestName, Expected>> = {
     head: PAGE_FAULT,
     facts: {
       access: /^write to 0xffffffff90000000, in no segment/,
-      cause: "the page is not mapped: the walk ends at level 2",
+      page: "the page is not mapped: the walk ends at level 2",
       "no handler":
         "RSP is 0xffff900000001000: the stack overflowed; the 48 bytes that the processor pushes reach to 0xffff900000000fd0, in the guard page below the kernel's stack (0xffff900000001000..0xffff900000005000)",
     },
@@ -151,33 +175,36 @@ const EXPECTED: Readonly<Record<GuestName, Expected>> = {
     head: PAGE_FAULT,
     facts: {
       access:
-        "write to 0xffff8ffffffd42b8, in no segment, 183,624 bytes below the kernel's stack (0xffff900000001000..0xffff900000005000); RSP is 0xffff8ffffffd42b8: the stack overflowed",
-      cause: /^the page is not mapped/,
+        "write to 0xffff8ffffffd42b8, in no segment, 183,624 bytes below the kernel's stack (0xffff900000001000..0xffff900000005000)",
+      cause: "RSP is 0xffff8ffffffd42b8: the stack of 16 KiB overflowed",
+      // 200,008 bytes below the top: 256 KiB are the first power of two that holds them.
+      hint: "If the kernel needs a larger stack, run it with --stack-size 256K.",
+      page: /^the page is not mapped/,
     },
   },
   "mapped-zero": {
     head: triple("an invalid opcode (#UD)"),
-    facts: { cause: / \(ud2\)$/, "no handler": FIRST_IDTR },
+    facts: { cause: /^ud2 \(0f 0b\) /, "no handler": FIRST_IDTR },
   },
   "return": {
     head: PAGE_FAULT,
     facts: {
       instruction: /^at 0x0, in no segment/,
-      access:
-        "instruction fetch; RSP is 0xffff900000005000, the top of the kernel's stack: the entry function returned",
-      cause: /^the page is not mapped/,
+      access: "instruction fetch",
+      cause: "RSP is 0xffff900000005000, the top of the kernel's stack: the entry function returned",
+      page: /^the page is not mapped/,
     },
   },
   "syscall": {
     head: triple("an invalid opcode (#UD)"),
     facts: {
-      cause: "the bytes loaded there are 0f 05 c3 00 00 00 00 00 (syscall; EFER.SCE is not set)",
+      cause: "syscall (0f 05) is not enabled: EFER.SCE is not set",
       "no handler": NO_IDT,
     },
   },
   "breakpoint": {
     head: triple("a breakpoint (#BP), raised by an INT 3 instruction"),
-    facts: { "no handler": NO_IDT },
+    facts: { cause: /^int3 is a breakpoint/, "no handler": NO_IDT },
   },
   "device-interrupt": {
     head: triple("interrupt 8 from a device (IRQ 0, the timer, by the firmware's vectors)"),
@@ -200,7 +227,7 @@ const EXPECTED: Readonly<Record<GuestName, Expected>> = {
   "own-tables": {
     head: PAGE_FAULT,
     facts: {
-      cause: "the page is mapped, but does not permit the write",
+      page: "the page is mapped, but does not permit the write",
       "page tables": "the guest's own (CR3 is 0x600000), not those it was started with",
       "no handler": FIRST_IDTR,
     },
@@ -209,7 +236,8 @@ const EXPECTED: Readonly<Record<GuestName, Expected>> = {
     head: PAGE_FAULT,
     facts: {
       access: /^read from 0xffffffff80001000, in program header 1/,
-      cause: "the page is no longer mapped: the guest has changed its page tables",
+      page: "the page is no longer mapped",
+      cause: "the page tables mapped the page when the kernel was entered: the guest has changed them",
     },
   },
 };
@@ -291,7 +319,7 @@ const ENDS: readonly (readonly [End, string, RegExp])[] = [
     /^run\[ended\]: QEMU exited with status 1\.\n {2}qemu-system-x86_64: -nonsense: invalid option\n$/,
   ],
   [{ kind: "stopped", reason: "guest-shutdown" }, "", /powered off without writing 0x10 to port 0xf4/],
-  [{ kind: "stopped", reason: "guest-panic" }, "", /^run\[guest-panic\]: The guest stopped for good\./],
+  [{ kind: "stopped", reason: "guest-panic" }, "", /^run\[guest-panic\]: The guest reported a panic\./],
   [LATE, "", /did not finish within 1\.5 s\.\n {2}state {2}QEMU did not answer\n$/],
 ];
 
@@ -299,6 +327,6 @@ for (const [end, said, expected] of ENDS) {
   Deno.test(`the report on an end: ${JSON.stringify(end)}`, async () => {
     const log = exceptionLog();
     log.write(said);
-    assertMatch(runReport(await bootableGuest("loop"), { end, log }, WIDE), expected);
+    assertMatch(await reportOf("loop", { end, log }), expected);
   });
 }

@@ -1,0 +1,142 @@
+/**
+ * Explains one thing that happened to a guest: an exception, or where it stopped.
+ *
+ * @module
+ */
+
+import { backtrace } from "./backtrace.ts";
+import { descriptorCauses } from "./descriptor_causes.ts";
+import { type Exception, exceptionName, hasErrorCode } from "./exception.ts";
+import { modeCauses } from "./expectations.ts";
+import { explainHandler } from "./explain_handler.ts";
+import { accessKind, explainPage } from "./explain_page.ts";
+import type { Backtrace, FaultCause, FaultEvent, FaultInstruction } from "./fault_explanation.ts";
+import type { FaultView } from "./fault_view.ts";
+import { breakpointCauses, instructionCauses } from "./instruction_causes.ts";
+import { jumpCauses, zeroCauses } from "./jump_causes.ts";
+import { operandValues } from "./operands.ts";
+import { pointerCauses } from "./pointer_causes.ts";
+import { areInterruptsEnabled, isHaltedForGood, isLongMode } from "./registers.ts";
+import { relatedDiagnostics } from "./related_diagnostics.ts";
+import { stackCauses } from "./stack_causes.ts";
+
+const PF = 14;
+
+/**
+ * Explains an exception, or the state that a guest was stopped in.
+ *
+ * @param view The guest at that time.
+ * @param isFatal Whether no handler ran for the exception.
+ * @returns What happened, and why as far as it is known.
+ */
+export function explainEvent(view: FaultView, isFatal: boolean): FaultEvent {
+  const { exception, registers, started } = view;
+  const values = Object.fromEntries(registers);
+  if (!isLongMode(registers)) {
+    return { ...stateOf(view), causes: entryCauses(view), diagnostics: [], registers: values };
+  }
+  const instruction = instructionOf(view);
+  const calls = backtrace(view);
+  const found = exception ? explainException(exception, calls, view) : { causes: [] };
+  return {
+    ...(exception ? { exception: describeException(exception) } : stateOf(view)),
+    instruction,
+    ...found,
+    ...(exception && isFatal ? { handler: explainHandler(exception, view) } : {}),
+    ...(calls ? { backtrace: calls } : {}),
+    diagnostics: exception ? relatedDiagnostics({ ...found, instruction }, started) : [],
+    registers: values,
+  };
+}
+
+function describeException(exception: Exception): NonNullable<FaultEvent["exception"]> {
+  const { vector, error, origin, doubleFault } = exception;
+  return {
+    vector,
+    ...exceptionName(exception),
+    ...(hasErrorCode(exception) ? { error } : {}),
+    origin,
+    doubleFault,
+  };
+}
+
+function stateOf({ registers, exception }: FaultView): Pick<FaultEvent, "state"> {
+  if (exception || registers.size === 0) return {};
+  if (!isLongMode(registers)) {
+    return { state: "not in 64-bit mode: the kernel was never entered, or has left 64-bit mode" };
+  }
+  if (registers.get("HLT") !== 1n) return { state: "running" };
+  const waits = areInterruptsEnabled(registers);
+  return { state: waits ? "halted, waiting for an interrupt" : "halted forever: interrupts are disabled" };
+}
+
+function instructionOf({ registers, instruction, memory, place }: FaultView): FaultInstruction {
+  const address = instruction?.address ?? registers.get("RIP") ?? 0n;
+  const bytes = instruction && memory.read(address, instruction.length);
+  const isOne = instruction && instruction.flow !== "invalid";
+  return {
+    ...place(address),
+    ...(bytes ? { bytes } : {}),
+    ...(isOne ? { text: instruction.text } : {}),
+    operands: isOne ? operandValues(instruction, registers) : [],
+  };
+}
+
+type Found = Pick<FaultEvent, "access" | "page" | "causes">;
+
+function explainException(exception: Exception, calls: Backtrace | undefined, view: FaultView): Found {
+  const { vector, error, origin, entry } = exception;
+  if (origin !== "processor") return { causes: origin === "instruction" ? breakpointCauses(view) : [] };
+  if (entry !== undefined) return { causes: [gateCause(entry, exception, view)] };
+  // What is no code, or other code, has no causes of its own.
+  const notCode = [...modeCauses(view), ...zeroCauses(view)];
+  const isCode = notCode.length === 0;
+  if (vector !== PF) return { causes: isCode ? [...instructionCauses(view), ...descriptorCauses(view)] : notCode };
+  const address = view.registers.get("CR2") ?? 0n;
+  const access = { ...view.place(address), ...accessKind(error) };
+  const { page, causes } = explainPage(address, error, view);
+  const byStack = stackCauses(access, calls, view);
+  const byPointer = byStack.length > 0 || !isCode
+    ? []
+    : access.kind === "fetch"
+    ? jumpCauses(view)
+    : pointerCauses(access, page, view);
+  return { access, page, causes: [...notCode, ...byStack, ...byPointer, ...causes] };
+}
+
+/** Says what is wrong with a gate, unless it is what is wrong with that of the exception that came of it. */
+function gateCause(entry: number, exception: Exception, view: FaultView): FaultCause {
+  const what = `entry ${entry} of the interrupt descriptor table cannot be used`;
+  const [{ code, message }, { code: other }] = [entry, exception.vector].map((vector) => {
+    return explainHandler({ ...exception, vector, origin: "instruction" }, view);
+  });
+  const isSame = code === other && code === "no-descriptor-table";
+  return { code: "gate-unusable", message: isSame || code === "no-handler" ? what : `${what}: ${message}` };
+}
+
+/**
+ * Says who halted the processor for good, if that is what happened.
+ *
+ * @param view The guest, where it stopped.
+ * @returns One cause, or none.
+ */
+export function haltCauses({ registers, place, instruction }: FaultView): readonly FaultCause[] {
+  if (!isHaltedForGood(registers) || instruction?.flow !== "halt") return [];
+  const { symbol } = place(instruction.address);
+  return [{
+    code: "halted-for-good",
+    message:
+      `${symbol?.name ?? "the kernel"} executed hlt with interrupts disabled: only a non-maskable interrupt or ` +
+      "a reset ends that",
+  }];
+}
+
+/** Whether the processor stopped before it entered the kernel: on the page of the context switch. */
+function entryCauses({ registers, started: { entry } }: FaultView): readonly FaultCause[] {
+  const eip = registers.get("EIP") ?? registers.get("RIP");
+  if (!entry || eip === undefined || eip - BigInt(entry.page) >> 12n !== 0n) return [];
+  return [{
+    code: "entry-not-reached",
+    message: "the processor is on the context-switch page, before 64-bit mode: the kernel was not entered",
+  }];
+}

@@ -1,0 +1,86 @@
+/**
+ * Causes of accesses to addresses where nothing is mapped: null pointers, and physical addresses.
+ *
+ * @module
+ */
+
+import { hexAddr } from "../../core/hex.ts";
+import { walkTables } from "../tables/walk_tables.ts";
+import type { FaultAccess, FaultCause, FaultPage } from "./fault_explanation.ts";
+import type { FaultView } from "./fault_view.ts";
+import { limineCauses } from "./limine_causes.ts";
+import { memoryAt } from "./operands.ts";
+import { registerValue } from "./registers.ts";
+
+/** How far from address 0 an access through a null pointer may be: the largest structures and small arrays. */
+const NULL_REACH = 0x1_0000n;
+
+/**
+ * Finds the causes of a read or write where nothing is mapped.
+ *
+ * @param access The access.
+ * @param page What is wrong with its page.
+ * @param view The guest.
+ * @returns The causes.
+ */
+export function pointerCauses(access: FaultAccess, page: FaultPage, view: FaultView): readonly FaultCause[] {
+  if (access.kind === "fetch" || page.problem !== "not-mapped") return [];
+  const base = nullBase(access, view);
+  if (base === undefined) return physicalCauses(access, page, view);
+  const message = `${base} is 0: the access is through a null pointer`;
+  return [{ code: "null-pointer", message }, ...limineCauses(view, base)];
+}
+
+/** The register that is 0, if an access is made through one. */
+function nullBase({ address }: FaultAccess, { instruction, registers }: FaultView): string | undefined {
+  if (address >= NULL_REACH || !instruction) return undefined;
+  const use = memoryAt(instruction, registers, address)?.use;
+  return use?.base !== undefined && registerValue(registers, use.base)?.value === 0n ? use.base : undefined;
+}
+
+/** A range of physical addresses of a PC. */
+interface DeviceRange {
+  readonly start: bigint;
+  readonly end: bigint;
+  readonly name: string;
+}
+
+const VGA_TEXT: DeviceRange = { start: 0xb_8000n, end: 0xc_0000n, name: "the VGA text buffer" };
+
+// Intel SDM vol. 3, "Local APIC Registers", and the Q35's chipset manuals: where a PC has these without being told
+const DEVICES: readonly DeviceRange[] = [
+  { start: 0xa_0000n, end: 0xb_0000n, name: "the VGA graphics memory" },
+  { start: 0xb_0000n, end: 0xb_8000n, name: "the monochrome text buffer" },
+  VGA_TEXT,
+  { start: 0xc_0000n, end: 0x10_0000n, name: "the firmware's area" },
+  { start: 0xfec0_0000n, end: 0xfec0_1000n, name: "the I/O APIC" },
+  { start: 0xfed0_0000n, end: 0xfed0_0400n, name: "the HPET" },
+  { start: 0xfee0_0000n, end: 0xfee0_1000n, name: "the local APIC" },
+];
+
+/** The addresses below are the vectors of real mode and the firmware's data, or small numbers. */
+const FIRST_PHYSICAL = 0x1000n;
+
+function physicalCauses({ address }: FaultAccess, { tables }: FaultPage, view: FaultView): readonly FaultCause[] {
+  const { started: { kernel: { memory }, directMap, identityMap, framebuffer } } = view;
+  const device = DEVICES.find(({ start, end }) => address >= start && address < end);
+  const isMemory = address >= FIRST_PHYSICAL && address < BigInt(memory.base + memory.size);
+  if ((!device && !isMemory) || walkTables(view.memory.initial, address).end.kind !== "absent") return [];
+  const isText = device === VGA_TEXT;
+  const what = device
+    ? `physical ${hexAddr(address)} is in ${device.name}`
+    : `the machine has memory at physical ${hexAddr(address)}`;
+  if (isText && framebuffer) {
+    return [{ code: "vga-memory", message: `${what}, which a machine with --framebuffer does not have` }];
+  }
+  const isMapped = directMap && address < BigInt(directMap.size);
+  const message = isMapped
+    ? `${what}, which the direct map has at ${hexAddr(directMap.offset + address)}, not at its physical address`
+    : `${what}, and physical memory is not mapped at its own addresses`;
+  // A guest with tables of its own has to map it itself.
+  const hint = identityMap || tables === "own" ? {} : {
+    hint: `If ${isText ? "the text buffer" : `physical ${hexAddr(address)}`} is meant, run it with --identity` +
+      `${isMapped ? "" : ", or with --physical-memory and the offset that the boot information has"}.`,
+  };
+  return [{ code: isText ? "vga-memory" : "physical-address", message, ...hint }];
+}
