@@ -8,11 +8,11 @@ import type { Explainable } from "../../explain/explained.ts";
 import type { MapModel } from "../../explain/map/address_map.ts";
 import { mapModel, type MapModelOptions } from "../../explain/map/map_model.ts";
 import { readSymbols } from "../../explain/symbols/read_symbols.ts";
-import { type ForeignSource, foreignSources } from "../arguments/foreign_tables.ts";
+import type { ForeignSource } from "../arguments/foreign_tables.ts";
 import { MAP } from "../arguments/map_command.ts";
 import { type MapRequest, mapRequest } from "../arguments/map_options.ts";
+import { oneForeign } from "../arguments/one_foreign.ts";
 import type { Arguments } from "../arguments/parse_arguments.ts";
-import { BOOT_FLAGS, KERNEL_FLAGS, MEMORY_FLAGS } from "../arguments/shared_flags.ts";
 import type { ForeignFacts } from "../input/foreign/foreign_tables.ts";
 import { usageError } from "../output/cli_error.ts";
 import type { Output } from "../output/output.ts";
@@ -47,7 +47,7 @@ interface Mapped {
  */
 export async function map(args: Arguments, output: Output, signal: AbortSignal): Promise<number> {
   const request = mapRequest(args);
-  const foreign = onlyForeign(args);
+  const foreign = oneForeign(args, args.source !== "");
   if (args.source === "") {
     if (!foreign) throw nothingGiven();
     return await print(await foreignMap(foreign, request, undefined, [], signal), request, output, signal);
@@ -59,27 +59,6 @@ export async function map(args: Arguments, output: Output, signal: AbortSignal):
       ? await foreignMap(foreign, request, file, kept, signal)
       : await kernelMap(file, request, kept, signal);
     return await print(mapped, request, output, signal);
-  });
-}
-
-/** Flags that change only what kload loads or adds itself. */
-const OF_LOADS = [...KERNEL_FLAGS, ...MEMORY_FLAGS].map(({ name }) => name);
-const OF_RUNS = ["as-run", ...BOOT_FLAGS.map(({ name }) => name)];
-
-function onlyForeign(args: Arguments): ForeignSource | undefined {
-  const { source, values, lists, switches } = args;
-  const [first, second] = foreignSources(args);
-  const useless = (source === "" ? [...OF_LOADS, ...OF_RUNS] : OF_RUNS)
-    .find((flag) => values.has(flag) || lists.has(flag) || switches.has(flag));
-  if (first && useless !== undefined) {
-    const hint = `--${first.gdb ? "gdb" : "memory"} maps page tables as they are; a FILE only names what is in them.`;
-    throw usageError(`Cannot use --${useless}: it changes nothing of the page tables of others`, hint, {
-      flag: useless,
-    });
-  }
-  if (!second) return first;
-  throw usageError("Cannot use --gdb: --memory was already given", "Page tables are read from one of them.", {
-    flag: "gdb",
   });
 }
 
