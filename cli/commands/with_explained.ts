@@ -13,9 +13,8 @@ import { choosePlugins, type PluginChoice } from "../arguments/plugin_choice.ts"
 import { openSource, type Source } from "../input/source.ts";
 import { usageError } from "../output/cli_error.ts";
 import { pathOfSource } from "../output/format_advice.ts";
-import type { Output } from "../output/output.ts";
+import { type Output, progressLine } from "../output/output.ts";
 import type { KeptFile as OtherFile } from "../output/same_file.ts";
-import type { ProgressLine } from "../output/progress.ts";
 import type { Bootable } from "../report/bootable.ts";
 import type { Kernel } from "../report/kernel.ts";
 import type { Problem } from "../report/problem.ts";
@@ -154,11 +153,4 @@ export async function withExplained(
 function ofSide(problem: Problem, { name, status }: { readonly name: string; readonly status: number }): Problem {
   const about = [`side ${name}`, ...(problem.about === undefined ? [] : [problem.about])].join(", ");
   return { ...problem, about, detail: { ...problem.detail, side: name }, status };
-}
-
-async function progressLine({ quiet }: Output): Promise<ProgressLine> {
-  if (quiet || !Deno.stderr.isTerminal()) return { update: () => {}, stop: () => {} };
-  const { startProgress } = await import("../output/progress.ts");
-  const encoder = new TextEncoder();
-  return startProgress((text) => Deno.stderr.writeSync(encoder.encode(text)));
 }

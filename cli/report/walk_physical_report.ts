@@ -12,7 +12,7 @@ import { type Row, table } from "../output/table.ts";
 import { exactSize, grouped, hex, listed, printable, wrap } from "../output/text.ts";
 import { versionedJson } from "./json.ts";
 import { ownerText } from "./owner_text.ts";
-import { mappingLetters } from "./permission_letters.ts";
+import { mappingLetters } from "../../core/elf/permission_letters.ts";
 import { headline, labelled, sections } from "./report_parts.ts";
 import { byteLines, type NameOf } from "./walk_bytes.ts";
 

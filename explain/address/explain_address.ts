@@ -5,6 +5,7 @@
  */
 
 import { segmentTypeName } from "../../core/elf/constants.ts";
+import { flagLetters, mappingLetters } from "../../core/elf/permission_letters.ts";
 import { hexAddr } from "../../core/hex.ts";
 import { low48, PAGE_SIZE, pageStart } from "../../core/memory/addresses.ts";
 import { type Explainable, kernelOf, tablesOf } from "../explained.ts";
@@ -19,7 +20,6 @@ import { nearRuns } from "./near_runs.ts";
 import { otherPageReasons } from "./other_page_reasons.ts";
 import { pageOrigin } from "./page_origin.ts";
 import { pageReasons, templateReasons } from "./page_reasons.ts";
-import { headerPermissions, pagePermissions } from "./phrases.ts";
 import type { Reason } from "./reason.ts";
 import { loadedByte } from "./segment_reasons.ts";
 import { recursiveReasons, tableReasons } from "./table_reasons.ts";
@@ -147,7 +147,7 @@ function segmentPlace({ index, start, header: { p_type, p_flags } }: LoadedHeade
   return {
     index,
     type: segmentTypeName(p_type),
-    flags: headerPermissions(p_flags),
+    flags: flagLetters(p_flags),
     offset: BigInt(low48(address) - start),
   };
 }
@@ -172,7 +172,7 @@ function mapped(
     mapped: true,
     physical: phys,
     pageSize,
-    permissions: pagePermissions(end),
+    permissions: mappingLetters(end),
     user,
     fileOffset: fileOffset ?? null,
     owner,

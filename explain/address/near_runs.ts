@@ -4,6 +4,7 @@
  * @module
  */
 
+import { mappingLetters } from "../../core/elf/permission_letters.ts";
 import {
   entryFrame,
   HI_NO_EXECUTE,
@@ -19,7 +20,6 @@ import { PAGE_SIZE } from "../../core/memory/addresses.ts";
 import type { FrameOwner } from "../../core/memory/frame_allocator.ts";
 import type { TableSet } from "../tables/table_set.ts";
 import type { NearRun, NearRuns } from "./address_explanation.ts";
-import { pagePermissions } from "./phrases.ts";
 import { signExtended } from "./table_place.ts";
 
 /** The most tables to read for one side. */
@@ -96,7 +96,7 @@ function nearRun(
   return {
     start,
     size,
-    permissions: pagePermissions(run),
+    permissions: mappingLetters(run),
     owner: ownerOf(step === 1 ? nearest.phys : nearest.phys + (nearest.count - 1) * PAGE_SIZE),
     distance: step === 1 ? start - address - 1n : address - last - 1n,
   };

@@ -47,23 +47,3 @@ export function bytes(count: number | bigint): string {
   if (BigInt(count) === 1n) return "1 byte";
   return BigInt(count) < 10n ? `${count} bytes` : `${hexAddr(count)} bytes`;
 }
-
-/**
- * The permissions of a program header.
- *
- * @param p_flags Its flags.
- * @returns Such as "R-X".
- */
-export function headerPermissions(p_flags: number): string {
-  return `${p_flags & 4 ? "R" : "-"}${p_flags & 2 ? "W" : "-"}${p_flags & 1 ? "X" : "-"}`;
-}
-
-/**
- * The permissions of a page, which can always be read.
- *
- * @param page What it allows.
- * @returns Such as "R-X".
- */
-export function pagePermissions(page: { readonly writable: boolean; readonly executable: boolean }): string {
-  return `R${page.writable ? "W" : "-"}${page.executable ? "X" : "-"}`;
-}

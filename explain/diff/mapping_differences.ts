@@ -4,6 +4,7 @@
  * @module
  */
 
+import { mappingLetters } from "../../core/elf/permission_letters.ts";
 import { HI_NO_EXECUTE, LO_USER, LO_WRITABLE, PAGE_SIZES } from "../../core/paging/entry.ts";
 import { PAGE_SIZE } from "../../core/memory/addresses.ts";
 import type { FrameOwner } from "../../core/memory/frame_allocator.ts";
@@ -166,7 +167,10 @@ function sideOf({ level, allowsLo, allowsHi, frame, owner, ...flags }: SidePages
   return {
     physical: frame,
     pageSize: PAGE_SIZES[level - 1],
-    permissions: `R${(allowsLo & LO_WRITABLE) === 0 ? "-" : "W"}${(allowsHi & HI_NO_EXECUTE) === 0 ? "X" : "-"}`,
+    permissions: mappingLetters({
+      writable: (allowsLo & LO_WRITABLE) !== 0,
+      executable: (allowsHi & HI_NO_EXECUTE) === 0,
+    }),
     user: (allowsLo & LO_USER) !== 0,
     flags: flagsOf({ level, ...flags }),
     ...(owner === undefined ? {} : { owner }),

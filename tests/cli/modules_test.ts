@@ -83,7 +83,6 @@ const READING = [
   "cli/report/diagnostics.ts",
   "cli/report/file_facts.ts",
   "cli/report/headers_table.ts",
-  "cli/report/permission_letters.ts",
   "cli/report/report_parts.ts",
   "formats/bzimage/setup_header.ts",
   "formats/head.ts",
