@@ -64,7 +64,7 @@ export function openOutput({ json, quiet, verbose, color }: OutputFlags): Output
 }
 
 /**
- * Starts the progress line of a command. On a terminal only, and not with `--quiet`, it shows anything.
+ * Starts the progress line of a command, which shows on a terminal only, and not with `--quiet`.
  *
  * @param output Where the command prints.
  * @param verb What is done with the bytes; "loading" by default.

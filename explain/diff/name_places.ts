@@ -6,6 +6,7 @@
 
 import { PT_LOAD, segmentTypeName } from "../../core/elf/constants.ts";
 import type { NamedPlace } from "../address/address_explanation.ts";
+import { firstWhere } from "../binary_search.ts";
 import type { ExplainedKernel } from "../explained.ts";
 import type { KernelSymbols } from "../symbols/kernel_symbols.ts";
 
@@ -166,14 +167,7 @@ function firstIn<T extends NamedRange>(ranges: readonly T[], address: bigint, si
 
 /** Index of the first range that starts after an address; ranges are ascending. */
 function after(ranges: readonly NamedRange[], address: bigint): number {
-  let low = 0;
-  let high = ranges.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (ranges[middle].start > address) high = middle;
-    else low = middle + 1;
-  }
-  return low;
+  return firstWhere(ranges.length, (at) => ranges[at].start > address);
 }
 
 function least(one: bigint, other: bigint): bigint {
