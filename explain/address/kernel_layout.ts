@@ -12,6 +12,7 @@ import { type BssPages, bssPages } from "../../core/pipeline/bss_pages.ts";
 import { RULES, type Rules } from "../../core/rules.ts";
 import { firstWhere } from "../binary_search.ts";
 import type { ExplainedKernel } from "../explained.ts";
+import { linkedAddress } from "../symbols/linked_address.ts";
 
 /** A `PT_LOAD` header that was loaded. Addresses are the low 48 bits of where it is in memory. */
 export interface LoadedHeader extends LoadRange {
@@ -159,7 +160,7 @@ export function loadAt({ loads }: KernelLayout, address: bigint): LoadedHeader |
 export function linkedFor(layout: KernelLayout, address: bigint): bigint {
   const load = loadAt(layout, address);
   if (load) return BigInt.asUintN(64, load.header.p_vaddr + BigInt(low48(address) - load.start));
-  return BigInt.asUintN(64, address - layout.kernel.virtualAddressOffset);
+  return linkedAddress(layout.kernel, address);
 }
 
 /**

@@ -5,6 +5,7 @@
  */
 
 import type { KernelSymbols } from "../symbols/kernel_symbols.ts";
+import { linkedAddress } from "../symbols/linked_address.ts";
 import { readVirtual } from "../tables/read_virtual.ts";
 import type { TableSet } from "../tables/table_set.ts";
 import type { Disassembler, Instruction } from "./instruction.ts";
@@ -87,7 +88,7 @@ function distanceFromSymbol(
   address: bigint,
   { symbols, virtualAddressOffset = 0n }: AroundOptions,
 ): number | undefined {
-  const place = symbols?.symbolAt(BigInt.asUintN(64, address - virtualAddressOffset));
+  const place = symbols?.symbolAt(linkedAddress({ virtualAddressOffset }, address));
   if (!place || place.offset > CODE_BEFORE) return undefined;
   const { type, size, absolute } = place.symbol;
   const isCode = type === "function" || type === "ifunc" || type === "none";
