@@ -7,6 +7,7 @@
 import { usageError } from "../output/cli_error.ts";
 import { count } from "../output/text.ts";
 import { type ForeignSource, foreignSources } from "./foreign_tables.ts";
+import { isGiven } from "./is_given.ts";
 import { parseBytes } from "./numbers.ts";
 import type { Arguments } from "./parse_arguments.ts";
 import { readValue } from "./read_value.ts";
@@ -109,10 +110,6 @@ function sidesOf(
   }
   const plain = given.filter((flag) => countOf(args, flag) > 1 && PER_SIDE.includes(flag));
   return [kernelSide(args, a, plain, 0), kernelSide(args, a, given, 1)];
-}
-
-function isGiven({ values, lists, switches }: Arguments, flag: string): boolean {
-  return values.has(flag) || lists.has(flag) || switches.has(flag);
 }
 
 function countOf({ lists }: Arguments, flag: string): number {

@@ -7,9 +7,11 @@
 import { keepFile, type KeptFile } from "../../core/file/kept_file.ts";
 import { LoadError } from "../../core/errors.ts";
 import type { AnyPlugin } from "../../mod.ts";
+import { isGiven } from "../arguments/is_given.ts";
 import { type FlagOptions, loadOptions } from "../arguments/load_options.ts";
 import type { Arguments } from "../arguments/parse_arguments.ts";
 import { choosePlugins, type PluginChoice } from "../arguments/plugin_choice.ts";
+import { BOOT_FLAGS } from "../arguments/shared_flags.ts";
 import { openSource, type Source } from "../input/source.ts";
 import { usageError } from "../output/cli_error.ts";
 import { pathOfSource } from "../output/format_advice.ts";
@@ -56,11 +58,10 @@ export interface LoadPlan {
  * @throws {CliError} "usage" if a value is not accepted.
  */
 export async function loadPlan(args: Arguments): Promise<LoadPlan> {
-  const { values, lists, switches } = args;
+  const { values, lists } = args;
   const options = loadOptions(values);
   const choice = await choosePlugins(lists.get("plugin") ?? [], lists.get("no-plugin") ?? []);
-  const asRun = ["as-run", "identity", "physical-memory"].some((flag) => switches.has(flag)) ||
-    ["stack-size", "framebuffer", "ramdisk"].some((flag) => values.has(flag));
+  const asRun = isGiven(args, "as-run") || BOOT_FLAGS.some(({ name }) => isGiven(args, name));
   if (!asRun) return { options, choice, files: [] };
   if (options.memory?.base !== undefined) {
     const hint = "Leave it out, or explain the kernel alone, without what kload run adds to it.";

@@ -38,6 +38,23 @@ export const ENTRY_SPAN: bigint = 1n << 39n;
 export const NO_PAGE = "no page is mapped";
 
 /**
+ * Sums up a map.
+ *
+ * @param model The map.
+ * @param warn Marks what is wrong; it stays as it is by default.
+ * @returns Phrases, such as "24 KiB mapped in 4 runs" and "nothing writable and executable".
+ */
+export function mapVerdict({ totals, stopped }: MapModel, warn: (text: string) => string = String): readonly string[] {
+  const { bytes, runs, writableAndExecutable: both } = totals;
+  if (runs === 0) return [stopped ? `nothing mapped up to ${hex(stopped.virt)}` : "nothing is mapped"];
+  const upTo = stopped ? ` up to ${hex(stopped.virt)}` : "";
+  return [
+    `${roughSize(bytes)} mapped${upTo} in ${count(runs, "run")}`,
+    both === 0 ? "nothing writable and executable" : warn(`${count(both, "page")} writable and executable`),
+  ];
+}
+
+/**
  * The name of a level-4 entry, or of several in a row.
  *
  * @param first The first one.

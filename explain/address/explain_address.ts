@@ -16,6 +16,7 @@ import { absentReasons } from "./absent_reasons.ts";
 import type { AddressExplanation, SegmentPlace } from "./address_explanation.ts";
 import type { ExplainOptions } from "./explain_options.ts";
 import { type KernelLayout, kernelLayout, linkedFor, loadAt, type LoadedHeader } from "./kernel_layout.ts";
+import { namedPlaces } from "./named_places.ts";
 import { nearRuns } from "./near_runs.ts";
 import { otherPageReasons } from "./other_page_reasons.ts";
 import { pageOrigin } from "./page_origin.ts";
@@ -133,14 +134,7 @@ function placesOf(
 ): Pick<AddressExplanation, "segment" | "section" | "symbol"> {
   if (!layout) return { segment: null, section: null, symbol: null };
   const load = isCanonicalFor(address, 4) ? loadAt(layout, address) : undefined;
-  const linked = linkedFor(layout, address);
-  const section = symbols?.sectionAt(linked);
-  const symbol = symbols?.symbolAt(linked);
-  return {
-    segment: load ? segmentPlace(load, address) : null,
-    section: section ? { name: section.name, offset: Number(linked - section.address) } : null,
-    symbol: symbol ? { name: symbol.symbol.name, offset: symbol.offset, size: symbol.symbol.size } : null,
-  };
+  return { segment: load ? segmentPlace(load, address) : null, ...namedPlaces(symbols, linkedFor(layout, address)) };
 }
 
 function segmentPlace({ index, start, header: { p_type, p_flags } }: LoadedHeader, address: bigint): SegmentPlace {

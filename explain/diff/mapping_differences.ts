@@ -12,9 +12,9 @@ import { decodeEntry, type EntryFlag } from "../tables/decode_entry.ts";
 import type { FrameOwners } from "./frame_owners.ts";
 import type { MappedSide, MappingDifference, MappingDifferences } from "./kernel_difference.ts";
 import { limitedList } from "./limited_list.ts";
+import { matchedPage } from "./matched_ranges.ts";
 import type { NameFinder } from "./name_places.ts";
 import { addressOfPage, type PageCursor } from "./page_cursor.ts";
-import { matchedPage } from "./unknown_ranges.ts";
 
 /** `ACCESSED` and `DIRTY`, as bits of an entry. */
 const LO_ACCESSED = 3 << 5;
