@@ -124,13 +124,8 @@ function rangeWords({ first, last, count: number }: NameRange, what: string): st
   return `${shortName(first)} to ${shortName(last)} (${count(number, what)})`;
 }
 
-/**
- * A name from the file, printable and not too long.
- *
- * @param name The name.
- * @returns The name, or its beginning and an ellipsis.
- */
-export function shortName(name: string): string {
+/** A name from the file, printable and not too long: if need be, its beginning and an ellipsis. */
+function shortName(name: string): string {
   const shown = printable(name);
   return shown.length > LONGEST_NAME ? `${shown.slice(0, LONGEST_NAME - 1)}…` : shown;
 }

@@ -5,8 +5,8 @@
  * @module
  */
 
-import { isObject } from "../../core/intake/value_kind.ts";
 import { hexAddr } from "../../core/hex.ts";
+import { isObject } from "../../core/intake/value_kind.ts";
 import type { FrameOwner } from "../../core/memory/frame_allocator.ts";
 import type { AddedParts } from "./explain_options.ts";
 import type { KernelLayout } from "./kernel_layout.ts";

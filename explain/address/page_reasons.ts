@@ -4,9 +4,9 @@
  * @module
  */
 
-import { isObject } from "../../core/intake/value_kind.ts";
 import { PF_W, PF_X, PT_TLS } from "../../core/elf/constants.ts";
 import type { ProgramHeader } from "../../core/elf/program_header.ts";
+import { isObject } from "../../core/intake/value_kind.ts";
 import { canonical, low48, PAGE_SIZE, pageStart } from "../../core/memory/addresses.ts";
 import { BIT_9, WRITABLE } from "../../core/paging/entry.ts";
 import type { Walk, WalkedLevel } from "../tables/walk_tables.ts";

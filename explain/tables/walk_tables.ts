@@ -78,14 +78,8 @@ export function isCanonicalFor(address: bigint, levels: 4 | 5): boolean {
   return signExtended(address, levels) === address;
 }
 
-/**
- * The index that an address has at a level.
- *
- * @param address The address.
- * @param level The level, 5 to 1.
- * @returns Nine of its bits.
- */
-export function indexAt(address: bigint, level: TableLevel): number {
+/** The index that an address has at a level: nine of its bits. */
+function indexAt(address: bigint, level: TableLevel): number {
   return Number((address >> BigInt(level * 9 + 3)) & 0x1ffn);
 }
 

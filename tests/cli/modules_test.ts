@@ -139,7 +139,7 @@ const RELOCATING = [
 const isLoader = (module: string): boolean => /^core\/|^(links\/std|npm:|file:.*)\/.*\bbytes\//.test(module);
 
 /** The most modules of the loader that a load may import. */
-const MOST_OF_LOADER = 93;
+const MOST_OF_LOADER = 94;
 
 /** The recognizers of boot protocols come together, in 1 to 3 ms. */
 const isProtocol = (module: string): boolean => /^protocols\//.test(module);
