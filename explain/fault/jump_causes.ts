@@ -68,7 +68,7 @@ function areZeros(address: bigint, memory: GuestMemory): boolean {
 export function zeroCauses(view: FaultView): readonly FaultCause[] {
   const { registers, memory, started: { kernel } } = view;
   const rip = registers.get("RIP") ?? 0n;
-  if (memory.read(rip, ZEROS)?.some((byte) => byte !== 0) ?? true) return [];
+  if (!memory.isCurrent || (memory.read(rip, ZEROS)?.some((byte) => byte !== 0) ?? true)) return [];
   const header = headerAt(rip, kernel);
   const isPadding = header !== undefined &&
     BigInt.asUintN(64, rip - header.p_vaddr - kernel.virtualAddressOffset) >= header.p_filesz;
