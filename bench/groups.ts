@@ -2,6 +2,7 @@
 
 import type { Group } from "./runner/workload.ts";
 import { bss } from "./workloads/bss.ts";
+import { explain } from "./workloads/explain.ts";
 import { headers } from "./workloads/headers.ts";
 import { large } from "./workloads/large.ts";
 import { paging } from "./workloads/paging.ts";
@@ -12,4 +13,15 @@ import { small } from "./workloads/small.ts";
 import { startUp } from "./workloads/start_up.ts";
 
 /** The groups. */
-export const groups: readonly Group[] = [relocation, headers, small, large, bss, paging, plugins, startUp, parsers];
+export const groups: readonly Group[] = [
+  relocation,
+  headers,
+  small,
+  large,
+  bss,
+  paging,
+  plugins,
+  explain,
+  startUp,
+  parsers,
+];

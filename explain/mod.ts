@@ -1,7 +1,22 @@
 /**
  * Explains loaded kernels and page tables: what is at an address, and what page-table entries mean.
  *
- * @example
+ * @example What is at an address, and why
+ * ```ts
+ * import { explainAddress, readSymbols } from "@kload/kload/explain";
+ * import { loadKernel } from "@kload/kload";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const file = await Deno.readFile("examples/hello/hello.elf");
+ * const kernel = await loadKernel(file);
+ * const { symbol, section, why } = explainAddress(kernel, kernel.entryPoint, { symbols: await readSymbols(file), file });
+ * assertEquals([symbol?.name, section?.name], ["_start", ".text"]);
+ * assertEquals(why.map(({ message }) => message), [
+ *   "Program header 0 maps the page of the file in place: the byte is at file offset 0x1000.",
+ * ]);
+ * ```
+ *
+ * @example What a page-table entry means
  * ```ts
  * import { decodeEntry } from "@kload/kload/explain";
  * import { loadKernel } from "@kload/kload";
@@ -45,10 +60,12 @@ export type {
   MappedReason,
   MarkedReason,
   MisplacedReason,
+  NotRelocatedReason,
   OutsideReason,
   PhysicalReason,
   RandomizedReason,
   RelocatedReason,
+  RelocationFacts,
   ReplacedReason,
   SealedReason,
   SectionReason,
@@ -107,7 +124,7 @@ export type {
 } from "./relocations/kernel_relocations.ts";
 export { readRelocations } from "./relocations/read_relocations.ts";
 export { type KernelSnapshot, openSnapshot, snapshot, type SnapshotOptions, snapshotTransfer } from "./snapshot.ts";
-export type { KernelSection, KernelSymbol, KernelSymbols, SymbolPlace } from "./symbols/kernel_symbols.ts";
+export type { KernelSection, KernelSymbol, KernelSymbols, SymbolEnds, SymbolPlace } from "./symbols/kernel_symbols.ts";
 export { linkedAddress, loadedAddress, type Moved } from "./symbols/linked_address.ts";
 export { readSymbols } from "./symbols/read_symbols.ts";
 export { type DecodedEntry, decodeEntry, type EntryField, type EntryFlag } from "./tables/decode_entry.ts";

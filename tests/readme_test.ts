@@ -27,6 +27,10 @@ Deno.test("README shows the report of the example kernel", async () => {
   assertEquals(await kload(["load", "examples/hello/hello.elf"]), shown("kload load examples/hello/hello.elf"));
 });
 
+Deno.test("README shows the map of the example kernel", async () => {
+  assertEquals(await kload(["map", "examples/hello/hello.elf"]), shown("kload map examples/hello/hello.elf"));
+});
+
 Deno.test("README shows what is at an address of the example kernel", async () => {
   const line = "walk examples/hello/hello.elf variables";
   assertEquals(await kload(line.split(" ")), shown(`kload ${line}`));

@@ -1,6 +1,7 @@
 /** Whole processes, from their start to their end. */
 
 import { distributionKernel } from "../kernels.ts";
+import { namedKernel } from "../named_kernel.ts";
 import { processTime, scriptPath } from "../runner/child.ts";
 import { temporaryFile } from "../runner/temporary_file.ts";
 import { clocked, type Group, type Sampler, type Workload } from "../runner/workload.ts";
@@ -41,6 +42,20 @@ const checkLarge: Workload = {
   },
 };
 
+const walkNamed: Workload = {
+  name: "kload walk of 55 MB with 100,000 symbols / kload load of it",
+  aim: 1.5,
+  open: async () => {
+    const { file, name } = namedKernel(100_000);
+    const temporary = await temporaryFile(file);
+    return {
+      floor: () => kload(["load", temporary.path]),
+      kload: () => kload(["walk", temporary.path, `${name}+5`]),
+      [Symbol.asyncDispose]: () => temporary[Symbol.asyncDispose](),
+    };
+  },
+};
+
 const firstLoad: Workload = {
   name: "loadKernel() of hello.elf in a fresh process / an empty program",
   open: () => ({ floor: empty, kload: () => processTime([scriptPath("first_load.ts")]) }),
@@ -71,6 +86,7 @@ export const startUp: Group = {
     command(["load", HELLO], 2.7),
     loadLarge,
     checkLarge,
+    walkNamed,
     firstLoad,
     firstLoadWall,
   ],

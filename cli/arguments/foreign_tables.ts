@@ -8,7 +8,6 @@ import { usageError } from "../output/cli_error.ts";
 import type { Flag } from "./flag.ts";
 import { parseChoice } from "./choice.ts";
 import { parseAddress, parsePages, valueError } from "./numbers.ts";
-import type { Arguments } from "./parse_arguments.ts";
 
 /** Where the page tables of others come from, for every command that can read them. */
 export const FOREIGN_FLAGS: readonly Flag[] = [
@@ -48,6 +47,12 @@ export interface ForeignSource {
   readonly levels?: 4 | 5;
 }
 
+/** The values of flags by their names: those that can be given once, and those that can be repeated. */
+export interface GivenValues {
+  readonly values: ReadonlyMap<string, string>;
+  readonly lists: ReadonlyMap<string, readonly string[]>;
+}
+
 /** The flags that only make sense next to `--memory` or `--gdb`. */
 const DETAILS = ["base", "cr3", "levels"] as const;
 
@@ -59,7 +64,7 @@ const DETAILS = ["base", "cr3", "levels"] as const;
  * @returns The dumps in their order, then the running machines; none if neither `--memory` nor `--gdb` is given.
  * @throws {CliError} "usage" if a value is malformed, or flags do not go together.
  */
-export function foreignSources({ values, lists }: Pick<Arguments, "values" | "lists">): readonly ForeignSource[] {
+export function foreignSources({ values, lists }: GivenValues): readonly ForeignSource[] {
   const given = (flag: string): readonly string[] => {
     const value = values.get(flag);
     return lists.get(flag) ?? (value === undefined ? [] : [value]);

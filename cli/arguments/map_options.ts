@@ -56,6 +56,11 @@ export function mapRequest({ values, switches }: Arguments): MapRequest {
     const hint = "Add --svg to write an image; the report and --json go to standard output.";
     throw usageError("Cannot use --output: without --svg, nothing is written", hint, { flag: "output", value: path });
   }
+  const onlyRuns = ["filter", "holes", "svg"].find((flag) => values.has(flag) || switches.has(flag));
+  if (values.has("level") && onlyRuns !== undefined) {
+    const hint = "With --level, the entries of page tables take the place of the runs.";
+    throw usageError(`Cannot use --level: --${onlyRuns} is about runs`, hint, { flag: "level" });
+  }
   return {
     filter: readValue(values, "filter", checkFilter),
     holes: switches.has("holes"),

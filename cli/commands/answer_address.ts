@@ -1,5 +1,5 @@
 /**
- * Answers the question of `kload walk`: what is at an address.
+ * Answers what is at an address, for `kload walk`.
  *
  * @module
  */
@@ -48,34 +48,15 @@ export interface Subject {
   readonly known?: ExplainOptions;
 }
 
-/** What is asked. */
-export interface Question {
-  /** The address or symbol. */
-  readonly operand: AddressOperand;
-  /** The physical address, if it is one. */
-  readonly physical?: number;
-  /** The most virtual addresses of it to list. */
-  readonly limit: number;
-}
-
 /**
- * Prints the answer to a question, as a report or a JSON object.
+ * Prints what is at an address, as a report or a JSON object.
  *
- * @param subject What it is about.
- * @param question What is asked.
+ * @param subject What the question is about.
+ * @param operand The address or symbol.
  * @param output Where to print.
- * @param signal Ends the work.
+ * @throws {CliError} "usage" if there is no such symbol.
  */
-export async function answer(
-  subject: Subject,
-  { operand, physical, limit }: Question,
-  output: Output,
-  signal: AbortSignal,
-): Promise<void> {
-  if (physical !== undefined) {
-    const { walkPhysical } = await import("./walk_physical.ts");
-    return await walkPhysical(physical, subject, { limit, signal }, output);
-  }
+export async function answerAddress(subject: Subject, operand: AddressOperand, output: Output): Promise<void> {
   const found = findAddress(operand, subject.symbols, subject.moved);
   if (output.quiet && !output.json) return;
   const walked = await walkedAddress(subject, found);

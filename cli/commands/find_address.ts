@@ -83,6 +83,7 @@ export function symbolText(symbols: KernelSymbols, linked: bigint): string | und
 }
 
 const ADDRESS_HINT = "Give the address, such as 0xffffffff80000000.";
+const NUMBER_HINT = "Numbers are decimal or hex (0x200000), optionally with a unit (2M).";
 
 function notFound(text: string, why: string, hint: string): CliError {
   return usageError(`Cannot find ${argumentText(text)}: ${why}`, hint, { symbol: text });
@@ -92,6 +93,7 @@ function unknownSymbol(text: string, name: string, symbols: KernelSymbols): CliE
   if (/^[0-9a-f]{4,16}$/i.test(name)) {
     return notFound(text, "no symbol has that name", `As an address, it is 0x${name}.`);
   }
+  if (/^\d/.test(text)) return notFound(text, "it is no number, and no symbol has that name", NUMBER_HINT);
   if (symbols.count === 0) return notFound(text, "the file has no symbols", ADDRESS_HINT);
   const similar = symbols.similar(name).map(printable);
   const hint = similar.length === 0 ? ADDRESS_HINT : `Did you mean ${orListed(similar)}?`;

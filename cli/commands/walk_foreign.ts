@@ -13,7 +13,8 @@ import type { Output } from "../output/output.ts";
 import type { KernelSymbols } from "../../explain/symbols/kernel_symbols.ts";
 import { foreignFacts } from "../report/map_facts.ts";
 import { foreignJson } from "../report/map_json.ts";
-import { answer, type Question, type Subject } from "./answer_address.ts";
+import type { Subject } from "./answer_address.ts";
+import { answer, type Question } from "./answer_question.ts";
 import { findAddress } from "./find_address.ts";
 import type { ExplainedFile } from "./with_explained.ts";
 

@@ -5,11 +5,13 @@
  */
 
 import { keepFile, type KeptFile } from "../../core/file/kept_file.ts";
-import { type AnyPlugin, LoadError } from "../../mod.ts";
+import { LoadError } from "../../core/errors.ts";
+import type { AnyPlugin } from "../../mod.ts";
 import { type FlagOptions, loadOptions } from "../arguments/load_options.ts";
 import type { Arguments } from "../arguments/parse_arguments.ts";
 import { choosePlugins, type PluginChoice } from "../arguments/plugin_choice.ts";
 import { openSource, type Source } from "../input/source.ts";
+import { usageError } from "../output/cli_error.ts";
 import { pathOfSource } from "../output/format_advice.ts";
 import type { Output } from "../output/output.ts";
 import type { KeptFile as OtherFile } from "../output/same_file.ts";
@@ -60,6 +62,12 @@ export async function loadPlan(args: Arguments): Promise<LoadPlan> {
   const asRun = ["as-run", "identity", "physical-memory"].some((flag) => switches.has(flag)) ||
     ["stack-size", "framebuffer", "ramdisk"].some((flag) => values.has(flag));
   if (!asRun) return { options, choice, files: [] };
+  if (options.memory?.base !== undefined) {
+    const hint = "Leave it out, or explain the kernel alone, without what kload run adds to it.";
+    throw usageError("Cannot use --memory-base: kload run has its own start of memory, 0x100000", hint, {
+      flag: "memory-base",
+    });
+  }
   const [{ addBootParts, memoryForParts }, { bootPlan, MEMORY_BASE }] = await Promise.all([
     import("./boot_parts.ts"),
     import("./boot_plan.ts"),

@@ -8,12 +8,24 @@ import type { MapEntry, MapGap, MapModel, MapRun } from "../../explain/map/addre
 import { decodeEntry } from "../../explain/tables/decode_entry.ts";
 import type { Paint } from "../output/paint.ts";
 import { count, exactSize, hex, hexRange, wrap } from "../output/text.ts";
-import { ENTRY_SPAN, mapItems, type Share, sharePlace } from "./map_items.ts";
-import { type MapPart, ownerWords, partWords, runLetters, runNotes, sizeOfGaps } from "./map_words.ts";
+import { mapItems, type Share, sharePlace } from "./map_items.ts";
+import {
+  ENTRY_SPAN,
+  entryContent,
+  entryName,
+  type MapPart,
+  ownerWords,
+  partWords,
+  runLetters,
+  runNotes,
+  sizeOfGaps,
+} from "./map_words.ts";
 import { roughSize } from "./rough_size.ts";
 
 /** How to draw. */
 export interface DrawingOptions {
+  /** The filter as typed, if there is one. */
+  readonly filter?: string;
   /** Whether to show the addresses of gaps. */
   readonly holes: boolean;
   /** Whether to show level-4 entries bit by bit. */
@@ -31,13 +43,12 @@ const NARROWEST = 8;
 const INSIDE = "=";
 const OUTSIDE = ".";
 
-/** The widths of columns. */
+/** The widths of columns; 0 if there is no room for one, whose text is then among the notes below. */
 interface Layout {
   readonly letters: number;
   readonly range: number;
   readonly size: number;
   readonly owner: number;
-  /** 0 if there is no room for one. */
   readonly bar: number;
   /** Whether the notes on every run fit next to it. */
   readonly notesFit: boolean;
@@ -54,10 +65,10 @@ interface Layout {
  */
 export function mapDrawing(model: MapModel, options: DrawingOptions, paint: Paint): readonly string[] {
   const layout = layoutOf(model, paint);
-  return mapItems(model).flatMap((item, at) => {
+  return mapItems(model, options.filter !== undefined).flatMap((item, at) => {
     switch (item.kind) {
       case "entry":
-        return [...(at === 0 ? [] : [""]), ...entryLines(item.entry, options, paint)];
+        return [...(at === 0 ? [] : [""]), ...entryLines(item.entry, model, options, paint)];
       case "left":
         return [leftLine(item.entry, paint)];
       case "run":
@@ -66,7 +77,7 @@ export function mapDrawing(model: MapModel, options: DrawingOptions, paint: Pain
         return partLines(item.part, paint);
       case "gaps":
         return options.holes
-          ? item.gaps.map((gap) => holeLine(gap, layout, paint))
+          ? item.gaps.flatMap((gap) => holeLines(gap, layout, paint))
           : [paint.faint(`${GAP}… ${roughSize(sizeOfGaps(item.gaps))} not mapped`)];
     }
   });
@@ -76,41 +87,51 @@ function layoutOf(model: MapModel, { width, folds }: Paint): Layout {
   const runs = model.entries.flatMap((entry) => entry.runs);
   const withUser = runs.some(({ user }) => user);
   const longest = (texts: readonly string[]): number => texts.reduce((most, { length }) => Math.max(most, length), 0);
-  const letters = withUser ? 4 : 3;
   const range = longest(runs.map(({ virt, size }) => hexRange(virt, size)));
-  const size = longest(runs.map(({ size }) => exactSize(size)));
-  const owner = longest(runs.map((run) => ownerWords(run, model)));
-  const used = [letters, range, size, owner].filter((each) => each > 0).reduce(
-    (sum, each) => sum + GAP.length + each,
-    0,
-  );
-  const room = width - used - GAP.length;
+  const letters = withUser ? 4 : 3;
+  let room = width - GAP.length - range;
+  const take = (column: number): number => {
+    if (column === 0 || (folds && room < column + GAP.length)) return 0;
+    room -= column + GAP.length;
+    return column;
+  };
+  const shown = {
+    letters: take(letters),
+    size: take(longest(runs.map(({ size }) => exactSize(size)))),
+    owner: take(longest(runs.map((run) => ownerWords(run, model)))),
+  };
   const notes = longest(runs.map((run) => runNotes(run).join(", ")));
-  const notesFit = room - NARROWEST - GAP.length >= notes;
-  const most = notesFit ? room - notes - GAP.length : room;
+  const notesFit = room - NARROWEST - 2 * GAP.length >= notes;
+  const most = room - GAP.length - (notesFit ? notes + GAP.length : 0);
   const bar = most >= NARROWEST ? Math.min(most, WIDEST) : 0;
-  return { letters, range, size, owner: folds && room < 0 ? 0 : owner, bar, notesFit, withUser };
+  return { ...shown, range, bar, notesFit, withUser };
 }
 
 function entryLines(
-  { index, level5Index, virt, entry, kind, runs, left }: MapEntry,
+  entry: MapEntry,
+  model: MapModel,
   { verbose }: DrawingOptions,
   paint: Paint,
 ): readonly string[] {
-  const name = level5Index === undefined
-    ? `Level-4 entry ${index}`
-    : `Level-5 entry ${level5Index}, level-4 entry ${index}`;
-  const bytes = runs.reduce((sum, { size }) => sum + BigInt(size), left.bytes);
-  const number = runs.length + left.runs;
-  const content = number === 0
-    ? kind === "table" ? "no page is mapped" : ""
-    : `${roughSize(bytes)} in ${count(number, "run")}`;
-  const title = `${name}: ${hexRange(virt, ENTRY_SPAN)}`;
-  const fits = title.length + 2 + content.length <= paint.width;
+  const name = entryName(entry);
+  const content = entryContent(entry, model);
+  const range = hexRange(entry.virt, ENTRY_SPAN);
+  const bits = verbose
+    ? wrap(entryWords(entry.entry), paint.width - GAP.length).map((line) => paint.faint(GAP + line))
+    : [];
+  const title = `${name}: ${range}`;
+  if (title.length > paint.width) {
+    return [
+      paint.title(`${name}:`),
+      ...[range, content].filter((line) => line !== "").map((line) => GAP + line),
+      ...bits,
+    ];
+  }
+  const fits = content !== "" && title.length + 2 + content.length <= paint.width;
   return [
-    paint.title(title) + (content !== "" && fits ? `, ${content}` : ""),
-    ...(content === "" || fits ? [] : [`${GAP}${content}`]),
-    ...(verbose ? wrap(entryWords(entry), paint.width - 2 * GAP.length).map((line) => paint.faint(GAP + line)) : []),
+    paint.title(title) + (fits ? `, ${content}` : ""),
+    ...(fits || content === "" ? [] : [GAP + content]),
+    ...bits,
   ];
 }
 
@@ -120,23 +141,22 @@ function entryWords(entry: bigint): string {
 }
 
 function runLines(run: MapRun, share: Share, model: MapModel, layout: Layout, paint: Paint): readonly string[] {
-  const { letters, range, size, owner, bar, notesFit, withUser } = layout;
+  const { bar, notesFit, withUser } = layout;
   const color = colorOf(run, paint);
-  const notes = runNotes(run);
-  const words = ownerWords(run, model);
-  const cells = [
-    color(runLetters(run, withUser).padEnd(letters)),
-    hexRange(run.virt, run.size).padEnd(range),
-    exactSize(run.size).padEnd(size),
-    ...(owner > 0 ? [words.padEnd(owner)] : []),
-    ...(bar === 0 ? [] : [barOf(share, bar, color, paint)]),
+  const columns = [
+    { width: layout.letters, text: runLetters(run, withUser), color },
+    { width: layout.range, text: hexRange(run.virt, run.size), color: String },
+    { width: layout.size, text: exactSize(run.size), color: String },
+    { width: layout.owner, text: ownerWords(run, model), color: String },
   ];
-  const line = `${GAP}${cells.join(GAP)}`.trimEnd();
-  const more = owner === 0 && words !== "" ? [words, ...notes] : notes;
-  if (notesFit) return [`${line}${GAP}${paint.faint(more.join(", "))}`];
+  const cells = columns.filter(({ width }) => width > 0).map(({ width, text, color }) => color(text.padEnd(width)));
+  const line = GAP + [...cells, ...(bar === 0 ? [] : [barOf(share, bar, color, paint)])].join(GAP).trimEnd();
+  const hidden = columns.filter(({ width, text }) => width === 0 && text !== "").map(({ text }) => text);
+  const notes = [...hidden, ...runNotes(run)];
+  if (notesFit) return [`${line}${GAP}${paint.faint(notes.join(", "))}`];
   const room = paint.width - MORE.length;
-  const whole = more.filter(({ length }) => length < room);
-  return [line, ...wrap(more.join(", "), room, whole).map((text) => MORE + paint.faint(text))];
+  const whole = notes.filter(({ length }) => length < room);
+  return [line, ...wrap(notes.join(", "), room, whole).map((text) => MORE + paint.faint(text))];
 }
 
 function barOf(share: Share, width: number, color: (text: string) => string, { faint }: Paint): string {
@@ -159,10 +179,12 @@ function colorOf({ permissions }: MapRun, paint: Paint): (text: string) => strin
   }
 }
 
-function holeLine({ virt, size }: MapGap, { letters, range }: Layout, paint: Paint): string {
-  return paint.faint(
-    `${GAP}${"-".repeat(letters)}${GAP}${hexRange(virt, size).padEnd(range)}${GAP}${roughSize(size)}, not mapped`,
-  );
+function holeLines({ virt, size }: MapGap, { letters, range }: Layout, paint: Paint): readonly string[] {
+  const start = letters === 0 ? GAP : `${GAP}${"-".repeat(letters)}${GAP}`;
+  const line = start + hexRange(virt, size).padEnd(range);
+  const words = `${roughSize(size)}, not mapped`;
+  const fits = line.length + GAP.length + words.length <= paint.width || !paint.folds;
+  return (fits ? [line + GAP + words] : [line.trimEnd(), MORE + words]).map(paint.faint);
 }
 
 function leftLine({ left }: MapEntry, paint: Paint): string {

@@ -5,10 +5,7 @@
  */
 
 import type { MapEntry, MapGap, MapModel, MapRun } from "../../explain/map/address_map.ts";
-import type { MapPart } from "./map_words.ts";
-
-/** Number of bytes that a level-4 entry is for. */
-export const ENTRY_SPAN: bigint = 1n << 39n;
+import { ENTRY_SPAN, type MapPart } from "./map_words.ts";
 
 /** A run's part of its level-4 entry, to scale, without the gaps: from 0 to 1. */
 export interface Share {
@@ -34,9 +31,13 @@ interface Placed {
  * Puts everything in order.
  *
  * @param model The map.
+ * @param isFiltered Whether there is a filter: then only runs count, and the entries that they are in.
  * @returns Entries, runs, parts and gaps, ascending by address. Gaps with nothing between them are one item.
  */
-export function mapItems({ entries, gaps, parts }: MapModel): readonly MapItem[] {
+export function mapItems(model: MapModel, isFiltered: boolean): readonly MapItem[] {
+  const { gaps } = model;
+  const entries = isFiltered ? model.entries.filter(({ runs }) => runs.length > 0) : model.entries;
+  const parts = isFiltered ? [] : model.parts;
   const firstParts = new Map<bigint, bigint>();
   for (const { virt } of parts) {
     const at = virt / ENTRY_SPAN;

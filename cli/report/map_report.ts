@@ -18,8 +18,6 @@ export interface AboutMap extends DrawingOptions {
   readonly name: string;
   /** What is known about where the page tables are from: labels and texts. */
   readonly facts: readonly (readonly [string, string])[];
-  /** The filter as typed, if there is one. */
-  readonly filter?: string;
   /** Whether to list the page tables. */
   readonly tables: boolean;
   /** The most runs that were to be listed. */
@@ -81,10 +79,10 @@ function permissionWords({ permissions, user, bytes }: MapTotals["permissions"][
   return `${permissions}${user ? "U" : ""} ${roughSize(bytes)}`;
 }
 
-function stopLines({ stopped }: MapModel, { limit, filter }: AboutMap, paint: Paint): readonly string[] {
+function stopLines({ stopped }: MapModel, { limit }: AboutMap, paint: Paint): readonly string[] {
   if (!stopped) return [];
   const why = stopped.because === "limit"
-    ? `after ${count(limit, filter === undefined ? "run" : "run")} (--limit)`
+    ? `because of --limit ${grouped(limit)}`
     : "because that much was read: few tables can stand for very many pages";
   const text = `The map ends at ${
     hex(stopped.virt)

@@ -6,8 +6,17 @@
 
 import type { MapEntry, MapModel, MapRun } from "../../explain/map/address_map.ts";
 import { count, exactSize, hex, hexRange } from "../output/text.ts";
-import { ENTRY_SPAN, type MapItem, mapItems, type Share, sharePlace } from "./map_items.ts";
-import { ownerWords, partWords, runLetters, runNotes, sizeOfGaps } from "./map_words.ts";
+import { type MapItem, mapItems, type Share, sharePlace } from "./map_items.ts";
+import {
+  ENTRY_SPAN,
+  entryContent,
+  entryName,
+  ownerWords,
+  partWords,
+  runLetters,
+  runNotes,
+  sizeOfGaps,
+} from "./map_words.ts";
 import { roughSize } from "./rough_size.ts";
 import { xmlText } from "./xml_text.ts";
 
@@ -57,7 +66,7 @@ interface Canvas {
  * @returns An SVG document.
  */
 export function mapSvg(model: MapModel, { name, filter }: AboutImage): string {
-  const items = mapItems(model);
+  const items = mapItems(model, filter !== undefined);
   const canvas: Canvas = { elements: [], y: MARGIN };
   const { totals, stopped } = model;
   const upTo = stopped ? ` up to ${hex(stopped.virt)}` : "";
@@ -77,6 +86,7 @@ export function mapSvg(model: MapModel, { name, filter }: AboutImage): string {
         canvas,
         item.entry,
         (shares.get(item.entry.virt / ENTRY_SPAN) ?? []).map(({ share }) => share),
+        model,
         withUser,
       );}
   }
@@ -117,21 +127,15 @@ function legend(canvas: Canvas, { totals }: MapModel): void {
 /** Draws the strip of an entry: all of its runs, to scale, without the gaps. */
 function drawEntry(
   canvas: Canvas,
-  { index, level5Index, virt, runs, left, kind }: MapEntry,
+  entry: MapEntry,
   shares: readonly Share[],
+  model: MapModel,
   withUser: boolean,
 ): void {
-  const above = level5Index === undefined ? "" : `Level-5 entry ${level5Index}, level`;
-  const name = `${above === "" ? "Level" : above}-4 entry ${index}: ${hexRange(virt, ENTRY_SPAN)}`;
-  const bytes = runs.reduce((sum, { size }) => sum + BigInt(size), left.bytes);
-  const number = runs.length + left.runs;
-  const content = number > 0
-    ? `, ${roughSize(bytes)} in ${count(number, "run")}`
-    : kind === "table"
-    ? ", no page is mapped"
-    : "";
+  const { virt, runs } = entry;
+  const content = entryContent(entry, model);
   canvas.y += LINE / 2;
-  text(canvas, MARGIN, name + content, "entry");
+  text(canvas, MARGIN, `${entryName(entry)}: ${hexRange(virt, ENTRY_SPAN)}${content && `, ${content}`}`, "entry");
   if (runs.length === 0) return;
   runs.forEach((run, at) => {
     const { from, to } = sharePlace(shares[at], BAR);

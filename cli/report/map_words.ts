@@ -4,11 +4,15 @@
  * @module
  */
 
-import type { MapGap, MapModel, MapRun, NameRange } from "../../explain/map/address_map.ts";
+import type { MapEntry, MapGap, MapModel, MapRun, NameRange } from "../../explain/map/address_map.ts";
 import { count, exactSize, hex, listed, printable } from "../output/text.ts";
+import { roughSize } from "./rough_size.ts";
 
 /** What a map has besides runs and gaps. */
 export type MapPart = MapModel["parts"][number];
+
+/** The most program headers that a run names. */
+const MOST_SEGMENTS = 8;
 
 /** The longest name of a section or symbol to print whole. */
 const LONGEST_NAME = 40;
@@ -25,6 +29,35 @@ const SMALLEST_PAGE = 4096;
  */
 export function runLetters({ permissions, user }: Pick<MapRun, "permissions" | "user">, withUser: boolean): string {
   return withUser ? `${permissions}${user ? "U" : "-"}` : permissions;
+}
+
+/** Number of bytes that a level-4 entry is for. */
+export const ENTRY_SPAN: bigint = 1n << 39n;
+
+/**
+ * The name of a level-4 entry.
+ *
+ * @param entry The entry.
+ * @returns Such as "Level-4 entry 511".
+ */
+export function entryName({ index, level5Index }: MapEntry): string {
+  return level5Index === undefined ? `Level-4 entry ${index}` : `Level-5 entry ${level5Index}, level-4 entry ${index}`;
+}
+
+/**
+ * How much is mapped in a level-4 entry.
+ *
+ * @param entry The entry.
+ * @param model The map that it is in.
+ * @returns Such as "24 KiB in 4 runs"; empty if there are no tables below it that could map anything.
+ */
+export function entryContent({ virt, kind, runs, left }: MapEntry, { stopped }: MapModel): string {
+  const bytes = runs.reduce((sum, { size }) => sum + BigInt(size), left.bytes);
+  const number = runs.length + left.runs;
+  const isCut = stopped !== undefined && stopped.virt >= virt && stopped.virt < virt + ENTRY_SPAN;
+  if (number > 0) return `${roughSize(bytes)} in ${count(number, "run")}${isCut ? ` up to ${hex(stopped.virt)}` : ""}`;
+  if (isCut) return "not listed";
+  return kind === "table" ? "no page is mapped" : "";
 }
 
 /**
@@ -53,12 +86,15 @@ export function runNotes(run: MapRun): readonly string[] {
     ...(directMap && owner !== undefined ? [`frames of ${printable(owner)}`] : []),
     ...(pageSize === SMALLEST_PAGE ? [] : [`pages of ${exactSize(pageSize)}`]),
     ...(fileOffset === undefined ? [] : [`file offset ${hex(fileOffset)}`]),
-    ...(segments.length === 0
-      ? []
-      : [`program header${segments.length === 1 ? "" : "s"} ${listed(segments.map(String))}`]),
+    ...(segments.length === 0 ? [] : [segmentWords(segments)]),
     ...(sections ? [rangeWords(sections, "section")] : []),
     ...(symbols ? [rangeWords(symbols, "symbol")] : []),
   ];
+}
+
+function segmentWords(segments: readonly number[]): string {
+  const names = `program header${segments.length === 1 ? "" : "s"} ${listed(segments.map(String))}`;
+  return segments.length < MOST_SEGMENTS ? names : `${names}, and perhaps more`;
 }
 
 function rangeWords({ first, last, count: number }: NameRange, what: string): string {

@@ -19,6 +19,9 @@ interface Field {
   readonly value: string;
 }
 
+/** The width of numbers of bits such as "47-39". */
+const RANGE_WIDTH = 5;
+
 /** How an address is cut. */
 export interface BitsAbout {
   /** Number of levels of page tables. */
@@ -46,13 +49,8 @@ export function addressBits(address: bigint, about: BitsAbout, paint: Paint): re
   const widths = fields.map(({ bits, name, value }) => Math.max(bits.length, name.length, value.length));
   const isWide = widths.reduce((sum, width) => sum + width + 1, 1) <= paint.width;
   if (!isWide) {
-    const [ranges, digits, names] = [4 + 1, Math.max(...widths), 9];
-    return fields.map(({ high, low, bits, name, value }) => {
-      return `  ${paint.faint(`${high}-${low}`.padEnd(ranges))}  ${bits.padEnd(digits)}  ${
-        name.padEnd(names)
-      }  ${value}`
-        .trimEnd();
-    });
+    const digits = Math.max(...fields.map(({ bits }) => bits.length));
+    return fields.flatMap((field) => narrowLines(field, digits, paint));
   }
   const line = (cell: (field: typeof fields[number]) => string): string => {
     return `  ${fields.map((field, at) => cell(field).padEnd(widths[at])).join(" ")}`.trimEnd();
@@ -63,6 +61,19 @@ export function addressBits(address: bigint, about: BitsAbout, paint: Paint): re
     paint.faint(line(({ name }) => name)),
     line(({ value }) => value),
   ];
+}
+
+/** A field in a line of its own, or in two if even that is too long. */
+function narrowLines(
+  { high, low, bits, name, value }: Field & { readonly bits: string },
+  digits: number,
+  paint: Paint,
+): readonly string[] {
+  const range = `${high}-${low}`.padEnd(RANGE_WIDTH);
+  const what = value === "" ? name : `${name}: ${value}`;
+  const isShort = 2 + RANGE_WIDTH + 2 + digits + 2 + what.length <= paint.width;
+  if (isShort) return [`  ${paint.faint(range)}  ${bits.padEnd(digits)}  ${what}`];
+  return [`  ${paint.faint(range)}  ${bits}`, `  ${" ".repeat(RANGE_WIDTH)}  ${what}`];
 }
 
 function fieldsOf(address: bigint, { levels, leaf, canonical }: BitsAbout): readonly Field[] {

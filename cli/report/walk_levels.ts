@@ -60,14 +60,14 @@ function endText(levels: readonly WalkedLevel[], end: WalkEnd): string | undefin
  * @returns The lines, a group for each level.
  */
 export function fieldLines(levels: readonly WalkedLevel[], paint: Paint): readonly string[] {
-  return levels.flatMap(({ level, index, entry, fields, kind }) => {
+  return levels.flatMap(({ level, index, fields, kind }) => {
     const what = kind === "absent"
       ? "not present"
       : kind === "page"
       ? "maps a page"
       : `points to a level-${level - 1} table`;
     return [
-      `  ${paint.title(`Level ${level}, entry ${index}`)}: ${wordHex(entry)}, ${what}`,
+      `  ${paint.title(`Level ${level}, entry ${index}`)}: ${what}`,
       ...table(["bits", "name", "value", "meaning"], joined(fields), fieldRow, { ...paint, folds: true }),
     ];
   });

@@ -9,7 +9,7 @@ import type { VirtualAddresses } from "../../explain/tables/find_virtual_address
 import type { FoundAddress } from "../../explain/tables/virtual_addresses.ts";
 import type { Paint } from "../output/paint.ts";
 import { type Row, table } from "../output/table.ts";
-import { count, exactSize, grouped, hex, listed, printable, wrap } from "../output/text.ts";
+import { exactSize, grouped, hex, listed, printable, wrap } from "../output/text.ts";
 import { versionedJson } from "./json.ts";
 import { ownerText } from "./owner_text.ts";
 import { mappingLetters } from "./permission_letters.ts";
@@ -92,9 +92,9 @@ function addressLines(
 
 function noteLines({ unknownTables }: VirtualAddresses, paint: Paint): readonly string[] {
   if (unknownTables === 0) return [];
-  const text = `${count(unknownTables, "page table")} ${
-    unknownTables === 1 ? "is" : "are"
-  } in memory that is not known: what they map was not searched.`;
+  const text = unknownTables === 1
+    ? "1 page table is in memory that is not known: what it maps was not searched."
+    : `${grouped(unknownTables)} page tables are in memory that is not known: what they map was not searched.`;
   return wrap(text, paint.width - 2).map((line) => `  ${line}`);
 }
 

@@ -64,7 +64,7 @@ export interface UncoveredReason {
   readonly distance: bigint;
 }
 
-/** A program header was loaded here, but the page is not mapped any more. */
+/** A program header covers the address, but its page is not mapped, for example because it was unmapped later. */
 export interface UnmappedReason {
   /** What the reason is. */
   readonly kind: "unmapped";

@@ -14,8 +14,6 @@ export interface AddedParts {
   readonly stack?: {
     /** Virtual address of its lowest byte. */
     readonly bottom: bigint;
-    /** Virtual address of the guard page right below it, if there is one. */
-    readonly guardPage?: bigint;
   };
   /** The direct map, as `addDirectMap` returned it. */
   readonly directMap?: {

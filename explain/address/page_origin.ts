@@ -23,20 +23,23 @@ export type PageOrigin =
     /** The segment. */
     readonly load: LoadedHeader;
   }
-  | {
-    /** The frame is a copy. */
-    readonly how: "copied";
-    /** The segment; of several in the page, the first in the table. */
-    readonly load: LoadedHeader;
-    /** Why it was copied. */
-    readonly because: CopyCause;
-    /** The other segments that the cause is about. */
-    readonly others: readonly LoadedHeader[];
-    /** The segments whose page it replaced, with their permissions. */
-    readonly replaced?: readonly LoadedHeader[];
-    /** What it was filled with. */
-    readonly content: CopyContent;
-  };
+  | CopiedPage;
+
+/** A page whose frame is a copy. */
+export interface CopiedPage {
+  /** The frame is a copy. */
+  readonly how: "copied";
+  /** The segment; of several in the page, the first in the table. */
+  readonly load: LoadedHeader;
+  /** Why it was copied. */
+  readonly because: CopyCause;
+  /** The other segments that the cause is about. */
+  readonly others: readonly LoadedHeader[];
+  /** The segments whose page it replaced, with their permissions. */
+  readonly replaced?: readonly LoadedHeader[];
+  /** What it was filled with. */
+  readonly content: CopyContent;
+}
 
 /** What a copy was filled with. */
 export type CopyContent =
@@ -129,7 +132,7 @@ function copyOf(
 }
 
 /** The rules that copy the page for each bss that begins in it: the last one counts. */
-function lastCopy(zeroed: readonly LoadedHeader[], loads: readonly LoadedHeader[]): PageOrigin {
+function lastCopy(zeroed: readonly LoadedHeader[], loads: readonly LoadedHeader[]): CopiedPage {
   const load = zeroed[zeroed.length - 1];
   const { start, fileOffset, fileSize } = load;
   const source = pageStart(fileOffset + fileSize - 1);
@@ -144,7 +147,7 @@ function lastCopy(zeroed: readonly LoadedHeader[], loads: readonly LoadedHeader[
 }
 
 /** The rules that copy a page once: each bss that begins in it zeroes the rest of it. */
-function firstCopy(zeroed: readonly LoadedHeader[], loads: readonly LoadedHeader[], page: number): PageOrigin {
+function firstCopy(zeroed: readonly LoadedHeader[], loads: readonly LoadedHeader[], page: number): CopiedPage {
   const [load] = zeroed;
   const base = loads.find((each) => isInFilePages(each, page));
   const zeroFrom = Math.min(...zeroed.map(({ start, fileSize }) => start + fileSize));

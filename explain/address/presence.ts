@@ -98,10 +98,8 @@ export interface MisplacedReason {
   readonly wanted: number | null;
 }
 
-/** The byte was written by a relocation, and still has that value. */
-export interface RelocatedReason {
-  /** What the reason is. */
-  readonly kind: "relocated";
+/** A relocation entry for the word that the byte is in. */
+export interface RelocationFacts {
   /** Name of the relocation table: its section such as ".rela.dyn" or, if unknown, its tag such as "DT_RELA". */
   readonly table: string;
   /** Index of the entry in it. */
@@ -110,12 +108,24 @@ export interface RelocatedReason {
   readonly type: string;
   /** Name of the symbol that it refers to, if it has one. */
   readonly symbol?: string;
-  /** What was added; of `DT_RELR`, the value that was there. */
+  /** What is added; of `DT_RELR`, the value that is there before. */
   readonly addend: bigint;
-  /** Address of the first byte that was written. */
+  /** Address of the first byte of the word. */
   readonly place: bigint;
+}
+
+/** The byte was written by a relocation, and still has that value. */
+export interface RelocatedReason extends RelocationFacts {
+  /** What the reason is. */
+  readonly kind: "relocated";
   /** The 64 bits that were written. */
   readonly value: bigint;
+}
+
+/** There is a relocation for the byte, but it was not applied. */
+export interface NotRelocatedReason extends RelocationFacts {
+  /** What the reason is. */
+  readonly kind: "not-relocated";
 }
 
 /** The byte differs from what the load put there, and no relocation explains it. */

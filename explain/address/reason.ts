@@ -26,6 +26,7 @@ import type {
   MappedReason,
   MarkedReason,
   MisplacedReason,
+  NotRelocatedReason,
   OutsideReason,
   PhysicalReason,
   RandomizedReason,
@@ -57,6 +58,7 @@ export type Reason =
     | OutsideReason
     | MisplacedReason
     | RelocatedReason
+    | NotRelocatedReason
     | ChangedReason
     | RandomizedReason
     | SealedReason

@@ -8,9 +8,9 @@ import { RECORD_SIZES } from "../../core/elf/constants.ts";
 import { hexAddr } from "../../core/hex.ts";
 import { canonical, pageStart } from "../../core/memory/addresses.ts";
 import { isInMemory, type KernelLayout, type LoadedHeader } from "./kernel_layout.ts";
-import type { CopyContent, PageOrigin } from "./page_origin.ts";
+import type { CopiedPage, CopyContent, PageOrigin } from "./page_origin.ts";
 import { bytes, headers } from "./phrases.ts";
-import type { CopyCause, OutsideReason } from "./presence.ts";
+import type { OutsideReason } from "./presence.ts";
 import type { Reason } from "./reason.ts";
 
 /** What the load did for a byte. */
@@ -33,7 +33,6 @@ export interface LoadedByte {
  */
 export function loadedByte(layout: KernelLayout, origin: PageOrigin, low: number): LoadedByte {
   if (origin.how === "zeroed") return zeroedByte(layout, origin.load, low, "page");
-  const page = pageStart(low);
   if (origin.how === "in-place") return inPlace(layout, origin.load, low);
   const { load, because, others, content } = origin;
   const indices = others.map(({ index }) => index);
@@ -42,12 +41,12 @@ export function loadedByte(layout: KernelLayout, origin: PageOrigin, low: number
     index: load.index,
     because,
     others: indices,
-    message: copyMessage(because, load, page, indices),
+    message: copyMessage(origin, indices),
   };
   const byte = content.kind === "page"
     ? copiedPageByte(layout, low, content)
     : content.kind === "zeros"
-    ? zeroedByte(layout, load, low, "page")
+    ? zeroedByte(layout, layout.loads.findLast((each) => isInMemory(each, low)) ?? load, low, "page")
     : segmentByte(layout, [load, ...others.filter(() => because === "merged")], low);
   return { ...byte, reasons: [reason, ...replaced(origin.replaced ?? [], load), ...byte.reasons] };
 }
@@ -64,26 +63,25 @@ function replaced(loads: readonly LoadedHeader[], { index: by }: LoadedHeader): 
   }));
 }
 
-function copyMessage(because: CopyCause, load: LoadedHeader, page: number, others: readonly number[]): string {
+function copyMessage({ because, load, content }: CopiedPage, others: readonly number[]): string {
   const { index, start, fileSize } = load;
-  if (because === "bss") {
-    const where = hexAddr(canonical(start + fileSize));
-    return `The page is a copy of the file's, because the bss of program header ${index} begins in it, at ${where}.`;
-  }
   if (because === "merged") {
     return `The page was composed from ${headers([index, ...others])}, which all have bytes in it.`;
   }
+  const copy = `The page is a copy of ${content.kind === "zeros" ? "a zeroed one" : "the file's"}, because`;
+  if (because === "bss") {
+    return `${copy} the bss of program header ${index} begins in it, at ${hexAddr(canonical(start + fileSize))}.`;
+  }
   if (because === "shared") {
     const verb = others.length === 1 ? "maps" : "map";
-    return `The page is a copy of the file's, because program header ${index} asks for write permission and ` +
-      `${headers(others)} ${verb} the same page of the file.`;
+    return `${copy} program header ${index} asks for write permission and ${
+      headers(others)
+    } ${verb} the same page of ` +
+      "the file.";
   }
-  if (because === "misaligned") {
-    return `The page is a copy, because p_vaddr and p_offset of program header ${index} are not congruent modulo 4096.`;
-  }
-  return page < load.filePages.end
-    ? "The page is a copy of the file's, because something was written to it."
-    : "The page is a copy of a zeroed one, because something was written to it.";
+  return because === "misaligned"
+    ? `The page is a copy, because p_vaddr and p_offset of program header ${index} are not congruent modulo 4096.`
+    : `${copy} something was written to it.`;
 }
 
 /** A byte of a page of the file that is mapped as it is. */
@@ -198,10 +196,10 @@ const OUTSIDE: Readonly<Record<OutsideReason["because"], string>> = {
 
 /** Why a byte outside a segment is mapped for it: there may not be a byte of the segment in the whole page. */
 function whyOutside(load: LoadedHeader, low: number, isBss: boolean): OutsideReason["because"] {
-  const { start, fileSize } = load;
+  const { start } = load;
+  if (endOf(load) === start) return "empty-part";
   if (low < start || pageStart(low) < endOf(load)) return "whole-pages";
-  if (isBss) return "extra-page";
-  return fileSize === 0 ? "empty-part" : "misaligned";
+  return isBss ? "extra-page" : "misaligned";
 }
 
 function placeBeside(load: LoadedHeader, low: number): Pick<OutsideReason, "index" | "side" | "distance"> {

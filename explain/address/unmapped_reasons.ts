@@ -34,7 +34,7 @@ export function unmappedReasons(
   const load = isCanonical(address) ? loadAt(layout, address) : undefined;
   if (load) {
     const { index } = load;
-    const message = `Program header ${index} covers the address, but its page is not mapped any more.`;
+    const message = `Program header ${index} covers the address, but nothing is mapped there.`;
     return [{ kind: "unmapped", index, message }];
   }
   return [
@@ -46,19 +46,18 @@ export function unmappedReasons(
   ];
 }
 
-function guardReason(address: bigint, { after }: NearRuns, { parts }: ExplainOptions): Reason | undefined {
-  const stack = parts?.stack;
-  const page = BigInt(PAGE_SIZE);
-  const bottom = stack?.guardPage !== undefined && address >= stack.guardPage && address < stack.bottom
-    ? stack.bottom
-    : after?.owner === "kernel-stack" && after.distance < page
-    ? after.start
-    : undefined;
-  if (bottom === undefined) return undefined;
+function guardReason(address: bigint, nearest: NearRuns, { parts }: ExplainOptions): Reason | undefined {
+  const bottom = parts?.stack ? parts.stack.bottom : bottomAbove(nearest);
+  if (bottom === undefined || address >= bottom || bottom - address > BigInt(PAGE_SIZE)) return undefined;
   const message =
     `The page right below the kernel stack, whose lowest byte is at ${hexAddr(bottom)}, is left unmapped, ` +
     "so that an overflow of the stack faults.";
   return { kind: "guard", bottom, message };
+}
+
+/** The lowest address of the stack whose pages come next, unless they continue others. */
+function bottomAbove({ before, after }: NearRuns): bigint | undefined {
+  return after?.owner === "kernel-stack" && before?.owner !== "kernel-stack" ? after.start : undefined;
 }
 
 /** The nearest segment, and by how much it misses the address. */

@@ -42,16 +42,16 @@ export function writtenReasons(
 ): readonly Reason[] {
   const is = layout.byteAt(phys);
   const differs = expected !== undefined && is !== undefined && is !== expected;
-  const relocated = relocations && relocatedBy(layout, tables, relocations, address, differs);
+  const relocation = relocations && relocationReason(layout, tables, relocations, address, differs);
   const randomized = isRandomized(layout, address);
-  const reasons: Reason[] = relocated ? [relocated] : [];
+  const reasons: Reason[] = relocation ? [relocation] : [];
   if (randomized) {
     reasons.push({
       kind: "randomized",
       message: "The plugin openbsd filled the byte's range with random bytes (PT_OPENBSD_RANDOMIZE).",
     });
   }
-  if (differs && !relocated && !randomized) {
+  if (differs && relocation?.kind !== "relocated" && !randomized) {
     reasons.push({
       kind: "changed",
       was: expected,
@@ -64,8 +64,8 @@ export function writtenReasons(
 
 const WORD = 8;
 
-/** The last relocation that wrote to the byte, if its value is still there. */
-function relocatedBy(
+/** The last relocation for the byte: it wrote the value that is there, or was not applied. */
+function relocationReason(
   layout: KernelLayout,
   tables: TableSet,
   relocations: Relocations,
@@ -76,32 +76,31 @@ function relocatedBy(
   const linked = linkedFor(layout, address);
   const entry = relocations.at(linked).at(-1);
   if (!entry) return undefined;
-  if (!wasApplied(kernel.results, entry) && !differs) return undefined;
   const place = BigInt.asUintN(64, address - (linked - entry.place));
   const word = readMapped(tables, place, WORD);
-  if (!word) return undefined;
-  const found = new DataView(word.buffer).getBigUint64(0, true);
   const value = valueOf(entry, kernel.virtualAddressOffset);
-  if (value !== found) return undefined;
-  const { table, type, symbol, addend = 0n } = entry;
+  if (!word || value === undefined) return undefined;
+  const found = new DataView(word.buffer).getBigUint64(0, true);
+  const mayBeWritten = differs || wasApplied(layout, entry);
+  if (mayBeWritten !== (value === found)) return undefined;
+  const { table, entry: number, type, symbol, addend = 0n } = entry;
   const name = symbol?.name;
-  return {
-    kind: "relocated",
-    table,
-    entry: entry.entry,
-    type,
-    ...(name ? { symbol: name } : {}),
-    addend,
-    place,
-    value,
-    message: `Entry ${entry.entry} of ${table} (${type}${name ? `, symbol ${name}` : ""}, ` +
-      `${type === "RELR" ? "value in the file" : "addend"} ${hexAddr(addend)}) wrote ${hexAddr(value)} ` +
-      `at ${hexAddr(place)}.`,
-  };
+  const facts = { table, entry: number, type, ...(name ? { symbol: name } : {}), addend, place };
+  const start = `Entry ${number} of ${table} (${type}${name ? `, symbol ${name}` : ""}, ` +
+    `${type === "RELR" ? "value in the file" : "addend"} ${hexAddr(addend)})`;
+  return mayBeWritten
+    ? { kind: "relocated", ...facts, value, message: `${start} wrote ${hexAddr(value)} at ${hexAddr(place)}.` }
+    : {
+      kind: "not-relocated",
+      ...facts,
+      message: `${start} is for the word at ${hexAddr(place)}, but was not applied: the word is ${hexAddr(found)}.`,
+    };
 }
 
 /** Whether the plugin relocate applied entries of this type. */
-function wasApplied({ relocate }: Readonly<Record<string, unknown>>, { type }: RelocationEntry): boolean {
+function wasApplied({ kernel, rules }: KernelLayout, { type, tag }: RelocationEntry): boolean {
+  if (rules.relocationTables === "rela" && tag !== "DT_RELA") return false;
+  const { relocate } = kernel.results;
   const counts: unknown = isObject(relocate) ? relocate.counts : undefined;
   return isObject(counts) && typeof counts[type] === "number" && counts[type] > 0;
 }

@@ -84,18 +84,11 @@ function countBelow(ascending: readonly bigint[], value: bigint): number {
   return low;
 }
 
-function symbolsIn({ symbolAt, inRange }: KernelSymbols, start: bigint, end: bigint): NameRange | undefined {
+function symbolsIn({ symbolAt, endsOfRange }: KernelSymbols, start: bigint, end: bigint): NameRange | undefined {
+  const inside = endsOfRange(start, end);
   const into = symbolAt(start);
-  let first = into && !into.symbol.absolute && into.offset > 0 && BigInt(into.offset) < into.symbol.size
-    ? into.symbol.name
-    : undefined;
-  let last = first;
-  let count = first === undefined ? 0 : 1;
-  for (const { name, absolute } of inRange(start, end)) {
-    if (absolute) continue; // its value may be no address
-    first ??= name;
-    last = name;
-    count++;
-  }
-  return first === undefined || last === undefined ? undefined : { first, last, count };
+  const reaches = into !== undefined && into.offset > 0 && BigInt(into.offset) < into.symbol.size;
+  if (!reaches) return inside && { first: inside.first.name, last: inside.last.name, count: inside.count };
+  const { name } = into.symbol;
+  return { first: name, last: inside?.last.name ?? name, count: (inside?.count ?? 0) + 1 };
 }

@@ -128,7 +128,9 @@ function segmentSpans(
   { programHeaders, virtualAddressOffset }: ExplainedKernel,
   lowOf: (virt: bigint) => number,
 ): readonly NamedSpan<number>[] {
-  return programHeaders.filter(({ p_type }) => p_type === PT_LOAD).map(({ index, p_vaddr, p_filesz, p_memsz }) => {
+  const loads = programHeaders.filter(({ p_type }) => p_type === PT_LOAD);
+  loads.sort((one, other) => one.p_vaddr < other.p_vaddr ? -1 : Number(one.p_vaddr > other.p_vaddr)); // within a page
+  return loads.map(({ index, p_vaddr, p_filesz, p_memsz }) => {
     const size = p_filesz > p_memsz ? p_filesz : p_memsz; // some rule sets map all of the file's part
     return pageSpan(index, p_vaddr + virtualAddressOffset, size, lowOf);
   });

@@ -60,13 +60,20 @@ export function kernelRelocations(
     },
     isPartial,
     at: (address) => {
-      const covering = places().inRange(address - WORD + 1n, address + 1n);
-      return [...covering.toSorted().subarray(-COVERING_MAX)].map(entryOf);
+      const { range, entryAt } = places();
+      const [from, to] = range(address - WORD + 1n, address + 1n);
+      const numbers = Uint32Array.from({ length: to - from }, (_, at) => entryAt(from + at)).sort();
+      return [...numbers.subarray(-COVERING_MAX)].map(entryOf);
     },
     inRange: function* (start, end) {
-      for (const number of places().inRange(start, end)) yield entryOf(number);
+      const { range, entryAt } = places();
+      const [from, to] = range(start, end);
+      for (let position = from; position < to; position++) yield entryOf(entryAt(position));
     },
-    countIn: (start, end) => places().inRange(start, end).length,
+    countIn: (start, end) => {
+      const [from, to] = places().range(start, end);
+      return to - from;
+    },
   };
 }
 

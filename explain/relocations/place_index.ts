@@ -9,12 +9,14 @@ import { R_X86_64_NONE } from "../../plugins/relocate/relocation_types.ts";
 import { ascending } from "../radix_sort.ts";
 import type { RelocationList } from "./relocation_list.ts";
 
-/** An index of relocation entries by place. */
+/** An index of relocation entries: an order of those that write something, ascending by place. */
 export interface PlaceIndex {
-  /** Number of entries that write something. */
+  /** Number of entries. */
   readonly count: number;
-  /** Lists the numbers of the entries with a place in a range, ascending by place; of one place, in their order. */
-  readonly inRange: (start: bigint, end: bigint) => Uint32Array;
+  /** Finds the entries with a place in a range: the first position in the order, and the one to stop before. */
+  readonly range: (start: bigint, end: bigint) => readonly [from: number, to: number];
+  /** Returns the number of the entry at a position. Those of one place are in the order of their numbers. */
+  readonly entryAt: (position: number) => number;
 }
 
 const ADDRESS_END = 1n << 64n;
@@ -26,57 +28,46 @@ const ADDRESS_END = 1n << 64n;
  * @returns The index.
  */
 export function placeIndex(list: RelocationList): PlaceIndex {
-  const { order, high, low } = sortPlaces(list);
+  const { placeHigh, placeLow } = list;
+  const order = isAscending(list) ? undefined : sorted(list);
+  const count = order ? order.length : list.count;
+  const entryAt = (position: number) => order ? order[position] : position;
   /** The number of places below an address. */
   const below = (address: bigint): number => {
-    const [upper, lower] = [upperHalf(address), lowerHalf(address)];
-    let [before, after] = [-1, order.length];
+    const [high, low] = [upperHalf(address), lowerHalf(address)];
+    let [before, after] = [-1, count];
     while (after - before > 1) {
       const middle = (before + after) >> 1;
-      if (high[middle] < upper || (high[middle] === upper && low[middle] < lower)) before = middle;
+      const entry = entryAt(middle);
+      if (placeHigh[entry] < high || (placeHigh[entry] === high && placeLow[entry] < low)) before = middle;
       else after = middle;
     }
     return after;
   };
   return {
-    count: order.length,
-    inRange: (start, end) => {
-      const from = start < 0n ? 0n : start;
-      const to = end > ADDRESS_END ? ADDRESS_END : end;
-      return from >= to ? new Uint32Array() : order.subarray(below(from), below(to));
+    count,
+    entryAt,
+    range: (start, end) => {
+      const from = below(start < 0n ? 0n : start);
+      return [from, Math.max(from, below(end < ADDRESS_END ? end : ADDRESS_END))];
     },
   };
 }
 
-/** The entries that write something, ascending by place. */
-interface SortedPlaces {
-  readonly order: Uint32Array;
-  readonly high: Uint32Array;
-  readonly low: Uint32Array;
+/** Whether all entries write something and ascend, as most linkers sort them. */
+function isAscending({ count, types, placeHigh, placeLow }: RelocationList): boolean {
+  for (let entry = 0; entry < count; entry++) {
+    if (types[entry] === R_X86_64_NONE) return false;
+    if (entry === 0 || placeHigh[entry] > placeHigh[entry - 1]) continue;
+    if (placeHigh[entry] < placeHigh[entry - 1] || placeLow[entry] < placeLow[entry - 1]) return false;
+  }
+  return true;
 }
 
-function sortPlaces({ count, types, placeHigh, placeLow }: RelocationList): SortedPlaces {
-  const writing = new Uint32Array(count);
-  const [high, low] = [new Uint32Array(count), new Uint32Array(count)];
-  let length = 0;
-  let isSorted = true;
-  for (let entry = 0; entry < count; entry++) {
-    if (types[entry] === R_X86_64_NONE) continue;
-    writing[length] = entry;
-    high[length] = placeHigh[entry];
-    low[length] = placeLow[entry];
-    if (length > 0 && isSorted) {
-      isSorted = high[length] > high[length - 1] ||
-        (high[length] === high[length - 1] && low[length] >= low[length - 1]);
-    }
-    length++;
-  }
-  const [entries, upper, lower] = [writing, high, low].map((numbers) => numbers.subarray(0, length));
-  if (isSorted) return { order: entries, high: upper, low: lower }; // as most linkers write them
-  const order = ascending(length, [lower, upper]);
-  return {
-    order: order.map((at) => entries[at]),
-    high: order.map((at) => upper[at]),
-    low: order.map((at) => lower[at]),
-  };
+/** The entries that write something, ascending. */
+function sorted({ count, types, placeHigh, placeLow }: RelocationList): Uint32Array {
+  const order = ascending(count, [placeLow, placeHigh]);
+  let left = 0;
+  for (const entry of order) if (types[entry] !== R_X86_64_NONE) order[left++] = entry;
+  return order.subarray(0, left);
 }

@@ -13,7 +13,7 @@ import { RULES } from "../../core/rules.ts";
 import { readRelocationTables, type RelocationTables } from "../../plugins/relocate/relocation_tables.ts";
 import { type ElfTables, readElfTables, readProgramHeaders } from "../file/elf_tables.ts";
 import { type ExplainedSource, withFile } from "../file/explained_file.ts";
-import { copyPart, fileBytesAt, type FilePart } from "../file/segment_bytes.ts";
+import { fileBytesAt, type FilePart, viewPart } from "../file/segment_bytes.ts";
 import { kernelRelocations, type ReadTable } from "./entries.ts";
 import type { KernelRelocations, RelocationTag } from "./kernel_relocations.ts";
 import { addRela, addRelr, countRelr, RELA_SIZE, relocationList, RELR_SIZE } from "./relocation_list.ts";
@@ -138,26 +138,25 @@ async function readEntries(
   const bytes: Uint8Array[] = [];
   let room = 0;
   for (const { tag, part } of found) {
-    const table = await copyPart(file, part, WORDS_MAX * sizeOf(tag));
+    const table = await viewPart(file, part, WORDS_MAX * sizeOf(tag));
     bytes.push(table);
     if (tag !== "DT_RELR") room += table.length / RELA_SIZE;
     else {
       await inBatches(table.length / RELR_SIZE, pause, (from, end) => {
         room += countRelr(table, from, end);
-        return room < WORDS_MAX;
+        return room <= WORDS_MAX;
       });
     }
   }
   const list = relocationList(Math.min(room, WORDS_MAX));
   const read: ReadTable[] = [];
-  let isPartial = room > WORDS_MAX || found.some(({ part }, at) => part.length > bytes[at].length);
+  const isPartial = room > WORDS_MAX || found.some(({ part }, at) => part.length > bytes[at].length);
   for (const [at, { tag, header, dynamic, part }] of found.entries()) {
     const start = list.count;
     const next = { high: 0, low: 0 };
     const total = bytes[at].length / sizeOf(tag);
     await inBatches(total, pause, (from, end) => {
       const added = tag === "DT_RELR" ? addRelr(list, bytes[at], from, end, next) : addRela(list, bytes[at], from, end);
-      if (added < end - from) isPartial = true;
       return added === end - from;
     });
     if (tag === "DT_RELR") await readWords(list, start, list.count, file, programHeaders, pause);

@@ -32,6 +32,8 @@ export const RELA_SIZE = 24;
 export const RELR_SIZE = 8;
 
 const BITS = 63;
+/** How many of the bits for words are in the lower half of an entry. */
+const BITS_LOW = 31;
 const WORD = 8;
 const TWO_32 = 2 ** 32;
 
@@ -101,37 +103,39 @@ export interface NextWord {
  * @returns The number of entries that were added.
  */
 export function addRelr(list: RelocationList, table: Uint8Array, from: number, end: number, next: NextWord): number {
-  const { placeHigh, placeLow, types, slots } = list;
   const view = new DataView(table.buffer, table.byteOffset, table.length);
-  let at = list.count;
-  const add = (bytes: number, slot: number): void => {
-    const sum = next.low + bytes;
-    placeLow[at] = sum;
-    placeHigh[at] = sum < TWO_32 ? next.high : next.high + 1;
-    types[at] = WORD_UNKNOWN;
-    slots[at] = slot;
-    at++;
-  };
   let slot = from;
-  for (; slot < end && at + wordsOf(view, slot) <= slots.length; slot++) {
+  for (; slot < end && list.count + wordsOf(view, slot) <= list.slots.length; slot++) {
     const low = view.getUint32(slot * RELR_SIZE, true);
     const high = view.getUint32(slot * RELR_SIZE + 4, true);
     if ((low & 1) === 0) {
       [next.high, next.low] = [high, low];
-      add(0, slot);
+      addWords(list, next, 1, slot);
       go(next, WORD);
-      continue;
+    } else {
+      addWords(list, next, low >>> 1, slot);
+      go(next, BITS_LOW * WORD);
+      addWords(list, next, high, slot);
+      go(next, (BITS - BITS_LOW) * WORD);
     }
-    for (let bits = low >>> 1, bytes = 0; bits !== 0; bits >>>= 1, bytes += WORD) {
-      if ((bits & 1) === 1) add(bytes, slot);
-    }
-    for (let bits = high, bytes = 31 * WORD; bits !== 0; bits >>>= 1, bytes += WORD) {
-      if ((bits & 1) === 1) add(bytes, slot);
-    }
-    go(next, BITS * WORD);
+  }
+  return slot - from;
+}
+
+/** Adds the words whose bits are set; bit 0 is for the next one. */
+function addWords(list: RelocationList, { high, low }: NextWord, marks: number, slot: number): void {
+  const { placeHigh, placeLow, types, slots } = list;
+  let at = list.count;
+  for (let bits = marks, place = low; bits !== 0; bits >>>= 1, place += WORD) {
+    const upper = place < TWO_32 ? high : high + 1;
+    if ((bits & 1) === 0 || upper >= TWO_32) continue; // after the last address there is no word
+    placeLow[at] = place;
+    placeHigh[at] = upper;
+    types[at] = WORD_UNKNOWN;
+    slots[at] = slot;
+    at++;
   }
   list.count = at;
-  return slot - from;
 }
 
 function go(next: NextWord, bytes: number): void {

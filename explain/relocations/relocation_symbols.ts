@@ -18,7 +18,7 @@ const SYMBOL_SIZE = RECORD_SIZES[ELFCLASS64].symbol;
 
 /** The most bytes of symbols and of their names to read, and of one name. */
 const SYMBOLS_MAX = 2 ** 22 * SYMBOL_SIZE;
-const STRINGS_MAX = 2 ** 28;
+const STRINGS_MAX = 2 ** 27;
 const NAME_MAX = 2 ** 16;
 
 /** Finds a symbol by its index; `undefined` if the file does not have it. */

@@ -95,7 +95,11 @@ export function relocationsInBytes(file: FileBytes): Pick<KernelRelocations, "at
       const found = tables.flatMap((table) => {
         return table.tag === "DT_RELR" ? inRelr(file, headers, table, address) : inRela(file, headers, table, address);
       });
-      return found.slice(-FOUND_MAX);
+      // Some linkers count the entries of DT_JMPREL in DT_RELASZ too.
+      const isFirst = ({ fileOffset, place }: RelocationEntry, at: number): boolean => {
+        return found.findIndex((each) => each.fileOffset === fileOffset && each.place === place) === at;
+      };
+      return found.filter(isFirst).slice(-FOUND_MAX);
     },
   };
 }
@@ -214,11 +218,12 @@ function symbolAt(
 ): RelocationSymbol | undefined {
   const { symbol: size } = RECORD_SIZES[ELFCLASS64];
   const table = values.get(DT_SYMTAB);
-  const part = index === 0 || table === undefined
-    ? undefined
-    : fileBytesAt(programHeaders, table + BigInt(index * size));
-  const bytes = part && part.length >= size ? file.bytes(part.offset, size) : new Uint8Array();
-  if (bytes.length < size) return undefined;
+  if (index === 0) return undefined;
+  const part = table === undefined ? undefined : fileBytesAt(programHeaders, table);
+  const bytes = part && (index + 1) * size <= part.length
+    ? file.bytes(part.offset + index * size, size)
+    : new Uint8Array();
+  if (bytes.length < size) return { index, name: "", value: 0n, defined: false, absolute: false };
   const { st_name, st_shndx, st_value } = readSymbol(elfReader(bytes, { subject: "a symbol" }), 0, ELFCLASS64);
   const strings = values.get(DT_STRTAB);
   const length = Number(values.get(DT_STRSZ) ?? 0n);

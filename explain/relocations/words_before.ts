@@ -17,21 +17,22 @@ const TWO_32 = 2 ** 32;
 /** How many words to read between pauses. */
 const BATCH = 2 ** 15;
 
-/** A segment, and which of its file bytes the words take. */
-interface Segment {
-  readonly high: number;
-  readonly low: number;
-  /** Number of bytes in memory, and in the file. */
-  readonly size: number;
-  readonly fileSize: number;
-  /** File offset of its first byte. */
-  readonly fileOffset: number;
+/** The segments, and which of their bytes the words take. Arrays have an element a segment. */
+interface Segments {
+  readonly count: number;
+  /** Addresses of their first bytes, as halves. */
+  readonly high: Float64Array;
+  readonly low: Float64Array;
+  /** Number of bytes in memory. */
+  readonly size: Float64Array;
   /** Offsets in the segment: of the first word, and of the end of the last one. */
-  first: number;
-  end: number;
-  /** The bytes from the first word on, once they are read. */
-  view?: DataView;
+  readonly first: Float64Array;
+  readonly end: Float64Array;
+  /** Finds the number of a segment by an address; {@linkcode NONE} if none contains it. */
+  readonly find: (high: number, low: number) => number;
 }
+
+const NONE = -1;
 
 /**
  * Reads the words, and enters them as addends.
@@ -52,34 +53,83 @@ export async function readWords(
   programHeaders: readonly ProgramHeader[],
   pause: Pause,
 ): Promise<void> {
-  const segments = programHeaders.filter(({ p_type, p_memsz }) => p_type === PT_LOAD && p_memsz > 0n).map(segmentOf);
-  const find = finder(programHeaders, segments);
-  const each = async (work: (segment: Segment, offset: number, entry: number) => void): Promise<void> => {
-    for (let entry = from; entry < end; entry++) {
-      const [high, low] = [list.placeHigh[entry], list.placeLow[entry]];
-      const segment = find(high, low);
-      if (segment) work(segment, (high - segment.high) * TWO_32 + (low - segment.low), entry);
-      const pausing = (entry - from) % BATCH === BATCH - 1 ? pause() : undefined;
-      if (pausing) await pausing;
+  const loads = programHeaders.filter(({ p_type, p_memsz }) => p_type === PT_LOAD && p_memsz > 0n);
+  const segments = segmentsOf(loads);
+  const numbers = new Int32Array(end - from).fill(NONE);
+  for (let done = from; done < end; done += BATCH) {
+    locate(list, done, Math.min(end, done + BATCH), segments, numbers.subarray(done - from));
+    const pausing = pause();
+    if (pausing) await pausing;
+  }
+  const views: (DataView | undefined)[] = [];
+  for (const [number, { p_offset, p_filesz, p_memsz }] of loads.entries()) {
+    const first = segments.first[number];
+    const length = Math.min(segments.end[number], Number(p_filesz < p_memsz ? p_filesz : p_memsz)) - first;
+    if (!(length > 0)) {
+      views.push(undefined);
+      continue;
     }
-  };
-  await each((segment, offset) => {
-    segment.first = Math.min(segment.first, offset);
-    segment.end = Math.max(segment.end, offset + WORD);
-  });
-  for (const segment of segments) {
-    const length = Math.min(segment.end, segment.fileSize) - segment.first;
-    if (!(length > 0)) continue;
-    const start = segment.fileOffset + segment.first;
+    const start = Number(p_offset) + first;
     await file.keep(start, length);
     const { buffer, byteOffset, length: size } = file.bytes(start, length);
-    segment.view = new DataView(buffer, byteOffset, size);
+    views.push(new DataView(buffer, byteOffset, size));
   }
-  await each(({ first, view }, offset, entry) => {
-    list.types[entry] = WORD_KNOWN;
-    list.addendLow[entry] = view ? numberAt(view, offset - first) : 0;
-    list.addendHigh[entry] = view ? numberAt(view, offset - first + 4) : 0;
-  });
+  for (let done = from; done < end; done += BATCH) {
+    enter(list, done, Math.min(end, done + BATCH), segments, numbers.subarray(done - from), views);
+    const pausing = pause();
+    if (pausing) await pausing;
+  }
+}
+
+/** Finds the segments of words that lie in one, and how much of each the words take. */
+function locate(list: RelocationList, from: number, end: number, segments: Segments, numbers: Int32Array): void {
+  const { placeHigh, placeLow } = list;
+  const { high, low, size, first, end: ends, find } = segments;
+  let number = NONE;
+  let offset = 0;
+  for (let entry = from; entry < end; entry++) {
+    const isSame = number !== NONE && isIn(
+      offset = (placeHigh[entry] - high[number]) * TWO_32 + (placeLow[entry] - low[number]),
+      size[number],
+    );
+    if (!isSame) {
+      number = find(placeHigh[entry], placeLow[entry]);
+      if (number === NONE) continue;
+      offset = (placeHigh[entry] - high[number]) * TWO_32 + (placeLow[entry] - low[number]);
+      if (!isIn(offset, size[number])) continue;
+    }
+    numbers[entry - from] = number;
+    if (offset < first[number]) first[number] = offset;
+    if (offset + WORD > ends[number]) ends[number] = offset + WORD;
+  }
+}
+
+/** Whether a word lies in as many bytes. */
+function isIn(offset: number, size: number): boolean {
+  return offset >= 0 && offset + WORD <= size;
+}
+
+/** Enters the words of segments as addends. */
+function enter(
+  list: RelocationList,
+  from: number,
+  end: number,
+  { high, low, first }: Segments,
+  numbers: Int32Array,
+  views: readonly (DataView | undefined)[],
+): void {
+  const { placeHigh, placeLow, addendHigh, addendLow, types } = list;
+  for (let entry = from; entry < end; entry++) {
+    const number = numbers[entry - from];
+    if (number === NONE) continue;
+    types[entry] = WORD_KNOWN;
+    const view = views[number];
+    if (!view) continue;
+    const offset = (placeHigh[entry] - high[number]) * TWO_32 + (placeLow[entry] - low[number]) - first[number];
+    const isWhole = offset + WORD <= view.byteLength;
+    addendLow[entry] = isWhole ? view.getUint32(offset, true) : numberAt(view, offset);
+    addendHigh[entry] = isWhole ? view.getUint32(offset + 4, true) : numberAt(view, offset + 4);
+  }
 }
 
 /** Four bytes, of which those past the end are zero. */
@@ -92,35 +142,17 @@ function numberAt(view: DataView, offset: number): number {
   return number;
 }
 
-function segmentOf({ p_vaddr, p_memsz, p_filesz, p_offset }: ProgramHeader): Segment {
-  return {
-    high: upperHalf(p_vaddr),
-    low: lowerHalf(p_vaddr),
-    size: Number(p_memsz),
-    fileSize: Number(p_filesz < p_memsz ? p_filesz : p_memsz),
-    fileOffset: Number(p_offset),
-    first: Infinity,
-    end: 0,
-  };
-}
-
-/** Finds the segment that contains a word whole; the same one as before, if it does. */
-function finder(
-  programHeaders: readonly ProgramHeader[],
-  segments: readonly Segment[],
-): (high: number, low: number) => Segment | undefined {
-  const loads = programHeaders.filter(({ p_type, p_memsz }) => p_type === PT_LOAD && p_memsz > 0n);
-  const index = rangeIndex(loads.map(({ p_vaddr, p_memsz }, at) => {
-    return { start: p_vaddr, end: p_vaddr + p_memsz, segment: segments[at] };
+function segmentsOf(loads: readonly ProgramHeader[]): Segments {
+  const index = rangeIndex(loads.map(({ p_vaddr, p_memsz }, number) => {
+    return { start: p_vaddr, end: p_vaddr + p_memsz, number };
   }));
-  const contains = (segment: Segment, high: number, low: number): boolean => {
-    const offset = (high - segment.high) * TWO_32 + (low - segment.low);
-    return offset >= 0 && offset + WORD <= segment.size;
-  };
-  let last: Segment | undefined;
-  return (high, low) => {
-    if (last && contains(last, high, low)) return last;
-    const found = index.reaching(high, low)?.segment;
-    return last = found && contains(found, high, low) ? found : undefined;
+  return {
+    count: loads.length,
+    high: Float64Array.from(loads, ({ p_vaddr }) => upperHalf(p_vaddr)),
+    low: Float64Array.from(loads, ({ p_vaddr }) => lowerHalf(p_vaddr)),
+    size: Float64Array.from(loads, ({ p_memsz }) => Number(p_memsz)),
+    first: new Float64Array(loads.length).fill(Infinity),
+    end: new Float64Array(loads.length),
+    find: (high, low) => index.reaching(high, low)?.number ?? NONE,
   };
 }

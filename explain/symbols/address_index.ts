@@ -6,18 +6,20 @@
 
 import { lowerHalf, upperHalf } from "../../core/address_space/range_index.ts";
 import { ascending } from "../radix_sort.ts";
-import { type FoundSymbol, isNaming, lengthOf, rankOf, type RegionEnds } from "./naming.ts";
+import { type FoundSymbol, lengthOf, rankBefore, rankOf, type RegionEnds, restOf } from "./naming.ts";
 import type { SymbolTable } from "./symbol_table.ts";
 
 /** An index of symbols by address. */
 export interface AddressIndex {
   /**
-   * Finds the symbol that contains an address, or else the nearest one before it in a region that contains the address:
-   * that with the number `region`, which starts at `start`.
+   * Finds the symbol that contains an address, or else the nearest one before it in the same region. No region that
+   * contains the address starts before `start`.
    */
-  readonly find: (region: number, start: bigint, address: bigint) => FoundSymbol | undefined;
+  readonly find: (start: bigint, address: bigint) => FoundSymbol | undefined;
   /** Lists the numbers of the symbols in a range, ascending by address; of several at one address, the best first. */
   readonly inRange: (start: bigint, end: bigint) => Iterable<number>;
+  /** The numbers of the first and the last of these, and how many there are. */
+  readonly endsOfRange: (start: bigint, end: bigint) => { first: number; last: number; count: number } | undefined;
 }
 
 const TWO_32 = 2 ** 32;
@@ -46,31 +48,39 @@ export function addressIndex(table: SymbolTable, ends: RegionEnds): AddressIndex
     }
     return after;
   };
+  const placesIn = (start: bigint, end: bigint): readonly [first: number, after: number] => {
+    return [below(start < 0n ? 0n : start), below(end < ADDRESS_END ? end : ADDRESS_END)];
+  };
   return {
-    find: (region, start, address) => {
+    find: (start, address) => {
       const [upper, lower] = [upperHalf(address), lowerHalf(address)];
       const offsetAt = (place: number) => (upper - high[place]) * TWO_32 + (lower - low[place]);
       const last = below(address + 1n) - 1;
       /** The best of the symbols at the same address as one that fits, and fit too. */
-      const found = (place: number, fits: (other: number) => boolean): FoundSymbol => {
+      const best = (place: number, rank: typeof rankOf, fits: (other: number) => boolean): FoundSymbol => {
         const offset = offsetAt(place);
-        let best = place;
-        for (let other = place - 1; other >= 0 && offsetAt(other) === offset; other--) if (fits(other)) best = other;
-        return { symbol: order[best], offset };
+        let found = order[place];
+        for (let other = place - 1; other >= 0 && offsetAt(other) === offset; other--) {
+          if (fits(other) && rank(table, order[other]) <= rank(table, found)) found = order[other];
+        }
+        return { symbol: found, offset };
       };
       let inside = last;
       while (inside >= 0 && offsetAt(inside) >= lengths[inside]) inside = around[inside];
-      if (inside >= 0) return found(inside, (place) => lengths[place] > offsetAt(place));
-      const isInRegion = (place: number) => table.regions[order[place]] === region;
+      if (inside >= 0) return best(inside, rankOf, (place) => lengths[place] > offsetAt(place));
+      const isInRegion = (place: number) => restOf(table, order[place], ends) > offsetAt(place);
       const first = below(start);
       let before = last;
       while (before >= first && !isInRegion(before)) before--;
-      return before < first ? undefined : found(before, isInRegion);
+      return before < first ? undefined : best(before, rankBefore, isInRegion);
     },
     inRange: function* (start, end) {
-      const first = below(start < 0n ? 0n : start);
-      const last = below(end < ADDRESS_END ? end : ADDRESS_END);
-      for (let place = first; place < last; place++) yield order[place];
+      const [first, after] = placesIn(start, end);
+      for (let place = first; place < after; place++) yield order[place];
+    },
+    endsOfRange: (start, end) => {
+      const [first, after] = placesIn(start, end);
+      return first < after ? { first: order[first], last: order[after - 1], count: after - first } : undefined;
     },
   };
 }
@@ -89,7 +99,7 @@ function sortSymbols(table: SymbolTable): SortedSymbols {
   const [high, low, rank] = [0, 1, 2].map(() => new Uint32Array(table.count));
   let count = 0;
   for (let symbol = 0; symbol < table.count; symbol++) {
-    if (!isNaming(table, symbol)) continue;
+    if (table.regions[symbol] < 0) continue;
     naming[count] = symbol;
     high[count] = table.high[symbol];
     low[count] = table.low[symbol];

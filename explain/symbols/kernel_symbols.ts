@@ -46,6 +46,16 @@ export interface SymbolPlace {
   readonly offset: number;
 }
 
+/** The symbols with an address in a range, without those in between. */
+export interface SymbolEnds {
+  /** The first one. */
+  readonly first: KernelSymbol;
+  /** The last one. */
+  readonly last: KernelSymbol;
+  /** How many there are. */
+  readonly count: number;
+}
+
 /** The sections and symbols of a kernel. Addresses are those that the file was linked for. */
 export interface KernelSymbols {
   /**
@@ -69,6 +79,8 @@ export interface KernelSymbols {
   readonly find: (name: string) => readonly KernelSymbol[];
   /** Lists the symbols with an address in a range, ascending; of several at one address, the best first. */
   readonly inRange: (start: bigint, end: bigint) => Iterable<KernelSymbol>;
+  /** Finds the first and the last of these, and their number; `undefined` if there are none. Reads no other names. */
+  readonly endsOfRange: (start: bigint, end: bigint) => SymbolEnds | undefined;
   /** The names that are most like a name that was not found, best first. */
   readonly similar: (name: string) => readonly string[];
 }

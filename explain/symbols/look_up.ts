@@ -6,11 +6,11 @@
 
 import { lowerHalf, upperHalf } from "../../core/address_space/range_index.ts";
 import { addressIndex } from "./address_index.ts";
-import { scanFor } from "./address_scan.ts";
+import { scanFor, scanForEnds } from "./address_scan.ts";
 import type { KernelSection, KernelSymbols } from "./kernel_symbols.ts";
 import { nameIndex, scanForName } from "./name_index.ts";
 import { endsOf, type FoundSymbol } from "./naming.ts";
-import { type Region, regionFinder } from "./regions.ts";
+import { merged, type Region, regionFinder } from "./regions.ts";
 import { similarNames } from "./similar_names.ts";
 import { NOWHERE, symbolOf, type SymbolTable } from "./symbol_table.ts";
 
@@ -30,6 +30,8 @@ export interface ReadNames {
   readonly hasLineNumbers: boolean;
 }
 
+const ADDRESS_END = 1n << 64n;
+
 /** How many addresses, and how many names, to look up before an index is worth its cost. */
 const SCANS = 16;
 
@@ -42,7 +44,8 @@ const SCANS = 16;
 export function kernelSymbols(names: ReadNames): KernelSymbols {
   const { sections, regions, symbols, unread, table, hasLineNumbers } = names;
   const sectionAt = regionFinder(sections);
-  const regionAt = regions === sections ? sectionAt : regionFinder(regions);
+  const apart = merged(regions);
+  const regionAt = regionFinder(apart);
   const ends = endsOf(regions);
   const byAddress = lazy(() => addressIndex(symbols, ends));
   const byName = lazy(() => nameIndex(symbols));
@@ -50,8 +53,8 @@ export function kernelSymbols(names: ReadNames): KernelSymbols {
   const findAt = (address: bigint): FoundSymbol | undefined => {
     const region = regionAt(upperHalf(address), lowerHalf(address));
     if (region === NOWHERE) return undefined;
-    if (scans++ < SCANS) return scanFor(symbols, ends, region, address);
-    return byAddress().find(region, regions[region].address, address);
+    if (scans++ < SCANS) return scanFor(symbols, ends, address);
+    return byAddress().find(apart[region].address, address);
   };
   return {
     sections,
@@ -73,6 +76,11 @@ export function kernelSymbols(names: ReadNames): KernelSymbols {
     },
     inRange: function* (start, end) {
       for (const symbol of byAddress().inRange(start, end)) yield symbolOf(symbols, symbol);
+    },
+    endsOfRange: (start, end) => {
+      const [from, to] = [start < 0n ? 0n : start, end < ADDRESS_END ? end : ADDRESS_END];
+      const ends = scans++ < SCANS ? scanForEnds(symbols, from, to) : byAddress().endsOfRange(from, to);
+      return ends && { ...ends, first: symbolOf(symbols, ends.first), last: symbolOf(symbols, ends.last) };
     },
     similar: (name) => similarNames(symbols, name),
   };

@@ -2,8 +2,7 @@
  * Which symbols name the bytes at an address, and which of several names them best.
  *
  * A symbol names the bytes from its value on, as many as its size says, and no further than its section goes. Symbols
- * with `SHN_ABS`, those whose value does not lie in their section, such as the end of one, and the local labels of
- * compilers (".L…") name none.
+ * with `SHN_ABS`, and those whose value does not lie in their section, such as the end of one, name none.
  *
  * @module
  */
@@ -32,8 +31,8 @@ const TWO_32 = 2 ** 32;
 /** No symbol reaches further than this; distances below it are exact. */
 const FARTHEST = Number.MAX_SAFE_INTEGER;
 
-const DOT = ".".charCodeAt(0);
-const CAPITAL_L = "L".charCodeAt(0);
+/** The bit of a rank that says that the size is unknown. */
+const UNSIZED = 4;
 
 /**
  * Finds where regions end.
@@ -47,16 +46,16 @@ export function endsOf(regions: readonly Region[]): RegionEnds {
 }
 
 /**
- * Whether a symbol names bytes. Assemblers leave local labels out of the symbol table unless they are told to keep them.
+ * Counts the bytes from a symbol's value to the end of its region.
  *
  * @param table The symbols.
- * @param symbol The number of one.
- * @returns True if its region contains its value and it is not a local label of a compiler.
+ * @param symbol The number of one that names bytes.
+ * @param ends Where the regions end.
+ * @returns Their number; if it is larger than the largest that is exact, that one.
  */
-export function isNaming({ regions, info, names, strings }: SymbolTable, symbol: number): boolean {
-  if (regions[symbol] < 0) return false;
-  const name = names[symbol];
-  return info[symbol] >> 4 !== STB_LOCAL || strings[name] !== DOT || strings[name + 1] !== CAPITAL_L;
+export function restOf({ high, low, regions }: SymbolTable, symbol: number, ends: RegionEnds): number {
+  const region = regions[symbol];
+  return Math.min((ends.high[region] - high[symbol]) * TWO_32 + (ends.low[region] - low[symbol]), FARTHEST);
 }
 
 /**
@@ -68,10 +67,7 @@ export function isNaming({ regions, info, names, strings }: SymbolTable, symbol:
  * @returns Their number; 0 if its size is unknown.
  */
 export function lengthOf(table: SymbolTable, symbol: number, ends: RegionEnds): number {
-  const { high, low, sizeHigh, sizeLow, regions } = table;
-  const region = regions[symbol];
-  const rest = (ends.high[region] - high[symbol]) * TWO_32 + (ends.low[region] - low[symbol]);
-  return Math.min(sizeHigh[symbol] * TWO_32 + sizeLow[symbol], rest, FARTHEST);
+  return Math.min(table.sizeHigh[symbol] * TWO_32 + table.sizeLow[symbol], restOf(table, symbol, ends));
 }
 
 /**
@@ -86,6 +82,19 @@ export function rankOf({ info, sizeHigh, sizeLow }: SymbolTable, symbol: number)
   const type = info[symbol] & 0xf;
   const binding = info[symbol] >> 4;
   return 8 * (type === STT_FUNC || type === STT_GNU_IFUNC ? 0 : type === STT_OBJECT ? 1 : 2) +
-    (sizeHigh[symbol] === 0 && sizeLow[symbol] === 0 ? 4 : 0) +
+    (sizeHigh[symbol] === 0 && sizeLow[symbol] === 0 ? UNSIZED : 0) +
     (binding === STB_WEAK ? 2 : binding === STB_LOCAL ? 1 : 0);
+}
+
+/**
+ * Which of several symbols before an address is the best one to measure it from, if none contains it, lowest first:
+ * those of unknown size, which may go on to there; then as {@linkcode rankOf} says.
+ *
+ * @param table The symbols.
+ * @param symbol The number of one.
+ * @returns A number below 64.
+ */
+export function rankBefore(table: SymbolTable, symbol: number): number {
+  const rank = rankOf(table, symbol);
+  return (rank & UNSIZED) === 0 ? rank + 32 : rank;
 }

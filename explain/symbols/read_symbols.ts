@@ -22,7 +22,7 @@ import { NO_SYMBOLS, type RawSymbols, readSymbolTable, type SymbolTable } from "
 const SYMBOLS_MAX = 2 ** 22;
 
 /** The most bytes of names to read. */
-const STRINGS_MAX = 2 ** 28;
+const STRINGS_MAX = 2 ** 27;
 
 /**
  * Reads the sections and symbols of an ELF file. Of a file that is read at offsets (`readAt`, `Blob`), only the headers

@@ -35,6 +35,26 @@ export function regionFinder(regions: readonly Region[]): (high: number, low: nu
 }
 
 /**
+ * Merges regions that overlap, which those of sound files do not.
+ *
+ * @param regions The regions.
+ * @returns Regions that have the same addresses, ascending; none overlaps another.
+ */
+export function merged(regions: readonly Region[]): readonly Region[] {
+  const apart: Region[] = [];
+  for (
+    const { address, size } of regions.toSorted((a, b) => a.address < b.address ? -1 : a.address > b.address ? 1 : 0)
+  ) {
+    const last = apart.at(-1);
+    if (!last || address >= last.address + last.size) apart.push({ address, size });
+    else if (address + size > last.address + last.size) {
+      apart[apart.length - 1] = { ...last, size: address + size - last.address };
+    }
+  }
+  return apart;
+}
+
+/**
  * Creates a function that finds the region of a symbol by its section, if its value is in it.
  *
  * @param sections The sections that are regions.

@@ -91,7 +91,14 @@ function isLetter(char: number): boolean {
   return char >= 97 && char <= 122;
 }
 
-/** Whether a text contains a word that no other letters adjoin; in the names of compilers, digits and "E" may. */
+function isDigit(char: number): boolean {
+  return char >= 48 && char <= 57;
+}
+
+/**
+ * Whether a text contains a word that no other letters adjoin, or that is a number and that no other digits precede. In
+ * the names of compilers, an "E" may follow it.
+ */
 function hasWord(text: Uint8Array, length: number, word: Uint8Array): boolean {
   for (let start = text.indexOf(word[0]); start >= 0 && start + word.length <= length;) {
     let same = 1;
@@ -99,7 +106,8 @@ function hasWord(text: Uint8Array, length: number, word: Uint8Array): boolean {
     const end = start + same;
     const isMangled = text[0] === 95 && text[1] === 122; // "_z"
     const isEnd = end >= length || !isLetter(text[end]) || (isMangled && text[end] === 101);
-    if (same === word.length && isEnd && (start === 0 || !isLetter(text[start - 1]))) return true;
+    const isStart = start === 0 || !(isDigit(word[0]) ? isDigit : isLetter)(text[start - 1]);
+    if (same === word.length && isEnd && isStart) return true;
     start = text.indexOf(word[0], start + 1);
   }
   return false;

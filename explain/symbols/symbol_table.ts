@@ -91,8 +91,8 @@ export const ABSOLUTE = -2;
 /** How many symbols to read between pauses. */
 const BATCH = 2 ** 15;
 
-/** The types whose values are no addresses of their own: those of sections and files, and thread-local offsets. */
-const NO_ADDRESS: readonly number[] = [STT_SECTION, STT_FILE, STT_TLS];
+/** The types whose values are no addresses of their own, as bits: sections, files, and thread-local offsets. */
+const NO_ADDRESS = (1 << STT_SECTION) | (1 << STT_FILE) | (1 << STT_TLS);
 
 /** EM_ARM, EM_AARCH64 and EM_RISCV: the machines for which symbols mark where code or data starts. */
 const WITH_MAPPING_SYMBOLS: readonly number[] = [40, 183, 243];
@@ -153,7 +153,7 @@ function readBatch(
     const type = view.getUint8(offset + at.info) & 0xf;
     let section = view.getUint16(offset + at.section, little);
     const name = view.getUint32(offset, little);
-    if (section === SHN_UNDEF || NO_ADDRESS.includes(type) || !(strings[name] > 0)) continue;
+    if (section === SHN_UNDEF || ((NO_ADDRESS >> type) & 1) === 1 || !(strings[name] > 0)) continue;
     const isAbsolute = section === SHN_ABS;
     if (section === SHN_XINDEX) {
       section = 4 * index + 4 <= extended.byteLength ? extended.getUint32(4 * index, little) : SHN_UNDEF;

@@ -51,7 +51,7 @@ export interface DecodedEntry {
   readonly address?: number;
   /** Size of the page in bytes, if it maps one. */
   readonly pageSize?: PageSize;
-  /** The names of the flags that are set, lowest bit first; none if it is not present, as the processor reads no other. */
+  /** The names of the flags that are set, lowest bit first; none if it is not present: the processor reads no other. */
   readonly flags: readonly EntryFlag[];
   /** Every field, lowest bit first; of an entry that is not present, `PRESENT` alone. */
   readonly fields: readonly EntryField[];

@@ -55,8 +55,8 @@ interface OpenRun {
  * unknown memory, entries with reserved bits set and entries that make tables contain themselves are listed where they
  * stand, and end a run.
  *
- * Only what is asked for is read: four pages can map 2^36 others, so a consumer should be ready to stop. Tables in which
- * nothing was found are not read again.
+ * Only what is asked for is read: four pages can map 2^36 others, so a consumer should be ready to stop. Tables that
+ * nothing was found in are not read again.
  *
  * @example
  * ```ts
@@ -66,7 +66,7 @@ interface OpenRun {
  *
  * const { memory, level4Frame } = await loadKernel(await Deno.readFile("examples/hello/hello.elf"));
  * const items = listRuns(openTableSet({ memory, cr3: level4Frame }));
- * const shown = Array.from(items, (item) => item.kind === "pages" ? [item.size, item.writable, item.executable] : item);
+ * const shown = Array.from(items, (item) => item.kind === "pages" && [item.size, item.writable, item.executable]);
  * assertEquals(shown, [[0x1000, false, true], [0x1000, false, false], [0x4000, true, false]]);
  * ```
  *
@@ -125,7 +125,7 @@ export function* listRuns(
       level--;
       masksAt[level] = undefined;
       read++;
-      if (++silent <= progressAfter) continue;
+      if (++silent < progressAfter) continue;
       silent = 0;
       yield { kind: "progress", tables: read };
       continue;

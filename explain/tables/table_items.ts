@@ -44,8 +44,8 @@ export interface EntryPlace {
 }
 
 /**
- * An entry that points to a table on the way to it, so that the tables contain themselves. What it maps, which is mostly
- * the tables themselves, is not listed.
+ * An entry that points to a table on the way to it, so that the tables contain themselves. What it maps, mostly the
+ * tables themselves, is not listed.
  */
 export interface RecursiveEntry extends EntryPlace {
   /** What it is. */

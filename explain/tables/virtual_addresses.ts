@@ -63,10 +63,11 @@ export interface FoundAddress {
  * import { loadKernel } from "@kload/kload";
  * import { assertEquals } from "@std/assert";
  *
- * const { memory, level4Frame, entryPoint, pageTable } = await loadKernel(await Deno.readFile("examples/hello/hello.elf"));
- * const { phys } = pageTable.translate(entryPoint) as { phys: number };
- * const [found] = virtualAddressesOf(openTableSet({ memory, cr3: level4Frame }), phys);
- * assertEquals(found.kind === "address" && found.virt, entryPoint);
+ * const kernel = await loadKernel(await Deno.readFile("examples/hello/hello.elf"));
+ * const [{ virt, phys }] = kernel.mappings();
+ * const tables = openTableSet({ memory: kernel.memory, cr3: kernel.level4Frame });
+ * const [found] = virtualAddressesOf(tables, phys + 8);
+ * assertEquals(found.kind === "address" && found.virt, virt + 8n);
  * ```
  *
  * @param tables The tables.
@@ -129,7 +130,7 @@ function* search(
         goDown(path, level, index, target, wordsBelow);
         level--;
         read++;
-        if (++silent <= progressAfter) continue;
+        if (++silent < progressAfter) continue;
         silent = 0;
         yield { kind: "progress", tables: read };
       } else {

@@ -85,11 +85,15 @@ function pagesOf({ virt, phys, size, pageSize, executable }: Mapping): readonly 
   });
 }
 
-function permissionLine({ low, end, user, writable }: Permissions): string {
+/** Permissions of a range in one line. */
+export function permissionLine({ low, end, user, writable }: Permissions): string {
   return `${hex16(low)}-${hex16(end)} ${user ? "u" : "-"}r${writable ? "w" : "-"}`;
 }
 
-function mergePermissions(mappings: readonly Mapping[]): readonly Permissions[] {
+/** What mappings grant, as QEMU merges it. */
+export function mergePermissions(
+  mappings: readonly Pick<Mapping, "virt" | "size" | "user" | "writable">[],
+): readonly Permissions[] {
   const merged: Permissions[] = [];
   for (const { virt, size, user, writable } of mappings) {
     const low = Number(BigInt.asUintN(48, virt));

@@ -10,9 +10,11 @@ const DEADLINE = 15_000; // milliseconds
 const LOW_RAM = 2 * 2 ** 30;
 const HIGH_RAM = 4 * 2 ** 30;
 
-// Waits until its standard input ends, which it does at the latest with the process that started it, whatever ends
-// that one; then leaves neither QEMU nor its files behind. Its standard output ends when QEMU does.
-const KEEPER = `
+/**
+ * A script that waits until its standard input ends, which it does at the latest with the process that started it,
+ * whatever ends that one; then leaves neither QEMU nor its files behind. Its standard output ends when QEMU does.
+ */
+export const KEEPER = `
   trap "" HUP INT TERM
   dir=$1
   shift

@@ -8,6 +8,7 @@ import { startMachine } from "./machine.ts";
 
 // The processor in 64-bit mode, Intel SDM vol. 3, "Control Registers" and "Extended Feature Enable Register".
 const CR4_PAE = 1 << 5;
+const CR4_LA57 = 1 << 12;
 const EFER_LME_NXE = (1 << 8) | (1 << 11);
 const CR0_PE_ET_WP_PG = (1 << 0) | (1 << 4) | (1 << 16) | (1 << 31);
 
@@ -29,14 +30,14 @@ export interface Oracle extends AsyncDisposable {
   readonly dir: string;
   /** Writes physical memory: between 1 MiB and 2 GiB, or from 4 GiB to 5 GiB. */
   readonly write: (phys: number, bytes: Uint8Array) => void;
-  /** Puts the physical address of a level-4 table, below 4 GiB, into CR3; what follows is about its pages. */
+  /** Puts the physical address of a root table, below 4 GiB, into CR3; what follows is about its pages. */
   readonly setLevel4: (frame: number) => Promise<void>;
   /**
    * Lists every page, ascending, as "VVVVVVVVVVVVVVVV: PPPPPPPPPPPPPPPP XGPDACTUW": virtual address, bits 12 to 49 of
    * the physical one, and the leaf's flags, "-" for those that are clear; P is a huge page, X no execution.
    */
   readonly leaves: () => Promise<readonly string[]>;
-  /** Lists what all levels together grant, as merged ranges, ascending. */
+  /** Lists what all levels together grant, as merged ranges, ascending; QEMU 7.2 hangs on it with five levels. */
   readonly permissions: () => Promise<readonly Permissions[]>;
   /** Finds the physical address of a byte; `undefined` where it is not mapped. */
   readonly translate: (virt: bigint) => Promise<number | undefined>;
@@ -45,18 +46,19 @@ export interface Oracle extends AsyncDisposable {
 }
 
 /**
- * Starts QEMU with a processor that uses 4-level paging.
+ * Starts QEMU with a processor that uses paging.
  *
+ * @param levels Number of levels of page tables.
  * @returns The oracle; it has to be disposed of.
  */
-export async function openOracle(): Promise<Oracle> {
+export async function openOracle(levels: 4 | 5 = 4): Promise<Oracle> {
   const machine = await startMachine();
   const { dir, write, within } = machine;
   const stub = await within("connect", openGdbStub(machine.gdb));
   const command = (line: string): Promise<string> => within(`execute ${line}`, stub.command(line));
   const setRegister: GdbStub["setRegister"] = (register, value) =>
     within(`set ${register}`, stub.setRegister(register, value));
-  await setRegister("cr4", CR4_PAE);
+  await setRegister("cr4", levels === 5 ? CR4_PAE | CR4_LA57 : CR4_PAE);
   await setRegister("efer", EFER_LME_NXE);
   await setRegister("cr0", CR0_PE_ET_WP_PG);
   return {

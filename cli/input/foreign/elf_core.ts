@@ -15,20 +15,14 @@ import { type ProgramHeader, readProgramHeader } from "../../../core/elf/program
 import { elfReader } from "../../../core/elf/reader.ts";
 import { PHYSICAL_END } from "../../../core/memory/addresses.ts";
 import { disjointRanges, type ReadAt, readFully, type StoredRange } from "./file_pages.ts";
-
-/** The control registers of a processor. */
-export interface ControlRegisters {
-  readonly cr0: bigint;
-  readonly cr3: bigint;
-  readonly cr4: bigint;
-}
+import type { PagingRegisters } from "./paging_registers.ts";
 
 /** A core of a machine. */
 export interface MachineCore {
   /** The physical memory in it. */
   readonly ranges: readonly StoredRange[];
   /** The registers of each processor, if the core has them. */
-  readonly processors: readonly ControlRegisters[];
+  readonly processors: readonly PagingRegisters[];
 }
 
 // gABI, "ELF Header": e_type of a core file; and offsets in it and in a section header
@@ -102,7 +96,7 @@ export function readElfCore(readAt: ReadAt, fileSize: number): MachineCore | str
     const length = p_filesz > BigInt(MOST_NOTES) ? MOST_NOTES : Number(p_filesz);
     return readNotes(read(p_offset, length), 0, p_align).notes;
   });
-  const processors = notes.flatMap(({ owner, type, descriptor }): readonly ControlRegisters[] => {
+  const processors = notes.flatMap(({ owner, type, descriptor }): readonly PagingRegisters[] => {
     if (owner !== QEMU_STATE.owner || type !== QEMU_STATE.type || descriptor.length < QEMU_STATE.length) return [];
     const state = elfReader(descriptor, { subject: "a processor's state" });
     const register = (nth: number): bigint => state.u64(QEMU_STATE.cr + nth * 8);

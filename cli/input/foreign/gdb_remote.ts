@@ -14,12 +14,15 @@ export interface GdbRemote {
   /** Resolves to the next packet, if an answer has several. */
   readonly next: () => Promise<string>;
   /**
-   * Sends the last packets, also after an abort, and waits a moment until they are answered: if a connection is closed
-   * with answers on their way, the stub may lose what was sent.
+   * Sends the last packets at once, also after an abort, and waits a moment until they are answered: if a connection is
+   * closed with answers on their way, the stub may lose what was sent. What comes before an answer to the first of them
+   * is skipped: nobody waits for it any more.
    */
-  readonly finish: (packets: readonly string[]) => Promise<void>;
+  readonly finish: (packets: readonly string[], isFirst: (answer: string) => boolean) => Promise<void>;
   /** Whether the stub said, unasked, that the guest has stopped. */
   readonly saidStopped: () => boolean;
+  /** The same stub, whose waits another signal ends. */
+  readonly under: (signal: AbortSignal) => GdbRemote;
 }
 
 /** Why a stub cannot be used. */
@@ -47,6 +50,35 @@ const LAST_PATIENCE = 1000;
 
 /** A packet: what is in it, and its checksum. */
 const PACKET = /\$([^#$]*)#([0-9a-fA-F]{2})/;
+
+/**
+ * Waits for work, unless it takes too long or is no longer wanted.
+ *
+ * @param work Starts the work.
+ * @param signal Ends the wait.
+ * @param patience How long to wait, in milliseconds.
+ * @param late Creates the error for work that takes longer.
+ * @returns What the work returns.
+ * @throws {unknown} What the work throws, the signal's reason, or that error.
+ */
+export async function within<T>(
+  work: () => Promise<T>,
+  signal: AbortSignal,
+  patience: number,
+  late: () => Error,
+): Promise<T> {
+  signal.throwIfAborted();
+  const ended = Promise.withResolvers<never>();
+  const abort = (): void => ended.reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  const timer = setTimeout(() => ended.reject(late()), patience);
+  try {
+    return await Promise.race([work(), ended.promise]);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", abort);
+  }
+}
 
 /**
  * Speaks with the stub at the other end of a connection, which is left for its owner to close.
@@ -95,43 +127,31 @@ export function gdbRemote(
     last = received.catch(() => {});
     return received;
   };
-  const within = async <T>(work: () => Promise<T>): Promise<T> => {
-    signal.throwIfAborted();
-    const ended = Promise.withResolvers<never>();
-    const abort = (): void => ended.reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    const timer = setTimeout(() => {
-      ended.reject(new StubError(`there was no answer in ${patience / 1000} seconds`, true));
-    }, patience);
-    try {
-      return await Promise.race([work(), ended.promise]);
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", abort);
-    }
-  };
-  const tell = async (packet: string): Promise<void> => {
-    const sum = checksum(packet).toString(16).padStart(2, "0");
-    const bytes = encoder.encode(`$${packet}#${sum}`);
+  const tell = async (...packets: readonly string[]): Promise<void> => {
+    const framed = packets.map((packet) => `$${packet}#${checksum(packet).toString(16).padStart(2, "0")}`);
+    const bytes = encoder.encode(framed.join(""));
     for (let left = bytes; left.length > 0;) left = left.subarray(await connection.write(left));
   };
-  const next = () => within(receive);
-  const finish = async (packets: readonly string[]): Promise<void> => {
+  const finish: GdbRemote["finish"] = async (packets, isFirst) => {
+    const answered = async (): Promise<void> => {
+      await tell(...packets);
+      while (!isFirst(await receive()));
+      for (let left = packets.length - 1; left > 0; left--) await receive();
+    };
     let timer: ReturnType<typeof setTimeout> | undefined;
     const enough = new Promise<void>((resolve) => timer = setTimeout(resolve, LAST_PATIENCE));
-    for (const packet of packets) await tell(packet);
-    const answered = Promise.all(packets.map(receive)).catch(() => {});
-    await Promise.race([answered, enough]).finally(() => clearTimeout(timer));
+    await Promise.race([answered().catch(() => {}), enough]).finally(() => clearTimeout(timer));
   };
-  return {
-    next,
-    ask: async (packet) => {
-      await within(() => tell(packet));
+  const under = (signal: AbortSignal): GdbRemote => {
+    const late = () => new StubError(`there was no answer in ${patience / 1000} seconds`, true);
+    const next = () => within(receive, signal, patience, late);
+    const ask = async (packet: string): Promise<string> => {
+      await within(() => tell(packet), signal, patience, late);
       return await next();
-    },
-    finish,
-    saidStopped: () => stopped,
+    };
+    return { next, ask, finish, saidStopped: () => stopped, under };
   };
+  return under(signal);
 }
 
 /** The sum of a packet's characters, modulo 256. */

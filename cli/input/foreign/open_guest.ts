@@ -5,16 +5,19 @@
  */
 
 import { CliError, messageOf } from "../../output/cli_error.ts";
-import { neededFlag, permissionAdvice } from "../../output/permission_flag.ts";
+import { neededFlag, permissionAdvice, permissionFlag } from "../../output/permission_flag.ts";
 import { hex, printable } from "../../output/text.ts";
 import type { ForeignFacts, ForeignOptions, ForeignTables, StubPlace } from "./foreign_tables.ts";
-import { gdbRemote, StubError } from "./gdb_remote.ts";
+import { gdbRemote, StubError, within } from "./gdb_remote.ts";
 import { takePages } from "./guest_tables.ts";
 import { tablesIn, withoutPaging } from "./paging_registers.ts";
 import { openQemuGuest, type QemuGuest } from "./qemu_guest.ts";
 
-/** How long to wait for a connection and for each answer, in milliseconds. */
+/** How long to wait for a connection and for each answer by default, in milliseconds. */
 const PATIENCE = 5000;
+
+/** How long to go on after an abort until it is known how to leave the guest, which a connection stops, in milliseconds. */
+const GRACE = 1000;
 
 /**
  * Takes the page tables of a guest. It stands still meanwhile, and is left as it was found.
@@ -22,6 +25,7 @@ const PATIENCE = 5000;
  * @param place Where QEMU's stub listens.
  * @param options Where the tables start and how many levels they have, if that is not to be asked of the guest.
  * @param signal Ends the work; the guest is left then, too.
+ * @param patience How long to wait for a connection and for each answer, in milliseconds.
  * @returns The tables.
  * @throws {CliError} "source-failed" if they cannot be read.
  */
@@ -29,11 +33,14 @@ export async function openGuest(
   place: StubPlace,
   options: ForeignOptions,
   signal: AbortSignal,
+  patience: number = PATIENCE,
 ): Promise<ForeignTables> {
+  signal.throwIfAborted();
   const source = stubName(place);
+  using later = delayed(signal, GRACE);
   try {
-    using connection = await connect(place, signal);
-    const guest = await openQemuGuest(gdbRemote(connection, signal, PATIENCE));
+    using connection = await connect(place, later.signal, patience);
+    const guest = await openQemuGuest(gdbRemote(connection, later.signal, patience), signal);
     let left: Awaited<ReturnType<QemuGuest["leave"]>> | undefined;
     try {
       const root = rootOf(guest, options);
@@ -58,6 +65,23 @@ export async function openGuest(
   }
 }
 
+/** A signal that aborts some time after another, unless it is disposed of before. */
+function delayed(signal: AbortSignal, delay: number): Disposable & { readonly signal: AbortSignal } {
+  const controller = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const abort = (): void => {
+    timer = setTimeout(() => controller.abort(signal.reason), delay);
+  };
+  signal.addEventListener("abort", abort, { once: true });
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]: () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", abort);
+    },
+  };
+}
+
 /** Where the guest's tables start, unless that was said. */
 function rootOf(
   { registers }: QemuGuest,
@@ -75,23 +99,19 @@ function rootOf(
 }
 
 /** Connects, unless that takes too long. */
-async function connect(place: StubPlace, signal: AbortSignal): Promise<Deno.Conn> {
+async function connect(place: StubPlace, signal: AbortSignal, patience: number): Promise<Deno.Conn> {
   const connecting: Promise<Deno.Conn> = place.transport === "unix"
     ? Deno.connect({ transport: "unix", path: place.path })
-    : Deno.connect({ hostname: place.hostname, port: place.port });
-  const ended = Promise.withResolvers<never>();
-  const abort = (): void => ended.reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  const late = new StubError(`there was no connection in ${PATIENCE / 1000} seconds`, true);
-  const timer = setTimeout(() => ended.reject(late), PATIENCE);
+    : Deno.connect({ hostname: place.hostname, port: place.port }).then((connection) => {
+      connection.setNoDelay(true); // each packet is answered before the next
+      return connection;
+    });
+  const late = () => new StubError(`there was no connection in ${patience / 1000} seconds`, true);
   try {
-    return await Promise.race([connecting, ended.promise]);
+    return await within(() => connecting, signal, patience, late);
   } catch (error) {
     connecting.then((connection) => connection.close(), () => {});
     throw error;
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", abort);
   }
 }
 
@@ -101,12 +121,27 @@ function stubName(place: StubPlace): string {
 }
 
 function failed(source: string, place: StubPlace, cause: unknown): CliError {
-  const flag = neededFlag(cause, place.transport === "unix" ? place.path : undefined);
+  const flag = neededFlag(cause);
+  const flags = flag === undefined || flag === "--allow-all"
+    ? []
+    : place.transport === "tcp"
+    ? [flag]
+    : socketFlags(place.path);
   const { why, ...advice } = flag === undefined
     ? { why: messageOf(cause), hint: hintFor(place, cause) }
-    : permissionAdvice(flag === "--allow-all" ? [] : [flag]);
+    : permissionAdvice(flags);
   const message = `Cannot read page tables of QEMU at ${printable(source)}: ${why}`;
   return new CliError("source-failed", message, { ...advice, detail: { source }, cause });
+}
+
+/** The permissions for a socket that Deno lacks: it names one at a time. */
+function socketFlags(path: string): readonly string[] {
+  const lacks = (descriptor: Deno.PermissionDescriptor) => Deno.permissions.querySync(descriptor).state !== "granted";
+  return [
+    ...(lacks({ name: "read", path }) ? [permissionFlag("read", path)] : []),
+    ...(lacks({ name: "write", path }) ? [permissionFlag("write", path)] : []),
+    ...(lacks({ name: "net" }) ? ["--allow-net"] : []),
+  ];
 }
 
 function hintFor(place: StubPlace, cause: unknown): string | undefined {

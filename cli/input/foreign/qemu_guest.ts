@@ -25,32 +25,39 @@ export interface QemuGuest {
 const MOST_BYTES = 2048;
 const PAGE_SIZE = 4096;
 
+/** The answer to whether memory is read by physical addresses. */
+const MODE = /^[01]$/;
+
 /** Memory of one kind comes in blocks of at least this size, but below 1 MiB. */
 const BLOCK = 2 ** 16;
 
 /**
  * Stops the guest, if it runs, and reads its registers.
  *
- * @param remote QEMU's stub. Connecting to it has stopped the guest.
+ * @param remote QEMU's stub. Connecting to it has stopped the guest, so its signal must give some time after an abort.
+ * @param signal Ends all that is not needed to leave the guest.
  * @returns The guest.
  * @throws {StubError} If the stub is not QEMU's, or the guest is of another architecture. The guest is left then.
  */
-export async function openQemuGuest(remote: GdbRemote): Promise<QemuGuest> {
+export async function openQemuGuest(remote: GdbRemote, signal: AbortSignal): Promise<QemuGuest> {
   const { ask } = remote;
   // GDB documentation, "General Query Packets"; QEMU documentation, "GDB usage": physical memory mode.
   const features = await ask("qSupported:xmlRegisters=i386");
   const mode = await ask("qqemu.PhyMemMode");
-  if (!/^[01]$/.test(mode)) throw new StubError("the stub there is not QEMU's, and cannot read physical memory");
+  if (!MODE.test(mode)) throw new StubError("the stub there is not QEMU's, and cannot read physical memory");
   const runs = await ranBefore(remote);
   const leave = async (): Promise<Leaving> => {
     // It goes on when the debugger detaches, and stays as it is if the connection ends without that.
-    await remote.finish([`Qqemu.PhyMemMode:${mode}`, ...(runs ? ["D"] : [])]);
+    const last = ["qqemu.PhyMemMode", `Qqemu.PhyMemMode:${mode}`, ...(runs ? ["D"] : [])];
+    await remote.finish(last, (answer) => MODE.test(answer));
     return runs ? "resumed" : "left stopped";
   };
   try {
-    const registers = await readRegisters(remote, features);
-    if (await ask("Qqemu.PhyMemMode:1") !== "OK") throw new StubError("QEMU refuses to read physical memory");
-    return { registers, page: pageReader(remote), leave };
+    const hurried = remote.under(signal);
+    const registers = await readRegisters(hurried, features);
+    const answer = await hurried.ask("Qqemu.PhyMemMode:1");
+    if (answer !== "OK") throw new StubError("QEMU refuses to read physical memory");
+    return { registers, page: pageReader(hurried), leave };
   } catch (error) {
     await leave().catch(() => {});
     throw error;

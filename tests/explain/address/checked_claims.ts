@@ -107,12 +107,12 @@ function isTrue(reason: Reason, byte: Byte): boolean {
       const end = start + Math.max(memsz, filesz);
       const distance = reason.side === "before" ? start - at : at - end + 1;
       if (distance <= 0 || distance !== reason.distance) return false;
-      const because = at < start || floor(at) < end
+      const because = end === start
+        ? "empty-part"
+        : at < start || floor(at) < end
         ? "whole-pages"
         : owner === "bss"
         ? "extra-page"
-        : filesz === 0
-        ? "empty-part"
         : "misaligned";
       if (reason.because !== because || (because === "misaligned" && (start - offset) % PAGE === 0)) return false;
       if (reason.content === "zeros") return isLater || value === 0;
@@ -128,6 +128,12 @@ function isTrue(reason: Reason, byte: Byte): boolean {
       const word = bytes.reduceRight((sum, each) => sum * 256n + BigInt(each), 0n);
       return within >= 0 && within < 8 && word === reason.value &&
         reason.value === BigInt.asUintN(64, reason.addend + kernel.virtualAddressOffset);
+    }
+    case "not-relocated": {
+      const word = new DataView(kernel.read(reason.place, 8).buffer).getBigUint64(0, true);
+      const isApplied = kernel.results.relocate !== undefined && kernel.fileHeader.e_type === 3;
+      return !isApplied && value === (fileOffset === null ? 0 : file[fileOffset]) &&
+        word !== BigInt.asUintN(64, reason.addend + kernel.virtualAddressOffset);
     }
     case "changed":
       return value === reason.is && reason.was === (fileOffset === null ? 0 : file[fileOffset]) && value !== reason.was;

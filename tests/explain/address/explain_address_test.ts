@@ -4,6 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { fromFileUrl } from "@std/path/from-file-url";
 import { type AnyPlugin, type LoadedKernel, LoadError, loadKernel } from "../../../mod.ts";
+import { keepFile } from "../../../core/file/kept_file.ts";
 import { addressExplainer, explainAddress } from "../../../explain/address/explain_address.ts";
 import type { ExplainOptions } from "../../../explain/address/explain_options.ts";
 import { presets } from "../../../plugins/presets.ts";
@@ -44,6 +45,28 @@ for (const name of ["hello.elf", "hello-pie.elf"]) {
   }
 }
 
+for (const kernelBase of [undefined, 0x1234_5000n]) {
+  const where = kernelBase === undefined ? "where it was linked" : "elsewhere";
+  Deno.test(`relocations that were not applied are said to be, of a kernel ${where}`, async () => {
+    const file = await Deno.readFile(new URL("hello-pie.elf", EXAMPLES));
+    const kernel = await loadKernel(file, { kernelBase });
+    const kinds = checkAll(kernel, file, { file });
+    assert(!kinds.has("relocated"));
+    const truth = truthOf(kernel, file);
+    const explain = addressExplainer(kernel, { file });
+    const seen = new Set<string>();
+    for (let at = 0x2eb8n; at < 0x2ef0n; at++) {
+      const explanation = explain(kernel.virtualAddressOffset + at);
+      truth.check(explanation);
+      for (const { kind, message } of explanation.why) {
+        seen.add(kind);
+        if (kind === "not-relocated") assert(message.includes("but was not applied: the word is 0x"), message);
+      }
+    }
+    assertEquals(seen.has("not-relocated"), kernelBase !== undefined); // at 0, the words are right as they are
+  });
+}
+
 Deno.test("bytes all over hello-pie.elf have their true reasons", async () => {
   const file = await Deno.readFile(new URL("hello-pie.elf", EXAMPLES));
   const kernel = await loadKernel(file, presets.default);
@@ -75,7 +98,7 @@ for (const packed of [false, true]) {
         const seen = new Set<string>();
         for (const { virt, size, writable, executable } of kernel.mappings()) {
           if (writable || executable || size > 0x8000) continue;
-          for (let address = virt; address < virt + BigInt(size); address += 4n) {
+          for (let address = virt; address < virt + BigInt(size); address += 13n) {
             const explanation = explain(address);
             truth.check(explanation);
             for (const { kind } of explanation.why) seen.add(kind);
@@ -119,4 +142,15 @@ Deno.test("explainAddress() refuses what is no address of 64 bits", async () => 
     }
     assert(caught instanceof RangeError);
   }
+});
+
+Deno.test("a file that is kept serves as well as its bytes", async () => {
+  const file = await Deno.readFile(new URL("hello-pie.elf", EXAMPLES));
+  const kernel = await loadKernel(file, presets.default);
+  const kept = keepFile(new Blob([file]));
+  await kept.keep(0, file.length);
+  const address = kernel.virtualAddressOffset + 0x2ec8n;
+  const { why } = explainAddress(kernel, address, { file: kept });
+  assertEquals(why, explainAddress(kernel, address, { file }).why);
+  assert(why.some(({ kind }) => kind === "relocated"));
 });

@@ -31,9 +31,8 @@ export function truthOf(kernel: Kernel, file: Uint8Array): Truth {
   const applied = kernel.results.relocate !== undefined;
   const loads = elf.headers.filter(({ type, memsz }) => type === LOAD && memsz > 0n)
     .map((header) => ({ ...header, vaddr: BigInt.asUintN(64, header.vaddr + moved) }));
-  const relocationAt = (address: bigint) => {
-    return applied ? elf.relocations.get(BigInt.asUintN(64, address - moved)) : undefined;
-  };
+  const entryAt = (address: bigint) => elf.relocations.get(BigInt.asUintN(64, address - moved));
+  const relocationAt = (address: bigint) => applied ? entryAt(address) : undefined;
   const page = pageFinder(loads, elf, kernel);
 
   const why = (address: bigint): readonly object[] => {
@@ -52,11 +51,14 @@ export function truthOf(kernel: Kernel, file: Uint8Array): Truth {
         reasons.push({ kind: "zeroed", index, part: isWhole ? "page" : "tail" });
       }
     }
-    const relocated = relocationAt(address);
-    if (relocated) {
-      const { value, ...relocation } = relocated.relocation;
-      const place = BigInt.asUintN(64, relocated.place + moved);
-      reasons.push({ kind: "relocated", ...relocation, place, value: BigInt.asUintN(64, value(moved)) });
+    const known = entryAt(address);
+    if (known) {
+      const { value, ...relocation } = known.relocation;
+      const place = BigInt.asUintN(64, known.place + moved);
+      const wanted = BigInt.asUintN(64, value(moved));
+      const word = new DataView(kernel.read(place, 8).buffer).getBigUint64(0, true);
+      if (applied) reasons.push({ kind: "relocated", ...relocation, place, value: wanted });
+      else if (word !== wanted) reasons.push({ kind: "not-relocated", ...relocation, place });
     }
     reasons.push(...sealing(start, inPage, loads, elf, moved, kernel));
     reasons.push(...writeExecute(inPage, reasons));

@@ -1,6 +1,6 @@
 /**
- * What tables map, entry by entry in 64-bit integers, from the rules of the Intel SDM alone (vol. 3, "4-Level Paging and
- * 5-Level Paging"): slow, and written without the code under test.
+ * What tables map, entry by entry in 64-bit integers, from the rules of the Intel SDM alone (vol. 3, "4-Level Paging
+ * and 5-Level Paging"): slow, and written without the code under test.
  */
 
 /** Reads an entry; `undefined` where memory is unknown. */

@@ -44,7 +44,7 @@ export interface WorldPlan {
   readonly base: number;
   readonly puts: readonly Put[];
   readonly cr3: number;
-  /** Indices of entries that lead from each frame to the next, starting with CR3's, unless other entries replace them. */
+  /** Indices of entries that lead from each frame to the next, from CR3's on, unless other entries replace them. */
   readonly way: readonly number[];
   readonly levels: 4 | 5;
   readonly filled: readonly {
@@ -55,7 +55,7 @@ export interface WorldPlan {
   }[];
 }
 
-/** Any plan: random entries, and frames filled with entries for consecutive pages, of which every third has one more flag. */
+/** Any plan: random entries, and frames full of entries for consecutive pages, every third with one more flag. */
 export const worldPlan: fc.Arbitrary<WorldPlan> = fc.record({
   base: fc.constantFrom(...BASES),
   puts: fc.array(put, { minLength: 1, maxLength: 26, size: "max" }),
