@@ -116,11 +116,12 @@ ELF file with a Multiboot header and a PVH note. The report includes the command
 export const RUN: Command = {
   name: "run",
   summary: "Boot a kernel in QEMU, and report what happened",
-  about: `Boots the kernel on the page tables that kload built; its first serial port is standard output. The exit
-status is 0 if the kernel writes 0x10 to port 0xf4, 3 if it triple-faults, resets or panics, 124 at the
-timeout, 1 if it powers off without a verdict, and otherwise the exit status of QEMU. What follows -- goes to QEMU
-as it is. The guest has no network unless -nic, -net or -netdev is there, and QEMU runs in its sandbox if it has one,
-unless -sandbox is there.`,
+  about: `Boots the kernel on the page tables that kload built. Its first serial port is standard output and standard
+input, unless the kernel itself is read from there. On a terminal, keys reach the kernel at once, and Ctrl-A X ends the
+run. The exit status is 0 if the kernel writes 0x10 to port 0xf4, 3 if it triple-faults, resets or panics, 124 at the
+timeout, 1 if it powers off or halts for good without a verdict, and otherwise the exit status of QEMU. What follows --
+goes to QEMU as it is. The guest has no network unless -nic, -net or -netdev is there, and QEMU runs in its sandbox if
+it has one, unless -sandbox is there.`,
   passesTo: "QEMU",
   flags: [
     { name: "timeout", value: "SECONDS", text: "How long the kernel may run", fallback: "60; no limit with --gdb" },
@@ -144,6 +145,7 @@ unless -sandbox is there.`,
     ["kload run kernel.elf", "boot it"],
     ["kload run kernel.elf --timeout 5 --memory 512M", "with a time limit and more memory"],
     ["kload run kernel.elf -- -smp 4 -nic user", "with four processors and a network"],
+    ["echo help | kload run kernel.elf --json", "with input, and its output and end as JSON"],
     ["kload run kernel.elf --identity --framebuffer 1024x768", "for a kernel that draws, or that writes to 0xb8000"],
     ["kload run kernel.elf --gdb", "debug it"],
   ],

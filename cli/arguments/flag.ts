@@ -20,8 +20,8 @@ export interface Flag {
   readonly repeats?: true;
   /** Whether the next argument is its value even if it looks like a flag. */
   readonly verbatim?: true;
-  /** What took its place; it is not in the help, and using it is an error that shows how it is written now. */
-  readonly replacedBy?: "--";
+  /** What took its place; it is not in the help, and the command refuses it. */
+  readonly replacedBy?: string;
   /** The flag and value that it stands for. */
   readonly means?: readonly [flag: string, value: string];
   /** What it does, in one line. */

@@ -56,7 +56,7 @@ ${folded(`Exit status: ${STATUS}; kload run has more.`, width)}
  * @returns Lines of text.
  */
 export function commandHelp(command: Command, width = WIDEST): string {
-  const { name, summary, about, examples, status = STATUS } = command;
+  const { summary, about, examples, status = STATUS } = command;
   const flags = command.flags.filter(({ replacedBy }) => replacedBy === undefined);
   const takesNumbers = flags.some(({ value }) => value === "BYTES");
   return `${folded(`${summary}.`, width)}

@@ -9,8 +9,7 @@ import { closest } from "./closest.ts";
 import { COMMANDS } from "./command_table.ts";
 import type { Command, Flag } from "./flag.ts";
 import { type Token, tokens } from "./tokens.ts";
-import { CliError, usageError } from "../output/cli_error.ts";
-import { quoted } from "../output/shell_quote.ts";
+import { usageError } from "../output/cli_error.ts";
 import { argumentText, listed, printable } from "../output/text.ts";
 
 /** The parsed arguments of a command. */
@@ -55,7 +54,6 @@ export function parseArguments(command: Command, args: readonly string[]): Argum
       const why = spelled === again.spelled ? `it was given ${given.length} times` : `${spelled} was already given`;
       throw wrong(command, `Cannot use ${again.spelled}: ${why}`, flag);
     }
-    if (flag.replacedBy) throw replaced(found, flag, command);
     const texts = given.map(({ value }) => value).filter((value) => value !== undefined);
     if (flag.value === undefined || flag.optional) switches.add(flag.name);
     if (flag.repeats) lists.set(flag.name, texts);
@@ -87,32 +85,6 @@ function someOperands(
   const extra = given[names.length];
   const takes = `kload ${name} takes ${listed(names)}`;
   throw usageError(`Cannot use ${argumentText(extra)}: ${takes}`, valueHint(found) ?? hint, { extra });
-}
-
-/** The error of a flag whose values follow "--" now: how the whole command is written. */
-function replaced(found: readonly Token[], flag: Flag, { name, passesTo }: Command): Error {
-  const isPassed = (token: Token): boolean => token.kind === "passed" || token.kind === "flag" && token.flag === flag;
-  const own = found.filter((token) => !isPassed(token)).flatMap(spelledOut);
-  const passed = found.filter(isPassed).map((token) => token.kind === "passed" ? token.text : valueOf(token));
-  const words = ["kload", name, ...own, "--", ...passed];
-  return new CliError("usage", `Cannot use --${flag.name}: the arguments for ${passesTo} follow --`, {
-    hint: "Write them at the end of the command:",
-    command: words.map((word) => quoted(word)).join(" "),
-    detail: { flag: flag.name },
-  });
-}
-
-function valueOf(token: Token): string {
-  return token.kind === "flag" ? token.value ?? "" : "";
-}
-
-/** A token as it was written, or in another way that means the same. */
-function spelledOut(token: Token): readonly string[] {
-  if (token.kind !== "flag") return [token.kind === "unknown" ? token.spelled : token.text];
-  const { flag, spelled, value } = token;
-  const isOwn = spelled === `--${flag.name}` || spelled === `-${flag.short}`;
-  if (value === undefined || !isOwn) return [spelled];
-  return flag.optional ? [`${spelled}=${value}`] : [spelled, value];
 }
 
 function checkValue({ flag, spelled, value }: Token & { readonly kind: "flag" }, command: Command): void {

@@ -14,12 +14,13 @@ import { CliError, messageOf, usageError } from "../output/cli_error.ts";
 import { holedFile, placedPieces, writePieces } from "../output/file_pieces.ts";
 import { withFileSizeErrors } from "../output/file_size_limit.ts";
 import { onExit } from "../output/on_exit.ts";
+import { quoted } from "../output/shell_quote.ts";
 import { exactSize, printable } from "../output/text.ts";
 import { hasOption } from "../qemu/qemu_options.ts";
 import { startFailed } from "../qemu/start_failed.ts";
 import type { Bootable } from "../report/bootable.ts";
 import { diagnosticsReport, strictStatus } from "../report/diagnostics.ts";
-import { runJson } from "../report/run_json.ts";
+import { runJson } from "../qemu/run_json.ts";
 import { MAX_MEMORY } from "./boot_plan.ts";
 import { type Guest, runGuest } from "./run_guest.ts";
 import { withBootable } from "./with_bootable.ts";
@@ -42,12 +43,12 @@ const NOT_FOR_KERNEL = 18 * MIB;
  * QEMU's own.
  */
 export function run(args: Arguments, output: Output, signal: AbortSignal): Promise<number> {
-  const { values, passed = [], switches } = args;
+  const { values, lists, passed = [], switches } = args;
   const gdb = switches.has("gdb");
   const timeout = readValue(values, "timeout", parseTimeout) ?? (gdb ? undefined : DEFAULT_TIMEOUT);
   const maxMemory = readValue(values, "max-memory", (flag, text) => parseBytes(flag, text, 1)) ?? MAX_MEMORY;
   const memorySize = readValue(values, "memory", (flag, text) => parseMemory(flag, text, maxMemory));
-  checkQemuArguments(passed);
+  checkQemuArguments(lists.get("qemu-arg") ?? [], passed);
   return withBootable(args, output, signal, memorySize, async (bootable, file) => {
     const { source } = file;
     const { diagnostics } = bootable.kernel;
@@ -118,13 +119,17 @@ async function writeImage({ kernel, entry }: Bootable, path: string, signal: Abo
   }
 }
 
-/** A QEMU in the background would not end with this process. */
-function checkQemuArguments(args: readonly string[]): void {
-  if (!hasOption(args, "daemonize")) return;
-  throw usageError(
-    "Cannot pass -daemonize to QEMU: it must end with kload",
-    "A shell's & runs kload in the background.",
-  );
+function checkQemuArguments(byFlag: readonly string[], passed: readonly string[]): void {
+  if (byFlag.length > 0) {
+    throw new CliError("usage", "Cannot use --qemu-arg: QEMU's arguments follow --", {
+      hint: "Write them at the end of the command:",
+      command: ["--", ...byFlag, ...passed].map(quoted).join(" "),
+      detail: { flag: "qemu-arg" },
+    });
+  }
+  if (!hasOption(passed, "daemonize")) return;
+  const hint = "A shell's & runs kload in the background.";
+  throw usageError("Cannot pass -daemonize to QEMU: it must end with kload", hint);
 }
 
 function parseTimeout(flag: string, text: string): number {

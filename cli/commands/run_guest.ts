@@ -21,7 +21,7 @@ import { type End, runReport, statusOf } from "../qemu/run_report.ts";
 import { feedSerial } from "../qemu/serial_input.ts";
 import { capture, type SerialOutput, toStandardOutput } from "../qemu/serial_output.ts";
 import type { Bootable } from "../report/bootable.ts";
-import { runJson } from "../report/run_json.ts";
+import { runJson } from "../qemu/run_json.ts";
 import type { LoadedFile } from "./with_bootable.ts";
 
 const MIB = 2 ** 20;

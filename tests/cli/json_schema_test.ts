@@ -287,7 +287,7 @@ Deno.test("the examples of docs/json.md are in the schema, one for each definiti
   const text = await Deno.readTextFile(new URL("json.md", DOCS));
   const examples = [...text.matchAll(/```json\n([\s\S]*?)```/g)].map(([, json]) => JSON.parse(json));
   const order = [
-    ...["load", "inspect", "check", "map", "walk", "walkPhysical", "plugins", "image", "dump", "explain"],
+    ...["load", "inspect", "check", "map", "walk", "walkPhysical", "plugins", "image", "run", "dump", "explain"],
     ...["error", "error"],
   ];
   assertEquals(examples.length, order.length);

@@ -300,7 +300,7 @@ const report = (context) => {
 export const plugin = { name: "remarks", handlers: [{ type: 0x60000001, handle: (_, context) => report(context) }] };
 `;
 
-Deno.test("run, which has no --json, names the command that lists all of many remarks", async () => {
+Deno.test("run names the command that lists all of many remarks", async () => {
   const odd: SegmentSpec = { p_type: 0x6000_0001, filesz: 0x10, p_vaddr: 0n };
   const text: SegmentSpec = { p_vaddr: TEXT, filesz: 0x10 };
   await withFile("many.elf", buildElf({ header: { e_entry: TEXT }, segments: [text, odd] }), async (_, folder) => {

@@ -4,7 +4,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { exceptionLog } from "../../cli/qemu/exception_log.ts";
 import { capture } from "../../cli/qemu/serial_output.ts";
-import { runJson as jsonOf } from "../../cli/report/run_json.ts";
+import { runJson as jsonOf } from "../../cli/qemu/run_json.ts";
 import { CAUSE_CODES } from "../../explain/fault/cause.ts";
 import { buildElf, type SegmentSpec } from "../elf_builder.ts";
 import { testWithTools } from "../tools.ts";
@@ -20,11 +20,11 @@ const ajv = new Ajv2020({ allErrors: true, strict: true, allowUnionTypes: true }
 ajv.addSchema(schema, "kload");
 const isRun = ajv.getSchema("kload#/$defs/run")!;
 
-// deno-lint-ignore no-explicit-any
 async function runJson(
   code: readonly number[],
   args: readonly string[] = [],
   more: readonly SegmentSpec[] = [],
+  // deno-lint-ignore no-explicit-any
 ): Promise<any> {
   const text: SegmentSpec = { p_vaddr: TEXT, data: new Uint8Array(code) };
   let found;

@@ -6,13 +6,13 @@
 
 import type { FaultEvent, FaultExplanation } from "../../explain/fault/fault_explanation.ts";
 import type { Source } from "../input/source.ts";
-import type { ExceptionLog } from "../qemu/exception_log.ts";
-import type { End } from "../qemu/run_report.ts";
-import type { CapturedOutput } from "../qemu/serial_output.ts";
-import type { Bootable } from "./bootable.ts";
-import { fileFormat, versionedJson } from "./json.ts";
-import type { Recognized } from "./recognized.ts";
-import { plainWalk } from "./walk_json.ts";
+import type { ExceptionLog } from "./exception_log.ts";
+import type { End } from "./run_report.ts";
+import type { CapturedOutput } from "./serial_output.ts";
+import type { Bootable } from "../report/bootable.ts";
+import { fileFormat, versionedJson } from "../report/json.ts";
+import type { Recognized } from "../report/recognized.ts";
+import { plainWalk } from "../report/walk_json.ts";
 
 /** A guest that was run, or not. */
 export interface RunOfGuest {
