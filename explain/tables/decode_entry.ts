@@ -88,11 +88,11 @@ export function decodeEntry(entry: bigint, level: number): DecodedEntry {
     throw new RangeError(`Cannot decode 0x${entry.toString(16)}: an entry has 64 bits`);
   }
   if ((entry & PRESENT) === 0n) {
-    return { entry, level: known, kind: "absent", flags: [], fields: [fieldOf(entry, known, "table", 0, 0)] };
+    return { entry, level: known, kind: "absent", flags: [], fields: [fieldOf(entry, known, "table", PRESENT_FIELD)] };
   }
   const isPage = known === 1 || (known < 4 && (entry & HUGE_PAGE) !== 0n);
   const kind = isPage ? "page" : "table";
-  const fields = rangesOf(known, kind).map(([low, high]) => fieldOf(entry, known, kind, low, high));
+  const fields = layoutOf(known, kind).map((place) => fieldOf(entry, known, kind, place));
   return {
     entry,
     level: known,
@@ -134,9 +134,37 @@ function rangesOf(level: TableLevel, kind: Kind): readonly (readonly [low: numbe
   return [...low, ...between, [first, LAST_ADDRESS_BIT], ...high, ...keys, bit(63)];
 }
 
-function fieldOf(entry: bigint, level: TableLevel, kind: Kind, low: number, high: number): EntryField {
-  const value = (entry >> BigInt(low)) & ((1n << BigInt(high - low + 1)) - 1n);
-  const name = nameOf(level, kind, low, high);
+/** A field of entries of one kind: its place, and what does not depend on its value. */
+interface FieldPlace extends Pick<EntryField, "low" | "high" | "name"> {
+  /** `low`, and the bits of the value, as entries are. */
+  readonly shift: bigint;
+  readonly mask: bigint;
+}
+
+function fieldPlace(level: TableLevel, kind: Kind, low: number, high: number): FieldPlace {
+  const mask = (1n << BigInt(high - low + 1)) - 1n;
+  return { low, high, name: nameOf(level, kind, low, high), shift: BigInt(low), mask };
+}
+
+/** The fields by kind and level: every walk decodes several entries. */
+const LAYOUTS = new Map<string, readonly FieldPlace[]>();
+
+function layoutOf(level: TableLevel, kind: Kind): readonly FieldPlace[] {
+  const key = `${kind} ${level}`;
+  const known = LAYOUTS.get(key);
+  if (known) return known;
+  const layout = rangesOf(level, kind).map(([low, high]) => fieldPlace(level, kind, low, high));
+  LAYOUTS.set(key, layout);
+  return layout;
+}
+
+function fieldOf(
+  entry: bigint,
+  level: TableLevel,
+  kind: Kind,
+  { low, high, name, shift, mask }: FieldPlace,
+): EntryField {
+  const value = (entry >> shift) & mask;
   return { low, high, name, value, meaning: meaningOf(name, value, entry, level, kind) };
 }
 
@@ -157,6 +185,8 @@ function nameOf(level: TableLevel, kind: Kind, low: number, high: number): Entry
   if (low === 13) return "RESERVED";
   return low === FIRST_KEY_BIT ? "PROTECTION_KEY" : `BIT_${low}`;
 }
+
+const PRESENT_FIELD = fieldPlace(4, "table", 0, 0);
 
 /** What fields mean when they are clear and when they are set; where an entry points to a table, for all below it. */
 const MEANINGS: Readonly<Record<string, readonly [clear: string, set: string]>> = {
