@@ -214,3 +214,22 @@ Deno.test("what the load reported is repeated only where it is about the same pa
   assertEquals(related(0x1234n, TEXT), ["pages-merged"]);
   assertEquals(related(0x1234n, DATA), []);
 });
+
+Deno.test("a machine with a framebuffer in memory has no VGA text buffer, so that no flag maps it", async () => {
+  const segments = [{ p_vaddr: TEXT, data: Uint8Array.of(0x90) }];
+  const kernel = await loadKernel(buildElf({ header: { e_entry: TEXT }, segments }));
+  const registers = new Map(Object.entries({ RIP: TEXT, EFER: 0xd00n, CR2: 0xb_8000n, RSP: 8n }));
+  const exception = { vector: 14, error: 2, origin: "processor", registers, doubleFault: false } as const;
+  const causesIn = (framebuffer?: { readonly virt: bigint; readonly size: number }) => {
+    const { causes } = explainFault({ end: "triple-fault", exception }, {
+      kernel,
+      ...(framebuffer ? { framebuffer } : {}),
+    });
+    return causes.map(({ code, message, hint }) => [code, message, hint !== undefined]);
+  };
+  const found = "physical 0xb8000 is in the VGA text buffer";
+  assertEquals(causesIn(), [["vga-memory", `${found}, and physical memory is not mapped at its own addresses`, true]]);
+  assertEquals(causesIn({ virt: 0x1_0000_0000n, size: 0x1000 }), [
+    ["vga-memory", `${found}, which a machine with --framebuffer does not have`, false],
+  ]);
+});
