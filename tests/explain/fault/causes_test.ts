@@ -132,7 +132,7 @@ const CASES: readonly (readonly [what: string, fault: Fault, causes: readonly st
     vector: 7,
     code: [0xd9, 0xe8], // fld1
     registers: { CR0: 0x8001_003fn },
-  }, ["fpu-disabled: CR0 has EM and TS set, so the processor leaves x87, MMX and SSE to a handler"]],
+  }, ["fpu-disabled: CR0 has EM and TS set, with which such instructions raise it"]],
   ["a selector of the LDT", {
     vector: 13,
     error: 0x14,
