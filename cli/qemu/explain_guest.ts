@@ -81,5 +81,5 @@ function guestEnd(end: StoppedQemu["end"], log: ExceptionLog): GuestEnd {
   if (end.kind === "halted") return "halt";
   if (end.reason === "guest-reset") return log.tripleFault() ? "triple-fault" : "reset";
   if (end.reason === "guest-shutdown") return "power-off";
-  return end.reason === "guest-panic" ? "panic" : "stopped";
+  return end.reason.startsWith("guest-panic") ? "panic" : "stopped";
 }

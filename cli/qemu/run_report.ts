@@ -72,7 +72,7 @@ export function statusOf(end: End): number {
 }
 
 function isFatal(reason: string): boolean {
-  return reason === "guest-reset" || reason === "guest-panic";
+  return ["guest-reset", "guest-panic", "guest-panicked"].includes(reason);
 }
 
 /**

@@ -57,7 +57,7 @@ const FAULTS: readonly (readonly [string, Uint8Array, readonly RegExp[]])[] = [
     /program header 1 does not set PF_W/,
   ]],
   ["executes data", guest(withRax(DATA, ...JUMP), data), [
-    /at +0xffffffff80001000, in program header 1 \(LOAD RW-/,
+    /instruction +sti\n +at +0xffffffff80001000, in program header 1 \(LOAD RW-/,
     /access +instruction fetch/,
     /page +the page is mapped, but not executable\n/,
     /cause +rax is 0xffffffff80001000, where the processor went\n +cause +program header 1 does not set PF_X/,
@@ -206,6 +206,17 @@ testWithTools(
     assertStringIncludes(stdout, "all checks passed");
   },
 );
+
+// mov $0x505, %dx; mov $1, %al; out %al, (%dx): PVPANIC_PANICKED (QEMU's documentation, "PVPANIC DEVICE")
+const PANIC = [0x66, 0xba, 0x05, 0x05, 0xb0, 0x01, 0xee, 0xeb, 0xfe];
+
+for (const action of [[], ["-action", "panic=pause"]]) {
+  testWithTools([QEMU], `a guest that panics gives 3 ${action.join(" ")}`, async () => {
+    const { status, stderr } = await run(guest(PANIC), "--", "-device", "pvpanic", ...action);
+    assertEquals(status, 3, stderr);
+    assertMatch(stderr, /^run\[guest-panic(ked)?\]: /);
+  });
+}
 
 testWithTools([QEMU], "QEMU's own complaints are passed on with its status", async () => {
   const { status, stderr } = await kload(["run", HELLO, "--", "-nonsense"]);
