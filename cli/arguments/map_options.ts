@@ -4,6 +4,7 @@
  * @module
  */
 
+import { DEFAULT_LIMIT } from "../../explain/map/map_model.ts";
 import { parseFilter } from "../../explain/map/run_filter.ts";
 import type { DeepestLevel } from "../../explain/map/table_entries.ts";
 import { usageError } from "../output/cli_error.ts";
@@ -31,9 +32,6 @@ export interface MapRequest {
   /** The file to write the image to. */
   readonly path?: string;
 }
-
-/** The limit without --limit. */
-const DEFAULT_LIMIT = 10_000;
 
 /** The largest limit. */
 const LIMIT_MAX = 2 ** 32;

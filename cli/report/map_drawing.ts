@@ -9,11 +9,13 @@ import { decodeEntry } from "../../explain/tables/decode_entry.ts";
 import type { Paint } from "../output/paint.ts";
 import { count, exactSize, hex, hexRange, wrap } from "../output/text.ts";
 import { mapItems, type Share, sharePlace } from "./map_items.ts";
+import { GAP, type MapLayout, mapLayout, titleLine } from "./map_layout.ts";
 import {
   ENTRY_SPAN,
   entryContent,
   entryName,
   type MapPart,
+  NO_PAGE,
   ownerWords,
   partWords,
   runLetters,
@@ -32,28 +34,11 @@ export interface DrawingOptions {
   readonly verbose: boolean;
 }
 
-const GAP = "  ";
 /** The indentation of further lines on a run. */
 const MORE = " ".repeat(7);
-/** The widest bar. */
-const WIDEST = 24;
-/** The narrowest bar that shows anything. */
-const NARROWEST = 8;
 
 const INSIDE = "=";
 const OUTSIDE = ".";
-
-/** The widths of columns; 0 if there is no room for one, whose text is then among the notes below. */
-interface Layout {
-  readonly letters: number;
-  readonly range: number;
-  readonly size: number;
-  readonly owner: number;
-  readonly bar: number;
-  /** Whether the notes on every run fit next to it. */
-  readonly notesFit: boolean;
-  readonly withUser: boolean;
-}
 
 /**
  * Draws a map.
@@ -64,11 +49,13 @@ interface Layout {
  * @returns The lines.
  */
 export function mapDrawing(model: MapModel, options: DrawingOptions, paint: Paint): readonly string[] {
-  const layout = layoutOf(model, paint);
-  return mapItems(model, options.filter !== undefined).flatMap((item, at) => {
+  const layout = mapLayout(model, paint);
+  const lines = mapItems(model, options.filter !== undefined).flatMap((item, at) => {
     switch (item.kind) {
       case "entry":
         return [...(at === 0 ? [] : [""]), ...entryLines(item.entry, model, options, paint)];
+      case "empty":
+        return [...(at === 0 ? [] : [""]), ...emptyLines(item.entries, options, paint)];
       case "left":
         return [leftLine(item.entry, paint)];
       case "run":
@@ -81,30 +68,7 @@ export function mapDrawing(model: MapModel, options: DrawingOptions, paint: Pain
           : [paint.faint(`${GAP}… ${roughSize(sizeOfGaps(item.gaps))} not mapped`)];
     }
   });
-}
-
-function layoutOf(model: MapModel, { width, folds }: Paint): Layout {
-  const runs = model.entries.flatMap((entry) => entry.runs);
-  const withUser = runs.some(({ user }) => user);
-  const longest = (texts: readonly string[]): number => texts.reduce((most, { length }) => Math.max(most, length), 0);
-  const range = longest(runs.map(({ virt, size }) => hexRange(virt, size)));
-  const letters = withUser ? 4 : 3;
-  let room = width - GAP.length - range;
-  const take = (column: number): number => {
-    if (column === 0 || (folds && room < column + GAP.length)) return 0;
-    room -= column + GAP.length;
-    return column;
-  };
-  const shown = {
-    letters: take(letters),
-    size: take(longest(runs.map(({ size }) => exactSize(size)))),
-    owner: take(longest(runs.map((run) => ownerWords(run, model)))),
-  };
-  const notes = longest(runs.map((run) => runNotes(run).join(", ")));
-  const notesFit = room - NARROWEST - 2 * GAP.length >= notes;
-  const most = room - GAP.length - (notesFit ? notes + GAP.length : 0);
-  const bar = most >= NARROWEST ? Math.min(most, WIDEST) : 0;
-  return { ...shown, range, bar, notesFit, withUser };
+  return [...titleLine(layout).map(paint.faint), ...lines];
 }
 
 function entryLines(
@@ -113,19 +77,24 @@ function entryLines(
   { verbose }: DrawingOptions,
   paint: Paint,
 ): readonly string[] {
-  const name = entryName(entry);
-  const content = entryContent(entry, model);
   const range = hexRange(entry.virt, ENTRY_SPAN);
-  const bits = verbose
-    ? wrap(entryWords(entry.entry), paint.width - GAP.length).map((line) => paint.faint(GAP + line))
-    : [];
+  return entryHead(entryName(entry), range, entryContent(entry, model), verbose ? [entry] : [], paint);
+}
+
+/** Lines on entries: on one if it fits, and the entries themselves below. */
+function entryHead(
+  name: string,
+  range: string,
+  content: string,
+  entries: readonly MapEntry[],
+  paint: Paint,
+): readonly string[] {
+  const bits = entries.flatMap(({ entry }) => wrap(entryWords(entry), paint.width - GAP.length))
+    .map((line) => paint.faint(GAP + line));
   const title = `${name}: ${range}`;
   if (title.length > paint.width) {
-    return [
-      paint.title(`${name}:`),
-      ...[range, content].filter((line) => line !== "").map((line) => GAP + line),
-      ...bits,
-    ];
+    const more = [range, content].filter((line) => line !== "").map((line) => GAP + line);
+    return [paint.title(`${name}:`), ...more, ...bits];
   }
   const fits = content !== "" && title.length + 2 + content.length <= paint.width;
   return [
@@ -135,12 +104,18 @@ function entryLines(
   ];
 }
 
+function emptyLines(entries: readonly MapEntry[], options: DrawingOptions, paint: Paint): readonly string[] {
+  const [first, last] = [entries[0], entries[entries.length - 1]];
+  const range = hexRange(first.virt, last.virt + ENTRY_SPAN - first.virt);
+  return entryHead(entryName(first, last), range, NO_PAGE, options.verbose ? entries : [], paint);
+}
+
 function entryWords(entry: bigint): string {
   const { flags, address } = decodeEntry(entry, 4);
   return `${hex(entry)}: ${flags.join(", ")}, address ${hex(address ?? 0)}`;
 }
 
-function runLines(run: MapRun, share: Share, model: MapModel, layout: Layout, paint: Paint): readonly string[] {
+function runLines(run: MapRun, share: Share, model: MapModel, layout: MapLayout, paint: Paint): readonly string[] {
   const { bar, notesFit, withUser } = layout;
   const color = colorOf(run, paint);
   const columns = [
@@ -148,11 +123,13 @@ function runLines(run: MapRun, share: Share, model: MapModel, layout: Layout, pa
     { width: layout.range, text: hexRange(run.virt, run.size), color: String },
     { width: layout.size, text: exactSize(run.size), color: String },
     { width: layout.owner, text: ownerWords(run, model), color: String },
+    { width: layout.phys, text: hex(run.phys), color: String },
   ];
   const cells = columns.filter(({ width }) => width > 0).map(({ width, text, color }) => color(text.padEnd(width)));
   const line = GAP + [...cells, ...(bar === 0 ? [] : [barOf(share, bar, color, paint)])].join(GAP).trimEnd();
-  const hidden = columns.filter(({ width, text }) => width === 0 && text !== "").map(({ text }) => text);
-  const notes = [...hidden, ...runNotes(run)];
+  const hidden = columns.slice(0, -1).filter(({ width, text }) => width === 0 && text !== "").map(({ text }) => text);
+  const notes = [...hidden, ...(layout.phys === 0 ? [`physical ${hex(run.phys)}`] : []), ...runNotes(run)];
+  if (notes.length === 0) return [line];
   if (notesFit) return [`${line}${GAP}${paint.faint(notes.join(", "))}`];
   const room = paint.width - MORE.length;
   const whole = notes.filter(({ length }) => length < room);
@@ -179,7 +156,7 @@ function colorOf({ permissions }: MapRun, paint: Paint): (text: string) => strin
   }
 }
 
-function holeLines({ virt, size }: MapGap, { letters, range }: Layout, paint: Paint): readonly string[] {
+function holeLines({ virt, size }: MapGap, { letters, range }: MapLayout, paint: Paint): readonly string[] {
   const start = letters === 0 ? GAP : `${GAP}${"-".repeat(letters)}${GAP}`;
   const line = start + hexRange(virt, size).padEnd(range);
   const words = `${roughSize(size)}, not mapped`;

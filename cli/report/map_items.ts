@@ -5,7 +5,7 @@
  */
 
 import type { MapEntry, MapGap, MapModel, MapRun } from "../../explain/map/address_map.ts";
-import { ENTRY_SPAN, type MapPart } from "./map_words.ts";
+import { ENTRY_SPAN, entryContent, type MapPart, NO_PAGE } from "./map_words.ts";
 
 /** A run's part of its level-4 entry, to scale, without the gaps: from 0 to 1. */
 export interface Share {
@@ -13,9 +13,13 @@ export interface Share {
   readonly to: number;
 }
 
-/** Something to draw. An entry comes before what is in it, and what a filter left out after that. */
+/**
+ * Something to draw. An entry comes before what is in it, and what a filter left out after that; several in a row in
+ * which no page is mapped are one.
+ */
 export type MapItem =
   | { readonly kind: "entry" | "left"; readonly entry: MapEntry }
+  | { readonly kind: "empty"; readonly entries: MapEntry[] }
   | { readonly kind: "run"; readonly run: MapRun; readonly share: Share }
   | { readonly kind: "part"; readonly part: MapPart }
   | { readonly kind: "gaps"; readonly gaps: readonly MapGap[] };
@@ -49,14 +53,24 @@ export function mapItems(model: MapModel, isFiltered: boolean): readonly MapItem
     ...entries.flatMap((entry) => placedIn(entry, firstParts.get(entry.virt / ENTRY_SPAN))),
   ];
   placed.sort((one, other) => one.virt === other.virt ? one.order - other.order : one.virt < other.virt ? -1 : 1);
+  const isEmpty = (entry: MapEntry): boolean => {
+    return entryContent(entry, model) === NO_PAGE && !firstParts.has(entry.virt / ENTRY_SPAN);
+  };
   const items: MapItem[] = [];
   for (const { item } of placed) {
     const last = items.at(-1);
     if (item.kind === "gaps" && last?.kind === "gaps") {
       items[items.length - 1] = { kind: "gaps", gaps: [...last.gaps, ...item.gaps] };
-    } else items.push(item);
+    } else if (item.kind !== "entry" || !isEmpty(item.entry)) items.push(item);
+    else if (last?.kind === "empty" && follows(last.entries, item.entry)) last.entries.push(item.entry);
+    else items.push({ kind: "empty", entries: [item.entry] });
   }
   return items;
+}
+
+function follows(entries: readonly MapEntry[], { index, level5Index }: MapEntry): boolean {
+  const last = entries.at(-1);
+  return last?.index === index - 1 && last.level5Index === level5Index;
 }
 
 function placedIn(entry: MapEntry, part: bigint | undefined): readonly Placed[] {

@@ -11,6 +11,7 @@ import {
   ENTRY_SPAN,
   entryContent,
   entryName,
+  NO_PAGE,
   ownerWords,
   partWords,
   runLetters,
@@ -152,7 +153,7 @@ function drawRun(canvas: Canvas, run: MapRun, model: MapModel, withUser: boolean
   const place = `${runLetters(run, withUser)} ${hexRange(run.virt, run.size)}, ${exactSize(run.size)}`;
   canvas.elements.push(rect(MARGIN, canvas.y, 14, 14, run.permissions));
   text(canvas, TEXT, owner === "" ? place : `${place}, ${owner}`, "");
-  text(canvas, TEXT, runNotes(run).join(", "), "note");
+  text(canvas, TEXT, [`physical ${hex(run.phys)}`, ...runNotes(run)].join(", "), "note");
 }
 
 function drawItem(canvas: Canvas, item: MapItem, model: MapModel, withUser: boolean): void {
@@ -162,6 +163,11 @@ function drawItem(canvas: Canvas, item: MapItem, model: MapModel, withUser: bool
     case "left": {
       const { bytes, runs } = item.entry.left;
       return text(canvas, TEXT, `… ${roughSize(bytes)} in ${count(runs, "run")} left out by the filter`, "note");
+    }
+    case "empty": {
+      const [first, last] = [item.entries[0], item.entries.at(-1)];
+      canvas.y += LINE / 2;
+      return text(canvas, MARGIN, `${entryName(first, last)}, ${NO_PAGE}`, "entry");
     }
     case "part":
       return text(canvas, TEXT, `… ${roughSize(item.part.size)} ${partWords(item.part)}`, "note");

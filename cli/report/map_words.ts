@@ -34,14 +34,20 @@ export function runLetters({ permissions, user }: Pick<MapRun, "permissions" | "
 /** Number of bytes that a level-4 entry is for. */
 export const ENTRY_SPAN: bigint = 1n << 39n;
 
+/** The content of an entry whose tables map nothing. */
+export const NO_PAGE = "no page is mapped";
+
 /**
- * The name of a level-4 entry.
+ * The name of a level-4 entry, or of several in a row.
  *
- * @param entry The entry.
- * @returns Such as "Level-4 entry 511".
+ * @param first The first one.
+ * @param last The last one.
+ * @returns Such as "Level-4 entry 511" and "Level-4 entries 402-465".
  */
-export function entryName({ index, level5Index }: MapEntry): string {
-  return level5Index === undefined ? `Level-4 entry ${index}` : `Level-5 entry ${level5Index}, level-4 entry ${index}`;
+export function entryName(first: MapEntry, last: MapEntry = first): string {
+  const { index, level5Index } = first;
+  const indices = last === first ? `entry ${index}` : `entries ${index}-${last.index}`;
+  return level5Index === undefined ? `Level-4 ${indices}` : `Level-5 entry ${level5Index}, level-4 ${indices}`;
 }
 
 /**
@@ -57,7 +63,7 @@ export function entryContent({ virt, kind, runs, left }: MapEntry, { stopped }: 
   const isCut = stopped !== undefined && stopped.virt >= virt && stopped.virt < virt + ENTRY_SPAN;
   if (number > 0) return `${roughSize(bytes)} in ${count(number, "run")}${isCut ? ` up to ${hex(stopped.virt)}` : ""}`;
   if (isCut) return "not listed";
-  return kind === "table" ? "no page is mapped" : "";
+  return kind === "table" ? NO_PAGE : "";
 }
 
 /**
@@ -77,12 +83,11 @@ export function ownerWords({ owner, owners = [], directMap, virt }: MapRun, { di
  * What else is known of a run.
  *
  * @param run The run.
- * @returns Phrases, such as "physical 0x201000" and "program header 0".
+ * @returns Phrases, such as "program header 0" and ".text".
  */
 export function runNotes(run: MapRun): readonly string[] {
-  const { phys, pageSize, owner, directMap, segments, sections, symbols, fileOffset } = run;
+  const { pageSize, owner, directMap, segments, sections, symbols, fileOffset } = run;
   return [
-    `physical ${hex(phys)}`,
     ...(directMap && owner !== undefined ? [`frames of ${printable(owner)}`] : []),
     ...(pageSize === SMALLEST_PAGE ? [] : [`pages of ${exactSize(pageSize)}`]),
     ...(fileOffset === undefined ? [] : [`file offset ${hex(fileOffset)}`]),

@@ -71,12 +71,9 @@ export function instructionLines(
   });
 }
 
-/** The names of the target of a jump or call, and of memory at an address that is known. */
-function referenceText({ target, memory }: Instruction, nameOf: NameOf): string {
-  const fixed = memory.find(({ base, index, segment, implicit }) => {
-    return base === undefined && index === undefined && !implicit && segment !== "fs" && segment !== "gs";
-  });
-  const address = target ?? (fixed && BigInt.asUintN(64, fixed.displacement));
+/** The name of the target of a jump or call, or of the memory that an operand names. */
+function referenceText({ target, reference }: Instruction, nameOf: NameOf): string {
+  const address = target ?? reference;
   const name = address === undefined ? undefined : nameOf(address);
   return name === undefined ? "" : ` <${printable(name)}>`;
 }

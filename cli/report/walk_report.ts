@@ -71,9 +71,10 @@ export function walkReport(walked: WalkedAddress, verbose: boolean, paint: Paint
 }
 
 function verdictLines({ name, asked, explanation }: WalkedAddress, paint: Paint): readonly string[] {
-  const { address, canonical, mapped, permissions } = explanation;
+  const { address, canonical, mapped, permissions, user } = explanation;
   const what = asked === undefined ? hex(address) : `${printable(asked)} at ${hex(address)}`;
-  if (mapped) return headline(name, [`${what} is mapped`, `${permissions}`], paint);
+  const rights = [`${permissions}`, ...(user ? ["also in user mode"] : [])];
+  if (mapped) return headline(name, [`${what} is mapped`, ...rights], paint);
   return headline(name, [`${what} is ${canonical ? "not mapped" : "not canonical"}`], paint);
 }
 

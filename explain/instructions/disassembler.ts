@@ -78,7 +78,7 @@ export async function openDisassembler(code: WebAssembly.Module): Promise<Disass
       for (const { at, length, failure } of decode(machine, bytes, start, bits)) {
         const here = BigInt.asUintN(64, address + BigInt(at));
         yield failure === undefined
-          ? instructionAt(machine, here, length)
+          ? instructionAt(machine, here, bytes.slice(at, at + length), bits)
           : { ...NONE, ...failure, address: here, length };
       }
     },
@@ -137,24 +137,65 @@ function* decode({ iced, scratch }: Machine, bytes: Uint8Array, start: bigint, b
 }
 
 /** What the processor does with the instruction that was decoded last. */
-function instructionAt(machine: Machine, address: bigint, length: number): Instruction {
-  const { iced: { call, text }, formatter, scratch, factory } = machine;
-  const info = call.instructioninfofactory_info(factory, scratch);
-  const operands = operandsOf(machine, info);
-  const memory = memoryOf(machine, info);
-  call.__wbg_instructioninfo_free(info);
+function instructionAt(machine: Machine, address: bigint, code: Uint8Array, bits: number): Instruction {
+  const { iced: { call, text }, formatter, scratch } = machine;
   const mnemonic = text((result) => call.formatter_formatMnemonicOptions(result, formatter, scratch, NO_PREFIXES));
-  const target = operands.find(({ kind }) => kind === "branch")?.value;
+  const [target, reference] = [targetOf(machine), referenceOf(machine)];
+  let operands: readonly Operand[] | undefined;
+  let memory: readonly MemoryUse[] | undefined;
   return {
     address,
-    length,
+    length: code.length,
     text: text((result) => call.formatter_format(result, formatter, scratch)),
     mnemonic,
-    operands,
-    memory,
+    // Whoever only lists instructions does not need these, whose tables take longer to set up than all else.
+    get operands() {
+      return operands ??= withInfo(machine, code, address, bits, operandsOf);
+    },
+    get memory() {
+      return memory ??= withInfo(machine, code, address, bits, memoryOf);
+    },
     flow: FLOW_BY_NAME[mnemonic] ?? FLOW[call.instruction_flowControl(scratch)],
     ...(target === undefined ? {} : { target }),
+    ...(reference === undefined ? {} : { reference }),
   };
+}
+
+/** Decodes an instruction again, as another may have been decoded since, and looks up what it uses. */
+function withInfo<T>(
+  machine: Machine,
+  code: Uint8Array,
+  address: bigint,
+  bits: number,
+  read: (machine: Machine, info: number) => T,
+): T {
+  const { iced: { call }, scratch, factory } = machine;
+  const [, ...more] = decode(machine, code, address, bits);
+  if (more.length > 0) throw new Error("an instruction became several");
+  const info = call.instructioninfofactory_info(factory, scratch);
+  const found = read(machine, info);
+  call.__wbg_instructioninfo_free(info);
+  return found;
+}
+
+function targetOf({ iced: { call, word }, scratch }: Machine): bigint | undefined {
+  if (call.instruction_opCount(scratch) === 0) return undefined;
+  const kind = kindOf(word((result) => call.instruction_opKind(result, scratch, 0)));
+  return kind === "branch" ? BigInt.asUintN(64, call.instruction_nearBranchTarget(scratch)) : undefined;
+}
+
+/** The address of an operand in memory, if no register and no segment with a base of its own is added to it. */
+function referenceOf({ iced, formatter, scratch }: Machine): bigint | undefined {
+  const { call, word } = iced;
+  const count = call.instruction_opCount(scratch);
+  const isKind = (at: number): boolean =>
+    word((result) => call.instruction_opKind(result, scratch, at)) === KIND_MEMORY;
+  if (!Array.from({ length: count }, (_, at) => at).some(isKind)) return undefined;
+  const isRelative = call.instruction_isIpRelMemoryOperand(scratch) !== 0;
+  if (!isRelative && call.instruction_memoryBase(scratch) !== 0) return undefined;
+  if (call.instruction_memoryIndex(scratch) !== 0) return undefined;
+  if (/^[fg]s$/.test(nameOf(iced, formatter, call.instruction_memorySegment(scratch)))) return undefined;
+  return BigInt.asUintN(64, call.instruction_memoryDisplacement(scratch));
 }
 
 /** The operands as they are written, without those of the text that the instruction does not have, such as a fixed 1. */

@@ -29,6 +29,7 @@ interface Exports {
   readonly instruction_nearBranchTarget: (instruction: number) => bigint;
   readonly instruction_flowControl: (instruction: number) => number;
   readonly instruction_isIpRelMemoryOperand: (instruction: number) => number;
+  readonly instruction_memorySegment: (instruction: number) => number;
   readonly instruction_memoryBase: (instruction: number) => number;
   readonly instruction_memoryIndex: (instruction: number) => number;
   readonly instruction_memoryDisplacement: (instruction: number) => bigint;

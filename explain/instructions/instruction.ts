@@ -76,6 +76,8 @@ export interface Instruction {
   readonly flow: Flow;
   /** The address that a near jump or call names, if it does. */
   readonly target?: bigint;
+  /** The address of an operand in memory, if it depends on no register but RIP. */
+  readonly reference?: bigint;
 }
 
 /** Decodes instructions. */

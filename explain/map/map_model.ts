@@ -6,6 +6,7 @@
 
 import { type Pause, pauses } from "../../core/intake/pause.ts";
 import type { PhysicalMemory } from "../../core/memory/physical_memory.ts";
+import { checkKeys } from "../../core/pipeline/settings.ts";
 import { type Explainable, type ExplainedKernel, kernelOf, tablesOf } from "../explained.ts";
 import type { KernelSymbols } from "../symbols/kernel_symbols.ts";
 import { listRuns } from "../tables/list_runs.ts";
@@ -42,6 +43,10 @@ export interface MapModelOptions {
   /** Ends the work with its reason. */
   readonly signal?: AbortSignal;
 }
+
+const OPTIONS: readonly (keyof MapModelOptions)[] = [
+  ...["symbols", "kernel", "memory", "filter", "bySection", "level", "limit", "signal"] as const,
+];
 
 /** The most runs to list by default. */
 export const DEFAULT_LIMIT = 10_000;
@@ -80,10 +85,12 @@ const TABLES_BETWEEN = 1000;
  * @param explainable A kernel, or page tables.
  * @param options Names, a filter, and how much to list.
  * @returns The map.
+ * @throws {TypeError} If an option is unknown.
  * @throws {RangeError} If the filter cannot be parsed, or the limit is not a positive integer. After an abort, rejects
  * with the signal's reason.
  */
 export async function mapModel(explainable: Explainable, options: MapModelOptions = {}): Promise<MapModel> {
+  checkKeys(options, OPTIONS);
   const { symbols, limit = DEFAULT_LIMIT, signal } = options;
   if (!(Number.isInteger(limit) && limit >= 1)) {
     throw new RangeError(`Cannot list ${limit} runs: the limit must be a positive integer`);

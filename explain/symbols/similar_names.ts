@@ -12,6 +12,9 @@ const SUGGESTED = 5;
 /** How many bytes of a name to compare. */
 const COMPARED = 256;
 
+/** How many symbols to look at: more than the largest kernels have, few enough to take no seconds. */
+const LOOKED_AT = 2 ** 20;
+
 /** The largest number of changes that still make a similar name. */
 const CHANGES_MAX = 4;
 
@@ -45,7 +48,7 @@ export function similarNames(table: SymbolTable, name: string): readonly string[
   const guesses = new Map<string, Guess>();
   let limit = Math.max(most, AS_WORD);
   const text = new Uint8Array(COMPARED);
-  for (let symbol = 0; symbol < table.count; symbol++) {
+  for (let symbol = 0; symbol < Math.min(table.count, LOOKED_AT); symbol++) {
     const length = copyName(table, symbol, text);
     const difference = Math.abs(length - wanted.length);
     const distance = difference <= most ? distanceTo(text, length, Math.min(most, limit)) : Infinity;

@@ -3,9 +3,13 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { paintFor } from "../../cli/output/paint.ts";
 import { terminalPage, UNBOUNDED } from "../../cli/output/page.ts";
+import { mapDrawing } from "../../cli/report/map_drawing.ts";
 import { mapReport } from "../../cli/report/map_report.ts";
+import { physicalMemory } from "../../core/memory/physical_memory.ts";
 import { mapModel, type MapModelOptions } from "../../explain/map/map_model.ts";
 import { readSymbols } from "../../explain/symbols/read_symbols.ts";
+import { openTableSet } from "../../explain/tables/open_table_set.ts";
+import { putEntry } from "../core/paging/bits.ts";
 import { addRecursiveEntry } from "../../boot/recursive_entry.ts";
 import { loadKernel } from "../../mod.ts";
 import { buildElf } from "../elf_builder.ts";
@@ -28,21 +32,21 @@ Deno.test("a terminal of 80 columns shows hello like this", async () => {
     "  page tables  4 (level 4: 1, level 3: 1, level 2: 1, level 1: 1); the level-4",
     "               table is at 0x204000",
     "",
+    "       virtual range                           size    owner  physical  to scale",
     "  … about 256 TiB not mapped",
     "",
     "Level-4 entry 511: 0xffffff8000000000..=0xffffffffffffffff, 24 KiB in 4 runs",
-    "  R-X  0xffffffff80000000..0xffffffff80001000  4 KiB   file  ===................",
-    "       physical 0x201000, file offset 0x1000, program header 0, .text,",
+    "  R-X  0xffffffff80000000..0xffffffff80001000  4 KiB   file   0x201000  =.......",
+    "       file offset 0x1000, program header 0, .text,",
     "       _start to kernel_main (16 symbols)",
-    "  R--  0xffffffff80001000..0xffffffff80002000  4 KiB   file  ...===.............",
-    "       physical 0x202000, file offset 0x2000, program header 1, .rodata,",
+    "  R--  0xffffffff80001000..0xffffffff80002000  4 KiB   file   0x202000  .==.....",
+    "       file offset 0x2000, program header 1, .rodata,",
     "       pointers to tls_layout (3 symbols)",
-    "  RW-  0xffffffff80002000..0xffffffff80003000  4 KiB   copy  ......====.........",
-    "       physical 0x208000, program header 2, .tdata to .bss (3 sections),",
+    "  RW-  0xffffffff80002000..0xffffffff80003000  4 KiB   copy   0x208000  ...=....",
+    "       program header 2, .tdata to .bss (3 sections),",
     "       variables to bss_start (3 symbols)",
-    "  RW-  0xffffffff80003000..0xffffffff80006000  12 KiB  bss   ..........=========",
-    "       physical 0x209000, program header 2, .bss,",
-    "       zeroes to tls_arena (2 symbols)",
+    "  RW-  0xffffffff80003000..0xffffffff80006000  12 KiB  bss    0x209000  ....====",
+    "       program header 2, .bss, zeroes to tls_arena (2 symbols)",
     "  … about 2 GiB not mapped",
     "",
   ]);
@@ -52,10 +56,10 @@ Deno.test("a wide terminal has the notes next to the runs", async () => {
   const lines = await reportOn(200);
   assertEquals(
     lines.at(-3),
-    "  RW-  0xffffffff80003000..0xffffffff80006000  12 KiB  bss   ............============  " +
-      "physical 0x209000, program header 2, .bss, zeroes to tls_arena (2 symbols)",
+    "  RW-  0xffffffff80003000..0xffffffff80006000  12 KiB  bss    0x209000  ............============  " +
+      "program header 2, .bss, zeroes to tls_arena (2 symbols)",
   );
-  assertEquals(lines.length, 14);
+  assertEquals(lines.length, 15);
 });
 
 Deno.test("no line is longer than the terminal is wide", async () => {
@@ -115,8 +119,8 @@ Deno.test("--as-run adds what run adds; a direct map and an identity map are tol
       /^ {2}RW- +0x8000001000\.\.0x8000015000 +80 KiB +kernel-stack /m,
       /^ {2}RW- +0x10000000000\.\.0x10100000000 +4 GiB +direct map /m,
       /^ {2}R-X +0x32c000\.\.0x32d000 +4 KiB +identity map /m,
-      /^ {7}physical 0x32c000, frames of context-switch$/m,
-      /^ {7}physical 0x0, pages of 2 MiB$/m,
+      /^ {7}frames of context-switch$/m,
+      /^ {7}pages of 2 MiB$/m,
     ]
   ) assert(part.test(stdout), `${part}: ${stdout}`);
 });
@@ -189,6 +193,53 @@ Deno.test("a recursive entry is drawn as what it is", async () => {
     "Level-4 entry 510: 0xffffff0000000000..0xffffff8000000000",
     "  … 512 GiB page tables seen as pages: entry 510 of the level-4 table at 0x204000 points to the level-4 table at " +
     "0x204000",
+  ]);
+});
+
+/** The drawing of tables in a memory of some frames, the first of which is the root, on a terminal of 100 columns. */
+async function drawingOf(
+  frames: number,
+  levels: 4 | 5,
+  entries: readonly (readonly [frame: number, index: number, entry: number])[],
+): Promise<readonly string[]> {
+  const memory = physicalMemory({ base: 0, buffer: new ArrayBuffer(frames * 0x1000) });
+  for (const [frame, index, entry] of entries) putEntry(memory, frame * 0x1000, index, BigInt(entry));
+  const model = await mapModel(openTableSet({ memory, cr3: 0, levels }));
+  return mapDrawing(model, { holes: false, verbose: false }, paintFor(false, terminalPage(100)));
+}
+
+Deno.test("entries in a row without any page are one line; user mode has a letter, and W+X shows", async () => {
+  const lines = await drawingOf(4, 4, [
+    [0, 5, 0x1007],
+    [0, 6, 0x3001],
+    [0, 7, 0x3001],
+    [0, 8, 0x3001],
+    [0, 300, 0x3001],
+    [1, 0, 0x2007],
+    [2, 0, 0x20_0000 | 0x87],
+    [2, 1, 0x60_0000 | 0x83],
+  ]);
+  assertEquals(lines, [
+    "        virtual range                 size   physical  to scale",
+    "  … 2.5 TiB not mapped",
+    "",
+    "Level-4 entry 5: 0x28000000000..0x30000000000, 4 MiB in 2 runs",
+    "  RWXU  0x28000000000..0x28000200000  2 MiB  0x200000  ============............  pages of 2 MiB",
+    "  RWX-  0x28000200000..0x28000400000  2 MiB  0x600000  ............============  pages of 2 MiB",
+    "  … about 125.5 TiB not mapped",
+    "",
+    "Level-4 entries 6-8: 0x30000000000..0x48000000000, no page is mapped",
+    "  … 128 TiB not mapped",
+    "",
+    "Level-4 entry 300: 0xffff960000000000..0xffff968000000000, no page is mapped",
+  ]);
+});
+
+Deno.test("with five levels, each level-4 entry is named with the one above it", async () => {
+  const lines = await drawingOf(4, 5, [[0, 1, 0x1003], [0, 2, 0x1003], [1, 511, 0x2003], [2, 0, 0x4000_0083]]);
+  assertEquals(lines.filter((line) => line.startsWith("Level")), [
+    "Level-5 entry 1, level-4 entry 511: 0x1ff8000000000..0x2000000000000, 1 GiB in 1 run",
+    "Level-5 entry 2, level-4 entry 511: 0x2ff8000000000..0x3000000000000, 1 GiB in 1 run",
   ]);
 });
 

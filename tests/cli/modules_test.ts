@@ -174,3 +174,14 @@ for (const [args, allowed] of PATHS) {
     assertEquals(node, ["ext:deno_node/02_register_cloneable.js"]);
   });
 }
+
+Deno.test("kload walk imports the disassembler for code alone, and nothing of Node for it", async () => {
+  const disassembler = ["cli/input/disassembler.ts", "cli/input/iced_wasm.js", "explain/instructions/iced.ts"];
+  const used = (modules: readonly string[]) => modules.filter((module) => disassembler.includes(module));
+  assertEquals(used(await modulesOf(["walk", HELLO, "constants"])), []);
+  const modules = await modulesOf(["walk", HELLO, "kernel_main"]);
+  assertEquals(used(modules), disassembler);
+  const node = modules.filter((module) => /^node:|^ext:deno_node\//.test(module));
+  const timers = node.includes("node:timers"); // a busy machine has Deno load them
+  assertEquals(node, timers ? await modulesOfTimers() : ["ext:deno_node/02_register_cloneable.js"]);
+});

@@ -99,7 +99,13 @@ Deno.test("with five levels, an address has five indices, and 57 bits", async ()
     assertEquals(json.levels.map(({ index }: { readonly index: number }) => index), [0xab, 0x19b, 0x1bc, 0x091, 0x145]);
     assertEquals(json.bytes, "41".repeat(16)); // the page is executable, and no section says that it is data
   };
-  await withFile("memory.bin", memory, (path) => check(path, "--cr3", "0x1000", "--levels", "5"));
+  await withFile("memory.bin", memory, async (path) => {
+    const flags = ["--cr3", "0x1000", "--levels", "5"];
+    await check(path, ...flags);
+    const { stdout } = await kload(["walk", `0x${address.toString(16)}`, "--memory", path, ...flags]);
+    assertStringIncludes(stdout, " is mapped, RWX, also in user mode\n");
+    assertStringIncludes(stdout, "copies of bit 56");
+  });
   await withFile(
     "memory.core",
     coreFile({ loads: [{ phys: 0n, bytes: memory }], processors: [registers(0x1000n, true)] }),

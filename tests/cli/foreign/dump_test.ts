@@ -283,6 +283,28 @@ Deno.test("dumps that cannot be used are refused in words that say why, and what
   }
 });
 
+Deno.test("cores with too many headers, or with half a register, are no trouble", async () => {
+  const many = coreFile({ loads: [], extended: true });
+  new DataView(many.buffer).setUint32(64 + 44, 0xffff_ffff, true); // sh_info
+  const [, message] = await refusal(many);
+  assertEquals(
+    message,
+    "Cannot read page tables of DUMP: it has 4294967295 program headers, and the limit is 1048576",
+  );
+  // A descriptor that ends inside CR4 has no registers; one that ends after it has them.
+  for (const [size, processors] of [[431, 0], [432, 1], [440, 1]] as const) {
+    const core = coreFile({ loads: [{ phys: 0n, bytes: new Uint8Array(0x1000) }], processors: [registers(0n)] });
+    const note = 64 + 2 * 56; // after the headers
+    const view = new DataView(core.buffer);
+    view.setUint32(note + 4, size, true);
+    view.setBigUint64(64 + 32, BigInt(20 + Math.ceil(size / 4) * 4), true); // p_filesz
+    await withFile("core", core, (path) =>
+      withTables({ memory: path, cr3: 0 }, ({ about }) => {
+        assertEquals(about.processors, processors, `${size}`);
+      }));
+  }
+});
+
 Deno.test("what is no dump is refused, and so is a dump next to a running QEMU", async () => {
   await withFolder(async (folder) => {
     const open = (memory: string, more: ForeignOptions = {}) => openForeignTables({ memory, cr3: 0, ...more }, signal);

@@ -214,6 +214,18 @@ Deno.test("a guest that cannot be used is left as it was, too", async () => {
   assertEquals(later.slice(-2), ["Qqemu.PhyMemMode:0", "D"]);
 });
 
+Deno.test("answers that are not as many bytes as were asked for are no page", async () => {
+  const plain = qemu({ bytes: bytesOf });
+  for (const reply of ["00", "E01", "x".repeat(4096), "0".repeat(4094)]) {
+    const [message] = await refusal({ answer: (packet) => packet.startsWith("m") ? reply : plain(packet) });
+    assertEquals(
+      message.endsWith("the level-4 table at 0x100000 is not in the guest's memory"),
+      true,
+      reply.slice(0, 9),
+    );
+  }
+});
+
 Deno.test("memory of devices is not read", async () => {
   const reads: number[] = [];
   const plain = qemu({ bytes: bytesOf });

@@ -97,6 +97,25 @@ Deno.test("a near jump or call has a target, and an indirect one has none", () =
   assertEquals(first("ff e0", "target"), [undefined]);
 });
 
+Deno.test("memory whose address depends on no register but RIP is a reference, and no other", () => {
+  assertEquals(first("48 8b 05 01 00 00 00", "reference"), [BASE + 8n]);
+  assertEquals(first("48 8d 05 f9 ff ff ff", "reference"), [BASE]);
+  assertEquals(first("48 8b 04 25 00 80 0b 00", "reference"), [0xb_8000n]);
+  assertEquals(first("a1 88 77 66 55 44 33 22 11", "reference"), [0x1122_3344_5566_7788n]);
+  assertEquals(first("65 48 8b 04 25 28 00 00 00", "reference"), [undefined]); // gs:[0x28]
+  assertEquals(first("48 89 4c d8 f8", "reference"), [undefined]);
+  assertEquals(first("50", "reference"), [undefined]);
+  assertEquals(first("eb fe", "reference"), [undefined]);
+});
+
+Deno.test("operands and memory can be asked for after others were decoded", () => {
+  const [store, push] = decode("48 89 08 50");
+  assertEquals(push.memory.map(({ base }) => base), ["rsp"]);
+  assertEquals(store.operands.map(({ text }) => text), ["[rax]", "rcx"]);
+  assertEquals(store.memory.map(({ base }) => base), ["rax"]);
+  assertEquals(push.operands.map(({ text }) => text), ["rax"]);
+});
+
 Deno.test("a prefix is in the text, and not in the name", () => {
   assertEquals(first("f0 48 0f b1 0a", "text", "mnemonic"), ["lock cmpxchg [rdx], rcx", "cmpxchg"]);
 });

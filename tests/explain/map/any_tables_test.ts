@@ -4,7 +4,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { physicalMemory } from "../../../core/memory/physical_memory.ts";
 import type { MapModel } from "../../../explain/map/address_map.ts";
-import { mapModel } from "../../../explain/map/map_model.ts";
+import { mapModel, type MapModelOptions } from "../../../explain/map/map_model.ts";
 import { openTableSet } from "../../../explain/tables/open_table_set.ts";
 import type { TableSet } from "../../../explain/tables/table_set.ts";
 import { GIB, MIB2, P, PAGE, PS, putEntry, U, W } from "../../core/paging/bits.ts";
@@ -220,6 +220,10 @@ Deno.test("user pages, and pages that are writable and executable, are counted",
     { permissions: "RWX", user: true, pages: 1, bytes: BigInt(MIB2) },
   ]);
   assertEquals([totals.writableAndExecutable, totals.pages], [2, [{ pageSize: MIB2, pages: 3 }]]);
+});
+
+Deno.test("an unknown option is a TypeError", async () => {
+  await assertRejects(() => mapModel(FOUR_PAGES, { limits: 5 } as MapModelOptions), TypeError, "limits");
 });
 
 Deno.test("a limit that is no positive integer, and a filter that cannot be parsed, are RangeErrors", async () => {

@@ -8,6 +8,7 @@ import { addRecursiveEntry } from "../../../boot/recursive_entry.ts";
 import { RULES } from "../../../core/rules.ts";
 import type { MapRun } from "../../../explain/map/address_map.ts";
 import { mapModel } from "../../../explain/map/map_model.ts";
+import { openSnapshot, snapshot } from "../../../explain/snapshot.ts";
 import { openTableSet } from "../../../explain/tables/open_table_set.ts";
 import { type LoadedKernel, LoadError, loadKernel, type RuleSetName } from "../../../mod.ts";
 import { relocate } from "../../../plugins/relocate.ts";
@@ -206,6 +207,13 @@ Deno.test("what was added after the load is owned by its name, and in no segment
     owner === "kernel-stack"
   )!;
   assertEquals([run.virt + BigInt(run.size), run.size, run.segments], [stack.top, 0x8000, []]);
+});
+
+Deno.test("a snapshot that was posted is mapped like the kernel that it was taken of", async () => {
+  const kernel = await loadKernel(await Deno.readFile(HELLO));
+  addDirectMap(kernel, { size: 2 ** 30 });
+  const posted = openSnapshot(structuredClone(snapshot(kernel)));
+  assertEquals(await mapModel(posted), await mapModel(kernel));
 });
 
 Deno.test("the tables of another kernel get segments from the one that is given, and no owners", async () => {
