@@ -129,6 +129,8 @@ Deno.test("what is in no PT_LOAD header is said not to be loaded: headers of oth
   );
 });
 
+const PAGE = 4096;
+
 /** Page tables from entries: the physical address of each, and its value. */
 function tableSet(entries: Readonly<Record<number, bigint>>, levels: 4 | 5 = 4) {
   const memory = physicalMemory({ base: 0, buffer: new ArrayBuffer(0x1_0000) });
@@ -192,4 +194,26 @@ Deno.test("a recursive entry is recognized in the page tables of others", () => 
   const [physical, table] = explainAddress(tables, address).why;
   assert(physical.kind === "physical" && table.kind === "table");
   assertEquals([physical.through, physical.physical, table.level, table.entry], ["recursive", 0x1ff0, 4, 510]);
+});
+
+Deno.test("a run that is near ends at the non-canonical hole, and where a permission changes", () => {
+  const top = { 0x1000: 0x2003n, 0x17f8: 0x2003n, 0x1800: 0x2003n, 0x2000: 0x3003n, 0x2ff8: 0x3003n };
+  const hole = tableSet({ ...top, 0x3000: 0x4003n, 0x3ff8: 0x4003n, 0x4000: 0x6003n, 0x4ff8: 0x5003n });
+  const { before, after } = explainAddress(hole, 0x7fff_ffff_e000n).nearest!;
+  assertEquals([after?.start, after?.size], [0x7fff_ffff_f000n, 0x1000]); // the next page has the next frame, too
+  assertEquals([before?.start, before?.size], [0x7fff_ffe0_0000n, 0x1000]);
+  const flags = [0x3n, 0x7n, 0x1n, 0x8000_0000_0000_0003n];
+  const first = { 0x1000: 0x2007n, 0x2000: 0x3007n, 0x3000: 0x4007n };
+  const runs = tableSet({
+    ...first,
+    ...Object.fromEntries(flags.map((bits, at) => [0x4008 + at * 8, BigInt(0x5000 + at * PAGE) | bits])),
+  });
+  const near = explainAddress(runs, 0n).nearest?.after;
+  assertEquals([near?.start, near?.size, near?.permissions], [0x1000n, 0x1000, "RWX"]);
+});
+
+Deno.test("a table that maps nothing after the address is searched again where it is used next", () => {
+  const tables = tableSet({ 0x1000: 0x2003n, 0x2000: 0x3003n, 0x3000: 0x4003n, 0x3008: 0x4003n, 0x4000: 0x5003n });
+  const { before, after } = explainAddress(tables, 0x5010n).nearest!;
+  assertEquals([before?.start, after?.start], [0n, 0x20_0000n]);
 });

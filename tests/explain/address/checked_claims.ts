@@ -50,6 +50,11 @@ export function checkClaims(kernel: Kernel, file: Uint8Array, explanation: Addre
   assertEquals(explanation.permissions, `R${writable ? "W" : "-"}${executable ? "X" : "-"}`);
   assertEquals(owner, kernel.frameRuns().find((each) => phys >= each.phys && phys < each.phys + each.size)?.owner);
   const headers = plainHeaders(file);
+  const holder = headers.findLast(({ type, vaddr, memsz }) => {
+    const within = low(address) - low(vaddr + kernel.virtualAddressOffset);
+    return type === LOAD && within >= 0 && within < Number(memsz);
+  });
+  assertEquals(explanation.segment?.index, holder?.index);
   const startOf = ({ vaddr }: PlainHeader) => low(vaddr + kernel.virtualAddressOffset);
   const [value] = kernel.memory.bytes(phys, 1);
   const byte: Byte = { kernel, file, headers, explanation, walked, value, startOf };

@@ -50,8 +50,16 @@ export function plainElf(file: Uint8Array): PlainElf {
   return { headers, relocations: new Map(relocatedBytes(file, view, headers)) };
 }
 
-/** Reads the program headers of a 64-bit little-endian file. */
+const KNOWN = new WeakMap<Uint8Array, readonly PlainHeader[]>();
+
+/** Reads the program headers of a 64-bit little-endian file, once. */
 export function plainHeaders(file: Uint8Array): readonly PlainHeader[] {
+  const known = KNOWN.get(file) ?? readHeaders(file);
+  KNOWN.set(file, known);
+  return known;
+}
+
+function readHeaders(file: Uint8Array): readonly PlainHeader[] {
   const view = new DataView(file.buffer, file.byteOffset, file.length);
   const [phoff, phentsize, phnum] = [
     Number(view.getBigUint64(32, true)),
