@@ -118,6 +118,9 @@ curl() { cat kernel.elf; }
 kload() { eval '"$DENO" run --no-prompt --quiet --no-lock --config "$CONFIG" '"$PERMISSIONS"' "$CLI" "$@"'; }
 `;
 
+/** A kernel that README shows the death of. */
+const DYING = "tests/fixtures/faults/recursion/kernel.elf";
+
 /** What a command line is run in: a folder with every file that is named, and a server with the same files. */
 interface World {
   readonly folder: string;
@@ -134,10 +137,13 @@ async function inWorld(test: (world: World) => Promise<void>): Promise<void> {
     ...["kernel.elf.gz", "vmlinux.gz"].map((name) => [name, gzipped] as const),
     ...["pie.elf", "examples/hello/hello-pie.elf"].map((name) => [name, pie] as const),
     ["broken.elf", broken],
+    [DYING, await Deno.readFile(pathOf(DYING))],
     ["mine.ts", mine],
   ]);
   await withFolder(async (folder) => {
-    await Deno.mkdir(`${folder}/examples/hello`, { recursive: true });
+    for (const path of ["examples/hello", DYING.replace(/\/[^/]*$/, "")]) {
+      await Deno.mkdir(`${folder}/${path}`, { recursive: true });
+    }
     await kload([HELLO, "--level4-frame", "0x1000", "--dump", `${folder}/memory.bin`]);
     await Deno.mkdir(`${folder}/temporary files`);
     await Deno.mkdir(`${folder}/made`);
@@ -214,7 +220,7 @@ Deno.test("command lines need the permissions that README lists, and the error o
         const found = parsed(line);
         const rows = found ? rowsFor(found.name, found.args) : [];
         const flags = flagsOf(rows);
-        const expected = line.includes("broken.elf") ? 1 : line.includes("--gdb") ? 124 : 0;
+        const expected = line.includes("broken.elf") ? 1 : line.includes(DYING) ? 3 : line.includes("--gdb") ? 124 : 0;
         const given = await run(world, line, flags);
         assertEquals(given.status, expected, `with ${flags.join(" ")}: ${given.stderr}`);
 
