@@ -25,6 +25,7 @@ const WORK: Readonly<Record<CommandName, () => Promise<Work>>> = {
   check: async () => (await import("./commands/check.ts")).check,
   map: async () => (await import("./commands/map.ts")).map,
   walk: async () => (await import("./commands/walk.ts")).walk,
+  diff: async () => (await import("./commands/diff.ts")).diff,
   plugins: async () => (await import("./commands/plugins.ts")).plugins,
   image: async () => (await import("./commands/image.ts")).image,
   run: async () => (await import("./commands/run.ts")).run,

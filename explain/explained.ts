@@ -18,6 +18,7 @@ export type ExplainedKernel =
     | "level4Frame"
     | "entryPoint"
     | "virtualAddressOffset"
+    | "tlsTemplate"
     | "fileHeader"
     | "programHeaders"
     | "frameRuns"

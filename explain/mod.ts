@@ -76,6 +76,27 @@ export type {
   ZeroedReason,
 } from "./address/presence.ts";
 export type { Reason } from "./address/reason.ts";
+export { diffKernels, diffSteps } from "./diff/diff_kernels.ts";
+export type { DiffOptions } from "./diff/diff_options.ts";
+export type {
+  ByteDifference,
+  ContentDifferences,
+  FactDifference,
+  FirstDifference,
+  KernelDifference,
+  Level4Difference,
+  Limited,
+  MappedSide,
+  MappingDifference,
+  MappingDifferences,
+  MatchedAddress,
+  NamedDifference,
+  NameDifference,
+  NameDifferences,
+  RepeatedRange,
+  Side,
+  UnknownRange,
+} from "./diff/kernel_difference.ts";
 export type { Explainable, ExplainedKernel } from "./explained.ts";
 export { CAUSE_CODES, type CauseCode } from "./fault/cause.ts";
 export type { Exception } from "./fault/exception.ts";

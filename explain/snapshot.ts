@@ -20,6 +20,7 @@ export interface KernelSnapshot extends
     | "level4Frame"
     | "entryPoint"
     | "virtualAddressOffset"
+    | "tlsTemplate"
     | "fileHeader"
     | "programHeaders"
     | "diagnostics"
@@ -79,6 +80,7 @@ export function snapshot(kernel: ExplainedKernel, { copy = false }: SnapshotOpti
     level4Frame: kernel.level4Frame,
     entryPoint: kernel.entryPoint,
     virtualAddressOffset: kernel.virtualAddressOffset,
+    ...(kernel.tlsTemplate ? { tlsTemplate: kernel.tlsTemplate } : {}),
     file: { phys: file.phys, size: file.size },
     frames: kernel.frameRuns(),
     fileHeader: kernel.fileHeader,
@@ -136,12 +138,13 @@ function checkSnapshot(taken: Partial<KernelSnapshot> | null | undefined): void 
   if (typeof taken !== "object" || taken?.kind !== "kload-snapshot") return refuse("pass what snapshot() returned");
   if (taken.version !== VERSION) return refuse(`its version is ${String(taken.version)}, not ${VERSION}`);
   const { memory, file, level4Frame, entryPoint, virtualAddressOffset, rules, fileHeader, results } = taken;
+  const { tlsTemplate = {} } = taken;
   const right = typeof memory?.base === "number" && typeof memory.buffer?.byteLength === "number" &&
     typeof file?.phys === "number" && typeof file.size === "number" && typeof level4Frame === "number" &&
     typeof entryPoint === "bigint" && typeof virtualAddressOffset === "bigint" &&
     typeof rules === "string" && Object.hasOwn(RULES, rules) &&
     [taken.frames, taken.programHeaders, taken.diagnostics].every(Array.isArray) &&
-    [fileHeader, results].every((part) => typeof part === "object" && part !== null);
+    [fileHeader, results, tlsTemplate].every((part) => typeof part === "object" && part !== null);
   if (!right) return refuse("a part of it is missing, or of the wrong type");
   if (memory.buffer.byteLength === 0) return refuse("its memory was transferred elsewhere");
 }

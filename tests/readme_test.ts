@@ -54,6 +54,11 @@ Deno.test("README's example of permissions needs no more than it gives", async (
   }
 });
 
+Deno.test("README shows what a plugin does to a kernel", async () => {
+  const args = ["diff", "examples/hello/hello-pie.elf", "--no-plugin", "relro"];
+  assertEquals(await kload(args), shown(`kload ${args.join(" ")}`));
+});
+
 Deno.test("README shows a refusal", async () => {
   const folder = await Deno.makeTempDir();
   try {

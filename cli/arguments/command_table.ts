@@ -5,6 +5,7 @@
  */
 
 import { CHECK, EXPLAIN } from "./check_commands.ts";
+import { DIFF } from "./diff_command.ts";
 import type { Command } from "./flag.ts";
 import { MAP } from "./map_command.ts";
 import {
@@ -178,6 +179,7 @@ export const COMMANDS = {
   check: CHECK,
   map: MAP,
   walk: WALK,
+  diff: DIFF,
   plugins: PLUGINS,
   image: IMAGE,
   run: RUN,

@@ -8,9 +8,10 @@ import type { Explainable } from "../../explain/explained.ts";
 import type { MapModel } from "../../explain/map/address_map.ts";
 import { mapModel, type MapModelOptions } from "../../explain/map/map_model.ts";
 import { readSymbols } from "../../explain/symbols/read_symbols.ts";
-import { type ForeignSource, foreignSources } from "../arguments/foreign_tables.ts";
+import type { ForeignSource } from "../arguments/foreign_tables.ts";
 import { MAP } from "../arguments/map_command.ts";
 import { type MapRequest, mapRequest } from "../arguments/map_options.ts";
+import { oneForeign } from "../arguments/one_foreign.ts";
 import type { Arguments } from "../arguments/parse_arguments.ts";
 import type { ForeignFacts } from "../input/foreign/foreign_tables.ts";
 import { usageError } from "../output/cli_error.ts";
@@ -46,7 +47,7 @@ interface Mapped {
  */
 export async function map(args: Arguments, output: Output, signal: AbortSignal): Promise<number> {
   const request = mapRequest(args);
-  const foreign = onlyForeign(args);
+  const foreign = oneForeign(args, args.source !== "");
   if (args.source === "") {
     if (!foreign) throw nothingGiven();
     return await print(await foreignMap(foreign, request, undefined, [], signal), request, output, signal);
@@ -58,14 +59,6 @@ export async function map(args: Arguments, output: Output, signal: AbortSignal):
       ? await foreignMap(foreign, request, file, kept, signal)
       : await kernelMap(file, request, kept, signal);
     return await print(mapped, request, output, signal);
-  });
-}
-
-function onlyForeign(args: Arguments): ForeignSource | undefined {
-  const [first, second] = foreignSources(args);
-  if (!second) return first;
-  throw usageError("Cannot use --gdb: --memory was already given", "Page tables are read from one of them.", {
-    flag: "gdb",
   });
 }
 

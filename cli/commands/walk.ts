@@ -11,7 +11,8 @@ import type { KernelSymbols } from "../../explain/symbols/kernel_symbols.ts";
 import { readSymbols } from "../../explain/symbols/read_symbols.ts";
 import { addressOperand } from "../arguments/address_operand.ts";
 import type { Arguments } from "../arguments/parse_arguments.ts";
-import { type ForeignSource, foreignSources } from "../arguments/foreign_tables.ts";
+import type { ForeignSource } from "../arguments/foreign_tables.ts";
+import { oneForeign } from "../arguments/one_foreign.ts";
 import { WALK } from "../arguments/walk_command.ts";
 import { readLimit } from "../arguments/walk_options.ts";
 import { usageError } from "../output/cli_error.ts";
@@ -34,7 +35,7 @@ const FLAGS = WALK.flags.map(({ name }) => name);
  */
 export async function walk(args: Arguments, output: Output, signal: AbortSignal): Promise<number> {
   const { switches, values } = args;
-  const foreign = onlyForeign(args);
+  const foreign = oneForeign(args, args.operands?.length === 1);
   const [file, text] = operandsOf(args, foreign !== undefined);
   const operand = addressOperand(text);
   const physical = switches.has("physical") ? physicalAddress(operand) : undefined;
@@ -61,14 +62,6 @@ function operandsOf({ source, operands = [] }: Arguments, hasTables: boolean): r
   if (text !== undefined) return [source, text];
   if (hasTables) return [undefined, source];
   throw usageError("Cannot run kload walk: ADDRESS or SYMBOL is missing", "kload walk --help shows examples.");
-}
-
-function onlyForeign(args: Arguments): ForeignSource | undefined {
-  const [first, second] = foreignSources(args);
-  if (!second) return first;
-  throw usageError("Cannot use --gdb: --memory was already given", "Page tables are read from one of them.", {
-    flag: "gdb",
-  });
 }
 
 async function subjectOf(

@@ -18,6 +18,7 @@ import type { KeptFile as OtherFile } from "../output/same_file.ts";
 import type { ProgressLine } from "../output/progress.ts";
 import type { Bootable } from "../report/bootable.ts";
 import type { Kernel } from "../report/kernel.ts";
+import type { Problem } from "../report/problem.ts";
 import { loadWithPlugins } from "./load_by_preset.ts";
 
 /** A loaded kernel and its file. */
@@ -94,6 +95,7 @@ export async function loadPlan(args: Arguments): Promise<LoadPlan> {
  * @param output Where to print.
  * @param signal Ends the load.
  * @param work What to do with the kernel; resolves to the exit status.
+ * @param side Which of two kernels it is, and the exit status if it is refused.
  * @returns The exit status.
  */
 export async function withExplained(
@@ -103,6 +105,7 @@ export async function withExplained(
   output: Output,
   signal: AbortSignal,
   work: (file: ExplainedFile) => Promise<number>,
+  side?: { readonly name: string; readonly status: number },
 ): Promise<number> {
   const { options, choice } = plan;
   const line = await progressLine(output);
@@ -139,12 +142,18 @@ export async function withExplained(
     const found = problemOf(error, { name: source?.name ?? name, verdict, flags });
     const refused = kernel === undefined && source !== undefined && isRefusal(error) ? source : undefined;
     const problem = refused ? await nameRefused(found, refused, name, signal) : found;
-    return await printError(problem, output, async () => {
+    return await printError(side ? ofSide(problem, side) : problem, output, async () => {
       return refused && await otherRulesFor(error, refused, options, choice, signal);
     });
   } finally {
     for (const close of closing.reverse()) close();
   }
+}
+
+/** Says which of two kernels a problem is with. */
+function ofSide(problem: Problem, { name, status }: { readonly name: string; readonly status: number }): Problem {
+  const about = [`side ${name}`, ...(problem.about === undefined ? [] : [problem.about])].join(", ");
+  return { ...problem, about, detail: { ...problem.detail, side: name }, status };
 }
 
 async function progressLine({ quiet }: Output): Promise<ProgressLine> {

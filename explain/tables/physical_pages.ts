@@ -13,6 +13,11 @@ export interface PhysicalPages {
   readonly bytes: (phys: number, length: number) => Uint8Array | undefined;
   /** Returns the 1024 words of 32 bits of the page at a multiple of 4096; `undefined` where memory is unknown. */
   readonly words: (frame: number) => Uint32Array | undefined;
+  /**
+   * Returns a view of the words of several pages that follow one another, if they are all known and lie together.
+   * Optional, but makes comparisons faster.
+   */
+  readonly range?: (frame: number, count: number) => Uint32Array | undefined;
 }
 
 /**
@@ -29,6 +34,11 @@ export function pagesOf(memory: PhysicalMemory): PhysicalPages {
     },
     words: (frame) => {
       return containsFrame(memory, frame) ? new Uint32Array(buffer, frame - base, PAGE_SIZE / 4) : undefined;
+    },
+    range: (frame, count) => {
+      const last = frame + (count - 1) * PAGE_SIZE;
+      const isKnown = containsFrame(memory, frame) && containsFrame(memory, last);
+      return isKnown ? new Uint32Array(buffer, frame - base, (count * PAGE_SIZE) / 4) : undefined;
     },
   };
 }

@@ -112,7 +112,7 @@ Deno.test("help with a command's name is that command's help", () => {
 Deno.test("help refuses what is no command, and two of them", () => {
   assertStringIncludes(assertThrows(() => helpOn(["laod"]), CliError, "laod").hint ?? "", "kload help load");
   const { hint } = assertThrows(() => helpOn(["x"]), CliError);
-  assertEquals(hint, "The commands are load, inspect, check, map, walk, plugins, image, run, dump and explain.");
+  assertEquals(hint, "The commands are load, inspect, check, map, walk, diff, plugins, image, run, dump and explain.");
   assertThrows(() => helpOn(["load", "inspect"]), CliError, "inspect");
 });
 
@@ -129,6 +129,7 @@ const RUNS: readonly (readonly [readonly string[], number, string, string])[] = 
   [["check", "--help"], 0, "Usage: kload check FILE|-|URL [FLAGS]", ""],
   [["explain", "--help"], 0, "Usage: kload explain [CODE] [FLAGS]", ""],
   [["walk", "--help"], 0, "Usage: kload walk FILE ADDRESS [FLAGS]", ""],
+  [["diff", "--help"], 0, "Usage: kload diff [A] [B] [FLAGS]", ""],
   [["help", "nothing"], 2, "", "error[usage]: Cannot show help for nothing"],
 ];
 

@@ -70,6 +70,8 @@ const WAITING: readonly (readonly string[])[] = [
   ["load", "pipe"],
   ["inspect", "pipe"],
   ["run", "pipe"],
+  ["diff", "pipe", HELLO],
+  ["diff", HELLO, "pipe"],
   ["image", "pipe", "-o", "out"],
   ["dump", "--core", "pipe", "-o", "out"],
   ["image", HELLO, "--ramdisk", "pipe", "-o", "out"],

@@ -98,6 +98,24 @@ Deno.test("check --json with --fix, and explain --json, are in the schema", asyn
   }
 });
 
+Deno.test("diff --json is in the schema, whatever differs", async () => {
+  const PIE = pathOf("examples/hello/hello-pie.elf");
+  const lines: readonly (readonly [verdict: string, ...args: string[]])[] = [
+    ["same", HELLO, HELLO],
+    ["different", HELLO, PIE],
+    ["different", HELLO, "--as-run", "--physical-memory", "--limit", "2"],
+    ["different", PIE, "--no-plugin", "relro"],
+    ["different", PIE, "--rules", "bootloader-0.11", "--physical"],
+    ["moved", PIE, "--kernel-base", "0", "--kernel-base", "0x1000"],
+    ["different", PIE, "--kernel-base", "0", "--kernel-base", "0x1000", "--absolute"],
+  ];
+  for (const [verdict, ...args] of lines) {
+    const { json, status } = await kloadJson(["diff", ...args]);
+    assertIs("diff", json, args.join(" "));
+    assertEquals([json.verdict, status], [verdict, verdict === "same" ? 0 : 1]);
+  }
+});
+
 Deno.test("plugins --json is in the schema, for each rule set and with a plugin of one's own", async () => {
   for (const rules of Object.keys(RULES)) {
     assertIs("plugins", (await kloadJson(["plugins", "--rules", rules])).json, rules);
@@ -196,6 +214,9 @@ const FAILING: readonly (readonly [readonly string[], string])[] = [
   [["dump", HELLO], "usage"],
   [["check", HELLO, "--for", "grub"], "usage"],
   [["check", HELLO, "--fix"], "usage"],
+  [["diff", HELLO], "usage"],
+  [["diff", HELLO, "nowhere.elf"], "source-failed"],
+  [["diff", pathOf("deno.json"), HELLO], "not-elf"],
   [["explain", "nothing"], "usage"],
   [["walk", HELLO], "usage"],
   [["walk", HELLO, "no_such_symbol"], "usage"],
@@ -287,7 +308,20 @@ Deno.test("the examples of docs/json.md are in the schema, one for each definiti
   const text = await Deno.readTextFile(new URL("json.md", DOCS));
   const examples = [...text.matchAll(/```json\n([\s\S]*?)```/g)].map(([, json]) => JSON.parse(json));
   const order = [
-    ...["load", "inspect", "check", "map", "walk", "walkPhysical", "plugins", "image", "run", "dump", "explain"],
+    ...[
+      "load",
+      "inspect",
+      "check",
+      "map",
+      "walk",
+      "walkPhysical",
+      "diff",
+      "plugins",
+      "image",
+      "run",
+      "dump",
+      "explain",
+    ],
     ...["error", "error"],
   ];
   assertEquals(examples.length, order.length);

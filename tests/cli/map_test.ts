@@ -276,6 +276,8 @@ const REFUSED: readonly (readonly [args: readonly string[], message: string, hin
   [[HELLO, "-o", "x"], "Cannot use --output: without --svg, nothing is written", "--svg"],
   [[HELLO, "--level", "3", "--holes"], "Cannot use --level: --holes is about runs", "take the place of the runs"],
   [[HELLO, "--cr3", "0x1000"], "Cannot use --cr3", "--memory DUMP"],
+  [[HELLO, "--memory", HELLO, "--identity"], "Cannot use --identity: it changes nothing", "--memory takes page tables"],
+  [["--gdb", "x:1", "--rules", "default"], "Cannot use --rules: it changes nothing", "--gdb takes page tables"],
   [[HELLO, "--memory", HELLO, "--gdb", "x:1"], "Cannot use --gdb: --memory was already given", "one of them"],
 ];
 

@@ -45,6 +45,7 @@ const ALWAYS = [
   "cli/arguments/choice.ts",
   "cli/arguments/closest.ts",
   "cli/arguments/command_table.ts",
+  "cli/arguments/diff_command.ts",
   "cli/arguments/foreign_tables.ts",
   "cli/arguments/help.ts",
   "cli/arguments/map_command.ts",

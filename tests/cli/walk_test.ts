@@ -189,6 +189,12 @@ const REFUSED: readonly (readonly [line: string, message: string, hint: string])
     "Cannot find main: there is no file to look for symbols in",
     "0xffffffff80000000",
   ],
+  [
+    "FILE 0 --memory a --identity",
+    "Cannot use --identity: it changes nothing",
+    "--memory takes page tables as they are",
+  ],
+  ["0 --gdb a:1 --rules default", "Cannot use --rules: it changes nothing", "--gdb takes page tables as they are"],
   ["FILE 0 --memory a --gdb b:1", "Cannot use --gdb: --memory was already given", ""],
 ];
 

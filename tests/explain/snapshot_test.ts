@@ -105,6 +105,11 @@ Deno.test("openSnapshot() refuses anything else, and other versions", async () =
   );
   for (const key of Object.keys(taken)) {
     if (key === "kind" || key === "version") continue;
+    const wrong = { ...taken, [key]: 7n };
+    if (key !== "entryPoint" && key !== "virtualAddressOffset") {
+      assertThrows(() => openSnapshot(wrong as unknown as KernelSnapshot), TypeError, "missing, or of the wrong type");
+    }
+    if (key === "tlsTemplate") continue; // a kernel may have none
     const { [key as "frames"]: _, ...rest } = taken;
     assertThrows(() => openSnapshot(rest as KernelSnapshot), TypeError, "missing, or of the wrong type");
   }

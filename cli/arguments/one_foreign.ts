@@ -1,0 +1,39 @@
+/**
+ * The page tables of others that a command looks at, if it looks at those of one only.
+ *
+ * @module
+ */
+
+import { usageError } from "../output/cli_error.ts";
+import { type ForeignSource, foreignSources } from "./foreign_tables.ts";
+import type { Arguments } from "./parse_arguments.ts";
+import { BOOT_FLAGS, KERNEL_FLAGS, MEMORY_FLAGS } from "./shared_flags.ts";
+
+/** Flags that change only what kload loads or adds itself. */
+const OF_LOADS = [...KERNEL_FLAGS, ...MEMORY_FLAGS].map(({ name }) => name);
+const OF_RUNS = ["as-run", ...BOOT_FLAGS.map(({ name }) => name)];
+
+/**
+ * Reads the flags of page tables of others.
+ *
+ * @param args The arguments.
+ * @param hasFile Whether a kernel's file is given too, for the names in it.
+ * @returns Where the page tables are; `undefined` if neither `--memory` nor `--gdb` is given.
+ * @throws {CliError} "usage" if both are given, a value is malformed, or another flag would change nothing.
+ */
+export function oneForeign(args: Arguments, hasFile: boolean): ForeignSource | undefined {
+  const { values, lists, switches } = args;
+  const [first, second] = foreignSources(args);
+  const useless = (hasFile ? OF_RUNS : [...OF_LOADS, ...OF_RUNS])
+    .find((flag) => values.has(flag) || lists.has(flag) || switches.has(flag));
+  if (first && useless !== undefined) {
+    const hint = `--${first.gdb ? "gdb" : "memory"} takes page tables as they are; a FILE only names what is in them.`;
+    throw usageError(`Cannot use --${useless}: it changes nothing of the page tables of others`, hint, {
+      flag: useless,
+    });
+  }
+  if (!second) return first;
+  throw usageError("Cannot use --gdb: --memory was already given", "Page tables are read from one of them.", {
+    flag: "gdb",
+  });
+}

@@ -1,0 +1,181 @@
+/**
+ * The names of addresses on both sides: segment, section and symbol.
+ *
+ * @module
+ */
+
+import { PT_LOAD, segmentTypeName } from "../../core/elf/constants.ts";
+import type { NamedPlace } from "../address/address_explanation.ts";
+import type { ExplainedKernel } from "../explained.ts";
+import type { KernelSymbols } from "../symbols/kernel_symbols.ts";
+
+/** A segment, by its program header. */
+export interface NamedSegment {
+  /** Index of the header. */
+  readonly index: number;
+  /** Its type, such as "LOAD". */
+  readonly type: string;
+}
+
+/** The names of an address, and for how many bytes from there on they are the same. */
+export interface NamedPiece {
+  /** Number of bytes, at least 1. */
+  readonly size: bigint;
+  /** The segment. */
+  readonly segment?: NamedSegment;
+  /** The section's name. */
+  readonly section?: string;
+  /** The symbol that contains the address. */
+  readonly symbol?: NamedPlace;
+}
+
+/** Finds the names of addresses. An address that is absent has no names. */
+export interface NameFinder {
+  /** The names of a byte, by its addresses on both sides. Those of A count where it has any, or else those of B. */
+  readonly at: (a: bigint | undefined, b: bigint | undefined) => NamedPiece;
+  /** The first segment in a range of bytes. */
+  readonly segmentIn: (a: bigint | undefined, b: bigint | undefined, size: bigint) => NamedSegment | undefined;
+  /** The names of the sections in a range of bytes: the first eight. */
+  readonly sectionsIn: (a: bigint | undefined, b: bigint | undefined, size: bigint) => readonly string[];
+}
+
+/** What can name addresses on one side. */
+export interface NamedSide {
+  /** The kernel, if it is one. */
+  readonly kernel?: ExplainedKernel;
+  /** The names in its file. */
+  readonly symbols?: KernelSymbols;
+}
+
+/** Consecutive addresses as linked, without the last. */
+interface NamedRange {
+  readonly start: bigint;
+  readonly end: bigint;
+}
+
+const END = 1n << 64n;
+const MOST_SECTIONS = 8;
+
+/**
+ * Prepares to find names.
+ *
+ * @param a What can name addresses of side A.
+ * @param b What can name addresses of side B.
+ * @returns The finder.
+ */
+export function nameFinder(a: NamedSide, b: NamedSide): NameFinder {
+  const [one, other] = [sideNames(a), sideNames(b)];
+  return {
+    at: (atA, atB) => {
+      const pieceA = one.at(atA);
+      const pieceB = other.at(atB);
+      const { section, symbol } = pieceA.section !== undefined || pieceA.symbol ? pieceA : pieceB;
+      return { size: least(pieceA.size, pieceB.size), segment: pieceA.segment ?? pieceB.segment, section, symbol };
+    },
+    segmentIn: (atA, atB, size) => one.segmentIn(atA, size) ?? other.segmentIn(atB, size),
+    sectionsIn: (atA, atB, size) => {
+      const names = one.sectionsIn(atA, size);
+      return names.length > 0 ? names : other.sectionsIn(atB, size);
+    },
+  };
+}
+
+interface SideNames {
+  readonly at: (address: bigint | undefined) => NamedPiece;
+  readonly segmentIn: (address: bigint | undefined, size: bigint) => NamedSegment | undefined;
+  readonly sectionsIn: (address: bigint | undefined, size: bigint) => readonly string[];
+}
+
+function sideNames({ kernel, symbols }: NamedSide): SideNames {
+  const offset = kernel?.virtualAddressOffset ?? 0n;
+  const segments = kernel ? segmentsOf(kernel) : [];
+  const sections = (symbols?.sections ?? []).filter(({ size }) => size > 0n).map(({ name, address, size }) => {
+    return { name, start: address, end: least(address + size, END) };
+  });
+  return {
+    at: (address) => {
+      if (address === undefined) return { size: END };
+      const linked = BigInt.asUintN(64, address - offset);
+      const { found: segment, end } = rangeAt(segments, linked);
+      // The addresses of a kernel that is not in a segment there mean something else.
+      if (!symbols || (kernel && !segment)) return { size: end - linked, segment };
+      const section = rangeAt(sections, linked);
+      const bound = least(end, section.end);
+      const symbol = symbolAt(symbols, linked, bound);
+      return { size: symbol.end - linked, segment, section: section.found?.name, symbol: symbol.place };
+    },
+    segmentIn: (address, size) => {
+      return address === undefined ? undefined : firstIn(segments, BigInt.asUintN(64, address - offset), size);
+    },
+    sectionsIn: (address, size) => {
+      if (address === undefined) return [];
+      const linked = BigInt.asUintN(64, address - offset);
+      if (kernel && !firstIn(segments, linked, size)) return [];
+      const names: string[] = [];
+      for (let at = Math.max(0, after(sections, linked) - 1); at < sections.length; at++) {
+        if (sections[at].start >= linked + size || names.length === MOST_SECTIONS) break;
+        if (sections[at].end > linked) names.push(sections[at].name);
+      }
+      return names;
+    },
+  };
+}
+
+/** The segments in memory, ascending by address as linked. */
+function segmentsOf({ programHeaders }: ExplainedKernel): readonly (NamedSegment & NamedRange)[] {
+  return programHeaders.map(({ p_type, p_vaddr, p_memsz }, index) => {
+    const start = BigInt.asUintN(64, BigInt.asIntN(48, p_vaddr)); // some rule sets extend the sign
+    return { type: p_type, index, start, end: least(start + p_memsz, END) };
+  }).filter(({ type, start, end }) => type === PT_LOAD && end > start)
+    .sort((one, other) => one.start < other.start ? -1 : one.start > other.start ? 1 : 0)
+    .map(({ type, ...range }) => ({ ...range, type: segmentTypeName(type) }));
+}
+
+/** The symbol that contains an address, and where what is said of it ends: at a bound, or before it. */
+function symbolAt(
+  symbols: KernelSymbols,
+  address: bigint,
+  bound: bigint,
+): { readonly place?: NamedPlace; readonly end: bigint } {
+  const [next] = symbols.inRange(address + 1n, bound);
+  const until = next ? least(next.address, bound) : bound;
+  const found = symbols.symbolAt(address);
+  if (!found) return { end: until };
+  const { symbol: { name, size }, offset } = found;
+  if (size === 0n) return { place: { name, offset }, end: until };
+  const left = size - BigInt(offset);
+  return left > 0n ? { place: { name, offset }, end: least(address + left, until) } : { end: until };
+}
+
+/** The range that contains an address, and where it ends; if none does, where the next one starts. */
+function rangeAt<T extends NamedRange>(
+  ranges: readonly T[],
+  address: bigint,
+): { readonly found?: T; readonly end: bigint } {
+  const next = after(ranges, address);
+  const until = ranges[next]?.start ?? END;
+  const found = ranges[next - 1];
+  return found && address < found.end ? { found, end: least(found.end, until) } : { end: until };
+}
+
+/** The first range that has addresses of another one. */
+function firstIn<T extends NamedRange>(ranges: readonly T[], address: bigint, size: bigint): T | undefined {
+  const next = ranges[after(ranges, address)];
+  return rangeAt(ranges, address).found ?? (next && next.start < address + size ? next : undefined);
+}
+
+/** Index of the first range that starts after an address; ranges are ascending. */
+function after(ranges: readonly NamedRange[], address: bigint): number {
+  let low = 0;
+  let high = ranges.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (ranges[middle].start > address) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+function least(one: bigint, other: bigint): bigint {
+  return one < other ? one : other;
+}
