@@ -41,9 +41,14 @@ export async function readNames(
     }
   } catch (error) {
     signal.throwIfAborted();
-    if (error instanceof LoadError || error === limit.reason || error instanceof Deno.errors.NotFound) return undefined;
+    if (error instanceof LoadError || error === limit.reason || isOfSystem(error)) return undefined;
     throw error;
   }
+}
+
+/** The file may be gone, or no longer be readable. */
+function isOfSystem(error: unknown): boolean {
+  return Object.values(Deno.errors).some((kind) => error instanceof kind);
 }
 
 async function openAgain(

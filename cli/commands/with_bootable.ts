@@ -76,6 +76,8 @@ export async function withBootable(
     const stream = keeps && source.live ? keepFile(source.reader, { maxMemory: options.maxMemory, signal }) : undefined;
     const reader = stream?.reader() ?? source.reader;
     const loaded = await loadByPreset(reader, { ...options, signal }, withMemory(choice, plan));
+    // What the check of a container reads is lost.
+    if (source.layers.length > 0) await stream?.reach(Number.MAX_SAFE_INTEGER);
     await source.check();
     kernel = loaded;
     const kept = [...keptFiles(source, args), ...plan.files];

@@ -52,7 +52,11 @@ export async function explainGuest(
   { end, registers, log, read }: StoppedQemu,
   file: FileReaders,
 ): Promise<FaultExplanation> {
-  const [symbols, facts, disassembler] = await Promise.all([file.names(), file.recognize(), file.disassembler()]);
+  const [symbols, facts, disassembler] = await Promise.all([
+    file.names(),
+    file.recognize(),
+    file.disassembler().catch(() => undefined), // its package may not be at hand
+  ]);
   const fatal = end.kind === "stopped" ? log.fatal() : undefined;
   const exception = fatal ?? log.last();
   const options = {

@@ -94,6 +94,7 @@ export function runReport({ end, log, explanation }: Ending, paint: Paint): stri
       ...labelled(factsOf(end, explanation), paint),
     ],
     backtraceSection(explanation, paint),
+    explanation.before ? backtraceSection(explanation.before, paint, "Backtrace at that exception") : [],
     relatedSection(isFatal ? explanation : explanation.before ?? explanation, paint),
     registersSection(explanation.registers, paint),
   ]);

@@ -84,12 +84,17 @@ function whereText({ section, segment, description }: Place): string {
  *
  * @param event What happened.
  * @param paint The colors and the width.
+ * @param name What to call the list of calls.
  * @returns The lines, under a title; none if no call is known.
  */
-export function backtraceSection({ backtrace }: FaultEvent, paint: Paint): readonly string[] {
+export function backtraceSection(
+  { backtrace }: FaultEvent,
+  paint: Paint,
+  name: string = "Backtrace",
+): readonly string[] {
   if (!backtrace) return [];
   const { callers, possible, more } = backtrace;
-  const lists = [["Backtrace", callers], ["Possible return addresses on the stack", possible]] as const;
+  const lists = [[name, callers], ["Possible return addresses on the stack", possible]] as const;
   const width = Math.max(...[...callers, ...possible].map((caller) => callerName(caller).length));
   const lines = lists.filter(([, rows]) => rows.length > 0).map(([title, rows]) => [
     paint.title(title),

@@ -50,6 +50,7 @@ export const CAUSE_CODES = [
   "descriptor-table-not-mapped",
   "gate-unusable",
   "gate-not-present",
+  "handler-raises-it",
   "no-handler",
   // The end of it
   "halted-for-good",

@@ -8,7 +8,7 @@ import { backtrace } from "./backtrace.ts";
 import { descriptorCauses } from "./descriptor_causes.ts";
 import { type Exception, exceptionName, hasErrorCode } from "./exception.ts";
 import { modeCauses } from "./expectations.ts";
-import { explainHandler } from "./explain_handler.ts";
+import { explainHandler, handlerCauses } from "./explain_handler.ts";
 import { accessKind, explainPage } from "./explain_page.ts";
 import type { Backtrace, FaultCause, FaultEvent, FaultInstruction } from "./fault_explanation.ts";
 import type { FaultView } from "./fault_view.ts";
@@ -42,11 +42,17 @@ export function explainEvent(view: FaultView, isFatal: boolean): FaultEvent {
     ...(exception ? { exception: describeException(exception) } : stateOf(view)),
     instruction,
     ...found,
-    ...(exception && isFatal ? { handler: explainHandler(exception, view) } : {}),
+    ...(exception && isFatal ? { handler: handlerOf(exception, found.causes, view) } : {}),
     ...(calls ? { backtrace: calls } : {}),
     diagnostics: exception ? relatedDiagnostics({ ...found, instruction }, started) : [],
     registers: values,
   };
+}
+
+/** A handler that raises its own exception fills a stack of any size. */
+function handlerOf(exception: Exception, causes: readonly FaultCause[], view: FaultView): FaultCause {
+  const { hint, ...handler } = explainHandler(exception, view);
+  return hint === undefined || causes.some(({ code }) => code === "handler-raises-it") ? handler : { ...handler, hint };
 }
 
 function describeException(exception: Exception): NonNullable<FaultEvent["exception"]> {
@@ -91,7 +97,11 @@ function explainException(exception: Exception, calls: Backtrace | undefined, vi
   // What is no code, or other code, has no causes of its own.
   const notCode = [...modeCauses(view), ...zeroCauses(view)];
   const isCode = notCode.length === 0;
-  if (vector !== PF) return { causes: isCode ? [...instructionCauses(view), ...descriptorCauses(view)] : notCode };
+  const byHandler = handlerCauses(exception, view);
+  if (vector !== PF) {
+    const own = isCode ? [...instructionCauses(view), ...descriptorCauses(view)] : notCode;
+    return { causes: [...byHandler, ...own] };
+  }
   const address = view.registers.get("CR2") ?? 0n;
   const access = { ...view.place(address), ...accessKind(error) };
   const { page, causes } = explainPage(address, error, view);
@@ -101,7 +111,7 @@ function explainException(exception: Exception, calls: Backtrace | undefined, vi
     : access.kind === "fetch"
     ? jumpCauses(view)
     : pointerCauses(access, page, view);
-  return { access, page, causes: [...notCode, ...byStack, ...byPointer, ...causes] };
+  return { access, page, causes: [...byHandler, ...notCode, ...byStack, ...byPointer, ...causes] };
 }
 
 /** Says what is wrong with a gate, unless it is what is wrong with that of the exception that came of it. */

@@ -6,12 +6,13 @@
 
 import type { Disassembler, Instruction } from "../instructions/instruction.ts";
 import type { KernelSymbols } from "../symbols/kernel_symbols.ts";
-import { exceptionName } from "./exception.ts";
+import { walkTables } from "../tables/walk_tables.ts";
+import { type Exception, exceptionName } from "./exception.ts";
 import { expectations } from "./expectations.ts";
 import { explainEvent, haltCauses } from "./explain_event.ts";
 import type { FaultEvent, FaultExplanation } from "./fault_explanation.ts";
 import type { FaultView, FileFacts } from "./fault_view.ts";
-import { guestMemory } from "./guest_memory.ts";
+import { type GuestMemory, guestMemory } from "./guest_memory.ts";
 import { placeOf } from "./place.ts";
 import { isHaltedForGood, type Registers } from "./registers.ts";
 import type { GuestEnd, StartedKernel, StoppedGuest } from "./stopped_guest.ts";
@@ -30,6 +31,9 @@ export interface FaultOptions {
 const LONGEST_INSTRUCTION = 15;
 
 const HLT = 0xf4;
+
+/** How far down the stack a handler is looked for, in bytes. */
+const HANDLER_REACH = 0x1_0000n;
 
 /**
  * Explains why a guest died, or where it stopped. Every cause that it names was looked up in the registers, in memory
@@ -74,12 +78,24 @@ export function explainFault(
   const event = explainEvent(view, false);
   const hasHalted = end === "halt" || end === "timeout";
   const state = hasHalted ? { ...event, causes: [...event.causes, ...haltCauses(view)] } : event;
-  const before: FaultEvent | undefined = exception && explainEvent({
-    // Memory is not as it was at that time.
-    ...viewOf(exception.registers, { end }, started, options),
+  const before = exception && explainBefore(exception, guest, started, options);
+  return { end, message, ...state, ...(before ? { before } : {}), expectations: expected };
+}
+
+/** Memory is not as it was at that time, but its calls are still there while the guest is further down the stack. */
+function explainBefore(
+  exception: Exception,
+  guest: StoppedGuest,
+  started: StartedKernel,
+  options: FaultOptions,
+): FaultEvent {
+  const { backtrace, ...event } = explainEvent({
+    ...viewOf(exception.registers, guest, started, options),
     exception,
   }, false);
-  return { end, message, ...state, ...(before ? { before } : {}), expectations: expected };
+  const [now, then] = [guest.registers?.get("RSP"), exception.registers.get("RSP")];
+  const isBelow = now !== undefined && then !== undefined && now < then && then - now < HANDLER_REACH;
+  return { ...event, ...(backtrace && isBelow ? { backtrace } : {}) };
 }
 
 function viewOf(
@@ -89,7 +105,9 @@ function viewOf(
   { symbols, disassembler, file }: FaultOptions,
 ): FaultView {
   const memory = guestMemory(guest, started, registers);
-  const instruction = disassembler && decode(registers, memory.read, disassembler);
+  const instruction = disassembler && isSameCode(registers, memory)
+    ? decode(registers, memory.read, disassembler)
+    : undefined;
   return {
     registers,
     started,
@@ -99,6 +117,13 @@ function viewOf(
     ...(disassembler ? { disassembler } : {}),
     ...(file ? { file } : {}),
   };
+}
+
+/** Whether the bytes at RIP are those that the processor read: a guest can have changed what was loaded to be written. */
+function isSameCode(registers: Registers, { isCurrent, usesInitial, initial }: GuestMemory): boolean {
+  if (isCurrent) return true;
+  const { end } = walkTables(initial, registers.get("RIP") ?? 0n);
+  return usesInitial && end.kind === "page" && !end.writable;
 }
 
 /** Decodes the instruction at RIP or, of a halted processor, the one before. */

@@ -97,6 +97,31 @@ export function gateOf(address: bigint, { registers, memory }: FaultView): numbe
   return undefined;
 }
 
+/**
+ * Finds out whether an exception came up in its own handler.
+ *
+ * @param exception The exception.
+ * @param view The guest at that time.
+ * @returns One cause, or none.
+ */
+export function handlerCauses({ vector }: Exception, { registers, memory, place }: FaultView): readonly FaultCause[] {
+  const [base, limit, rip] = ["IDT", "IDT limit", "RIP"].map((name) => registers.get(name) ?? 0n);
+  const last = BigInt(vector + 1) * GATE_SIZE - 1n;
+  const gate = memory.isCurrent && last <= limit
+    ? memory.read(BigInt.asUintN(64, base + last + 1n - GATE_SIZE), Number(GATE_SIZE))
+    : undefined;
+  if (!gate || !isPresent(gate)) return [];
+  const handler = handlerOf(gate);
+  const { symbol } = place(rip);
+  const start = symbol ? BigInt.asUintN(64, rip - BigInt(symbol.offset)) : rip;
+  if (start !== handler) return [];
+  const name = symbol?.name ?? hexAddr(handler);
+  return [{
+    code: "handler-raises-it",
+    message: `${name} is the handler of this very exception, by entry ${vector} of the IDT`,
+  }];
+}
+
 /** The address of the handler that a gate names. */
 function handlerOf(gate: Uint8Array): bigint {
   const view = new DataView(gate.buffer, gate.byteOffset, gate.length);

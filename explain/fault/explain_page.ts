@@ -76,12 +76,20 @@ interface Problem {
   readonly message: string;
 }
 
-function problemOf(address: bigint, error: number, walk: Walk | undefined, { registers }: FaultView): Problem {
+function problemOf(
+  address: bigint,
+  error: number,
+  walk: Walk | undefined,
+  { registers, memory: { current } }: FaultView,
+): Problem {
   const byCode = problemByCode(address, error);
   if (!walk || byCode.problem !== (error & PRESENT ? "not-permitted" : "not-mapped")) return byCode;
   const { end } = walk;
   if (end.kind === "absent" && !(error & PRESENT)) {
     return { ...byCode, message: `${byCode.message}: the walk ends at level ${end.level}` };
+  }
+  if (end.kind === "page" && current && !(error & PRESENT)) {
+    return { ...byCode, message: "the page was not mapped when it was accessed; the page tables map it now" };
   }
   if (end.kind !== "page" || !(error & PRESENT)) return byCode;
   if (error & FETCH && !end.executable) {

@@ -18,7 +18,7 @@ export interface Place {
   readonly segment?: SegmentPlace;
   /** The section that contains it, if symbols were given and there is one. */
   readonly section?: NamedPlace;
-  /** The symbol that contains it or is before it in its section, if symbols were given and there is one. */
+  /** The symbol that contains it, if symbols were given and there is one; one without a size reaches to the next. */
   readonly symbol?: NamedPlace & { readonly size: bigint };
   /** Where it lies, in words, such as "in program header 0 (LOAD R-X …)" or "in the kernel's stack". */
   readonly description: string;

@@ -128,7 +128,7 @@ function deviceCauses({ registers }: FaultView): readonly FaultCause[] {
   if (set.length === 0) return [];
   return [{
     code: "fpu-disabled",
-    message: `CR0 has ${listed(set.map(([name]) => name))} set, so the processor leaves x87, MMX and SSE to a handler`,
+    message: `CR0 has ${listed(set.map(([name]) => name))} set, with which such instructions raise it`,
   }];
 }
 

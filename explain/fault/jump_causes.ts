@@ -15,7 +15,7 @@ import { gateOf } from "./explain_handler.ts";
 import { type GuestMemory, readWord } from "./guest_memory.ts";
 import { addressOf } from "./operands.ts";
 import { headerAt } from "./place.ts";
-import { type Registers, registerValue } from "./registers.ts";
+import { GENERAL, type Registers, registerValue } from "./registers.ts";
 
 /** How many bytes before an address must be zero for the report to say so. */
 const ZEROS = 32;
@@ -33,7 +33,8 @@ export function jumpCauses(view: FaultView): readonly FaultCause[] {
     return [{ code: "entry-not-mapped", message: `the entry point ${hexAddr(rip)} is not mapped` }];
   }
   const end = registers.get("CR2") ?? rip;
-  if (end - rip <= 1n && (end & 0xfffn) === 0n && areZeros(end - BigInt(ZEROS), memory)) {
+  const holder = GENERAL.find((name) => registers.get(name) === rip);
+  if (holder === undefined && end - rip <= 1n && (end & 0xfffn) === 0n && areZeros(end - BigInt(ZEROS), memory)) {
     const message = `the ${ZEROS} bytes before ${hexAddr(end)} are zero, and 00 00 is the instruction add [rax], al`;
     return [{ code: "zero-filled-code", message }];
   }
@@ -48,7 +49,13 @@ export function jumpCauses(view: FaultView): readonly FaultCause[] {
     const message = `the word below RSP is ${hexAddr(rip)}, as after a ret that took it for a return address`;
     return [{ code: "wild-jump", message }];
   }
-  return [];
+  if (rip === 0n && memory.isCurrent) {
+    const message = "the processor went to address 0, and the word on top of the stack is no return address";
+    return [{ code: "null-pointer", message }];
+  }
+  if (holder === undefined || rip === 0n) return [];
+  const message = `${holder.toLowerCase()} is ${hexAddr(rip)}, where the processor went`;
+  return [{ code: "wild-jump", message }];
 }
 
 /** Whether there are as many zeros at an address as it takes, in a page that can be executed. */
@@ -68,7 +75,7 @@ function areZeros(address: bigint, memory: GuestMemory): boolean {
 export function zeroCauses(view: FaultView): readonly FaultCause[] {
   const { registers, memory, started: { kernel } } = view;
   const rip = registers.get("RIP") ?? 0n;
-  if (memory.read(rip, ZEROS)?.some((byte) => byte !== 0) ?? true) return [];
+  if (!memory.isCurrent || (memory.read(rip, ZEROS)?.some((byte) => byte !== 0) ?? true)) return [];
   const header = headerAt(rip, kernel);
   const isPadding = header !== undefined &&
     BigInt.asUintN(64, rip - header.p_vaddr - kernel.virtualAddressOffset) >= header.p_filesz;

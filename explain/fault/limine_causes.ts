@@ -35,7 +35,7 @@ export function limineCauses(view: FaultView, base: string): readonly FaultCause
     return BigInt.asUintN(64, address + kernel.virtualAddressOffset + RESPONSE);
   };
   const unanswered = (limine?.requests ?? []).filter((request) => readWord(memory, pointerOf(request)) === 0n);
-  if (unanswered.length === 0) return [];
+  if (unanswered.length === 0 || !memory.isCurrent) return [];
   const load = lastLoad(view, base);
   const read = load && unanswered.find((request) => pointerOf(request) === load.address);
   if (read) {

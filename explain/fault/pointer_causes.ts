@@ -61,7 +61,7 @@ const DEVICES: readonly DeviceRange[] = [
 /** The addresses below are the vectors of real mode and the firmware's data, or small numbers. */
 const FIRST_PHYSICAL = 0x1000n;
 
-function physicalCauses({ address }: FaultAccess, { tables }: FaultPage, view: FaultView): readonly FaultCause[] {
+function physicalCauses({ address, user }: FaultAccess, { tables }: FaultPage, view: FaultView): readonly FaultCause[] {
   const { started: { kernel: { memory }, directMap, identityMap, framebuffer } } = view;
   const device = DEVICES.find(({ start, end }) => address >= start && address < end);
   const isMemory = address >= FIRST_PHYSICAL && address < BigInt(memory.base + memory.size);
@@ -77,8 +77,8 @@ function physicalCauses({ address }: FaultAccess, { tables }: FaultPage, view: F
   const message = isMapped
     ? `${what}, which the direct map has at ${hexAddr(directMap.offset + address)}, not at its physical address`
     : `${what}, and physical memory is not mapped at its own addresses`;
-  // A guest with tables of its own has to map it itself.
-  const hint = identityMap || tables === "own" ? {} : {
+  // A guest with tables of its own has to map it itself, and so has one for its user mode.
+  const hint = identityMap || tables === "own" || user ? {} : {
     hint: `If ${isText ? "the text buffer" : `physical ${hexAddr(address)}`} is meant, run it with --identity` +
       `${isMapped ? "" : ", or with --physical-memory and the offset that the boot information has"}.`,
   };

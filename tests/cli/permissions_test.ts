@@ -48,28 +48,29 @@ function commandsIn(cell: string): readonly CommandName[] {
 /** The rows that apply to a command line, each with what it applies to. */
 function rowsFor(name: CommandName, args: Arguments): readonly { readonly row: Row; readonly value: string }[] {
   return ROWS.filter(({ commands }) => commands.includes(name)).flatMap((row) => {
-    return valuesOf(row.argument, args).map((value) => ({ row, value }));
+    return valuesOf(row.argument, name, args).map((value) => ({ row, value }));
   });
 }
 
 /** The values of the arguments that a row is about. */
-function valuesOf(argument: string, args: Arguments): readonly string[] {
+function valuesOf(argument: string, command: CommandName, args: Arguments): readonly string[] {
   if (argument === "") return [""];
   const { values, lists } = args;
   const isUrl = (text: string) => /^https?:/.test(text);
   const [flag, placeholder] = argument.startsWith("-") && argument !== "-" ? argument.split(" ") : ["", argument];
   const name = flag === "-o" ? "output" : flag.replace("--", "");
-  const given = flag === "" ? [fileOf(args)] : lists.get(name) ?? [values.get(name) ?? ""];
+  const given = flag === "" ? filesOf(command, args) : lists.get(name) ?? [values.get(name) ?? ""];
   return given.filter((value) => {
     if (value === "" || placeholder === "-") return value === "-" && placeholder === "-";
     return value !== "-" && isUrl(value) === (placeholder === "URL" || placeholder.startsWith("http"));
   });
 }
 
-/** The file among the operands: next to page tables of others, an address may be the only one. */
-function fileOf({ source, operands, values }: Arguments): string {
-  const isAddress = operands?.length === 0 && ["memory", "gdb"].some((flag) => values.has(flag));
-  return isAddress ? "" : source;
+/** The files among the operands: next to page tables of others, an address may be the only one. */
+function filesOf(command: CommandName, { source, operands = [], values }: Arguments): readonly string[] {
+  if (command === "diff") return [source, ...operands];
+  const isAddress = command === "walk" && operands.length === 0 && ["memory", "gdb"].some((flag) => values.has(flag));
+  return isAddress ? [] : [source];
 }
 
 /** The flags of rows, with what they are for in place of FILE, DIR and HOST. */
@@ -118,6 +119,9 @@ curl() { cat kernel.elf; }
 kload() { eval '"$DENO" run --no-prompt --quiet --no-lock --config "$CONFIG" '"$PERMISSIONS"' "$CLI" "$@"'; }
 `;
 
+/** A kernel that README shows the death of. */
+const DYING = "tests/fixtures/faults/recursion/kernel.elf";
+
 /** What a command line is run in: a folder with every file that is named, and a server with the same files. */
 interface World {
   readonly folder: string;
@@ -133,12 +137,19 @@ async function inWorld(test: (world: World) => Promise<void>): Promise<void> {
     ...["kernel.elf", "examples/hello/hello.elf", "initrd.img"].map((name) => [name, hello] as const),
     ...["kernel.elf.gz", "vmlinux.gz"].map((name) => [name, gzipped] as const),
     ...["pie.elf", "examples/hello/hello-pie.elf"].map((name) => [name, pie] as const),
+    ["old.elf", hello],
+    ["new.elf", pie],
     ["broken.elf", broken],
+    [DYING, await Deno.readFile(pathOf(DYING))],
     ["mine.ts", mine],
   ]);
   await withFolder(async (folder) => {
-    await Deno.mkdir(`${folder}/examples/hello`, { recursive: true });
-    await kload([HELLO, "--level4-frame", "0x1000", "--dump", `${folder}/memory.bin`]);
+    for (const path of ["examples/hello", DYING.replace(/\/[^/]*$/, "")]) {
+      await Deno.mkdir(`${folder}/${path}`, { recursive: true });
+    }
+    for (const name of ["memory.bin", "before.bin", "after.bin"]) {
+      await kload([HELLO, "--level4-frame", "0x1000", "--dump", `${folder}/${name}`]);
+    }
     await Deno.mkdir(`${folder}/temporary files`);
     await Deno.mkdir(`${folder}/made`);
     for (const [name, bytes] of files) await Deno.writeFile(`${folder}/${name}`, bytes);
@@ -214,9 +225,11 @@ Deno.test("command lines need the permissions that README lists, and the error o
         const found = parsed(line);
         const rows = found ? rowsFor(found.name, found.args) : [];
         const flags = flagsOf(rows);
-        const expected = line.includes("broken.elf") ? 1 : line.includes("--gdb") ? 124 : 0;
+        const expected = line.includes("broken.elf") ? 1 : line.includes(DYING) ? 3 : line.includes("--gdb") ? 124 : 0;
         const given = await run(world, line, flags);
-        assertEquals(given.status, expected, `with ${flags.join(" ")}: ${given.stderr}`);
+        // kload diff says by its status whether there are differences.
+        const isDone = found?.name === "diff" ? given.status <= 1 : given.status === expected;
+        assert(isDone, `status ${given.status} with ${flags.join(" ")}: ${given.stderr}`);
 
         const kind = `${found?.name} ${rows.map(({ row }) => row.argument).join()}`;
         if (seen.has(kind)) return;
@@ -228,7 +241,8 @@ Deno.test("command lines need the permissions that README lists, and the error o
           const others = flags.filter((flag) => flag !== missing);
           const { status, stderr, stdout } = await run(world, line, others);
           const said = `${stderr}${stdout}`.match(/Give Deno the permission:\s+(--.*?)(?="\}|$)/m)?.[1];
-          assertEquals([status, said?.replaceAll('\\"', '"')], [1, missing], `without ${missing}: ${stderr}`);
+          const failed = found?.name === "diff" ? 3 : 1;
+          assertEquals([status, said?.replaceAll('\\"', '"')], [failed, missing], `without ${missing}: ${stderr}`);
           const again = await run(world, line, [...others, said!.replaceAll('\\"', '"')]);
           assertEquals(outcome(again), outcome(all), `with ${said}`);
         }

@@ -60,7 +60,7 @@ const FAULTS: readonly (readonly [string, Uint8Array, readonly RegExp[]])[] = [
     /instruction +sti\n +at +0xffffffff80001000, in program header 1 \(LOAD RW-/,
     /access +instruction fetch/,
     /page +the page is mapped, but not executable\n/,
-    /cause +program header 1 does not set PF_X/,
+    /cause +rax is 0xffffffff80001000, where the processor went\n +cause +program header 1 does not set PF_X/,
   ]],
   ["reads after a segment", guest(withRax(DATA + 0x1008n, ...READ), data), [
     /read from 0xffffffff80002008, in no segment, 4,088 bytes\s+after the end of\s+program\s+header 1/,

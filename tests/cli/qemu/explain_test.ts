@@ -95,6 +95,7 @@ const EXPECTED: Readonly<Record<GuestName, Expected>> = {
     facts: {
       instruction: /^at 0xffffffff90000000, in no segment/,
       access: "instruction fetch",
+      cause: "rax is 0xffffffff90000000, where the processor went",
       page: "the page is not mapped: the walk ends at level 2",
     },
   },

@@ -36,6 +36,12 @@ Deno.test("there is a kernel for every cause", async () => {
   assertEquals(CAUSE_CODES.filter((code) => !found.has(code)), []);
 });
 
+Deno.test("docs/json.md describes every cause, in their order", async () => {
+  const [, run] = (await Deno.readTextFile(pathOf("docs/json.md"))).split("\n## run\n");
+  const described = [...run.split("\n## ")[0].matchAll(/^\| `([a-z0-9-]+)` +\| \S/gm)].map(([, code]) => code);
+  assertEquals(described, [...CAUSE_CODES]);
+});
+
 for (const name of FAULTS) {
   testWithTools([QEMU], `QEMU says of a kernel that dies what was captured: ${name}`, async () => {
     const bootable = await bootableFault(name);
