@@ -5,6 +5,7 @@
  */
 
 import { hexAddr } from "../../core/hex.ts";
+import { listed } from "../wording.ts";
 
 /**
  * Names program headers.
@@ -14,27 +15,6 @@ import { hexAddr } from "../../core/hex.ts";
  */
 export function headers(indices: readonly number[]): string {
   return `program header${indices.length === 1 ? "" : "s"} ${listed(indices.map(String))}`;
-}
-
-/**
- * Lists words.
- *
- * @param words The words, at least one.
- * @returns Such as "a, b and c".
- */
-export function listed(words: readonly string[]): string {
-  const last = words[words.length - 1];
-  return words.length === 1 ? last : `${words.slice(0, -1).join(", ")} and ${last}`;
-}
-
-/**
- * Begins a sentence.
- *
- * @param text The sentence.
- * @returns The same with a capital letter.
- */
-export function sentence(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /**

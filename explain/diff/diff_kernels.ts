@@ -25,7 +25,7 @@ import { tableFrames } from "./table_frames.ts";
 import { type UnknownRanges, unknownRanges } from "./unknown_ranges.ts";
 
 /** The most items of each list, if no limit is given. */
-export const DEFAULT_LIMIT = 40;
+const DEFAULT_LIMIT = 40;
 
 /** The most runs of pages to look at: those of 4 KiB in 512 GiB. */
 const MOST_RUNS = 2 ** 27;

@@ -180,13 +180,8 @@ function seals({ p_type, p_vaddr, p_memsz }: ProgramHeader, address: bigint, ker
   return address >= (start & PAGE) && address < ((start + p_memsz + ~PAGE) & PAGE);
 }
 
-/**
- * What is said of page tables that are not those that the kernel was started with.
- *
- * @param view The guest.
- * @returns A clause; `undefined` if the guest uses the level-4 table that it was started with.
- */
-export function ownTables({ registers, memory: { usesInitial } }: FaultView): string | undefined {
+/** What is said of page tables that are not those that the kernel was started with; `undefined` if they are. */
+function ownTables({ registers, memory: { usesInitial } }: FaultView): string | undefined {
   if (usesInitial) return undefined;
   return `the guest's own (CR3 is ${hexAddr(registers.get("CR3") ?? 0n)}), not those it was started with`;
 }

@@ -39,7 +39,7 @@ export interface InstructionsAround {
 export const CODE_BEFORE = 0x1_0000;
 
 /** The longest instruction has 15 bytes (Intel SDM vol. 2, "Instruction Format"). */
-export const LONGEST_INSTRUCTION = 15;
+const LONGEST_INSTRUCTION = 15;
 
 /**
  * Decodes the instructions around an address. Instructions differ in length, so decoding starts where one certainly
