@@ -45,7 +45,8 @@ const NOT_FOR_KERNEL = 18 * MIB;
 export function run(args: Arguments, output: Output, signal: AbortSignal): Promise<number> {
   const { values, lists, passed = [], switches } = args;
   const gdb = switches.has("gdb");
-  const timeout = readValue(values, "timeout", parseTimeout) ?? (gdb ? undefined : DEFAULT_TIMEOUT);
+  const timeout = readValue(values, "timeout", parseTimeout) ??
+    (gdb || hasOption(passed, "S") ? undefined : DEFAULT_TIMEOUT);
   const maxMemory = readValue(values, "max-memory", (flag, text) => parseBytes(flag, text, 1)) ?? MAX_MEMORY;
   const memorySize = readValue(values, "memory", (flag, text) => parseMemory(flag, text, maxMemory));
   checkQemuArguments(lists.get("qemu-arg") ?? [], passed);
@@ -62,7 +63,7 @@ export function run(args: Arguments, output: Output, signal: AbortSignal): Promi
       if (output.json) await output.print(await runJson({ bootable, file, status: refused }));
       return refused;
     }
-    const guest: Guest = { bootable, file, timeout, gdb, args: passed };
+    const guest: Guest = { bootable, file, timeout, gdb, args: passed, given: args };
     return await withFolder(async (folder) => {
       const image = `${folder}/boot.elf`;
       await writeImage(bootable, image, signal);

@@ -7,14 +7,17 @@
 import { imageMemory } from "../../boot/image.ts";
 import type { FaultExplanation } from "../../explain/fault/fault_explanation.ts";
 import { type ConsoleInput, openConsole } from "../input/console_input.ts";
+import type { Arguments } from "../arguments/parse_arguments.ts";
 import { ESCAPE_HELP } from "../input/escape_keys.ts";
 import { CliError, messageOf } from "../output/cli_error.ts";
 import type { Output } from "../output/output.ts";
+import { pathOfSource } from "../output/format_advice.ts";
 import { quoted, quotedPath } from "../output/shell_quote.ts";
 import { hex } from "../output/text.ts";
 import { type ExceptionLog, exceptionLog } from "../qemu/exception_log.ts";
 import { untilHaltedForGood } from "../qemu/halt_watch.ts";
-import { hasOnlooker, hasWatchdog } from "../qemu/qemu_options.ts";
+import type { NextCommand } from "../qemu/next_commands.ts";
+import { hasOnlooker, hasOption, hasWatchdog } from "../qemu/qemu_options.ts";
 import { type Qemu, startQemu } from "../qemu/qemu_process.ts";
 import { socketsIn } from "../qemu/qemu_sockets.ts";
 import { type End, runReport, statusOf } from "../qemu/run_report.ts";
@@ -47,6 +50,8 @@ export interface Guest {
   readonly gdb: boolean;
   /** The user's arguments for QEMU. */
   readonly args: readonly string[];
+  /** All arguments of the command. */
+  readonly given: Arguments;
 }
 
 /**
@@ -68,6 +73,7 @@ export async function runGuest(
   const log = exceptionLog();
   const captured = output.json ? { serial: capture(MOST_CAPTURED), output: capture(MOST_CAPTURED) } : undefined;
   const serial = captured?.serial ?? toStandardOutput();
+  const showsLog = hasOption(args, "d"); // the user asked QEMU for it
   const qemu = await startQemu({
     image,
     folder,
@@ -77,13 +83,19 @@ export async function runGuest(
     args,
     onSerial: serial.write,
     onOutput: captured?.output.write ?? serial.write,
-    onLog: log.write,
+    onLog: async (text) => {
+      log.write(text);
+      if (showsLog) await output.printError(text);
+    },
   });
   try {
     if (output.verbose && !output.json && !qemu.sandboxed) {
       await output.printError("note: QEMU runs without its sandbox\n");
     }
     if (gdb) await output.printError(gdbHint(guest, folder));
+    for (const note of output.quiet || output.json ? [] : argumentNotes(args)) {
+      await output.printError(`note: ${note}\n`);
+    }
     const end = await endOf(qemu, guest, serial, output, signal);
     const isExplained = end.kind !== "ended" && (output.json || !output.quiet);
     const explanation = isExplained ? await explained(guest, qemu, end, log) : undefined;
@@ -93,7 +105,8 @@ export async function runGuest(
     if (captured) {
       await output.print(await runJson({ bootable, file, status, ended: { end, log, explanation, ...captured } }));
     } else if (!output.quiet) {
-      const report = runReport({ end, log, explanation }, output.paintError);
+      const next = explanation ? await nextCommands(explanation, guest) : [];
+      const report = runReport({ end, log, explanation, next }, output.paintError);
       const isApart = serial.atLineStart() || report === "" && !Deno.stderr.isTerminal(); // from what the guest wrote
       await output.printError((isApart ? "" : "\n") + report);
     }
@@ -119,6 +132,18 @@ async function explained(
   return await explainGuest(bootable, stopped, { names, recognize, disassembler });
 }
 
+/** What leads on from an exception: the lines of the code, and the page that was accessed. */
+async function nextCommands(explanation: FaultExplanation, { bootable, file, given }: Guest): Promise<NextCommand[]> {
+  const event = explanation.exception ? explanation : explanation.before ?? explanation;
+  const { lineCommand, walkCommand } = await import("../qemu/next_commands.ts");
+  const { WALK } = await import("../arguments/walk_command.ts");
+  const { source: { name, file: isFile, layers } } = file;
+  const path = isFile && layers.length === 0 ? pathOfSource(name) : undefined;
+  const symbols = path === undefined ? undefined : await file.names();
+  const lines = path !== undefined && symbols ? lineCommand(event, path, bootable.kernel, symbols) : undefined;
+  return [lines, walkCommand(event, given, WALK)].filter((command) => command !== undefined);
+}
+
 /** Lets the guest run, with standard input as the input of its serial port, until it ends. */
 async function endOf(
   qemu: Qemu,
@@ -138,8 +163,9 @@ async function endOf(
   signal.addEventListener("abort", abort, { once: true });
   try {
     signal.throwIfAborted();
-    if (!gdb) await qemu.start();
-    if (!gdb && !hasOnlooker(args) && !hasWatchdog(args)) {
+    const waits = gdb || hasOption(args, "S");
+    if (!waits) await qemu.start();
+    if (!waits && !hasOnlooker(args) && !hasWatchdog(args)) {
       untilHaltedForGood(qemu, over.signal).then((halted) => halted && given.resolve({ kind: "halted" }));
     }
     if (input) {
@@ -172,6 +198,14 @@ async function openInput({ file: { source } }: Guest, output: Output): Promise<C
   if (!input) await output.printError("note: kload runs in the background, so the guest has no serial input\n");
   if (input?.raw) await output.printError(`note: ${ESCAPE_HELP}\n`);
   return input;
+}
+
+/** What follows from the user's arguments for QEMU that may not be expected. */
+function argumentNotes(args: readonly string[]): readonly string[] {
+  return [
+    ...(hasOption(args, "S") ? ["the guest waits (-S) until a debugger or monitor lets it go on"] : []),
+    ...(hasOption(args, "D") ? ["QEMU's log goes to a file (-D), so reports know of no exceptions"] : []),
+  ];
 }
 
 async function noteUnreadable(error: unknown, output: Output): Promise<void> {

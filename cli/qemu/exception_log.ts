@@ -16,6 +16,11 @@ export interface ExceptionLog {
   readonly last: () => Exception | undefined;
   /** The exception or interrupt that ended in a triple fault, if there was one. */
   readonly fatal: () => Exception | undefined;
+  /**
+   * The exception before that, if the fatal one came up at the same instruction as others before it, in the handler of
+   * that one: it has the same vector, and RSP was at most a few frames below its own.
+   */
+  readonly before: () => Exception | undefined;
   /** Whether there was a triple fault. */
   readonly tripleFault: () => boolean;
   /** The last of QEMU's own messages. */
@@ -60,6 +65,7 @@ export function exceptionLog(): ExceptionLog {
   let entry: string[] = [];
   let root: Exception | undefined;
   let last: Exception | undefined;
+  let before: Exception | undefined;
   const messages: string[] = [];
   const finish = (): void => {
     const found = entry.length > 0 ? exceptionOf(entry, device) : undefined;
@@ -68,6 +74,7 @@ export function exceptionLog(): ExceptionLog {
       root = { ...root, doubleFault: true };
       if (isLast) last = root;
     } else if (found && !nested && !(root && isOnTheWay(root, found))) {
+      if (!(root && isSameInstruction(root, found))) before = root && isOfHandler(root, found) ? root : undefined;
       root = root && isBadEntry(root, found)
         ? { ...found, entry: root.vector }
         : root && isBadSelector(root, found)
@@ -107,6 +114,7 @@ export function exceptionLog(): ExceptionLog {
       finish();
       return last;
     },
+    before: () => triple ? before : undefined,
     fatal: () => triple ? root : undefined,
     tripleFault: () => triple,
     messages: () => MESSAGE.test(rest) ? [...messages, rest] : messages,
@@ -120,6 +128,20 @@ function exceptionOf(lines: readonly string[], device: boolean): Exception | und
   // Firmware in real mode takes interrupts that have no entry of their own: the line before may be of one of these.
   const origin = software === "1" ? "instruction" : device ? "device" : "processor";
   return { vector: parseInt(vector, 16), error: parseInt(error, 16), origin, registers, doubleFault: false };
+}
+
+/** Whether both are the same exception, of the same instruction. */
+function isSameInstruction(first: Exception, second: Exception): boolean {
+  return second.vector === first.vector && second.registers.get("RIP") === first.registers.get("RIP");
+}
+
+/** How far below the first exception's RSP the second's is at most, if it came up in its handler, in bytes. */
+const HANDLER_REACH = 0x1000n;
+
+/** Whether the second can have come up in the handler of the first. */
+function isOfHandler(first: Exception, second: Exception): boolean {
+  const [rsp, below] = [first, second].map(({ registers }) => registers.get("RSP") ?? 0n);
+  return first.origin === "processor" && second.vector === first.vector && below < rsp && rsp - below <= HANDLER_REACH;
 }
 
 /** Whether the second came up at the same instruction as the first, before anything was pushed. */

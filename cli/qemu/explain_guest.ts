@@ -59,6 +59,7 @@ export async function explainGuest(
   ]);
   const fatal = end.kind === "stopped" ? log.fatal() : undefined;
   const exception = fatal ?? log.last();
+  const before = log.before();
   const options = {
     ...(symbols ? { symbols } : {}),
     ...(disassembler ? { disassembler } : {}),
@@ -67,6 +68,7 @@ export async function explainGuest(
   const guest = {
     end: guestEnd(end, log),
     ...(exception ? { exception } : {}),
+    ...(fatal && before ? { before } : {}),
     ...(registers ? { registers } : {}),
   };
   // Without registers, QEMU does not answer: it will not read memory either.

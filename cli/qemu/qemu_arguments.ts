@@ -5,7 +5,7 @@
  */
 
 import { EXIT_DEVICE, RAMFB } from "./machine.ts";
-import { hasOption } from "./qemu_options.ts";
+import { hasOption, takeOption } from "./qemu_options.ts";
 import type { Sockets } from "./qemu_sockets.ts";
 
 /** What the arguments depend on. */
@@ -43,7 +43,9 @@ const NO_NETWORK: readonly string[] = ["-nic", "none"];
  * @returns The arguments; the user's come last.
  */
 export function qemuArguments(options: MachineOptions): readonly string[] {
-  const { image, mebibytes, ramfb, gdb, sockets, args } = options;
+  const { image, mebibytes, ramfb, gdb, sockets } = options;
+  // QEMU takes the last list of what to log, and kload needs its own items.
+  const { values: logged, rest: args } = takeOption(options.args, "d");
   return [
     ...["-machine", "q35", "-accel", "tcg", "-cpu", "max", "-m", `${mebibytes}`, "-display", "none"],
     ...["-chardev", `pipe,id=${SERIAL},path=${optionValue(sockets.serial)}`, "-serial", `chardev:${SERIAL}`],
@@ -52,7 +54,7 @@ export function qemuArguments(options: MachineOptions): readonly string[] {
     ...EXIT_DEVICE,
     ...(ramfb ? RAMFB : []),
     ...["-no-reboot", "-no-shutdown"],
-    ...["-d", "int,cpu_reset", "-S", "-qmp", `unix:${optionValue(sockets.qmp)}`],
+    ...["-d", ["int,cpu_reset", ...logged].join(), "-S", "-qmp", `unix:${optionValue(sockets.qmp)}`],
     ...(gdb ? ["-gdb", `unix:${optionValue(sockets.gdb)},server=on,wait=off`] : []),
     ...["-kernel", image],
     ...args,

@@ -50,13 +50,34 @@ export function hasOption(args: readonly string[], ...names: readonly string[]):
   return qemuOptions(args).some(({ name }) => names.includes(name));
 }
 
+/**
+ * Takes an option out of arguments.
+ *
+ * @param args The arguments.
+ * @param wanted The option's name, without dashes; it takes a value.
+ * @returns The values that it was given, and the other arguments.
+ */
+export function takeOption(
+  args: readonly string[],
+  wanted: string,
+): { readonly values: readonly string[]; readonly rest: readonly string[] } {
+  const [values, rest]: [string[], string[]] = [[], []];
+  for (let at = 0; at < args.length; at++) {
+    const name = args[at].startsWith("-") ? args[at].replace(/^--?/, "") : undefined;
+    const hasValue = name !== undefined && !WITHOUT_VALUE.has(name) && at + 1 < args.length;
+    if (name === wanted && hasValue) values.push(args[++at]);
+    else rest.push(args[at], ...(hasValue ? [args[++at]] : []));
+  }
+  return { values, rest };
+}
+
 /** Options for someone who watches the guest, or controls it. */
 const FOR_ONLOOKERS: ReadonlySet<string> = new Set([
   ...["s", "gdb", "monitor", "mon", "qmp", "qmp-pretty", "vnc", "spice", "sdl", "curses", "full-screen"],
 ]);
 
 /**
- * Whether someone can watch or control a guest but kload: on a display, by a monitor or with a debugger.
+ * Whether anyone other than kload can watch or control a guest: on a display, by a monitor or with a debugger.
  *
  * @param args QEMU's arguments.
  * @returns True if an option is for that.

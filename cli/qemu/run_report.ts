@@ -6,11 +6,13 @@
 
 import type { FaultExplanation } from "../../explain/fault/fault_explanation.ts";
 import { isHaltedForGood } from "../../explain/fault/registers.ts";
+import { commandLines } from "../output/command_lines.ts";
 import type { Paint } from "../output/paint.ts";
 import { hex, printable, wrap } from "../output/text.ts";
 import { backtraceSection, eventFacts, type Fact, registersSection, relatedSection } from "../report/fault_report.ts";
 import { labelled, sections } from "../report/report_parts.ts";
 import type { ExceptionLog } from "./exception_log.ts";
+import type { NextCommand } from "./next_commands.ts";
 import { EXIT_SUCCESS } from "./machine.ts";
 
 /** How it ended. */
@@ -46,6 +48,8 @@ export interface Ending {
   readonly log: ExceptionLog;
   /** Why, unless QEMU ended by itself. */
   readonly explanation?: FaultExplanation;
+  /** Commands that lead on. */
+  readonly next?: readonly NextCommand[];
 }
 
 /** QEMU's exit status after the guest wrote a number to the port of isa-debug-exit. */
@@ -82,7 +86,7 @@ function isFatal(reason: string): boolean {
  * @param paint The colors and the width.
  * @returns Lines of text; none if the guest reported success.
  */
-export function runReport({ end, log, explanation }: Ending, paint: Paint): string {
+export function runReport({ end, log, explanation, next = [] }: Ending, paint: Paint): string {
   if (statusOf(end) === STATUS.done) return "";
   if (end.kind === "ended") return endedReport(end.status, log, paint);
   const label = `run[${end.kind === "stopped" ? end.reason : end.kind}]:`;
@@ -96,15 +100,14 @@ export function runReport({ end, log, explanation }: Ending, paint: Paint): stri
     backtraceSection(explanation, paint),
     explanation.before ? backtraceSection(explanation.before, paint, "Backtrace at that exception") : [],
     relatedSection(isFatal ? explanation : explanation.before ?? explanation, paint),
+    next.flatMap(({ label, command }) => commandLines(label, command, paint)),
     registersSection(explanation.registers, paint),
   ]);
 }
 
-/** On a page that folds, a long line goes on in further ones. */
-function headLines(label: string, sentences: string, { error, width, folds }: Paint): readonly string[] {
-  const [first, ...more] = `${label} ${sentences}`.split("\n").flatMap((line) =>
-    wrap(line, folds ? width - 2 : Infinity)
-  );
+/** A long line goes on in further ones. */
+function headLines(label: string, sentences: string, { error, width }: Paint): readonly string[] {
+  const [first, ...more] = `${label} ${sentences}`.split("\n").flatMap((line) => wrap(line, width - 2));
   return [error(label) + first.slice(label.length), ...more.map((line) => `  ${line}`)];
 }
 
@@ -114,7 +117,9 @@ function leading(end: End, { expectations, registers }: FaultExplanation): strin
   const isOver = statusOf(end) === STATUS.fault || end.kind === "halted" || (end.kind === "timeout" && hasHalted);
   if (!isOver) return "";
   const hints = expectations.flatMap(({ hint }) => hint ?? []);
-  return [...expectations.map(({ message }) => message), ...hints].map((line) => `${printable(line)}\n`).join("");
+  return [...expectations.map(({ message }) => message), ...hints.map((hint) => `hint: ${hint}`)].map((line) =>
+    `${printable(line)}\n`
+  ).join("");
 }
 
 function headOf(end: End, explanation?: FaultExplanation): string {
@@ -126,20 +131,21 @@ function headOf(end: End, explanation?: FaultExplanation): string {
 }
 
 function factsOf(end: End, explanation: FaultExplanation): readonly Fact[] {
-  if (explanation.exception) return eventFacts(explanation);
-  const { before, state, ...rest } = explanation;
+  if (explanation.exception) return [...eventFacts(explanation), ...beforeFacts("first exception", explanation)];
+  const { before: _, state, ...rest } = explanation;
   const isKnown = Object.keys(explanation.registers).length > 0;
   const facts: readonly Fact[] = isKnown
     ? eventFacts(end.kind === "stopped" && rest.instruction ? rest : { ...rest, state })
     : [["state", "QEMU did not answer"]];
-  if (!before?.exception) return facts;
+  return [...facts, ...beforeFacts("last exception", explanation)];
+}
+
+/** What is said of the exception before the end. */
+function beforeFacts(label: string, { before }: FaultExplanation): readonly Fact[] {
+  if (!before?.exception) return [];
   const { name, doubleFault } = before.exception;
   const became = doubleFault ? ", which became a double fault (#DF)" : "";
-  return [
-    ...facts,
-    ["before that", `${name}, the last exception it took${became}:`],
-    ...eventFacts(before).map(([label, text]): Fact => [`  ${label}`, text]),
-  ];
+  return [[label, `${name}${became}`], ...eventFacts(before).map(([label, text]): Fact => [`  ${label}`, text])];
 }
 
 function endedReport(status: number, log: ExceptionLog, paint: Paint): string {

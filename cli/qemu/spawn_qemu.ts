@@ -19,7 +19,7 @@ export interface QemuOptions extends Omit<MachineOptions, "sockets"> {
   /** Receives what QEMU itself writes to standard output, as some of its options make it do. */
   readonly onOutput: (bytes: Uint8Array) => Promise<void>;
   /** Receives QEMU's log. */
-  readonly onLog: (text: string) => void;
+  readonly onLog: (text: string) => void | Promise<void>;
 }
 
 /** A QEMU that was started. */

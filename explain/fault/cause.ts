@@ -17,6 +17,8 @@ export const CAUSE_CODES = [
   "vga-memory",
   "physical-address",
   "stack-overflow",
+  "stack-overrun",
+  "stack-pointer",
   "entry-returned",
   "not-canonical",
   "wild-jump",
@@ -36,9 +38,11 @@ export const CAUSE_CODES = [
   "sse-disabled",
   "avx-disabled",
   "fpu-disabled",
+  "xsave-disabled",
   "misaligned-operand",
   "divide-by-zero",
   "quotient-too-large",
+  "control-register-value",
   "not-permitted",
   // Descriptors
   "selector-beyond-limit",
@@ -52,7 +56,8 @@ export const CAUSE_CODES = [
   "gate-not-present",
   "handler-raises-it",
   "no-handler",
-  // The end of it
+  "return-frame",
+  // How it ended
   "halted-for-good",
 ] as const;
 

@@ -46,13 +46,13 @@ const NAMES: ReadonlyMap<number, readonly [name: string, mnemonic?: string]> = n
   [10, ["an invalid-TSS exception", "#TS"]],
   [11, ["a segment-not-present exception", "#NP"]],
   [12, ["a stack-segment fault", "#SS"]],
-  [13, ["a general protection fault", "#GP"]],
+  [13, ["a general protection exception", "#GP"]],
   [14, ["a page fault", "#PF"]],
   [16, ["an x87 floating-point error", "#MF"]],
   [17, ["an alignment check", "#AC"]],
   [18, ["a machine check", "#MC"]],
   [19, ["a SIMD floating-point exception", "#XM"]],
-  [21, ["a control protection fault", "#CP"]],
+  [21, ["a control protection exception", "#CP"]],
 ]);
 
 const BP = 3;

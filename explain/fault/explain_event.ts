@@ -5,6 +5,9 @@
  */
 
 import { backtrace } from "./backtrace.ts";
+import { walkTables } from "../tables/walk_tables.ts";
+import { controlCause } from "./control_causes.ts";
+import { returnFrameCauses } from "./return_frame.ts";
 import { descriptorCauses } from "./descriptor_causes.ts";
 import { type Exception, exceptionName, hasErrorCode } from "./exception.ts";
 import { modeCauses } from "./expectations.ts";
@@ -22,6 +25,9 @@ import { stackCauses } from "./stack_causes.ts";
 
 const PF = 14;
 
+// Intel SDM vol. 3, "Control Registers"
+const CR0_PG = 1n << 31n;
+
 /**
  * Explains an exception, or the state that a guest was stopped in.
  *
@@ -37,7 +43,7 @@ export function explainEvent(view: FaultView, isFatal: boolean): FaultEvent {
   }
   const instruction = instructionOf(view);
   const calls = backtrace(view);
-  const found = exception ? explainException(exception, calls, view) : { causes: [] };
+  const found = exception ? explainException(exception, calls, view) : { causes: stuckCauses(view) };
   return {
     ...(exception ? { exception: describeException(exception) } : stateOf(view)),
     instruction,
@@ -66,14 +72,28 @@ function describeException(exception: Exception): NonNullable<FaultEvent["except
   };
 }
 
-function stateOf({ registers, exception }: FaultView): Pick<FaultEvent, "state"> {
+function stateOf(view: FaultView): Pick<FaultEvent, "state"> {
+  const { registers, exception } = view;
   if (exception || registers.size === 0) return {};
   if (!isLongMode(registers)) {
-    return { state: "not in 64-bit mode: the kernel was never entered, or has left 64-bit mode" };
+    return { state: `not in 64-bit mode: ${leftText(view)}` };
   }
   if (registers.get("HLT") !== 1n) return { state: "running" };
   const waits = areInterruptsEnabled(registers);
-  return { state: waits ? "halted, waiting for an interrupt" : "halted forever: interrupts are disabled" };
+  return { state: waits ? "halted, waiting for an interrupt" : "halted for good: interrupts are disabled" };
+}
+
+/** The processor sets ACCESSED in the entry of the page that it fetches from: the loader does not. */
+function leftText({ registers, started: { kernel }, memory: { initial, current } }: FaultView): string {
+  const walk = current && walkTables({ ...initial, pages: current.pages }, kernel.entryPoint);
+  if (walk?.end.kind !== "page") return "the kernel was never entered, or has left 64-bit mode";
+  const [wasSet, isSet] = [walkTables(initial, kernel.entryPoint), walk].map(({ levels }) => {
+    return levels.at(-1)?.flags.includes("ACCESSED") ?? false;
+  });
+  if (wasSet) return "the kernel was never entered, or has left 64-bit mode";
+  if (!isSet) return "the kernel was not entered";
+  const isUnpaged = ((registers.get("CR0") ?? CR0_PG) & CR0_PG) === 0n;
+  return `the kernel was entered, and has left it${isUnpaged ? ": CR0.PG is clear" : ""}`;
 }
 
 function instructionOf({ registers, instruction, memory, place }: FaultView): FaultInstruction {
@@ -97,7 +117,7 @@ function explainException(exception: Exception, calls: Backtrace | undefined, vi
   // What is no code, or other code, has no causes of its own.
   const notCode = [...modeCauses(view), ...zeroCauses(view)];
   const isCode = notCode.length === 0;
-  const byHandler = handlerCauses(exception, view);
+  const byHandler = [...handlerCauses(exception, view), ...returnFrameCauses(view)];
   if (vector !== PF) {
     const own = isCode ? [...instructionCauses(view), ...descriptorCauses(view)] : notCode;
     return { causes: [...byHandler, ...own] };
@@ -105,7 +125,7 @@ function explainException(exception: Exception, calls: Backtrace | undefined, vi
   const address = view.registers.get("CR2") ?? 0n;
   const access = { ...view.place(address), ...accessKind(error) };
   const { page, causes } = explainPage(address, error, view);
-  const byStack = stackCauses(access, calls, view);
+  const byStack = stackCauses(access, page, calls, view);
   const byPointer = byStack.length > 0 || !isCode
     ? []
     : access.kind === "fetch"
@@ -114,14 +134,20 @@ function explainException(exception: Exception, calls: Backtrace | undefined, vi
   return { access, page, causes: [...byHandler, ...notCode, ...byStack, ...byPointer, ...causes] };
 }
 
+/** An emulator may stay at an instruction that it should refuse. */
+function stuckCauses(view: FaultView): readonly FaultCause[] {
+  const cause = view.instruction && controlCause(view.instruction, view);
+  return cause ? [cause] : [];
+}
+
 /** Says what is wrong with a gate, unless it is what is wrong with that of the exception that came of it. */
 function gateCause(entry: number, exception: Exception, view: FaultView): FaultCause {
-  const what = `entry ${entry} of the interrupt descriptor table cannot be used`;
   const [{ code, message }, { code: other }] = [entry, exception.vector].map((vector) => {
     return explainHandler({ ...exception, vector, origin: "instruction" }, view);
   });
   const isSame = code === other && code === "no-descriptor-table";
-  return { code: "gate-unusable", message: isSame || code === "no-handler" ? what : `${what}: ${message}` };
+  const isTold = !isSame && code !== "no-handler";
+  return { code: "gate-unusable", message: isTold ? message : `entry ${entry} of the IDT cannot be used` };
 }
 
 /**

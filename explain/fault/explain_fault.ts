@@ -72,7 +72,10 @@ export function explainFault(
   const message = messageOf(guest);
   if (end === "triple-fault" && exception) {
     const view = viewOf(exception.registers, guest, started, options);
-    return { end, message, ...explainEvent({ ...view, exception }, true), expectations: expected };
+    const event = explainEvent({ ...view, exception }, true);
+    const isOwn = event.causes.some(({ code }) => code === "handler-raises-it");
+    const before = guest.before && isOwn ? explainBefore(guest.before, guest, started, options) : undefined;
+    return { end, message, ...event, ...(before ? { before } : {}), expectations: expected };
   }
   const view = viewOf(registers, guest, started, options);
   const event = explainEvent(view, false);

@@ -9,6 +9,7 @@ import { walkTables } from "../tables/walk_tables.ts";
 import { type Exception, hasErrorCode } from "./exception.ts";
 import type { FaultCause } from "./fault_explanation.ts";
 import type { FaultView } from "./fault_view.ts";
+import { gateProblem } from "./gate_problem.ts";
 import { readThrough } from "./guest_memory.ts";
 import { describeAddress, isBelowStack } from "./place.ts";
 import { stackHint } from "./stack_causes.ts";
@@ -27,7 +28,7 @@ const FIRST_LIMITS: readonly bigint[] = [0x3ffn, 0xffffn];
 const FRAME_SIZE = 40n;
 const ERROR_CODE_SIZE = 8n;
 
-const NO_TABLE = "no interrupt descriptor table was loaded: its base is 0, which is not mapped";
+const NO_TABLE = "no IDT was loaded: its base is 0, which is not mapped";
 
 /**
  * Explains why no handler ran for an exception.
@@ -49,10 +50,10 @@ export function explainHandler(exception: Exception, view: FaultView): FaultCaus
   if (base === 0n && FIRST_LIMITS.includes(limit) && !(isKnown && isPresent(loaded))) {
     const message = isKnown && !isMapped(gate, view)
       ? NO_TABLE
-      : `no interrupt descriptor table was loaded: IDTR still has base 0 and limit ${hexAddr(limit)}`;
+      : `no IDT was loaded: IDTR still has base 0 and limit ${hexAddr(limit)}`;
     return { code: "no-descriptor-table", message };
   }
-  const table = `the interrupt descriptor table at ${hexAddr(base)}`;
+  const table = `the IDT at ${hexAddr(base)}`;
   if (limit < BigInt(vector + 1) * GATE_SIZE - 1n) {
     const message = `${table} ends before entry ${vector} (its limit is ${hexAddr(limit)})`;
     return { code: "descriptor-table-too-short", message };
@@ -66,11 +67,15 @@ export function explainHandler(exception: Exception, view: FaultView): FaultCaus
     const stack = explainStack(exception, gateBytes, view);
     if (stack) return stack;
   }
-  const message = `the processor could not enter a handler through entry ${vector} of ${table}`;
-  if (!isCurrent || !gateBytes) return { code: "no-handler", message };
+  const through = `through entry ${vector} of ${table}`;
+  if (!isCurrent || !gateBytes) {
+    return { code: "no-handler", message: `the processor could not enter a handler ${through}` };
+  }
+  const problem = gateProblem(gateBytes, view);
+  if (problem !== undefined) return { code: "gate-unusable", message: `entry ${vector} of ${table} ${problem}` };
   const handler = handlerOf(gateBytes);
-  const where = describeAddress(handler, started);
-  return { code: "no-handler", message: `${message}, whose handler is at ${hexAddr(handler)}, ${where}` };
+  const at = `${hexAddr(handler)} (${describeAddress(handler, started)})`;
+  return { code: "no-handler", message: `the processor could not enter the handler at ${at} ${through}` };
 }
 
 function isPresent(gate: Uint8Array | undefined): boolean {
@@ -118,7 +123,7 @@ export function handlerCauses({ vector }: Exception, { registers, memory, place 
   const name = symbol?.name ?? hexAddr(handler);
   return [{
     code: "handler-raises-it",
-    message: `${name} is the handler of this very exception, by entry ${vector} of the IDT`,
+    message: `${name} is the handler of this exception (entry ${vector} of the IDT), and raises it itself`,
   }];
 }
 
@@ -159,9 +164,7 @@ function explainStack(exception: Exception, gate: Uint8Array | undefined, view: 
       (memory.isCurrent && gate !== undefined && (gate[GATE_STACK] & GATE_STACK_BITS) === 0);
     const message = hasNoOther
       ? `RSP is ${hexAddr(rsp)}: the stack overflowed; ${reach}`
-      : `RSP is ${
-        hexAddr(rsp)
-      }: ${reach}, unless entry ${vector} of the interrupt descriptor table names another stack`;
+      : `RSP is ${hexAddr(rsp)}: ${reach}, unless entry ${vector} of the IDT names another stack`;
     return hasNoOther
       ? { code: "stack-overflow", message, hint: stackHint(lowest, started) }
       : { code: "stack-overflow", message };

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { PF_W, PF_X, PT_GNU_RELRO } from "../../core/elf/constants.ts";
+import { PF_W, PF_X, PT_GNU_RELRO, PT_LOAD } from "../../core/elf/constants.ts";
 import type { ProgramHeader } from "../../core/elf/program_header.ts";
 import { isCanonical } from "../../core/memory/addresses.ts";
 import type { ExplainedKernel } from "../explained.ts";
@@ -98,11 +98,11 @@ function problemOf(
     return { problem: "not-writable", message: "the page is mapped, but not writable" };
   }
   if (error & USER && !end.user) {
-    return { problem: "not-for-user-mode", message: "the page is mapped, but not for user mode" };
+    return { problem: "not-for-user-mode", message: "the page is mapped, but not USER_ACCESSIBLE" };
   }
   const [name, bit] = error & FETCH ? ["CR4.SMEP", CR4_SMEP] as const : ["CR4.SMAP", CR4_SMAP] as const;
   if (!(error & USER) && end.user && ((registers.get("CR4") ?? 0n) & bit) !== 0n) {
-    return { problem: "for-user-mode", message: `the page is for user mode, and ${name} keeps the kernel out of it` };
+    return { problem: "for-user-mode", message: `the page is USER_ACCESSIBLE, and ${name} keeps the kernel out of it` };
   }
   return byCode;
 }
@@ -155,7 +155,7 @@ function headerCauses(
   }
   if (leaf.table !== initial.table || leaf.index !== initial.index) return [];
   const phdr = headerAt(address, kernel);
-  if (!phdr) return [];
+  if (!phdr) return pageCauses(address, error, first, kernel);
   if (error & FETCH && !first.end.executable && (phdr.p_flags & PF_X) === 0) {
     return [{ code: "header-not-executable", message: `program header ${phdr.index} does not set PF_X` }];
   }
@@ -171,6 +171,28 @@ function headerCauses(
     hint: "If the kernel must write there, link it with -z norelro, or load it without the plugin relro " +
       "(--no-plugin relro).",
   }];
+}
+
+/** The rest of a page after a segment's end, or before its start, has what the segment asks for. */
+function pageCauses(
+  address: bigint,
+  error: number,
+  { end }: Walk,
+  { programHeaders, virtualAddressOffset }: ExplainedKernel,
+): readonly FaultCause[] {
+  const isFetch = (error & FETCH) !== 0;
+  if (end.kind !== "page" || (isFetch ? end.executable : !(error & WRITE) || end.writable)) return [];
+  const inPage = programHeaders.filter(({ p_type, p_vaddr, p_memsz }) => {
+    const start = BigInt.asUintN(64, p_vaddr + virtualAddressOffset);
+    const last = start + p_memsz - 1n;
+    return p_type === PT_LOAD && p_memsz > 0n && (address & PAGE) >= (start & PAGE) && (address & PAGE) <= last;
+  });
+  const [flag, name, code] = isFetch
+    ? [PF_X, "PF_X", "header-not-executable"] as const
+    : [PF_W, "PF_W", "header-not-writable"] as const;
+  if (inPage.length === 0 || inPage.some(({ p_flags }) => (p_flags & flag) !== 0)) return [];
+  const [{ index }] = inPage;
+  return [{ code, message: `the page belongs to program header ${index}, which does not set ${name}` }];
 }
 
 function seals({ p_type, p_vaddr, p_memsz }: ProgramHeader, address: bigint, kernel: ExplainedKernel): boolean {

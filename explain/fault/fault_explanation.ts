@@ -1,5 +1,5 @@
 /**
- * What became of a guest, and why.
+ * How a guest ended, and why.
  *
  * @module
  */
@@ -97,7 +97,7 @@ export interface Backtrace {
   /** By the chain of saved frame pointers, checked at every step, or by a call of the very function at RIP. */
   readonly callers: readonly Caller[];
   /**
-   * If no frame pointers were found: the words further up the stack that are addresses after a call. They may be left
+   * If no frame pointers were found: the words further up the stack that follow a call instruction. They may be left
    * from calls that have returned.
    */
   readonly possible: readonly Caller[];
@@ -142,13 +142,16 @@ export interface FaultEvent {
   readonly registers: Readonly<Record<string, bigint>>;
 }
 
-/** What became of a guest, and why. */
+/** How a guest ended, and why. */
 export interface FaultExplanation extends FaultEvent {
   /** How it ended. */
   readonly end: GuestEnd;
   /** What happened in a sentence, such as "The guest triple-faulted after a page fault (#PF)." */
   readonly message: string;
-  /** The last exception that it took before it stopped in another way, if there was one. */
+  /**
+   * The last exception that it took before it stopped in another way, if there was one; or the first one, if its handler
+   * raised the one that ended in a triple fault.
+   */
   readonly before?: FaultEvent;
   /**
    * What the kernel's file expects and did not get, in whole sentences; none if nothing is known of the file. Guests

@@ -12,6 +12,7 @@ import type { FaultView } from "./fault_view.ts";
 import { usedMemory } from "./operands.ts";
 import { GENERAL, registerValue } from "./registers.ts";
 import { hexBytes, listed } from "../wording.ts";
+import { controlCause } from "./control_causes.ts";
 
 // Intel SDM vol. 3, "Control Registers" and "IA32_EFER"
 const CR0_EM = 1n << 2n;
@@ -76,26 +77,47 @@ function opcodeCauses(view: FaultView): readonly FaultCause[] {
     ? memory.read(rip, instruction.length)
     : [OPCODE_BYTES, 4, 2].map((length) => memory.read(rip, length)).find((found) => found);
   if (!bytes) return [];
-  const shown = `the bytes ${memory.isCurrent ? "there" : "loaded there"} are ${hexBytes(bytes)}`;
   if (bytes[0] === 0x0f && bytes[1] === 0x0b) {
-    const message = "ud2 (0f 0b) always raises it: compilers put it where execution must not get to";
+    const message = "ud2 (0f 0b) always raises #UD: compilers put it where execution must not get to";
     return [{ code: "undefined-on-purpose", message }];
   }
   if (bytes[0] === 0x0f && bytes[1] === 0x05) {
     const isOff = ((registers.get("EFER") ?? 0n) & EFER_SCE) === 0n;
-    return isOff
-      ? [{ code: "syscall-disabled", message: "syscall (0f 05) is not enabled: EFER.SCE is not set" }]
-      : [{ code: "invalid-opcode", message: `${shown} (syscall)` }];
+    return isOff ? [{ code: "syscall-disabled", message: "syscall (0f 05) is not enabled: EFER.SCE is not set" }] : [];
   }
-  const missing = instruction && vectorCause(instruction, view);
+  const missing = instruction && (stateCause(instruction, view) ?? vectorCause(instruction, view));
   if (missing) return [missing];
-  const isNone = instruction?.flow === "invalid" ? ", which are no instruction of 64-bit mode" : "";
-  return [{ code: "invalid-opcode", message: `${shown}${isNone}` }];
+  // Of an instruction that there is, nothing more is known.
+  if (instruction?.flow !== "invalid") return [];
+  const shown = `the bytes ${memory.isCurrent ? "there" : "loaded there"} are ${hexBytes(bytes)}`;
+  return [{ code: "invalid-opcode", message: `${shown}, which are not a valid instruction in 64-bit mode` }];
 }
 
-/** What a processor state lacks for an instruction of SSE or AVX. */
+// Intel SDM vol. 2, the exceptions of each: #UD if CR4.OSXSAVE is 0
+const NEEDS_XSAVE = /^(xgetbv|xsetbv|xsave(c|opt|s)?(64)?|xrstors?(64)?)$/;
+
+/** What the processor's extended states lack for an instruction about them. */
+function stateCause({ mnemonic }: Instruction, { registers }: FaultView): FaultCause | undefined {
+  const cr4 = registers.get("CR4");
+  if (!NEEDS_XSAVE.test(mnemonic) || cr4 === undefined || (cr4 & CR4_OSXSAVE) !== 0n) return undefined;
+  return {
+    code: "xsave-disabled",
+    message: `${mnemonic} needs CR4.OSXSAVE, which is not set`,
+    hint: "Set CR4.OSXSAVE first.",
+  };
+}
+
+/** What a processor state lacks for an instruction of MMX, SSE or AVX. */
 function vectorCause(instruction: Instruction, { registers }: FaultView): FaultCause | undefined {
   const registerNames = instruction.operands.flatMap(({ register }) => register ?? []);
+  const isMmx = registerNames.some((name) => /^mm\d$/.test(name));
+  if (isMmx && ((registers.get("CR0") ?? 0n) & CR0_EM) !== 0n) {
+    return {
+      code: "fpu-disabled",
+      message: `${instruction.mnemonic} is an MMX instruction, and CR0.EM is set`,
+      hint: "Clear CR0.EM first.",
+    };
+  }
   if (!registerNames.some((name) => /^[xyz]mm\d+$/.test(name))) return undefined;
   const [cr0, cr4] = ["CR0", "CR4"].map((name) => registers.get(name));
   const { mnemonic } = instruction;
@@ -124,12 +146,11 @@ function vectorCause(instruction: Instruction, { registers }: FaultView): FaultC
 
 function deviceCauses({ registers }: FaultView): readonly FaultCause[] {
   const cr0 = registers.get("CR0") ?? 0n;
-  const set = ([["EM", CR0_EM], ["TS", CR0_TS]] as const).filter(([, bit]) => (cr0 & bit) !== 0n);
-  if (set.length === 0) return [];
-  return [{
-    code: "fpu-disabled",
-    message: `CR0 has ${listed(set.map(([name]) => name))} set, with which such instructions raise it`,
-  }];
+  if ((cr0 & CR0_TS) !== 0n) {
+    return [{ code: "fpu-disabled", message: "CR0.TS is set, so x87, MMX and SSE instructions raise #NM" }];
+  }
+  if ((cr0 & CR0_EM) === 0n) return [];
+  return [{ code: "fpu-disabled", message: "CR0.EM is set, so x87 instructions raise #NM" }];
 }
 
 function protectionCauses(view: FaultView): readonly FaultCause[] {
@@ -146,16 +167,18 @@ function protectionCauses(view: FaultView): readonly FaultCause[] {
   if (instruction && isUser && PRIVILEGED.test(instruction.mnemonic)) {
     return [{
       code: "not-permitted",
-      message: `${instruction.mnemonic} is for the kernel's privilege level 0, and the level was 3`,
+      message: `${instruction.mnemonic} requires privilege level 0, and the processor was at level 3`,
     }];
   }
+  const control = instruction && controlCause(instruction, view);
+  if (control) return [control];
   const suspects = instruction ? [] : GENERAL.filter((name) => !isCanonical(registers.get(name) ?? 0n))
     .map((name) => `${name} (${hexAddr(registers.get(name) ?? 0n)})`);
   const verb = suspects.length === 1 ? "is not a canonical address" : "are not canonical addresses";
-  const remark = suspects.length === 0 ? "" : `; ${listed(suspects)} ${verb}`;
+  if (suspects.length === 0) return [];
   return [{
-    code: "not-permitted",
-    message: `the instruction or one of its operands is not permitted${remark}`,
+    code: "not-canonical",
+    message: `${listed(suspects)} ${verb}, and the instruction could not be read`,
   }];
 }
 

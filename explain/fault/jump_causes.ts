@@ -20,6 +20,9 @@ import { GENERAL, type Registers, registerValue } from "./registers.ts";
 /** How many bytes before an address must be zero for the report to say so. */
 const ZEROS = 32;
 
+/** What follows from zeros where the processor is. */
+const EXECUTES = ": the processor was executing zeroed memory (00 00 is add [rax], al)";
+
 /**
  * Finds out how the processor came to an address from which it could not fetch.
  *
@@ -34,24 +37,24 @@ export function jumpCauses(view: FaultView): readonly FaultCause[] {
   }
   const end = registers.get("CR2") ?? rip;
   const holder = GENERAL.find((name) => registers.get(name) === rip);
-  if (holder === undefined && end - rip <= 1n && (end & 0xfffn) === 0n && areZeros(end - BigInt(ZEROS), memory)) {
-    const message = `the ${ZEROS} bytes before ${hexAddr(end)} are zero, and 00 00 is the instruction add [rax], al`;
-    return [{ code: "zero-filled-code", message }];
-  }
   const gate = gateOf(rip, view);
   if (gate !== undefined) {
-    const message = `entry ${gate} of the interrupt descriptor table names ${hexAddr(rip)} as its handler`;
+    const message = `entry ${gate} of the IDT points to ${hexAddr(rip)}`;
     return [{ code: "wild-jump", message }];
   }
   const caller = callerOnTop(view);
-  if (caller) return [calledFrom(caller, rip, view)];
+  const call = caller && calledFrom(caller, rip, view);
+  if (call) return [call];
   if (memory.isCurrent && readWord(memory, (registers.get("RSP") ?? 0n) - 8n) === rip) {
-    const message = `the word below RSP is ${hexAddr(rip)}, as after a ret that took it for a return address`;
+    const message = `the word below RSP is ${hexAddr(rip)}, as after a ret that popped it`;
     return [{ code: "wild-jump", message }];
   }
   if (rip === 0n && memory.isCurrent) {
-    const message = "the processor went to address 0, and the word on top of the stack is no return address";
-    return [{ code: "null-pointer", message }];
+    return [{ code: "null-pointer", message: "the processor went to address 0, by no call that can be found" }];
+  }
+  const isPageStart = end - rip <= 1n && (end & 0xfffn) === 0n;
+  if (holder === undefined && isPageStart && areZeros(end - BigInt(ZEROS), memory) && ranZeros(view)) {
+    return [{ code: "zero-filled-code", message: `the ${ZEROS} bytes before ${hexAddr(end)} are zero${EXECUTES}` }];
   }
   if (holder === undefined || rip === 0n) return [];
   const message = `${holder.toLowerCase()} is ${hexAddr(rip)}, where the processor went`;
@@ -64,6 +67,22 @@ function areZeros(address: bigint, memory: GuestMemory): boolean {
     ? memory.read(BigInt.asUintN(64, address), ZEROS)
     : undefined;
   return bytes?.every((byte) => byte === 0) ?? false;
+}
+
+/** Whether the flags are those that add [rax], al leaves (Intel SDM vol. 2, "ADD"). */
+function ranZeros({ registers, memory }: FaultView): boolean {
+  const [rax, flags] = [registers.get("RAX"), registers.get("RFL")];
+  const [sum] = rax === undefined ? [] : memory.read(rax, 1) ?? [];
+  if (rax === undefined || flags === undefined || sum === undefined) return false;
+  const added = Number(rax & 0xffn);
+  const old = (sum - added) & 0xff;
+  const isEven = [...sum.toString(2)].filter((bit) => bit === "1").length % 2 === 0;
+  const overflows = ((old ^ sum) & (added ^ sum) & 0x80) !== 0;
+  const carries = [old + added > 0xff, (old & 0xf) + (added & 0xf) > 0xf];
+  const expected = [
+    ...[[0, carries[0]], [2, isEven], [4, carries[1]], [6, sum === 0], [7, sum >= 0x80], [11, overflows]] as const,
+  ];
+  return expected.every(([bit, isSet]) => ((flags >> BigInt(bit)) & 1n) === (isSet ? 1n : 0n));
 }
 
 /**
@@ -80,12 +99,14 @@ export function zeroCauses(view: FaultView): readonly FaultCause[] {
   const isPadding = header !== undefined &&
     BigInt.asUintN(64, rip - header.p_vaddr - kernel.virtualAddressOffset) >= header.p_filesz;
   const where = isPadding ? `, in the part of program header ${header.index} that is not in the file` : "";
-  const message = `the ${ZEROS} bytes at ${hexAddr(rip)} are zero${where}, and 00 00 is the instruction add [rax], al`;
+  const message = `the ${ZEROS} bytes at ${hexAddr(rip)} are zero${where}${EXECUTES}`;
   const caller = callerOnTop(view);
-  return [{ code: "zero-filled-code", message }, ...(caller ? [calledFrom(caller, rip, view)] : [])];
+  const call = caller && calledFrom(caller, rip, view);
+  return [{ code: "zero-filled-code", message }, ...(call ? [call] : [])];
 }
 
-function calledFrom(caller: Caller, rip: bigint, view: FaultView): FaultCause {
+/** The call that went to an address; `undefined` if the one whose return address is on top goes elsewhere. */
+function calledFrom(caller: Caller, rip: bigint, view: FaultView): FaultCause | undefined {
   const { memory, disassembler, registers } = view;
   const call = callBefore(caller.address, memory);
   const bytes = call && memory.read(call.address, call.length);
@@ -96,12 +117,7 @@ function calledFrom(caller: Caller, rip: bigint, view: FaultView): FaultCause {
     : hexAddr(call?.address ?? caller.address);
   const text = decoded?.flow === "call" ? ` (${decoded.text})` : "";
   const target = call?.target ?? (decoded && targetOf(decoded, registers, memory));
-  if (target !== rip) {
-    return {
-      code: "wild-jump",
-      message: `the return address on top of the stack is that of the call at ${place}${text}`,
-    };
-  }
+  if (target !== rip) return undefined;
   return rip === 0n
     ? {
       code: "null-pointer",

@@ -40,14 +40,14 @@ export function limineCauses(view: FaultView, base: string): readonly FaultCause
   const read = load && unanswered.find((request) => pointerOf(request) === load.address);
   if (read) {
     const message = `the response pointer of Limine's request for ${nameOf(read)}, which ${load.instruction.text} at ` +
-      `${hexAddr(load.instruction.address)} reads, is NULL: kload does not answer it`;
+      `${hexAddr(load.instruction.address)} reads, is null: kload does not answer it`;
     return [{ code: "limine-unanswered", message }];
   }
   const names = unanswered.slice(0, MOST_NAMES).map(nameOf);
   const more = unanswered.length > names.length ? [`${unanswered.length - names.length} more`] : [];
   const [these, are] = unanswered.length === 1
-    ? ["the response pointer of Limine's request", "is NULL: kload does not answer it"]
-    : ["the response pointers of Limine's requests", "are NULL: kload does not answer them"];
+    ? ["the response pointer of Limine's request", "is null: kload does not answer it"]
+    : ["the response pointers of Limine's requests", "are null: kload does not answer them"];
   return [{ code: "limine-unanswered", message: `${these} for ${listed([...names, ...more])} ${are}` }];
 }
 

@@ -15,10 +15,9 @@ import { linkedAddress } from "../symbols/linked_address.ts";
 import { walkTables } from "../tables/walk_tables.ts";
 import type { Place } from "./fault_explanation.ts";
 import type { StartedKernel } from "./stopped_guest.ts";
-import { count } from "../wording.ts";
 
 /** How close to a range an address must be for its distance to be mentioned, in bytes. */
-const NEAR = 1n << 30n;
+const NEAR = 1n << 20n;
 
 /** How far below the stack an address is said to be there, in bytes: large arrays reach over the guard page. */
 const BELOW_STACK = 1n << 20n;
@@ -87,7 +86,7 @@ export function headerName(
  *
  * @param address The address.
  * @param started The kernel, and what was added to it.
- * @returns Such as "in program header 0 (LOAD R-X …)" or "16 bytes after the end of program header 2 (LOAD RW- …)".
+ * @returns Such as "in program header 0 (LOAD R-X …)" or "0x10 bytes after the end of program header 2 (LOAD RW- …)".
  */
 export function describeAddress(address: bigint, started: StartedKernel): string {
   if (!isCanonical(address)) return "which is not canonical";
@@ -146,11 +145,15 @@ function nearest(address: bigint, started: StartedKernel): string {
   const [miss] = misses.toSorted((a, b) => a.by < b.by ? -1 : 1);
   if (stack && isBelowStack(address, started) && !(miss && miss.by < stack.bottom - address)) {
     const range = hexRange(stack.bottom, stack.top - stack.bottom);
-    return `, ${count(stack.bottom - address, "byte")} below the kernel's stack (${range})`;
+    return `, ${distanceText(stack.bottom - address)} below the kernel's stack (${range})`;
   }
   if (!miss || miss.by >= NEAR) return "";
-  const distance = miss.by === 0n ? "right" : count(miss.by, "byte");
+  const distance = miss.by === 0n ? "right" : distanceText(miss.by);
   return `, ${distance} ${miss.side} ${headerName(miss.phdr, kernel)}`;
+}
+
+function distanceText(distance: bigint): string {
+  return distance === 1n ? "1 byte" : `${hexAddr(distance)} bytes`;
 }
 
 function ranges({ programHeaders, virtualAddressOffset }: ExplainedKernel) {

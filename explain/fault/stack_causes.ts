@@ -5,10 +5,11 @@
  */
 
 import { hexAddr } from "../../core/hex.ts";
-import type { Backtrace, FaultAccess, FaultCause } from "./fault_explanation.ts";
+import type { Backtrace, FaultAccess, FaultCause, FaultPage } from "./fault_explanation.ts";
 import type { FaultView } from "./fault_view.ts";
 import { readWord } from "./guest_memory.ts";
-import { isBelowStack } from "./place.ts";
+import { memoryAt } from "./operands.ts";
+import { describeAddress, isBelowStack } from "./place.ts";
 import type { StartedKernel } from "./stopped_guest.ts";
 import { count } from "../wording.ts";
 
@@ -24,15 +25,18 @@ const RECURSION = 3;
  * Finds out whether an access failed because the stack overflowed, or the entry function returned.
  *
  * @param access The access.
+ * @param page What is wrong with its page.
  * @param calls The calls that had not returned, if any were found.
  * @param view The guest.
  * @returns The cause, if it is one of these.
  */
 export function stackCauses(
   access: FaultAccess,
+  page: FaultPage,
   calls: Backtrace | undefined,
-  { registers, started, memory }: FaultView,
+  view: FaultView,
 ): readonly FaultCause[] {
+  const { registers, started, memory } = view;
   const rsp = registers.get("RSP") ?? 0n;
   // A push at the lowest byte of the stack writes below it.
   if (isBelowStack(access.address, started) && isBelowStack(rsp - 8n, started)) {
@@ -42,11 +46,33 @@ export function stackCauses(
   const { stack } = started;
   const isReturn = access.kind === "fetch" && access.address === 0n && stack !== undefined &&
     rsp === BigInt.asUintN(64, stack.top) && readWord(memory, stack.top - 8n) === 0n;
-  if (!isReturn) return [];
+  if (!isReturn) return pointerCauses(access, page, view);
   return [{
     code: "entry-returned",
     message: `RSP is ${hexAddr(rsp)}, the top of the kernel's stack: the entry function returned`,
     hint: "Nothing called it: end it with a loop around hlt, or by writing 0x10 to port 0xf4.",
+  }];
+}
+
+/** How a write went past the top of the stack, or RSP is where nothing is mapped. */
+function pointerCauses(
+  access: FaultAccess,
+  { problem }: FaultPage,
+  { registers, started, instruction }: FaultView,
+): readonly FaultCause[] {
+  const { stack } = started;
+  const rsp = registers.get("RSP");
+  if (access.kind === "fetch" || problem !== "not-mapped" || !instruction || rsp === undefined) return [];
+  const use = memoryAt(instruction, registers, access.address)?.use;
+  if (use?.base === "rsp" && use.index === undefined && (rsp === 0n || use.implicit)) {
+    const where = rsp === 0n ? "" : `, ${describeAddress(rsp, started)}`;
+    return [{ code: "stack-pointer", message: `RSP is ${hexAddr(rsp)}${where}: no stack is mapped there` }];
+  }
+  if (!stack || access.address !== stack.top || rsp < stack.bottom || rsp > stack.top) return [];
+  const verb = access.kind === "write" ? "writes" : "reads";
+  return [{
+    code: "stack-overrun",
+    message: `${instruction.text} ${verb} past the top of the kernel's stack (${hexAddr(stack.top)})`,
   }];
 }
 
@@ -65,7 +91,7 @@ function overflow(
   const least = calls?.more ? "at least " : "";
   const again = repeated === undefined
     ? ""
-    : `; ${repeated.name} is ${least}${count(repeated.times, "time")} among the ${among}`;
+    : `; ${repeated.name} appears ${least}${count(repeated.times, "time")} among the ${among}`;
   const message = `RSP is ${hexAddr(rsp)}: the stack of ${sizeText(size)} overflowed${again}`;
   return { code: "stack-overflow", message, hint: stackHint(lowest, started, repeated !== undefined) };
 }

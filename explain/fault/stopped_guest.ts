@@ -79,6 +79,11 @@ export interface StoppedGuest {
   readonly end: GuestEnd;
   /** The exception that ended in the triple fault, if one did; otherwise the last one that the processor raised. */
   readonly exception?: Exception;
+  /**
+   * The exception before, if its handler raised the one that ended in the triple fault: of the same vector, and the last
+   * before that came up again and again.
+   */
+  readonly before?: Exception;
   /** The registers when it stopped, if they are known. After a triple fault, those of the exception are used. */
   readonly registers?: Registers;
   /** Physical memory when it stopped, as far as it is known. */
