@@ -141,7 +141,8 @@ async function nextCommands(explanation: FaultExplanation, { bootable, file, giv
   const path = isFile && layers.length === 0 ? pathOfSource(name) : undefined;
   const symbols = path === undefined ? undefined : await file.names();
   const lines = path !== undefined && symbols ? lineCommand(event, path, bootable.kernel, symbols) : undefined;
-  return [lines, walkCommand(event, given, WALK)].filter((command) => command !== undefined);
+  const walk = STANDARD_INPUT.has(name) ? undefined : walkCommand(event, given, WALK);
+  return [lines, walk].filter((command) => command !== undefined);
 }
 
 /** Lets the guest run, with standard input as the input of its serial port, until it ends. */

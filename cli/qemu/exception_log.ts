@@ -149,7 +149,7 @@ function isAtOnce(first: Exception, second: Exception): boolean {
   return ["RIP", "RSP"].every((name) => second.registers.get(name) === first.registers.get(name));
 }
 
-/** Whether the second means that the first one's entry in the interrupt descriptor table cannot be used. */
+/** Whether the second means that the first one's entry in the IDT cannot be used. */
 function isBadEntry(first: Exception, second: Exception): boolean {
   return BAD_ENTRY.has(second.vector) && (second.error & ERROR_IDT) !== 0 && isAtOnce(first, second);
 }

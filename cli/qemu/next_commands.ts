@@ -44,11 +44,10 @@ export function lineCommand(
   const addresses = [...instruction ? [instruction.address] : [], ...calls]
     .map((address) => linkedAddress(moved, address))
     .filter((address) => ((symbols.sectionAt(address)?.flags ?? 0n) & SHF_EXECINSTR) !== 0n);
-  if (addresses.length === 0) return undefined;
-  const label = addresses.length === 1
-    ? "find its line with"
-    : "find the lines of the instruction and its callers with";
-  return { label, command: `addr2line -f -i -e ${quotedPath(path)} ${addresses.map((at) => hex(at)).join(" ")}` };
+  const places = [...new Set(addresses)];
+  if (places.length === 0) return undefined;
+  const label = places.length === 1 ? "find its line with" : "find the lines of the instruction and its callers with";
+  return { label, command: `addr2line -f -i -e ${quotedPath(path)} ${places.map((at) => hex(at)).join(" ")}` };
 }
 
 /**

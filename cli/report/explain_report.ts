@@ -15,6 +15,8 @@ const GROUPS: Readonly<Record<TopicKind, string>> = {
   "diagnostic": "Diagnostics of a load",
   "rule": "Rules of loaders (kload check)",
   "finding": "Findings (kload check)",
+  "end": "Ends of a guest (kload run)",
+  "cause": "Causes of a fault (kload run)",
   "command error": "Errors of the command line",
 };
 
@@ -58,6 +60,10 @@ function roleOf({ kind, severity, plugin, loaders, outcome }: Topic): string {
       return `a diagnostic of ${plugin === undefined ? "the loader" : `the plugin ${plugin}`} (${severity})`;
     case "finding":
       return `a finding of kload check (${severity})`;
+    case "end":
+      return "how a guest of kload run ended";
+    case "cause":
+      return "a cause in a report of kload run";
     case "rule": {
       const does = outcome === "fails" ? "fail with the file" : "refuse the file";
       const [names, verb] = [listed(loaders ?? []), loaders?.length === 1 ? does.replace(" ", "s ") : does];

@@ -1,5 +1,5 @@
 /**
- * Everything that has a code: errors, diagnostics, findings and the rules of loaders, each with its documentation.
+ * Everything that has a code: errors, diagnostics, findings, the rules of loaders, and how guests end and why, each with its documentation.
  *
  * @module
  */
@@ -12,10 +12,11 @@ import { ruleUrl } from "../../loaders/check_kernel.ts";
 import { FINDING_RULES } from "../../loaders/findings.ts";
 import type { LoaderName, Outcome, Severity } from "../../loaders/mod.ts";
 import { pluginDiagnostics } from "../../plugins/presets.ts";
+import { RUN_CAUSES, RUN_ENDS, type RunCode } from "./run_causes.ts";
 import { COMMAND_ERRORS, DIAGNOSTIC_CAUSES, ERROR_CAUSES } from "./code_causes.ts";
 
 /** What a code belongs to. */
-export type TopicKind = "error" | "command error" | "diagnostic" | "rule" | "finding";
+export type TopicKind = "error" | "command error" | "diagnostic" | "rule" | "finding" | "end" | "cause";
 
 /** The documentation of one code. A code can have several, such as one as an error and one as a diagnostic. */
 export interface Topic {
@@ -50,6 +51,9 @@ export interface Topic {
 /** Where errors and diagnostics are documented. */
 const ERRORS_URL = new URL("../../docs/errors.md", import.meta.url).href;
 
+/** Where the reports of `kload run` are documented. */
+const RUN_URL = new URL("../../docs/json.md", import.meta.url).href;
+
 /**
  * Lists the documentation of all codes.
  *
@@ -67,7 +71,13 @@ export function allTopics(): readonly Topic[] {
       return { code: id, kind: "finding", about, severity, why, hint: mend, source, url: ruleUrl(id) };
     }),
     ...ruleTopics(),
+    ...runTopics("end", RUN_ENDS),
+    ...runTopics("cause", RUN_CAUSES),
   ];
+}
+
+function runTopics(kind: "end" | "cause", codes: Readonly<Record<string, RunCode>>): readonly Topic[] {
+  return Object.entries(codes).map(([code, text]): Topic => ({ code, kind, ...text, url: RUN_URL }));
 }
 
 function diagnosticTopics(plugin: string, kinds: Readonly<Record<string, DiagnosticKind>>): readonly Topic[] {

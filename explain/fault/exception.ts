@@ -16,7 +16,7 @@ export interface Exception {
   readonly origin: "processor" | "instruction" | "device";
   /** The registers at that time. */
   readonly registers: Registers;
-  /** The vector whose entry in the interrupt descriptor table could not be used, if that raised it. */
+  /** The vector whose entry in the IDT could not be used, if that raised it. */
   readonly entry?: number;
   /** The vector of the exception or interrupt on whose way to a handler it came up, if it did. */
   readonly during?: number;

@@ -1,5 +1,5 @@
 /**
- * Explains why no handler ran for an exception, from the interrupt descriptor table and the stack.
+ * Explains why no handler ran for an exception, from the IDT and the stack.
  *
  * @module
  */
@@ -35,7 +35,7 @@ const NO_TABLE = "no IDT was loaded: its base is 0, which is not mapped";
  *
  * @param exception The exception that ended in a triple fault.
  * @param view The guest at that time.
- * @returns A clause about the interrupt descriptor table or the stack.
+ * @returns A clause about the IDT or the stack.
  */
 export function explainHandler(exception: Exception, view: FaultView): FaultCause {
   const { registers, started, memory: { isCurrent, usesInitial } } = view;
@@ -82,11 +82,11 @@ function isPresent(gate: Uint8Array | undefined): boolean {
   return gate !== undefined && (gate[GATE_TYPE] & GATE_PRESENT) !== 0;
 }
 
-/** The most entries of an interrupt descriptor table. */
+/** The most entries of an IDT. */
 const MOST_GATES = 256;
 
 /**
- * Finds the entry of the interrupt descriptor table that names a handler.
+ * Finds the entry of the IDT that names a handler.
  *
  * @param address The handler's address.
  * @param view The guest.

@@ -9,6 +9,7 @@ import { isCanonical } from "../../core/memory/addresses.ts";
 import type { Instruction } from "../instructions/instruction.ts";
 import type { FaultCause } from "./fault_explanation.ts";
 import type { FaultView } from "./fault_view.ts";
+import { readWord } from "./guest_memory.ts";
 import { usedMemory } from "./operands.ts";
 import { GENERAL, registerValue } from "./registers.ts";
 import { hexBytes, listed } from "../wording.ts";
@@ -172,6 +173,10 @@ function protectionCauses(view: FaultView): readonly FaultCause[] {
   }
   const control = instruction && controlCause(instruction, view);
   if (control) return [control];
+  if (instruction && returnsToNull(instruction, view)) {
+    const message = `${instruction.text} takes the selector for CS from the stack, and it is null there`;
+    return [{ code: "not-permitted", message }];
+  }
   const suspects = instruction ? [] : GENERAL.filter((name) => !isCanonical(registers.get(name) ?? 0n))
     .map((name) => `${name} (${hexAddr(registers.get(name) ?? 0n)})`);
   const verb = suspects.length === 1 ? "is not a canonical address" : "are not canonical addresses";
@@ -180,6 +185,14 @@ function protectionCauses(view: FaultView): readonly FaultCause[] {
     code: "not-canonical",
     message: `${listed(suspects)} ${verb}, and the instruction could not be read`,
   }];
+}
+
+/** Intel SDM vol. 2, "RET" and "IRET": the selector is in the word above the return address. */
+function returnsToNull({ text, address }: Instruction, { registers, memory }: FaultView): boolean {
+  if (!/^iretq|\bret far|\bretf/.test(text) || !memory.isCurrent) return false;
+  const isWide = ((memory.read(address, 1)?.[0] ?? 0) & 0xf8) === 0x48; // REX.W
+  const selector = isWide ? readWord(memory, (registers.get("RSP") ?? 0n) + 8n) : undefined;
+  return selector !== undefined && (selector & 0xfffcn) === 0n;
 }
 
 // Intel SDM vol. 3, "Privileged Instructions"

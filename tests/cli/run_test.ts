@@ -43,7 +43,7 @@ const FAULTS: readonly (readonly [string, Uint8Array, readonly RegExp[]])[] = [
     /The guest triple-faulted after an invalid opcode \(#UD\)\./,
     /instruction +ud2\n +at +0xffffffff80000000, in program header 0 \(LOAD R-X/,
     /cause +ud2 \(0f 0b\) always raises it/,
-    /no handler +no interrupt descriptor table was loaded: its base is 0, which is not mapped/,
+    /no handler +no IDT was loaded: its base is 0, which is not mapped/,
     /RIP +ffffffff80000000/,
   ]],
   ["writes to its own text", guest([0xc6, 0x05, 0xf9, 0xff, 0xff, 0xff, 0x01]), [
@@ -72,7 +72,7 @@ const FAULTS: readonly (readonly [string, Uint8Array, readonly RegExp[]])[] = [
     /page +the page is not mapped: the walk ends at level 2/,
   ]],
   ["jumps to what is no address", guest(withRax(NOT_CANONICAL, ...JUMP)), [
-    /triple-faulted after a general protection fault \(#GP\)/,
+    /triple-faulted after a general protection exception \(#GP\)/,
     /cause +a jump to the non-canonical address 0x1234567890abcdef/,
   ]],
   ["reads from what is no address", guest(withRax(NOT_CANONICAL, ...READ)), [
@@ -90,15 +90,15 @@ const FAULTS: readonly (readonly [string, Uint8Array, readonly RegExp[]])[] = [
     /cause +the divisor ecx is 0\n/,
   ]],
   ["raises an interrupt", guest([0xcd, 0x80]), [
-    /triple-faulted after a general protection fault/,
-    /cause +entry 128 of the interrupt descriptor table cannot be used/,
+    /triple-faulted after a general protection exception/,
+    /cause +entry 128 of the IDT cannot be used/,
   ]],
   ["returns from its entry point", guest([0xc3]), [
     /access +instruction fetch\n/,
     /cause +RSP is 0x[0-9a-f]+, the top of\s+the kernel's stack: the entry\s+function returned/,
   ]],
   ["has a page at address 0", guest([0x0f, 0x0b], { p_vaddr: 0n, offset: 0x2000, filesz: 0x10, p_flags: 6 }), [
-    /no handler +no interrupt descriptor table was loaded: IDTR still has base 0 and limit 0x3ff/,
+    /no handler +no IDT was loaded: IDTR still has base 0 and limit 0x3ff/,
   ]],
   // sub $200000, %rsp; movb $1, (%rsp)
   ["has a large array", guest([0x48, 0x81, 0xec, 0x40, 0x0d, 0x03, 0x00, 0xc6, 0x04, 0x24, 0x01]), [

@@ -40,8 +40,8 @@ async function reportOf(name: GuestName, ending: Ending & { readonly registers?:
 }
 
 const TEXT_HEADER = "program header 0 (LOAD R-X 0xffffffff80000000..0xffffffff8000000d)";
-const NO_IDT = "no interrupt descriptor table was loaded: its base is 0, which is not mapped";
-const FIRST_IDTR = "no interrupt descriptor table was loaded: IDTR still has base 0 and limit 0x3ff";
+const NO_IDT = "no IDT was loaded: its base is 0, which is not mapped";
+const FIRST_IDTR = "no IDT was loaded: IDTR still has base 0 and limit 0x3ff";
 
 /** The first line, and the facts by their labels. */
 interface Expected {
@@ -100,14 +100,14 @@ const EXPECTED: Readonly<Record<GuestName, Expected>> = {
     },
   },
   "read-not-canonical": {
-    head: triple("a general protection fault (#GP)"),
+    head: triple("a general protection exception (#GP)"),
     facts: {
       cause:
         "the instruction or one of its operands is not permitted; RAX (0x1234567890abcdef) is not a canonical address",
     },
   },
   "jump-not-canonical": {
-    head: triple("a general protection fault (#GP)"),
+    head: triple("a general protection exception (#GP)"),
     facts: {
       instruction: "at 0x1234567890abcdef, which is not canonical",
       cause: "a jump to the non-canonical address 0x1234567890abcdef",
@@ -116,7 +116,7 @@ const EXPECTED: Readonly<Record<GuestName, Expected>> = {
   "invalid-opcode": {
     head: triple("an invalid opcode (#UD)"),
     facts: {
-      cause: "ud2 (0f 0b) always raises it: compilers put it where execution must not get to",
+      cause: "ud2 (0f 0b) always raises #UD: compilers put it where execution must not get to",
       "no handler": NO_IDT,
     },
   },
@@ -135,21 +135,20 @@ const EXPECTED: Readonly<Record<GuestName, Expected>> = {
     },
   },
   "software-interrupt": {
-    head: triple("a general protection fault (#GP)"),
-    facts: { cause: "entry 128 of the interrupt descriptor table cannot be used", "no handler": NO_IDT },
+    head: triple("a general protection exception (#GP)"),
+    facts: { cause: "entry 128 of the IDT cannot be used", "no handler": NO_IDT },
   },
   // The limit is 6 * 16 - 1: #UD, which is vector 6, has no entry.
   "short-idt": {
     head: triple("an invalid opcode (#UD)"),
     facts: {
-      "no handler": "the interrupt descriptor table at 0xffffffff80001000 ends before entry 6 (its limit is 0x5f)",
+      "no handler": "the IDT at 0xffffffff80001000 ends before entry 6 (its limit is 0x5f)",
     },
   },
   "idt-without-gate": {
     head: triple("an invalid opcode (#UD)"),
     facts: {
-      "no handler":
-        "the processor could not enter a handler through entry 6 of the interrupt descriptor table at 0xffffffff80001000",
+      "no handler": "the processor could not enter a handler through entry 6 of the IDT at 0xffffffff80001000",
     },
   },
   "double-fault": {
@@ -221,7 +220,7 @@ const EXPECTED: Readonly<Record<GuestName, Expected>> = {
     end: LATE,
     head: "run[timeout]: The guest did not finish within 1.5 s.",
     facts: {
-      state: "halted forever: interrupts are disabled",
+      state: "halted for good: interrupts are disabled",
       instruction: /^at 0xffffffff80000002, in program header 0/,
     },
   },

@@ -35,7 +35,7 @@ const DIRECT_MAP = 0xffff_9200_0000_0000n;
 const PAGE_SIZE = 4096;
 
 /** Kernels that go on for ever, and how long they are watched, in seconds. */
-const ENDLESS: Readonly<Record<string, number>> = { "panic-halt": 1, "handler-panics": 1 };
+const ENDLESS: Readonly<Record<string, number>> = { "panic-halt": 1, "handler-panics": 1, "cr3-is-virtual": 1 };
 
 /** What QEMU is asked for besides. */
 const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {

@@ -54,9 +54,9 @@ for (const name of FAULTS) {
 
 /** What follows from doing as a hint says: a kernel, the flags, the status, and what is reported. */
 const FOLLOWED: readonly (readonly [name: string, flags: readonly string[], status: number, report: RegExp])[] = [
-  ["vga-text", ["--identity"], 1, /halted forever[\s\S]* in _start\+0x14\n/],
-  ["local-apic", ["--identity"], 1, /halted forever[\s\S]* in _start\+0xa\n/],
-  ["write-relro", ["--no-plugin", "relro"], 1, /halted forever[\s\S]* in _start\+0xf\n/],
+  ["vga-text", ["--identity"], 1, /halted for good[\s\S]* in _start\+0x14\n/],
+  ["local-apic", ["--identity"], 1, /halted for good[\s\S]* in _start\+0xa\n/],
+  ["write-relro", ["--no-plugin", "relro"], 1, /halted for good[\s\S]* in _start\+0xf\n/],
   ["large-array", ["--stack-size", "256K"], 0, /^$/],
 ];
 

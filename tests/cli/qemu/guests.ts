@@ -43,7 +43,7 @@ const text = (code: readonly number[]): SegmentSpec => ({ p_vaddr: TEXT, data: U
 const data: SegmentSpec = { p_vaddr: DATA, offset: 0x2000, filesz: 0x10, p_flags: 6 };
 const relro: SegmentSpec = { p_type: 0x6474_e552, p_vaddr: DATA, offset: 0x2000, filesz: 0x10, p_flags: 4 };
 
-/** An interrupt descriptor table of so many entries, each present only if it has a handler, and what LIDT reads. */
+/** An IDT of so many entries, each present only if it has a handler, and what LIDT reads. */
 function idt(entries: number, handlers: Readonly<Record<number, bigint>>): SegmentSpec {
   const table = new Uint8Array(0x1000);
   const view = new DataView(table.buffer);

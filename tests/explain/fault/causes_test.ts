@@ -140,7 +140,7 @@ const CASES: readonly (readonly [what: string, fault: Fault, causes: readonly st
   ["an entry of the IDT", {
     vector: 13,
     error: 0x102,
-  }, ["gate-unusable: entry 32 of the interrupt descriptor table cannot be used"]],
+  }, ["gate-unusable: entry 32 of the IDT cannot be used"]],
   ["a GDT that cannot be read", {
     vector: 13,
     error: 0x18,

@@ -156,8 +156,8 @@ const FULL = "the stack overflowed; the 48 bytes that the processor pushes reach
   "page below the kernel's stack (0xffff900000001000..0xffff900000005000)";
 const OTHER =
   "the 48 bytes that the processor pushes reach to 0xffff900000000fe0, in the guard page below the kernel's " +
-  "stack (0xffff900000001000..0xffff900000005000), unless entry 14 of the interrupt descriptor table names another stack";
-const NO_ENTRY = "the processor could not enter a handler through entry 14 of the interrupt descriptor table at " +
+  "stack (0xffff900000001000..0xffff900000005000), unless entry 14 of the IDT names another stack";
+const NO_ENTRY = "the processor could not enter a handler through entry 14 of the IDT at " +
   "0xffffffff80001000";
 
 const PUSHES: readonly (readonly [what: string, offset: bigint, tr: bigint, cs: bigint, expected: string])[] = [
@@ -176,7 +176,7 @@ for (const [what, offset, tr, cs, expected] of PUSHES) {
   });
 }
 
-Deno.test("an interrupt descriptor table at address 0 is believed in if the kernel was loaded with the gate", async () => {
+Deno.test("an IDT at address 0 is believed in if the kernel was loaded with the gate", async () => {
   const gate: SegmentSpec = { p_vaddr: 0n, offset: 0x2000, data: new Uint8Array(0x1000).fill(0x8e), p_flags: 6 };
   const kernel = await loadKernel(buildElf({ segments: [{ filesz: 0x10 }, gate], length: 0x3000 }));
   const bootable: Bootable = { ...await bootableGuest("loop"), kernel };
@@ -184,7 +184,7 @@ Deno.test("an interrupt descriptor table at address 0 is believed in if the kern
     return explain(6, 0, { "IDT": 0n, "IDT limit": limit }, bootable).handler?.message ?? "";
   };
   assertMatch(handler(0x3ffn), /^(nothing was mapped below the stack pointer|the processor)/);
-  assertMatch(handler(0x1fn), /^the interrupt descriptor table at 0x0 ends before entry 6/);
+  assertMatch(handler(0x1fn), /^the IDT at 0x0 ends before entry 6/);
 });
 
 Deno.test("an address is described by what was put there", async () => {
