@@ -156,6 +156,7 @@ async function endOf(
   const { timeout, gdb, args } = guest;
   using input = await openInput(guest, output);
   const given = Promise.withResolvers<End>();
+  given.promise.catch(() => {}); // an abort may come before anybody waits for it
   const over = new AbortController();
   const timer = timeout === undefined
     ? undefined

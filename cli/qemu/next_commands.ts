@@ -64,7 +64,7 @@ export function walkCommand(
   walk: Command,
 ): NextCommand | undefined {
   if (!access || page?.tables !== "initial" || page.problem === "not-canonical") return undefined;
-  if (source === "-" || causes.some(({ code }) => code === "tables-changed")) return undefined;
+  if (source === "-" || causes.some(({ code }) => NO_HELP.has(code))) return undefined;
   if (values.has("memory")) return undefined; // the machine's there, the kernel's here
   const flags = walk.flags.filter(({ name }) => !SHOWN_ELSEWHERE.has(name)).flatMap(({ name, repeats }): string[] => {
     const value = values.get(name);
@@ -74,6 +74,9 @@ export function walkCommand(
   const words = ["walk", quotedPath(source), hex(access.address), "--as-run", ...flags.map(quoted)];
   return { label: "look at the page tables there with", command: `kload ${words.join(" ")}` };
 }
+
+/** Causes with which the page tables at the start show nothing that the report does not. */
+const NO_HELP: ReadonlySet<string> = new Set(["tables-changed", "null-pointer", "control-register-value"]);
 
 /** Flags of both commands that are not about the kernel. */
 const SHOWN_ELSEWHERE: ReadonlySet<string> = new Set([

@@ -123,9 +123,9 @@ export const RUN_CAUSES: Readonly<Record<CauseCode, RunCode>> = {
     hint: "Set CR4.OSXSAVE and enable AVX in XCR0 first, or compile the kernel without AVX (-mno-avx).",
   },
   "fpu-disabled": { about: "An x87, MMX or SSE instruction with CR0.EM or CR0.TS.", hint: "Clear the bit first." },
-  "xsave-disabled": {
-    about: "`xgetbv`, `xsetbv`, `xsave` or `xrstor` without CR4.OSXSAVE.",
-    hint: "Set CR4.OSXSAVE first.",
+  "feature-disabled": {
+    about: "An instruction that needs a bit of CR4 or EFER that is not set, such as `xgetbv` without CR4.OSXSAVE.",
+    hint: "Set the bit first.",
   },
   "misaligned-operand": {
     about: "An operand that its instruction needs aligned.",

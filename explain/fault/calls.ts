@@ -46,7 +46,8 @@ export function callBefore(address: bigint, memory: GuestMemory): Call | undefin
     if (length === CALL_RELATIVE_LENGTH && bytes[0] === CALL_RELATIVE) {
       const distance = BigInt(new DataView(bytes.buffer, bytes.byteOffset).getInt32(1, true));
       const target = BigInt.asUintN(64, address + distance);
-      if (memory.isExecutable(target)) return { address: start, length, target };
+      // A call into data is one, too: the fetch there is what failed.
+      if (memory.isExecutable(target) || memory.isMapped(target)) return { address: start, length, target };
     }
     if (isIndirectCall(bytes)) return { address: start, length };
   }

@@ -38,7 +38,7 @@ export const CAUSE_CODES = [
   "sse-disabled",
   "avx-disabled",
   "fpu-disabled",
-  "xsave-disabled",
+  "feature-disabled",
   "misaligned-operand",
   "divide-by-zero",
   "quotient-too-large",

@@ -17,7 +17,7 @@ import type { Backtrace, FaultCause, FaultEvent, FaultInstruction } from "./faul
 import type { FaultView } from "./fault_view.ts";
 import { breakpointCauses, instructionCauses } from "./instruction_causes.ts";
 import { jumpCauses, zeroCauses } from "./jump_causes.ts";
-import { operandValues } from "./operands.ts";
+import { memoryAt, operandValues } from "./operands.ts";
 import { pointerCauses } from "./pointer_causes.ts";
 import { areInterruptsEnabled, isHaltedForGood, isLongMode } from "./registers.ts";
 import { relatedDiagnostics } from "./related_diagnostics.ts";
@@ -25,8 +25,12 @@ import { stackCauses } from "./stack_causes.ts";
 
 const PF = 14;
 
+// Intel SDM vol. 3, "Page-Fault Error Code": bit 4 is an instruction fetch
+const FETCH = 1 << 4;
+
 // Intel SDM vol. 3, "Control Registers"
 const CR0_PG = 1n << 31n;
+const CR4_PAE = 1n << 5n;
 
 /**
  * Explains an exception, or the state that a guest was stopped in.
@@ -123,15 +127,35 @@ function explainException(exception: Exception, calls: Backtrace | undefined, vi
     return { causes: [...byHandler, ...own] };
   }
   const address = view.registers.get("CR2") ?? 0n;
-  const access = { ...view.place(address), ...accessKind(error) };
-  const { page, causes } = explainPage(address, error, view);
+  // The error code tells fetches from reads only with EFER.NXE and CR4.PAE.
+  const isFetch = isFetchOf(address, view);
+  const code = isFetch ? error | FETCH : error;
+  const access = { ...view.place(address), ...accessKind(code) };
+  const { page, causes } = explainPage(address, code, view);
   const byStack = stackCauses(access, page, calls, view);
   const byPointer = byStack.length > 0 || !isCode
     ? []
     : access.kind === "fetch"
     ? jumpCauses(view)
     : pointerCauses(access, page, view);
-  return { access, page, causes: [...byHandler, ...notCode, ...byStack, ...byPointer, ...causes] };
+  return {
+    access,
+    page,
+    causes: [...modeBitCauses(view), ...byHandler, ...notCode, ...byStack, ...byPointer, ...causes],
+  };
+}
+
+/** 64-bit mode needs CR4.PAE (Intel SDM vol. 3, "IA-32e Mode"): without it, an emulator reads the tables as others. */
+function modeBitCauses({ registers }: FaultView): readonly FaultCause[] {
+  const cr4 = registers.get("CR4");
+  if (cr4 === undefined || (cr4 & CR4_PAE) !== 0n) return [];
+  return [{ code: "control-register-value", message: "CR4.PAE was cleared, which 64-bit mode needs" }];
+}
+
+/** Whether the address that was accessed is that of an instruction that reads no memory there. */
+function isFetchOf(address: bigint, { instruction, registers }: FaultView): boolean {
+  return address === registers.get("RIP") && instruction !== undefined && instruction.flow !== "invalid" &&
+    memoryAt(instruction, registers, address) === undefined;
 }
 
 /** An emulator may stay at an instruction that it should refuse. */

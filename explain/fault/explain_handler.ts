@@ -10,7 +10,7 @@ import { type Exception, hasErrorCode } from "./exception.ts";
 import type { FaultCause } from "./fault_explanation.ts";
 import type { FaultView } from "./fault_view.ts";
 import { gateProblem } from "./gate_problem.ts";
-import { readThrough } from "./guest_memory.ts";
+import { readThrough, readWord } from "./guest_memory.ts";
 import { describeAddress, isBelowStack } from "./place.ts";
 import { stackHint } from "./stack_causes.ts";
 
@@ -119,13 +119,33 @@ export function handlerCauses({ vector }: Exception, { registers, memory, place 
   const handler = handlerOf(gate);
   const { symbol } = place(rip);
   const start = symbol ? BigInt.asUintN(64, rip - BigInt(symbol.offset)) : rip;
-  if (start !== handler) return [];
+  if (start !== handler) return hasOwnFrames(registers, memory) ? [{ code: "handler-raises-it", message: AGAIN }] : [];
   const name = symbol?.name ?? hexAddr(handler);
   return [{
     code: "handler-raises-it",
     message: `${name} is the handler of this exception (entry ${vector} of the IDT), and raises it itself`,
   }];
 }
+
+const AGAIN = "the stack has frames of this very instruction: each time, its handler comes here again";
+
+/** Whether the stack has frames that the processor pushed at this very instruction before. */
+function hasOwnFrames(registers: FaultView["registers"], memory: FaultView["memory"]): boolean {
+  const [rip, cs, rsp] = ["RIP", "CS", "RSP"].map((name) => registers.get(name) ?? 0n);
+  let found = 0;
+  let before: bigint | undefined;
+  for (let at = rsp; at < rsp + FRAMES_REACH && found < FRAMES; at += 8n) {
+    const word = readWord(memory, at);
+    if (word === undefined) break;
+    if (before === rip && word === cs) found++;
+    before = word;
+  }
+  return found === FRAMES;
+}
+
+/** How many such frames tell that it comes up again and again, and how far up the stack they are looked for, in bytes. */
+const FRAMES = 2;
+const FRAMES_REACH = 0x1000n;
 
 /** The address of the handler that a gate names. */
 function handlerOf(gate: Uint8Array): bigint {

@@ -6,6 +6,7 @@
 
 import { PF_W, PF_X, PT_GNU_RELRO, PT_LOAD } from "../../core/elf/constants.ts";
 import type { ProgramHeader } from "../../core/elf/program_header.ts";
+import { hexAddr } from "../../core/hex.ts";
 import { isCanonical } from "../../core/memory/addresses.ts";
 import type { ExplainedKernel } from "../explained.ts";
 import { type Walk, walkTables } from "../tables/walk_tables.ts";
@@ -82,6 +83,11 @@ function problemOf(
   { registers, memory: { current } }: FaultView,
 ): Problem {
   const byCode = problemByCode(address, error);
+  const reserved = walk?.end.kind === "reserved" && byCode.problem === "reserved-bits" ? walk.levels.at(-1) : undefined;
+  if (reserved) {
+    const entry = `entry ${reserved.index} of the level-${reserved.level} table at ${hexAddr(reserved.table)}`;
+    return { ...byCode, message: `${entry} has reserved bits set` };
+  }
   if (!walk || byCode.problem !== (error & PRESENT ? "not-permitted" : "not-mapped")) return byCode;
   const { end } = walk;
   if (end.kind === "absent" && !(error & PRESENT)) {

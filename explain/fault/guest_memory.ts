@@ -25,6 +25,8 @@ export interface GuestMemory {
   readonly current?: TableSet;
   /** Whether an address is in a page that the tables in use, or else the initial ones, allow to execute. */
   readonly isExecutable: (address: bigint) => boolean;
+  /** Whether an address is in a page that these tables map. */
+  readonly isMapped: (address: bigint) => boolean;
   /** Whether an address is in a segment of the kernel that asks for execution. */
   readonly isText: (address: bigint) => boolean;
   /** Whether CR3 points to the level-4 table that the kernel was started with; its entries may have changed. */
@@ -64,6 +66,7 @@ export function guestMemory(guest: StoppedGuest, { kernel }: StartedKernel, regi
     initial,
     ...(current ? { current } : {}),
     isExecutable: executablePages(seen),
+    isMapped: (address) => walkTables(seen, BigInt.asUintN(64, address)).end.kind === "page",
     isText: textOf(kernel),
     usesInitial,
   };

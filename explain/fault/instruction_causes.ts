@@ -19,6 +19,7 @@ import { controlCause } from "./control_causes.ts";
 const CR0_EM = 1n << 2n;
 const CR0_TS = 1n << 3n;
 const CR4_OSFXSR = 1n << 9n;
+const CR4_FSGSBASE = 1n << 16n;
 const CR4_OSXSAVE = 1n << 18n;
 const EFER_SCE = 1n << 0n;
 
@@ -94,17 +95,28 @@ function opcodeCauses(view: FaultView): readonly FaultCause[] {
   return [{ code: "invalid-opcode", message: `${shown}, which are not a valid instruction in 64-bit mode` }];
 }
 
-// Intel SDM vol. 2, the exceptions of each: #UD if CR4.OSXSAVE is 0
-const NEEDS_XSAVE = /^(xgetbv|xsetbv|xsave(c|opt|s)?(64)?|xrstors?(64)?)$/;
+// Intel SDM vol. 2, the exceptions of each: #UD if the bit is 0
+const NEEDS = [
+  {
+    pattern: /^(xgetbv|xsetbv|xsave(c|opt|s)?(64)?|xrstors?(64)?)$/,
+    register: "CR4",
+    bit: CR4_OSXSAVE,
+    name: "CR4.OSXSAVE",
+  },
+  { pattern: /^(rd|wr)[fg]sbase$/, register: "CR4", bit: CR4_FSGSBASE, name: "CR4.FSGSBASE" },
+  { pattern: /^sysretq?$/, register: "EFER", bit: EFER_SCE, name: "EFER.SCE" },
+] as const;
 
-/** What the processor's extended states lack for an instruction about them. */
+/** The bit of a control register that an instruction needs, and that is not set. */
 function stateCause({ mnemonic }: Instruction, { registers }: FaultView): FaultCause | undefined {
-  const cr4 = registers.get("CR4");
-  if (!NEEDS_XSAVE.test(mnemonic) || cr4 === undefined || (cr4 & CR4_OSXSAVE) !== 0n) return undefined;
+  const needed = NEEDS.find(({ pattern }) => pattern.test(mnemonic));
+  const value = needed && registers.get(needed.register);
+  if (value === undefined || needed === undefined || (value & needed.bit) !== 0n) return undefined;
+  const { name } = needed;
   return {
-    code: "xsave-disabled",
-    message: `${mnemonic} needs CR4.OSXSAVE, which is not set`,
-    hint: "Set CR4.OSXSAVE first.",
+    code: "feature-disabled",
+    message: `${mnemonic} needs ${name}, which is not set`,
+    hint: `Set ${name} first.`,
   };
 }
 

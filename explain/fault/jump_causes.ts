@@ -45,12 +45,13 @@ export function jumpCauses(view: FaultView): readonly FaultCause[] {
   const caller = callerOnTop(view);
   const call = caller && calledFrom(caller, rip, view);
   if (call) return [call];
-  if (memory.isCurrent && readWord(memory, (registers.get("RSP") ?? 0n) - 8n) === rip) {
+  // The stack is full of zeros where nothing was pushed.
+  if (rip !== 0n && memory.isCurrent && readWord(memory, (registers.get("RSP") ?? 0n) - 8n) === rip) {
     const message = `the word below RSP is ${hexAddr(rip)}, as after a ret that popped it`;
     return [{ code: "wild-jump", message }];
   }
   if (rip === 0n && memory.isCurrent) {
-    return [{ code: "null-pointer", message: "the processor went to address 0, by no call that can be found" }];
+    return [{ code: "null-pointer", message: "a jump or return to address 0" }];
   }
   const isPageStart = end - rip <= 1n && (end & 0xfffn) === 0n;
   if (holder === undefined && isPageStart && areZeros(end - BigInt(ZEROS), memory) && ranZeros(view)) {

@@ -26,9 +26,17 @@ const NULL_REACH = 0x1_0000n;
 export function pointerCauses(access: FaultAccess, page: FaultPage, view: FaultView): readonly FaultCause[] {
   if (access.kind === "fetch" || page.problem !== "not-mapped") return [];
   const base = nullBase(access, view);
-  if (base === undefined) return physicalCauses(access, page, view);
+  if (base === undefined) return [...segmentCauses(access, view), ...physicalCauses(access, page, view)];
   const message = `${base} is 0: the access is through a null pointer`;
   return [{ code: "null-pointer", message }, ...limineCauses(view, base)];
+}
+
+/** Whether an access is by FS or GS, whose base was never set. */
+function segmentCauses({ address }: FaultAccess, { instruction, registers }: FaultView): readonly FaultCause[] {
+  const use = address < NULL_REACH && instruction ? memoryAt(instruction, registers, address)?.use : undefined;
+  const name = use?.segment?.toUpperCase();
+  if ((name !== "FS" && name !== "GS") || registers.get(`${name} base`) !== 0n) return [];
+  return [{ code: "null-pointer", message: `the base of ${name} is 0: the access is through a null pointer` }];
 }
 
 /** The register that is 0, if an access is made through one. */

@@ -6,7 +6,9 @@ import { terminalPage } from "../../cli/output/page.ts";
 import { COMMAND_ERRORS, DIAGNOSTIC_CAUSES, ERROR_CAUSES } from "../../cli/report/code_causes.ts";
 import { codeList, explanation } from "../../cli/report/explain_report.ts";
 import { allTopics, type Topic } from "../../cli/report/topics.ts";
+import { RUN_CAUSES, RUN_ENDS } from "../../cli/report/run_causes.ts";
 import { ERROR_CODES } from "../../core/errors.ts";
+import { CAUSE_CODES } from "../../explain/fault/cause.ts";
 import { LOADERS } from "../../loaders/all_loaders.ts";
 import { FINDING_RULES } from "../../loaders/findings.ts";
 import { kload, kloadJson, pathOf } from "./kload.ts";
@@ -36,11 +38,30 @@ Deno.test("every code has a topic: of errors, diagnostics, findings, rules and t
     ...Object.keys(COMMAND_ERRORS),
     ...FINDING_RULES.map(({ id }) => id),
     ...LOADERS.flatMap(({ rules }) => rules.map(({ id }) => id)),
+    ...CAUSE_CODES,
+    ...Object.keys(RUN_ENDS),
   ];
   assertEquals([...codes].sort(), [...new Set(expected)].sort());
   for (const { code, about, kind, hint } of allTopics()) {
     assert(about !== undefined && about !== "", code);
-    assert(kind === "diagnostic" || (hint !== undefined && hint !== ""), `${code}: what to do`);
+    assert(["diagnostic", "end", "cause"].includes(kind) || (hint !== undefined && hint !== ""), `${code}: what to do`);
+  }
+});
+
+Deno.test("ends and causes of run are explained with the sentences of docs/json.md", () => {
+  const [, section] = Deno.readTextFileSync(pathOf("docs/json.md")).split("\n## run\n");
+  const rows = [...section.split("\n## ")[0].matchAll(/^\| `([a-z0-9-]+)` +\| (\S.*?) +\|$/gm)];
+  const described = rows.map(([, code, about]) => [code, about]);
+  const all = Object.entries({ ...RUN_ENDS, ...RUN_CAUSES });
+  assertEquals(described, all.map(([code, { about }]) => [code, about]));
+  assertEquals(Object.keys(RUN_CAUSES), [...CAUSE_CODES]);
+});
+
+Deno.test("a code copied from a report of run is explained", async () => {
+  for (const code of ["run[guest-reset]:", "timeout", "halted", "null-pointer", "stack-overflow"]) {
+    const { status, stdout, stderr } = await kload(["explain", code], { permissions: [] });
+    assertEquals([status, stderr], [0, ""], code);
+    assertStringIncludes(stdout, "kload run");
   }
 });
 

@@ -1,7 +1,7 @@
 /** What `kload run` passes on to QEMU. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { hasOnlooker, hasOption, qemuOptions } from "../../cli/qemu/qemu_options.ts";
+import { hasOnlooker, hasOption, qemuOptions, takeOption } from "../../cli/qemu/qemu_options.ts";
 import { runTool, testWithTools } from "../tools.ts";
 import { HELLO, kload } from "./kload.ts";
 
@@ -19,6 +19,12 @@ Deno.test("a value is not taken for an option of QEMU, whatever it looks like", 
   ]);
   assertEquals(hasOption(["-name", "-nic", "-S"], "nic"), false);
   assert(hasOption(["-S", "-nic", "user"], "nic"));
+});
+
+Deno.test("an option is taken out with its values, and nothing else", () => {
+  const args = ["-d", "int", "-name", "-d", "--d", "in_asm", "-S", "disk.img"];
+  assertEquals(takeOption(args, "d"), { values: ["int", "in_asm"], rest: ["-name", "-d", "-S", "disk.img"] });
+  assertEquals(takeOption(["-d"], "d"), { values: [], rest: ["-d"] });
 });
 
 /** Whether QEMU takes an option without a value: it then takes what follows for an option, which it does not know. */

@@ -38,7 +38,8 @@ Deno.test("there is a kernel for every cause", async () => {
 
 Deno.test("docs/json.md describes every cause, in their order", async () => {
   const [, run] = (await Deno.readTextFile(pathOf("docs/json.md"))).split("\n## run\n");
-  const described = [...run.split("\n## ")[0].matchAll(/^\| `([a-z0-9-]+)` +\| \S/gm)].map(([, code]) => code);
+  const [, causes] = run.split("\n## ")[0].split("The codes of `causes`");
+  const described = [...causes.matchAll(/^\| `([a-z0-9-]+)` +\| \S/gm)].map(([, code]) => code);
   assertEquals(described, [...CAUSE_CODES]);
 });
 

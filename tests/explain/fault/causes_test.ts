@@ -38,7 +38,6 @@ async function causesOf(fault: Fault): Promise<readonly string[]> {
 }
 
 const DATA_8 = "0xffffffff80002008";
-const NOT_PERMITTED = "not-permitted: the instruction or one of its operands is not permitted";
 const aligned = (mnemonic: string, to: number) =>
   `misaligned-operand: ${mnemonic} needs an address that is a multiple of ${to}, and the operand is at ${DATA_8}`;
 
@@ -58,12 +57,12 @@ const CASES: readonly (readonly [what: string, fault: Fault, causes: readonly st
     vector: 13,
     code: [0x0f, 0x10, 0x00], // movups xmm0, [rax]
     registers: { RAX: DATA + 8n },
-  }, [NOT_PERMITTED]],
+  }, []],
   ["movaps at an aligned address", {
     vector: 13,
     code: [0x0f, 0x28, 0x00],
     registers: { RAX: DATA },
-  }, [NOT_PERMITTED]],
+  }, []],
   ["vmovaps of 32 bytes", {
     vector: 13,
     code: [0xc5, 0xfc, 0x28, 0x00], // vmovaps ymm0, [rax]
@@ -73,7 +72,7 @@ const CASES: readonly (readonly [what: string, fault: Fault, causes: readonly st
     vector: 13,
     code: [0xc5, 0xf4, 0x58, 0x00], // vaddps ymm0, ymm1, [rax]
     registers: { RAX: DATA + 8n },
-  }, [NOT_PERMITTED]],
+  }, []],
   ["cmpxchg16b", {
     vector: 13,
     code: [0x48, 0x0f, 0xc7, 0x08], // cmpxchg16b [rax]
@@ -92,13 +91,13 @@ const CASES: readonly (readonly [what: string, fault: Fault, causes: readonly st
   ["memory by way of a base that is not known", {
     vector: 13,
     code: [0x65, 0x48, 0x8b, 0x04, 0x25, 0x10, 0, 0, 0],
-  }, [NOT_PERMITTED]],
+  }, []],
   ["hlt in user mode", {
     vector: 13,
     code: [0xf4],
     registers: { CS: 0x2bn },
-  }, ["not-permitted: hlt is for the kernel's privilege level 0, and the level was 3"]],
-  ["hlt in the kernel", { vector: 13, code: [0xf4] }, [NOT_PERMITTED]],
+  }, ["not-permitted: hlt requires privilege level 0, and the processor was at level 3"]],
+  ["hlt in the kernel", { vector: 13, code: [0xf4] }, []],
   ["a jump to what is no address", {
     vector: 13,
     registers: { RIP: 0x1234_5678_90ab_cdefn },
@@ -111,17 +110,17 @@ const CASES: readonly (readonly [what: string, fault: Fault, causes: readonly st
   ["SSE with nothing against it", {
     vector: 6,
     code: [0x0f, 0x58, 0xc1],
-  }, ["invalid-opcode: the bytes loaded there are 0f 58 c1"]],
+  }, []],
   ["AVX with CR4.OSXSAVE", {
     vector: 6,
     code: [0xc5, 0xfc, 0x58, 0xc1], // vaddps ymm0, ymm0, ymm1
     registers: { CR4: 0x4_0620n },
-  }, ["invalid-opcode: the bytes loaded there are c5 fc 58 c1"]],
+  }, []],
   ["syscall with EFER.SCE", {
     vector: 6,
     code: [0x0f, 0x05],
     registers: { EFER: 0xd01n },
-  }, ["invalid-opcode: the bytes loaded there are 0f 05 (syscall)"]],
+  }, []],
   ["a 16-bit division", {
     vector: 0,
     code: [0x66, 0xf7, 0xf1], // div cx
@@ -132,7 +131,7 @@ const CASES: readonly (readonly [what: string, fault: Fault, causes: readonly st
     vector: 7,
     code: [0xd9, 0xe8], // fld1
     registers: { CR0: 0x8001_003fn },
-  }, ["fpu-disabled: CR0 has EM and TS set, with which such instructions raise it"]],
+  }, ["fpu-disabled: CR0.TS is set, so x87, MMX and SSE instructions raise #NM"]],
   ["a selector of the LDT", {
     vector: 13,
     error: 0x14,
@@ -145,7 +144,7 @@ const CASES: readonly (readonly [what: string, fault: Fault, causes: readonly st
     vector: 13,
     error: 0x18,
     registers: { "GDT": 0x1234n, "GDT limit": 0xffn },
-  }, ["descriptor-unusable: entry 3 of the GDT (selector 0x18) cannot be used"]],
+  }, ["descriptor-unusable: entry 3 of the GDT (selector 0x18) cannot be used; its memory could not be read"]],
   ["a GDT of one entry", {
     vector: 13,
     error: 0x8,
@@ -158,7 +157,7 @@ const CASES: readonly (readonly [what: string, fault: Fault, causes: readonly st
     vector: 13,
     error: 0x8,
     registers: { "GDT": DATA, "GDT limit": 0xfn },
-  }, ["descriptor-empty: entry 1 of the GDT (selector 0x8) was loaded as empty"]],
+  }, ["descriptor-empty: entry 1 of the GDT (selector 0x8) was empty when the kernel was loaded"]],
   ["an error from outside has no selector", { vector: 13, error: 1 }, []],
 ];
 
@@ -169,7 +168,7 @@ for (const [what, fault, causes] of CASES) {
 }
 
 const PAGES: readonly (readonly [what: string, error: number, address: bigint, cr4: bigint, message: string])[] = [
-  ["a fetch in user mode from a page of the kernel", 0x15, TEXT, 0n, "the page is mapped, but not for user mode"],
+  ["a fetch in user mode from a page of the kernel", 0x15, TEXT, 0n, "the page is mapped, but not USER_ACCESSIBLE"],
   ["a key", 0x21, DATA, 0n, "the page is mapped, but its protection key forbids the access"],
   ["reserved bits", 0x9, DATA, 0n, "a page-table entry in the walk has reserved bits set"],
   ["an address out of range", 0, 0x1234_0000_0000_0000n, 0n, "the address is not canonical"],

@@ -86,7 +86,7 @@ const CAUSES: readonly (readonly [error: number, address: bigint, ours: string, 
   [
     5,
     DATA,
-    "the page is mapped, but not for user mode",
+    "the page is mapped, but not USER_ACCESSIBLE",
     "the page is mapped, but does not permit the read in user mode",
   ],
   [
@@ -199,7 +199,7 @@ Deno.test("an address is described by what was put there", async () => {
     [STACK + 0x3fffn, "in the kernel's stack"],
     [STACK + 0x4000n, `above the kernel's stack ${stack}`],
     [STACK - 1n, `in the guard page below the kernel's stack ${stack}`],
-    [STACK - 0x1001n, `in no segment, 4,097 bytes below the kernel's stack ${stack}`],
+    [STACK - 0x1001n, `in no segment, 0x1001 bytes below the kernel's stack ${stack}`],
     [STACK - 0x10_0000n, `in no segment, 1,048,576 bytes below the kernel's stack ${stack}`],
     [STACK - 0x10_0001n, "in no segment"],
     [rest.info.address + 8n, "in the boot information"],
