@@ -8,8 +8,9 @@ import { PAGE_SIZE } from "../../core/memory/addresses.ts";
 import type { ByteDifference, ContentDifferences, FirstDifference, MatchedAddress } from "./kernel_difference.ts";
 import { limitedList } from "./limited_list.ts";
 import type { NamedPiece, NameFinder } from "./name_places.ts";
-import { namedTotals } from "./named_totals.ts";
+import { type NamedTotals, namedTotals } from "./named_totals.ts";
 import { addressOfPage } from "./page_cursor.ts";
+import { namesOf, type PairedNames, pairKey, placeNames } from "./paired_names.ts";
 
 /** The most bytes from one that differs to the next in its range. */
 const MOST_STEP = 16;
@@ -28,7 +29,7 @@ export interface DifferingBytes {
   /** What was collected. */
   readonly result: () => Pick<
     ContentDifferences,
-    "differing" | "outside" | "first" | "ranges" | "segments" | "sections" | "symbols"
+    "differing" | "outside" | "inSections" | "first" | "ranges" | "segments" | "sections" | "symbols"
   >;
 }
 
@@ -84,6 +85,7 @@ export function differingBytes(names: NameFinder, limit: number): DifferingBytes
   let first: FirstDifference | undefined;
   let count = 0;
   let outside = 0;
+  let inSections = 0;
 
   const placeOf = (offset: number): MatchedAddress => {
     const address = current.base + BigInt(offset);
@@ -104,15 +106,14 @@ export function differingBytes(names: NameFinder, limit: number): DifferingBytes
     if (!piece) return;
     const { names: { segment, section, symbol }, first, differing } = piece;
     piece = undefined;
-    if (segment) {
-      const { index, type } = segment;
-      segments.add(`${index}`, differing, () => ({ ...first, name: type, segment: index }));
-    } else outside += differing;
-    if (section !== undefined) sections.add(section, differing, () => ({ ...first, name: section }));
-    if (symbol) {
-      const { name, offset } = symbol;
-      symbols.add(`${name} ${first.address - BigInt(offset)}`, differing, () => ({ ...first, name }));
-    }
+    const addTo = (totals: NamedTotals, pair: PairedNames): boolean => {
+      const names = namesOf(pair);
+      if (names) totals.add(pairKey(pair, first.address), differing, () => ({ ...first, ...names }));
+      return names !== undefined;
+    };
+    if (!addTo(segments, segment)) outside += differing;
+    if (addTo(sections, section)) inSections += differing;
+    addTo(symbols, symbol);
   };
   const openPiece = (offset: number): OpenPiece => {
     closePiece();
@@ -134,7 +135,7 @@ export function differingBytes(names: NameFinder, limit: number): DifferingBytes
     const offset = address - current.base;
     return offset < BigInt(PAGE_SIZE) ? Number(offset) : PAGE_SIZE;
   };
-  const openRange = (offset: number, { names: { segment, section, symbol }, first }: OpenPiece): OpenRange => {
+  const openRange = (offset: number, { names, first }: OpenPiece): OpenRange => {
     closeRange();
     const make = (): OpenRange["start"] => {
       const place = placeOf(offset);
@@ -143,11 +144,7 @@ export function differingBytes(names: NameFinder, limit: number): DifferingBytes
         ...place,
         a: current.bytesA.slice(offset, end),
         b: current.bytesB.slice(offset, end),
-        ...(segment ? { segment: segment.index } : {}),
-        ...(section === undefined ? {} : { section }),
-        ...(symbol
-          ? { symbol: { name: symbol.name, offset: symbol.offset + Number(place.address - first.address) } }
-          : {}),
+        ...placeNames(names, Number(place.address - first.address)),
       };
     };
     const start = ranges.isFull() ? undefined : make();
@@ -180,6 +177,7 @@ export function differingBytes(names: NameFinder, limit: number): DifferingBytes
       return {
         differing: count,
         outside,
+        inSections,
         ...(first ? { first } : {}),
         ranges: ranges.result(),
         segments: segments.result(),
