@@ -15,6 +15,9 @@ function twice(flag: Flag): Flag {
   return { ...flag, repeats: true, text: `${flag.text}; can be given twice: for A, then for B` };
 }
 
+/** --memory of `kload run` has another meaning here. */
+const MEMORY_SIZE = "Size of memory; with --as-run, what was given to kload run as --memory";
+
 /** `kload diff` and its flags. */
 export const DIFF: Command = {
   name: "diff",
@@ -33,7 +36,7 @@ bases are counted apart. ACCESSED and DIRTY are not compared, as a processor set
     ...FOREIGN_FLAGS.map((flag): Flag => ({ ...flag, repeats: true })),
     { name: "as-run", text: "Add what kload run adds to a kernel: a stack, boot information, the context switch" },
     ...KERNEL_FLAGS.map((flag) => FOR_EACH_SIDE.includes(flag.name) ? twice(flag) : flag),
-    ...MEMORY_FLAGS,
+    ...MEMORY_FLAGS.map((flag) => flag.name === "memory-size" ? { ...flag, text: MEMORY_SIZE } : flag),
     ...BOOT_FLAGS,
     { ...JSON_FLAG, text: "Print one JSON object instead of the report" },
     { ...QUIET, text: "Print no report and no progress; the exit status says whether they differ" },

@@ -47,7 +47,7 @@ const NO_BYTES = new Uint8Array(0);
 
 /** The bytes that have the same names. */
 interface OpenPiece {
-  readonly names: NamedPiece;
+  readonly found: NamedPiece;
   /** The addresses of the first byte that differs. */
   readonly first: MatchedAddress;
   /** The address in A after the last byte that has these names. */
@@ -104,14 +104,14 @@ export function differingBytes(names: NameFinder, limit: number): DifferingBytes
   const closePiece = (): void => {
     closeRange();
     if (!piece) return;
-    const { names: { segment, section, symbol }, first, differing } = piece;
+    const { found: { segment, section, symbol }, first, differing } = piece;
     piece = undefined;
     const addTo = (totals: NamedTotals, pair: PairedNames): boolean => {
       const names = namesOf(pair);
       if (names) totals.add(pairKey(pair, first.address), differing, () => ({ ...first, ...names }));
       return names !== undefined;
     };
-    if (!addTo(segments, segment)) outside += differing;
+    if (!addTo(segments, segment) && names.hasSegments) outside += differing;
     if (addTo(sections, section)) inSections += differing;
     addTo(symbols, symbol);
   };
@@ -121,7 +121,7 @@ export function differingBytes(names: NameFinder, limit: number): DifferingBytes
     const place = placeOf(offset);
     const found = names.at(place.address, place.addressInB ?? place.address);
     const opened = {
-      names: found,
+      found,
       first: place,
       end: place.address + found.size,
       shift: pageB - pageA,
@@ -135,7 +135,7 @@ export function differingBytes(names: NameFinder, limit: number): DifferingBytes
     const offset = address - current.base;
     return offset < BigInt(PAGE_SIZE) ? Number(offset) : PAGE_SIZE;
   };
-  const openRange = (offset: number, { names, first }: OpenPiece): OpenRange => {
+  const openRange = (offset: number, { found, first }: OpenPiece): OpenRange => {
     closeRange();
     const make = (): OpenRange["start"] => {
       const place = placeOf(offset);
@@ -144,7 +144,7 @@ export function differingBytes(names: NameFinder, limit: number): DifferingBytes
         ...place,
         a: current.bytesA.slice(offset, end),
         b: current.bytesB.slice(offset, end),
-        ...placeNames(names, Number(place.address - first.address)),
+        ...placeNames(found, Number(place.address - first.address)),
       };
     };
     const start = ranges.isFull() ? undefined : make();

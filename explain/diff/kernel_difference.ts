@@ -8,6 +8,7 @@ import type { FrameOwner } from "../../core/memory/frame_allocator.ts";
 import type { PageSize } from "../../core/paging/entry.ts";
 import type { TlsTemplate } from "../../core/pipeline/context.ts";
 import type { NamedPlace } from "../address/address_explanation.ts";
+import type { MapPermissions } from "../map/address_map.ts";
 import type { EntryFlag } from "../tables/decode_entry.ts";
 
 /** The first items of a list, and how many more there are. */
@@ -54,7 +55,7 @@ export interface MappedSide {
   /** Size in bytes of each page. */
   readonly pageSize: PageSize;
   /** What all levels allow together, such as "R-X". */
-  readonly permissions: string;
+  readonly permissions: MapPermissions;
   /** Whether all levels allow user mode. */
   readonly user: boolean;
   /** Flags of the leaf entries. */
@@ -164,7 +165,10 @@ export interface ContentDifferences {
   readonly tables: number;
   /** Number of bytes that differ, without those of words that moved. */
   readonly differing: number;
-  /** Number of bytes that differ in no segment of a kernel, such as those after the end of a segment in its last page. */
+  /**
+   * Number of bytes that differ in no segment, such as those after the end of a segment in its last page; 0 if neither
+   * side is a kernel.
+   */
   readonly outside: number;
   /** Number of words of 8 bytes that differ by exactly as much as the addresses of the kernels do. */
   readonly movedWords: number;

@@ -25,6 +25,8 @@ export interface NamedPiece extends NamedLevels {
 
 /** Finds the names of addresses. An address that is absent has no names. */
 export interface NameFinder {
+  /** Whether a side is a kernel, which has segments. */
+  readonly hasSegments: boolean;
   /** The names of a byte, by its addresses on both sides. */
   readonly at: (a: bigint | undefined, b: bigint | undefined) => NamedPiece;
   /** The first segment in a range of bytes, on each side. */
@@ -66,6 +68,7 @@ const MOST_SECTIONS = 8;
 export function nameFinder(a: NamedSide, b: NamedSide): NameFinder {
   const [one, other] = [sideNames(a), sideNames(b)];
   return {
+    hasSegments: a.kernel !== undefined || b.kernel !== undefined,
     at: (atA, atB) => {
       const pieceA = one.at(atA);
       const pieceB = other.at(atB);
