@@ -93,6 +93,7 @@ export type {
   NamedDifference,
   NameDifference,
   NameDifferences,
+  PlaceNames,
   RepeatedRange,
   Side,
   UnknownRange,

@@ -15,15 +15,16 @@ function twice(flag: Flag): Flag {
   return { ...flag, repeats: true, text: `${flag.text}; can be given twice: for A, then for B` };
 }
 
-/** --memory of `kload run` has another meaning here. */
-const MEMORY_SIZE = "Size of memory; with --as-run, what was given to kload run as --memory";
+/** The machine of `kload run` has the memory that its --memory says, which is another flag here. */
+const MEMORY_SIZE = "Size of memory; with --as-run, 18 MiB less than --memory of kload run, which firmware takes";
 
 /** `kload diff` and its flags. */
 export const DIFF: Command = {
   name: "diff",
   summary: "Compare two kernels, what a kernel was given with what it made of it, or one kernel loaded in two ways",
   about: `Loads A and B as kload load does, and compares what they map, with which flags, and the bytes in it, by
-segment, section and symbol. B, or both, can be page tables in a memory dump or of a running QEMU (--memory, --gdb). With
+segment, section and symbol. B, or both, can be page tables in a memory dump or of a running QEMU (--memory, --gdb); of a
+dump and a QEMU, A is the dump. With
 one FILE and nothing else, A is the kernel as it is loaded without flags, and B as it is loaded with them. A flag that is
 given twice is for A, then for B. Where pages lie in physical memory makes no difference. Of two kernels at different
 bases, segments are compared by the addresses that they were linked for, and words that differ by the distance of the

@@ -69,7 +69,9 @@ function remarkOf({ a, b, lost, gained, addressInB, ...mapping }: MappingDiffere
     ...(isSame ? namesA : []),
     ...(addressInB === undefined || mapping.kind !== "changed" ? [] : [`${hex(addressInB)} in B`]),
   ].join(", ");
-  const sides = isSame ? [] : [`in A ${namesA.join(", ") || "no segment"}`, `in B ${namesB.join(", ") || "no segment"}`];
+  const sides = isSame
+    ? []
+    : [`in A ${namesA.join(", ") || "no segment"}`, `in B ${namesB.join(", ") || "no segment"}`];
   return [facts, ...sides].filter(Boolean).join("; ");
 }
 

@@ -10,7 +10,7 @@ import { limitedList } from "./limited_list.ts";
 import type { NamedPiece, NameFinder } from "./name_places.ts";
 import { type NamedTotals, namedTotals } from "./named_totals.ts";
 import { addressOfPage } from "./page_cursor.ts";
-import { namesOf, type PairedNames, pairKey, placeNames } from "./paired_names.ts";
+import { type PairedNames, placeNames } from "./paired_names.ts";
 
 /** The most bytes from one that differs to the next in its range. */
 const MOST_STEP = 16;
@@ -107,9 +107,9 @@ export function differingBytes(names: NameFinder, limit: number): DifferingBytes
     const { found: { segment, section, symbol }, first, differing } = piece;
     piece = undefined;
     const addTo = (totals: NamedTotals, pair: PairedNames): boolean => {
-      const names = namesOf(pair);
-      if (names) totals.add(pairKey(pair, first.address), differing, () => ({ ...first, ...names }));
-      return names !== undefined;
+      if (!pair.a && !pair.b) return false;
+      totals.add(pair, first, differing);
+      return true;
     };
     if (!addTo(segments, segment) && names.hasSegments) outside += differing;
     if (addTo(sections, section)) inSections += differing;

@@ -10,7 +10,7 @@ import type { FrameOwner } from "../../core/memory/frame_allocator.ts";
 import { decodeEntry, type EntryFlag } from "../tables/decode_entry.ts";
 import type { FrameOwners } from "./frame_owners.ts";
 import type { MappedSide, MappingDifference, MappingDifferences } from "./kernel_difference.ts";
-import { mergedRuns, type PageRun } from "./merged_runs.ts";
+import { type MatchedRun, mergedRuns } from "./merged_runs.ts";
 import type { NameFinder } from "./name_places.ts";
 import { addressOfPage, type PageCursor } from "./page_cursor.ts";
 import { matchedPage } from "./unknown_ranges.ts";
@@ -66,7 +66,7 @@ export interface MappingOptions {
 }
 
 /** Pages that differ in the same way, one after another. */
-interface OpenRun extends PageRun {
+interface OpenRun extends MatchedRun {
   readonly a: SidePages | undefined;
   readonly b: SidePages | undefined;
 }

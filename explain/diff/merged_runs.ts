@@ -7,7 +7,7 @@
 import type { Limited } from "./kernel_difference.ts";
 
 /** Pages that go on in the same way. */
-export interface PageRun {
+export interface MatchedRun {
   /** Number of the first page in A. */
   readonly pageA: number;
   /** Number of the first page in B. */
@@ -17,7 +17,7 @@ export interface PageRun {
 }
 
 /** Collects runs. */
-export interface MergedRuns<T extends PageRun> {
+export interface MergedRuns<T extends MatchedRun> {
   /** Adds pages; those that go on with the run before them, in the same pass, are joined with it. */
   readonly add: (run: T) => void;
   /** Says that the next pages are of another range, before or after those that were added. */
@@ -35,7 +35,7 @@ export interface MergedRuns<T extends PageRun> {
  * @param startOf The number of the page that a run is listed by.
  * @returns The collection, empty.
  */
-export function mergedRuns<T extends PageRun>(
+export function mergedRuns<T extends MatchedRun>(
   limit: number,
   goesOn: (run: T, next: T) => boolean,
   startOf: (run: T) => number,

@@ -42,14 +42,20 @@ export function pairNames(a: NamedThing | null | undefined, b: NamedThing | null
 }
 
 /**
- * Tells things from others, by where they start too: several can have one name.
+ * Tells whether two pairs are of the same things, by where they start too: several can have one name.
  *
- * @param pair The things.
- * @param address An address that both contain.
- * @returns A key, equal for all bytes that the same things contain.
+ * @param pair The things that contain an address.
+ * @param next The things that contain an address after it.
+ * @param step Number of bytes between both.
+ * @returns True if they are the same on both sides.
  */
-export function pairKey({ a, b }: PairedNames, address: bigint): string {
-  return JSON.stringify([a, b].map((thing) => thing && [thing.name, thing.segment, `${address - thing.offset}`]));
+export function isSamePair(pair: PairedNames, next: PairedNames, step: bigint): boolean {
+  return isSameThing(pair.a, next.a, step) && isSameThing(pair.b, next.b, step);
+}
+
+function isSameThing(thing: NamedThing | undefined, next: NamedThing | undefined, step: bigint): boolean {
+  if (!thing || !next) return thing === next;
+  return thing.offset + step === next.offset && thing.name === next.name && thing.segment === next.segment;
 }
 
 /**

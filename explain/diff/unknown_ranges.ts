@@ -5,12 +5,12 @@
  */
 
 import type { Limited, UnknownRange } from "./kernel_difference.ts";
-import { mergedRuns, type PageRun } from "./merged_runs.ts";
+import { type MatchedRun, mergedRuns } from "./merged_runs.ts";
 import { addressOfPage } from "./page_cursor.ts";
 import { PAGE_SIZE } from "../../core/memory/addresses.ts";
 
 /** Pages that could not be compared for the same reason, one after another. */
-interface UnknownRun extends PageRun, Pick<UnknownRange, "side" | "what"> {}
+interface UnknownRun extends MatchedRun, Pick<UnknownRange, "side" | "what"> {}
 
 /** Collects ranges. */
 export interface UnknownRanges {

@@ -2,9 +2,9 @@
 
 import fc from "fast-check";
 import { assertEquals } from "@std/assert";
-import { mergedRuns, type PageRun } from "../../../explain/diff/merged_runs.ts";
+import { type MatchedRun, mergedRuns } from "../../../explain/diff/merged_runs.ts";
 
-interface Run extends PageRun {
+interface Run extends MatchedRun {
   readonly kind: number;
 }
 
@@ -25,22 +25,25 @@ function model(kinds: readonly number[]): readonly Run[] {
 }
 
 Deno.test("runs of two passes are listed as if there had been one, and the limit cuts only the list", () => {
-  fc.assert(fc.property(pages, edges, fc.integer({ min: 0, max: 12 }), (kinds, cuts, limit) => {
-    const bounds = [0, ...cuts.filter((cut) => cut < kinds.length).sort((one, other) => one - other), kinds.length];
-    const ranges = bounds.slice(0, -1).map((start, at) => ({ start, end: bounds[at + 1], isFirst: at % 2 === 1 }));
-    const runs = mergedRuns<Run>(limit, (run, next) => run.kind === next.kind, ({ pageA }) => pageA);
-    for (const pass of [true, false]) {
-      for (const { start, end } of ranges.filter(({ isFirst }) => isFirst === pass)) {
-        for (let page = start; page < end; page++) {
-          if (kinds[page] > 0) runs.add({ kind: kinds[page], pageA: page, pageB: page + 7, pages: 1 });
+  fc.assert(
+    fc.property(pages, edges, fc.integer({ min: 0, max: 12 }), (kinds, cuts, limit) => {
+      const bounds = [0, ...cuts.filter((cut) => cut < kinds.length).sort((one, other) => one - other), kinds.length];
+      const ranges = bounds.slice(0, -1).map((start, at) => ({ start, end: bounds[at + 1], isFirst: at % 2 === 1 }));
+      const runs = mergedRuns<Run>(limit, (run, next) => run.kind === next.kind, ({ pageA }) => pageA);
+      for (const pass of [true, false]) {
+        for (const { start, end } of ranges.filter(({ isFirst }) => isFirst === pass)) {
+          for (let page = start; page < end; page++) {
+            if (kinds[page] > 0) runs.add({ kind: kinds[page], pageA: page, pageB: page + 7, pages: 1 });
+          }
+          runs.nextRange();
         }
-        runs.nextRange();
       }
-    }
-    const expected = model(kinds);
-    const more = Math.max(0, expected.length - limit);
-    assertEquals(runs.result(), { items: expected.slice(0, limit), more });
-  }), { numRuns: 2000 });
+      const expected = model(kinds);
+      const more = Math.max(0, expected.length - limit);
+      assertEquals(runs.result(), { items: expected.slice(0, limit), more });
+    }),
+    { numRuns: 2000 },
+  );
 });
 
 Deno.test("a run goes on only where it does on both sides", () => {
