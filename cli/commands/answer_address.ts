@@ -102,7 +102,7 @@ async function decode(
   return instructionsAround(await disassembler(), tables, address, options);
 }
 
-/** Where an address is in a file, whose kernel runs on page tables of others. */
+/** Where an address is in a file, whose kernel runs on foreign page tables. */
 function placesIn(symbols: KernelSymbols, linked: bigint): Pick<AddressExplanation, "section" | "symbol"> {
   const section = symbols.sectionAt(linked);
   const place = symbols.symbolAt(linked);

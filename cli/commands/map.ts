@@ -38,7 +38,7 @@ interface Mapped {
 }
 
 /**
- * Loads a kernel, or opens page tables of others, and prints the report, the JSON object or the image.
+ * Loads a kernel, or opens foreign page tables, and prints the report, the JSON object or the image.
  *
  * @param args The arguments.
  * @param output Where to print.

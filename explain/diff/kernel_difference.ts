@@ -1,5 +1,5 @@
 /**
- * How two kernels, or the page tables of anyone, differ.
+ * How two kernels, or any page tables, differ.
  *
  * @module
  */
@@ -29,7 +29,7 @@ export interface MatchedAddress {
   readonly addressInB?: bigint;
 }
 
-/** A page-table entry of level 4 that differs in its flags, or that one side alone has. */
+/** A level-4 entry that differs in its flags, or that one side alone has. */
 export interface Level4Difference {
   /** Index in the table. */
   readonly index: number;
@@ -145,7 +145,7 @@ export interface ContentDifferences {
   readonly differing: number;
   /** Number of bytes that differ in no segment of a kernel, such as those after the end of a segment in its last page. */
   readonly outside: number;
-  /** Number of words of 8 bytes that differ by exactly as much as the addresses of the kernels do. */
+  /** Number of 8-byte words that differ by exactly as much as the addresses of the kernels do. */
   readonly movedWords: number;
   /** The first byte that differs, in the order of comparison: the kernels' segments come first. */
   readonly first?: FirstDifference;
@@ -171,7 +171,7 @@ export interface RepeatedRange extends MatchedAddress {
 export interface UnknownRange extends MatchedAddress {
   /** The side that lacks what is needed. */
   readonly side: Side | "both";
-  /** Whether a page table or the content of pages is in memory that is not known. */
+  /** Whether a page table or the content of pages is in unknown memory. */
   readonly what: "table" | "content";
   /** Number of bytes. */
   readonly size: number;
@@ -222,7 +222,7 @@ export type FactDifference =
     readonly b: 4 | 5;
   };
 
-/** How two kernels, or the page tables of anyone, differ. */
+/** How two kernels, or any page tables, differ. */
 export interface KernelDifference {
   /** "moved" if nothing differs but the kernels' base, and what follows from it. */
   readonly verdict: "same" | "moved" | "different";
@@ -237,7 +237,7 @@ export interface KernelDifference {
   readonly distance: bigint;
   /** The facts about the kernels that differ. */
   readonly facts: readonly FactDifference[];
-  /** The entries of level 4 that differ, by index: that is where both have different bases. */
+  /** The level-4 entries that differ, by index: that is where both have different bases. */
   readonly level4: Limited<Level4Difference>;
   /** The mappings that differ. */
   readonly mappings: MappingDifferences;

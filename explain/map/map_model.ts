@@ -61,7 +61,7 @@ const MOST_TABLES = 2 ** 22;
 const TABLES_BETWEEN = 1000;
 
 /**
- * Maps an address space, of a loaded kernel or of anyone's page tables. Hostile tables can neither make it throw nor go
+ * Maps an address space, of a loaded kernel or of any page tables. Hostile tables can neither make it throw nor go
  * on forever.
  *
  * @example

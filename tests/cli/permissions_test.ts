@@ -66,7 +66,7 @@ function valuesOf(argument: string, args: Arguments): readonly string[] {
   });
 }
 
-/** The file among the operands: next to page tables of others, an address may be the only one. */
+/** The file among the operands: next to foreign page tables, an address may be the only one. */
 function fileOf({ source, operands, values }: Arguments): string {
   const isAddress = operands?.length === 0 && ["memory", "gdb"].some((flag) => values.has(flag));
   return isAddress ? "" : source;

@@ -30,7 +30,7 @@ export interface ForeignOptions {
 /** Where a value was found. */
 export type ValueOrigin = "flag" | "default" | "core" | "guest";
 
-/** Facts about page tables of others, for reports. */
+/** Facts about foreign page tables, for reports. */
 export interface ForeignFacts {
   /** What they were read from: a path, or the address of QEMU's stub. */
   readonly source: string;
@@ -56,7 +56,7 @@ export interface ForeignFacts {
   readonly guest?: "resumed" | "left stopped";
 }
 
-/** Page tables of others. */
+/** Foreign page tables: those that kload did not build. */
 export interface ForeignTables {
   /** The tables. Reading them throws a `CliError` "source-failed" if the dump can no longer be read. */
   readonly tables: TableSet;

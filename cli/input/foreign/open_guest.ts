@@ -146,7 +146,7 @@ function socketFlags(path: string): readonly string[] {
 
 function hintFor(place: StubPlace, cause: unknown): string | undefined {
   if (cause instanceof StubError) {
-    return cause.isSilent ? "QEMU speaks with one debugger at a time: detach the one that is there." : undefined;
+    return cause.isSilent ? "QEMU serves one debugger at a time: detach the other one." : undefined;
   }
   const how = place.transport === "unix" ? `unix:${place.path},server=on,wait=off` : `tcp::${place.port}`;
   return `Start QEMU with -gdb ${how}, or type gdbserver ${how} in its monitor.`;

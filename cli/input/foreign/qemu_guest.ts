@@ -107,7 +107,7 @@ async function readRegisters(remote: GdbRemote, features: string): Promise<Pagin
   const read = async (name: string): Promise<bigint> => {
     const at = numbers.get(name);
     const reply = at === undefined ? "" : await remote.ask(`p${at.toString(16)}`);
-    if (!/^([0-9a-f]{8}){1,2}$/.test(reply)) throw new StubError(`QEMU does not say what the register ${name} has`);
+    if (!/^([0-9a-f]{8}){1,2}$/.test(reply)) throw new StubError(`QEMU does not report the register ${name}`);
     return new DataView(decodeHex(reply.padEnd(16, "0")).buffer).getBigUint64(0, true);
   };
   return { cr0: await read("cr0"), cr3: await read("cr3"), cr4: await read("cr4"), efer: await read("efer") };
