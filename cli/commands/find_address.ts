@@ -10,11 +10,11 @@ import type { AddressOperand } from "../arguments/address_operand.ts";
 import { type CliError, usageError } from "../output/cli_error.ts";
 import { argumentText, count, hex, listed, printable } from "../output/text.ts";
 
-/** An address, and what it was asked for as. */
+/** An address, and how it was asked for. */
 export interface FoundAddress {
   /** The address, of 64 bits. */
   readonly address: bigint;
-  /** The symbol with its offset, if it was asked for as one. */
+  /** The symbol with its offset, if one was asked for. */
   readonly asked?: string;
 }
 
@@ -91,7 +91,7 @@ function notFound(text: string, why: string, hint: string): CliError {
 
 function unknownSymbol(text: string, name: string, symbols: KernelSymbols): CliError {
   if (/^[0-9a-f]{4,16}$/i.test(name)) {
-    return notFound(text, "no symbol has that name", `To mean the address, write 0x${name}.`);
+    return notFound(text, "no symbol has that name", `For the address, write 0x${name}.`);
   }
   if (/^\d/.test(text)) return notFound(text, "it is not a number, and no symbol has that name", NUMBER_HINT);
   if (symbols.count === 0) return notFound(text, "the file has no symbols", ADDRESS_HINT);

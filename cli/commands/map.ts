@@ -64,7 +64,7 @@ export async function map(args: Arguments, output: Output, signal: AbortSignal):
 
 function nothingGiven(): Error {
   return usageError(
-    "Cannot map anything: neither FILE nor --memory nor --gdb given",
+    "Cannot map anything: no FILE, --memory or --gdb given",
     "Name a kernel, as in kload map kernel.elf, or page tables: kload map --memory memory.bin --cr3 0x1000",
   );
 }

@@ -66,7 +66,7 @@ function factLines(
     lines.push(["not counted", `${what} (--accessed counts them)`]);
   }
   if (content.movedWords > 0) {
-    const what = `${count(content.movedWords, "8-byte word")} differ by exactly the distance between the bases`;
+    const what = `${count(content.movedWords, "word")} of 8 bytes differ by exactly the distance between the bases`;
     lines.push(["moved", `${what}, and are not listed`]);
   }
   if (!complete) lines.push(["incomplete", "the page tables map too much to compare: they share tables"]);

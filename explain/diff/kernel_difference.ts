@@ -21,15 +21,15 @@ export interface Limited<T> {
 /** One of the two that are compared. */
 export type Side = "a" | "b";
 
-/** Addresses that are in both address spaces, by the way in which those are matched. */
+/** An address in A, and the one that it is matched with in B. */
 export interface MatchedAddress {
   /** The virtual address in A, of 64 bits. */
   readonly address: bigint;
-  /** The virtual address in B, if it is another one. */
+  /** The virtual address in B, if it differs. */
   readonly addressInB?: bigint;
 }
 
-/** A level-4 entry that differs in its flags, or that one side alone has. */
+/** A level-4 entry that differs in its flags, or that only one side has. */
 export interface Level4Difference {
   /** Index in the table. */
   readonly index: number;
@@ -63,7 +63,7 @@ export interface MappedSide {
   readonly owner?: FrameOwner;
 }
 
-/** A run of pages that one side alone maps, or that both map in different ways. */
+/** A run of pages that only one side maps, or that both map in different ways. */
 export interface MappingDifference extends MatchedAddress {
   /** Whether A lacks the pages, B lacks them, or they differ. */
   readonly kind: "added" | "removed" | "changed";
@@ -89,9 +89,9 @@ export interface MappingDifference extends MatchedAddress {
 export interface MappingDifferences extends Limited<MappingDifference> {
   /** Number of bytes that both sides map. */
   readonly both: number;
-  /** Number of bytes that B alone maps. */
+  /** Number of bytes that only B maps. */
   readonly added: number;
-  /** Number of bytes that A alone maps. */
+  /** Number of bytes that only A maps. */
   readonly removed: number;
   /** Number of bytes that both map in different ways. */
   readonly changed: number;
@@ -177,7 +177,7 @@ export interface UnknownRange extends MatchedAddress {
   readonly size: number;
 }
 
-/** A symbol that one file alone has, or that has another size in the other. */
+/** A symbol that only one file has, or that has another size in the other. */
 export interface NameDifference {
   /** Whether A lacks it, B lacks it, or its size differs. */
   readonly kind: "added" | "removed" | "resized";
@@ -191,9 +191,9 @@ export interface NameDifference {
 
 /** The symbols that differ, by name: of several of one name, the first of A is compared with the first of B, and so on. */
 export interface NameDifferences extends Limited<NameDifference> {
-  /** Number of symbols that B alone has. */
+  /** Number of symbols that only B has. */
   readonly added: number;
-  /** Number of symbols that A alone has. */
+  /** Number of symbols that only A has. */
   readonly removed: number;
   /** Number of symbols whose size differs. */
   readonly resized: number;

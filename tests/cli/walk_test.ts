@@ -176,7 +176,7 @@ const REFUSED: readonly (readonly [line: string, message: string, hint: string])
   ["FILE 0 1", "Cannot use 1: kload walk takes FILE and ADDRESS", "kload walk --help"],
   ["FILE kernel_mian", "Cannot find kernel_mian: no symbol in .symtab has that name", "Did you mean kernel_main?"],
   ["FILE Kernel_Main+8", "Cannot find Kernel_Main+8: no symbol", "Did you mean kernel_main?"],
-  ["FILE ffffffff80000000", "no symbol has that name", "To mean the address, write 0xffffffff80000000."],
+  ["FILE ffffffff80000000", "no symbol has that name", "For the address, write 0xffffffff80000000."],
   ["FILE 0x12zz", "Cannot find 0x12zz: it is not a number", "decimal or hex"],
   ["FILE 0 --identity --memory-base 2M", "Cannot use --memory-base", "Leave it out"],
   ["FILE 0x10000000000000000", "it must fit in 64 bits", ""],

@@ -23,7 +23,7 @@ export interface ForeignOptions {
   readonly cr3?: number;
   /** Number of levels. */
   readonly levels?: 4 | 5;
-  /** Which addresses of physical memory are wanted besides the tables; only a running QEMU has to be asked for them. */
+  /** Which physical addresses are wanted besides the tables; only a running QEMU has to be asked for them. */
   readonly others?: (tables: TableSet) => Iterable<number>;
 }
 
@@ -52,7 +52,7 @@ export interface ForeignFacts {
   readonly pagesRead?: number;
   /** Whether the guest has more tables than are read. */
   readonly isCut?: boolean;
-  /** What became of the guest: it goes on, or stands still as it did before. */
+  /** What became of the guest: it runs again, or is stopped as it was before. */
   readonly guest?: "resumed" | "left stopped";
 }
 

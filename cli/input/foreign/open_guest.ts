@@ -20,7 +20,7 @@ const PATIENCE = 5000;
 const GRACE = 1000;
 
 /**
- * Takes the page tables of a guest. It stands still meanwhile, and is left as it was found.
+ * Copies the page tables of a guest, which is stopped meanwhile and then left as it was found.
  *
  * @param place Where QEMU's stub listens.
  * @param options Where the tables start and how many levels they have, if that is not to be asked of the guest.

@@ -8,10 +8,10 @@ import { decodeHex, encodeHex } from "@std/encoding/hex";
 import { type GdbRemote, StubError } from "./gdb_remote.ts";
 import type { PagingRegisters } from "./paging_registers.ts";
 
-/** What becomes of the guest when it is left: it goes on, or stands still as it did before. */
+/** What becomes of the guest when it is left: it runs again, or is stopped as it was before. */
 export type Leaving = "resumed" | "left stopped";
 
-/** A guest that stands still as long as it is looked at. */
+/** A guest that is stopped while it is looked at. */
 export interface QemuGuest {
   /** The registers of the first processor. */
   readonly registers: PagingRegisters;
