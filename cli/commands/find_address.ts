@@ -8,7 +8,7 @@ import type { KernelSymbol, KernelSymbols } from "../../explain/symbols/kernel_s
 import { loadedAddress, type Moved } from "../../explain/symbols/linked_address.ts";
 import type { AddressOperand } from "../arguments/address_operand.ts";
 import { type CliError, usageError } from "../output/cli_error.ts";
-import { argumentText, count, hex, listed, printable } from "../output/text.ts";
+import { argumentText, hex, listed, printable } from "../output/text.ts";
 
 /** An address, and how it was asked for. */
 export interface FoundAddress {
