@@ -33,7 +33,7 @@ const SHF_EXECINSTR = 4n;
 export interface Subject {
   /** The name of the file, or of the memory that the page tables lie in. */
   readonly name: string;
-  /** The kernel, or page tables alone. */
+  /** The kernel, or only page tables. */
   readonly explained: Explainable;
   /** Facts about page tables that kload did not build, for people and for programs. */
   readonly facts?: WalkedAddress["facts"];

@@ -121,7 +121,7 @@ export interface ByteDifference extends MatchedAddress {
 export interface NamedDifference extends MatchedAddress {
   /** The name of a section or symbol, or "LOAD" and other types of segments. */
   readonly name: string;
-  /** Of a segment, the index of its program header. */
+  /** For a segment, the index of its program header. */
   readonly segment?: number;
   /** Number of bytes that differ. The address is that of the first. */
   readonly differing: number;
@@ -189,7 +189,7 @@ export interface NameDifference {
   readonly b?: { readonly address: bigint; readonly size: bigint };
 }
 
-/** The symbols that differ, by name: of several of one name, the first of A is compared with the first of B, and so on. */
+/** The symbols that differ, by name: if several have one name, A's first is compared with B's first, and so on. */
 export interface NameDifferences extends Limited<NameDifference> {
   /** Number of symbols that only B has. */
   readonly added: number;

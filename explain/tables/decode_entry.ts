@@ -53,7 +53,7 @@ export interface DecodedEntry {
   readonly pageSize?: PageSize;
   /** The names of the flags that are set, lowest bit first; none if it is not present: the processor reads no other. */
   readonly flags: readonly EntryFlag[];
-  /** Every field, lowest bit first; of an entry that is not present, `PRESENT` alone. */
+  /** Every field, lowest bit first; only `PRESENT` for an entry that is not present. */
   readonly fields: readonly EntryField[];
 }
 
