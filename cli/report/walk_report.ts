@@ -13,7 +13,7 @@ import type { Paint } from "../output/paint.ts";
 import { type Row, table } from "../output/table.ts";
 import { count, hex, hexRange, printable, wrap } from "../output/text.ts";
 import { ownerText } from "./owner_text.ts";
-import { headline, labelled, sections } from "./report_parts.ts";
+import { type Facts, headline, labelled, sections } from "./report_parts.ts";
 import { addressBits } from "./walk_bits.ts";
 import { byteLines, instructionLines, type NameOf } from "./walk_bytes.ts";
 import { fieldLines, levelLines, pageText, permissionLines } from "./walk_levels.ts";
@@ -26,8 +26,8 @@ export interface WalkedAddress {
   readonly asked?: string;
   /** Number of levels of the page tables. */
   readonly levels: 4 | 5;
-  /** Facts about page tables that kload did not build: labels and texts. */
-  readonly facts?: readonly (readonly [string, string])[];
+  /** Facts about page tables that kload did not build. */
+  readonly facts?: Facts;
   /** The same for programs. */
   readonly foreign?: object;
   /** What is there. */

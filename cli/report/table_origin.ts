@@ -1,5 +1,5 @@
 /**
- * What a report on a map says of where the page tables are from.
+ * Where page tables are from, as reports and JSON say it.
  *
  * @module
  */
@@ -7,9 +7,7 @@
 import type { ForeignFacts, ValueOrigin } from "../input/foreign/foreign_tables.ts";
 import { count, hex, hexRange, printable } from "../output/text.ts";
 import type { Kernel } from "./kernel.ts";
-
-/** Labels and texts. */
-export type MapFacts = readonly (readonly [label: string, text: string])[];
+import type { Facts } from "./report_parts.ts";
 
 const ORIGINS: Readonly<Record<ValueOrigin, string>> = {
   flag: "given",
@@ -24,7 +22,7 @@ const ORIGINS: Readonly<Record<ValueOrigin, string>> = {
  * @param kernel The kernel.
  * @returns The facts.
  */
-export function kernelFacts({ rules, virtualAddressOffset }: Kernel): MapFacts {
+export function kernelFacts({ rules, virtualAddressOffset }: Kernel): Facts {
   return [
     ["rules", rules],
     ...(virtualAddressOffset === 0n
@@ -43,13 +41,24 @@ export function kernelFacts({ rules, virtualAddressOffset }: Kernel): MapFacts {
 export function foreignFacts(
   about: ForeignFacts,
   names: { readonly name: string; readonly kernel: Kernel } | undefined,
-): MapFacts {
+): Facts {
   return [
     ["read from", sourceWords(about)],
     ["CR3", `${hex(about.cr3)}, ${ORIGINS[about.cr3From]}; ${about.levels} levels, ${ORIGINS[about.levelsFrom]}`],
     ...(about.isCut ? [["not read", "the guest has more page tables than kload reads"] as const] : []),
     ...(names ? [["names from", namesWords(names)] as const] : []),
   ];
+}
+
+/**
+ * What is known about foreign page tables.
+ *
+ * @param about The facts.
+ * @returns The object.
+ */
+export function foreignJson({ memory, ...about }: ForeignFacts): object {
+  const ranges = memory && { memory: memory.map(({ start, size }) => ({ start: hex(start), size })) };
+  return { ...about, cr3: hex(about.cr3), ...ranges };
 }
 
 function sourceWords({ kind, memory = [], processors, pagesRead, guest }: ForeignFacts): string {
