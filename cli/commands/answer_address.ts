@@ -4,9 +4,10 @@
  * @module
  */
 
-import type { AddressExplanation } from "../../explain/address/address_explanation.ts";
+import { SHF_EXECINSTR } from "../../core/elf/constants.ts";
 import { explainAddress } from "../../explain/address/explain_address.ts";
 import type { ExplainOptions } from "../../explain/address/explain_options.ts";
+import { namedPlaces } from "../../explain/address/named_places.ts";
 import { type Explainable, kernelOf, tablesOf } from "../../explain/explained.ts";
 import { type InstructionsAround, instructionsAround } from "../../explain/instructions/instructions_around.ts";
 import type { KernelSymbols } from "../../explain/symbols/kernel_symbols.ts";
@@ -26,14 +27,11 @@ const BYTES_OF_CODE = 16;
 const BEFORE = 3;
 const AFTER = 6;
 
-/** `SHF_EXECINSTR` (gABI, "Sections"): the section has instructions. */
-const SHF_EXECINSTR = 4n;
-
 /** What the question is about. */
 export interface Subject {
   /** The name of the file, or of the memory that the page tables lie in. */
   readonly name: string;
-  /** The kernel, or page tables alone. */
+  /** The kernel, or only page tables. */
   readonly explained: Explainable;
   /** Facts about page tables that kload did not build, for people and for programs. */
   readonly facts?: WalkedAddress["facts"];
@@ -68,11 +66,11 @@ export async function answerAddress(subject: Subject, operand: AddressOperand, o
 async function walkedAddress(subject: Subject, { address, asked }: FoundAddress): Promise<WalkedAddress> {
   const { name, explained, facts, foreign, symbols, moved, path, known } = subject;
   const tables = tablesOf(explained);
+  const linked = linkedAddress(moved, address);
   const explanation = {
     ...explainAddress(explained, address, { ...known, symbols }),
-    ...(kernelOf(explained) || !symbols ? {} : placesIn(symbols, linkedAddress(moved, address))),
+    ...(kernelOf(explained) ? {} : namedPlaces(symbols, linked)), // of a file whose kernel runs on foreign page tables
   };
-  const linked = linkedAddress(moved, address);
   const isCode = explanation.permissions?.endsWith("X") === true && isCodeSection(symbols, linked);
   const around = isCode ? await decode(tables, address, subject) : undefined;
   return {
@@ -100,16 +98,6 @@ async function decode(
   const { disassembler } = await import("../input/disassembler.ts");
   const options = { symbols, virtualAddressOffset, before: BEFORE, after: AFTER };
   return instructionsAround(await disassembler(), tables, address, options);
-}
-
-/** Where an address is in a file, whose kernel runs on page tables of others. */
-function placesIn(symbols: KernelSymbols, linked: bigint): Pick<AddressExplanation, "section" | "symbol"> {
-  const section = symbols.sectionAt(linked);
-  const place = symbols.symbolAt(linked);
-  return {
-    section: section ? { name: section.name, offset: Number(linked - section.address) } : null,
-    symbol: place ? { name: place.symbol.name, offset: place.offset, size: place.symbol.size } : null,
-  };
 }
 
 /** Whether an address is in a section of instructions; where there is no section, an executable page is taken for code. */

@@ -17,8 +17,9 @@ import type { ForeignFacts } from "../input/foreign/foreign_tables.ts";
 import { usageError } from "../output/cli_error.ts";
 import type { Output } from "../output/output.ts";
 import { identityOf, type KeptFile } from "../output/same_file.ts";
-import { foreignFacts, kernelFacts, type MapFacts } from "../report/map_facts.ts";
 import { mapReport } from "../report/map_report.ts";
+import type { Facts } from "../report/report_parts.ts";
+import { foreignFacts, foreignJson, kernelFacts } from "../report/table_origin.ts";
 import { keptFiles } from "./kept_files.ts";
 import { type ExplainedFile, loadPlan, withExplained } from "./with_explained.ts";
 
@@ -30,7 +31,7 @@ interface Mapped {
   /** What to call it. */
   readonly name: string;
   /** What is known of where it is from. */
-  readonly facts: MapFacts;
+  readonly facts: Facts;
   /** The same for programs. */
   readonly json: Readonly<Record<string, unknown>>;
   /** The files that were read, which no output may replace. */
@@ -38,7 +39,7 @@ interface Mapped {
 }
 
 /**
- * Loads a kernel, or opens page tables of others, and prints the report, the JSON object or the image.
+ * Loads a kernel, or opens foreign page tables, and prints the report, the JSON object or the image.
  *
  * @param args The arguments.
  * @param output Where to print.
@@ -64,7 +65,7 @@ export async function map(args: Arguments, output: Output, signal: AbortSignal):
 
 function nothingGiven(): Error {
   return usageError(
-    "Cannot map anything: neither FILE nor --memory nor --gdb given",
+    "Cannot map anything: no FILE, --memory or --gdb given",
     "Name a kernel, as in kload map kernel.elf, or page tables: kload map --memory memory.bin --cr3 0x1000",
   );
 }
@@ -93,7 +94,6 @@ async function foreignMap(
   try {
     const names = file ? { symbols, kernel: file.kernel } : {};
     const model = await modelOf(tables, { ...names, memory: extentOf(about) }, request, signal);
-    const { foreignJson } = await import("../report/map_json.ts");
     const path = source.memory;
     const dump = { what: "the memory dump", identity: async () => identityOf(await Deno.stat(path ?? "")) };
     return {

@@ -15,7 +15,7 @@ import type {
 } from "../../explain/diff/kernel_difference.ts";
 import type { Paint } from "../output/paint.ts";
 import type { Row } from "../output/table.ts";
-import { count, grouped, hex, listed, printable } from "../output/text.ts";
+import { count, grouped, hex, hexBytes, listed, printable } from "../output/text.ts";
 import { matchedText, section } from "./diff_pages.ts";
 
 /**
@@ -94,7 +94,7 @@ function rangeRow({ address, addressInB, size, differing, a, b, inB, ...names }:
   const isSame = place === other;
   const places = [place && !isSame ? `${place} in A` : place, isSame ? "" : other && `${other} in B`];
   return {
-    cells: [hex(address), grouped(size), grouped(differing), bytesText(a) + dots, bytesText(b) + dots],
+    cells: [hex(address), grouped(size), grouped(differing), hexBytes(a) + dots, hexBytes(b) + dots],
     remark: [...places, ...(addressInB === undefined ? [] : [`${hex(addressInB)} in B`])].filter(Boolean).join(", "),
   };
 }
@@ -105,10 +105,6 @@ function placeText({ segment, section, symbol }: PlaceNames): string {
   return segment === undefined ? "" : `program header ${segment}`;
 }
 
-function bytesText(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
-}
-
 function byteText(byte: number): string {
-  return `0x${byte.toString(16).padStart(2, "0")}`;
+  return `0x${hexBytes(Uint8Array.of(byte))}`;
 }

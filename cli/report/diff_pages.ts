@@ -83,7 +83,7 @@ function placeNames(segment: number | undefined, sections: readonly string[]): r
 }
 
 /**
- * The page-table entries of level 4 that differ.
+ * The level-4 entries that differ.
  *
  * @param entries The entries.
  * @param paint The colors and the width.

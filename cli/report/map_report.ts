@@ -9,15 +9,16 @@ import type { Paint } from "../output/paint.ts";
 import { count, exactSize, grouped, hex, hexRange, printable, wrap } from "../output/text.ts";
 import { type DrawingOptions, mapDrawing } from "./map_drawing.ts";
 import { entriesSection, tablesSection } from "./map_tables.ts";
-import { headline, labelled, sections } from "./report_parts.ts";
+import { mapVerdict } from "./map_words.ts";
+import { type Facts, headline, labelled, sections } from "./report_parts.ts";
 import { roughSize } from "./rough_size.ts";
 
 /** What a report needs besides the map. */
 export interface AboutMap extends DrawingOptions {
   /** What was mapped: the name of a file, or where page tables were read. */
   readonly name: string;
-  /** What is known about where the page tables are from: labels and texts. */
-  readonly facts: readonly (readonly [string, string])[];
+  /** What is known about where the page tables are from. */
+  readonly facts: Facts;
   /** Whether to list the page tables. */
   readonly tables: boolean;
   /** The most runs that were to be listed. */
@@ -34,7 +35,7 @@ export interface AboutMap extends DrawingOptions {
  */
 export function mapReport(model: MapModel, about: AboutMap, paint: Paint): string {
   return sections([
-    [...headline(about.name, verdict(model, paint), paint), ...labelled(facts(model, about), paint)],
+    [...headline(about.name, mapVerdict(model, paint.warning), paint), ...labelled(facts(model, about), paint)],
     model.tableEntries
       ? entriesSection(model.tableEntries, model.entriesStopped, about.limit, paint)
       : mapDrawing(model, about, paint),
@@ -43,17 +44,7 @@ export function mapReport(model: MapModel, about: AboutMap, paint: Paint): strin
   ]);
 }
 
-function verdict({ totals, stopped }: MapModel, { warning }: Paint): readonly string[] {
-  const { bytes, runs, writableAndExecutable: both } = totals;
-  if (runs === 0) return [stopped ? `nothing mapped up to ${hex(stopped.virt)}` : "nothing is mapped"];
-  const upTo = stopped ? ` up to ${hex(stopped.virt)}` : "";
-  return [
-    `${roughSize(bytes)} mapped${upTo} in ${count(runs, "run")}`,
-    both === 0 ? "nothing writable and executable" : warning(`${count(both, "page")} writable and executable`),
-  ];
-}
-
-function facts(model: MapModel, about: AboutMap): readonly (readonly [string, string])[] {
+function facts(model: MapModel, about: AboutMap): Facts {
   const { totals, root, levels, directMaps } = model;
   const { permissions, pages, tables } = totals;
   const all: (readonly [string, string])[] = [...about.facts];
@@ -83,7 +74,7 @@ function stopLines({ stopped }: MapModel, { limit }: AboutMap, paint: Paint): re
   if (!stopped) return [];
   const why = stopped.because === "limit"
     ? `because of --limit ${grouped(limit)}`
-    : "because that much was read: few tables can stand for very many pages";
+    : "because this is as much as kload reads: a few tables can map very many pages";
   const text = `The map ends at ${
     hex(stopped.virt)
   } ${why}. What is mapped from there on is neither shown nor counted.`;

@@ -5,12 +5,13 @@
  */
 
 import type { MapEntry, MapModel, MapRun } from "../../explain/map/address_map.ts";
-import { count, exactSize, hex, hexRange } from "../output/text.ts";
-import { type MapItem, mapItems, type Share, sharePlace } from "./map_items.ts";
+import { count, exactSize, grouped, hex, hexRange } from "../output/text.ts";
+import { type MapItem, mapItems, sharePlace } from "./map_items.ts";
 import {
   ENTRY_SPAN,
   entryContent,
   entryName,
+  mapVerdict,
   NO_PAGE,
   ownerWords,
   partWords,
@@ -69,27 +70,16 @@ interface Canvas {
 export function mapSvg(model: MapModel, { name, filter }: AboutImage): string {
   const items = mapItems(model, filter !== undefined);
   const canvas: Canvas = { elements: [], y: MARGIN };
-  const { totals, stopped } = model;
-  const upTo = stopped ? ` up to ${hex(stopped.virt)}` : "";
-  const sums = `${roughSize(totals.bytes)} mapped${upTo} in ${count(totals.runs, "run")}`;
-  const both = totals.writableAndExecutable;
-  const faults = both === 0 ? "nothing writable and executable" : `${count(both, "page")} writable and executable`;
-  const summary = totals.runs === 0 ? "nothing is mapped" : `${sums}, ${faults}`;
+  const summary = mapVerdict(model).join(", ");
   text(canvas, MARGIN, `Address space of ${name}`, "title");
   text(canvas, MARGIN, summary, "note");
-  if (filter !== undefined) text(canvas, MARGIN, `only the runs of the filter ${filter}`, "note");
+  if (filter !== undefined) text(canvas, MARGIN, `only the runs that match ${filter}`, "note");
   legend(canvas, model);
-  const withUser = totals.permissions.some(({ user }) => user);
-  const shares = Map.groupBy(items.filter((item) => item.kind === "run"), ({ run }) => run.virt / ENTRY_SPAN);
+  const withUser = model.totals.permissions.some(({ user }) => user);
+  const runs = Map.groupBy(items.filter((item) => item.kind === "run"), ({ run }) => run.virt / ENTRY_SPAN);
   for (const item of items) {
     if (item.kind !== "entry") drawItem(canvas, item, model, withUser);
-    else {drawEntry(
-        canvas,
-        item.entry,
-        (shares.get(item.entry.virt / ENTRY_SPAN) ?? []).map(({ share }) => share),
-        model,
-        withUser,
-      );}
+    else drawEntry(canvas, item.entry, runs.get(item.entry.virt / ENTRY_SPAN) ?? [], model, withUser);
   }
   const height = canvas.y + MARGIN;
   return `<?xml version="1.0" encoding="UTF-8"?>
@@ -110,7 +100,7 @@ function description({ entries, totals, stopped }: MapModel): string {
     return `${permissions}${user ? " for user mode" : ""} ${roughSize(bytes)}`;
   });
   const end = stopped ? " The rest of the address space is not shown." : "";
-  return `${count(entries.length, "level-4 entry").replace("entrys", "entries")} in use. By permission: ${
+  return `${grouped(entries.length)} level-4 ${entries.length === 1 ? "entry" : "entries"} in use. By permission: ${
     sums.join(", ")
   }.${end}`;
 }
@@ -125,26 +115,27 @@ function legend(canvas: Canvas, { totals }: MapModel): void {
   canvas.y += LINE + 6;
 }
 
+type RunItem = Extract<MapItem, { readonly kind: "run" }>;
+
 /** Draws the strip of an entry: all of its runs, to scale, without the gaps. */
 function drawEntry(
   canvas: Canvas,
   entry: MapEntry,
-  shares: readonly Share[],
+  runs: readonly RunItem[],
   model: MapModel,
   withUser: boolean,
 ): void {
-  const { virt, runs } = entry;
   const content = entryContent(entry, model);
   canvas.y += LINE / 2;
-  text(canvas, MARGIN, `${entryName(entry)}: ${hexRange(virt, ENTRY_SPAN)}${content && `, ${content}`}`, "entry");
+  text(canvas, MARGIN, `${entryName(entry)}: ${hexRange(entry.virt, ENTRY_SPAN)}${content && `, ${content}`}`, "entry");
   if (runs.length === 0) return;
-  runs.forEach((run, at) => {
-    const { from, to } = sharePlace(shares[at], BAR);
+  for (const { run, share } of runs) {
+    const { from, to } = sharePlace(share, BAR);
     const title = `${runLetters(run, withUser)} ${hexRange(run.virt, run.size)}, ${exactSize(run.size)}`;
     canvas.elements.push(
       `<g><title>${xmlText(title)}</title>${rect(MARGIN + from, canvas.y, to - from, STRIP, run.permissions)}</g>`,
     );
-  });
+  }
   canvas.y += STRIP + 10;
 }
 

@@ -38,6 +38,23 @@ export const ENTRY_SPAN: bigint = 1n << 39n;
 export const NO_PAGE = "no page is mapped";
 
 /**
+ * Sums up a map.
+ *
+ * @param model The map.
+ * @param warn Marks what is wrong; it stays as it is by default.
+ * @returns Phrases, such as "24 KiB mapped in 4 runs" and "nothing writable and executable".
+ */
+export function mapVerdict({ totals, stopped }: MapModel, warn: (text: string) => string = String): readonly string[] {
+  const { bytes, runs, writableAndExecutable: both } = totals;
+  if (runs === 0) return [stopped ? `nothing mapped up to ${hex(stopped.virt)}` : "nothing is mapped"];
+  const upTo = stopped ? ` up to ${hex(stopped.virt)}` : "";
+  return [
+    `${roughSize(bytes)} mapped${upTo} in ${count(runs, "run")}`,
+    both === 0 ? "nothing writable and executable" : warn(`${count(both, "page")} writable and executable`),
+  ];
+}
+
+/**
  * The name of a level-4 entry, or of several in a row.
  *
  * @param first The first one.
@@ -107,13 +124,8 @@ function rangeWords({ first, last, count: number }: NameRange, what: string): st
   return `${shortName(first)} to ${shortName(last)} (${count(number, what)})`;
 }
 
-/**
- * A name from the file, printable and not too long.
- *
- * @param name The name.
- * @returns The name, or its beginning and an ellipsis.
- */
-export function shortName(name: string): string {
+/** A name from the file, printable and not too long: if need be, its beginning and an ellipsis. */
+function shortName(name: string): string {
   const shown = printable(name);
   return shown.length > LONGEST_NAME ? `${shown.slice(0, LONGEST_NAME - 1)}…` : shown;
 }
@@ -126,7 +138,7 @@ export function shortName(name: string): string {
  */
 export function partWords(part: MapPart): string {
   if (part.kind === "unknown") {
-    return `not known: the level-${part.level} table at ${hex(part.table)} is not in the memory at hand`;
+    return `unknown: the level-${part.level} table at ${hex(part.table)} is outside the known memory`;
   }
   const entry = `entry ${part.index} of the level-${part.level} table at ${hex(part.table)}`;
   if (part.kind === "reserved") {

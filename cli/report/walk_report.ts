@@ -13,7 +13,7 @@ import type { Paint } from "../output/paint.ts";
 import { type Row, table } from "../output/table.ts";
 import { count, hex, hexRange, printable, wrap } from "../output/text.ts";
 import { ownerText } from "./owner_text.ts";
-import { headline, labelled, sections } from "./report_parts.ts";
+import { type Facts, headline, labelled, sections } from "./report_parts.ts";
 import { addressBits } from "./walk_bits.ts";
 import { byteLines, instructionLines, type NameOf } from "./walk_bytes.ts";
 import { fieldLines, levelLines, pageText, permissionLines } from "./walk_levels.ts";
@@ -26,8 +26,8 @@ export interface WalkedAddress {
   readonly asked?: string;
   /** Number of levels of the page tables. */
   readonly levels: 4 | 5;
-  /** Facts about page tables that kload did not build: labels and texts. */
-  readonly facts?: readonly (readonly [string, string])[];
+  /** Facts about page tables that kload did not build. */
+  readonly facts?: Facts;
   /** The same for programs. */
   readonly foreign?: object;
   /** What is there. */
@@ -94,7 +94,7 @@ function factLines({ explanation, facts: known = [], lineCommand }: WalkedAddres
   if (fileOffset !== null) facts.push(["file offset", hex(fileOffset)]);
   return [
     ...(facts.length === 0 ? [] : labelled(facts, paint)),
-    ...(lineCommand === undefined ? [] : commandLines("find its line with", lineCommand, paint)),
+    ...(lineCommand === undefined ? [] : commandLines("find the source line with", lineCommand, paint)),
   ];
 }
 
@@ -104,7 +104,7 @@ function symbolText({ name, offset, size }: NonNullable<AddressExplanation["symb
   if (size === 0n) return `${place} (its size is unknown)`;
   if (BigInt(offset) < size) return `${place} of ${count(size, "byte")}`;
   const past = BigInt(offset) - size + 1n;
-  return `none; ${count(past, "byte")} past the last of ${printable(name)}`;
+  return `none; ${count(past, "byte")} past the last byte of ${printable(name)}`;
 }
 
 function placeText({ name, offset }: { readonly name: string; readonly offset: number }): string {
@@ -133,7 +133,7 @@ function nearLines(nearest: NonNullable<AddressExplanation["nearest"]>, paint: P
       ],
     };
   };
-  return table(["side", "virtual range", "flags", "distance", "owner"], sides, toRow, paint);
+  return table(["side", "virtual range", "flags", "gap", "owner"], sides, toRow, paint);
 }
 
 function distanceText(distance: bigint): string {

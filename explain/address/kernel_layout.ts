@@ -10,7 +10,9 @@ import { canonical, low48, PAGE_SIZE, pageStart } from "../../core/memory/addres
 import type { FrameOwner, FrameRun } from "../../core/memory/frame_allocator.ts";
 import { type BssPages, bssPages } from "../../core/pipeline/bss_pages.ts";
 import { RULES, type Rules } from "../../core/rules.ts";
+import { firstWhere } from "../binary_search.ts";
 import type { ExplainedKernel } from "../explained.ts";
+import { linkedAddress } from "../symbols/linked_address.ts";
 
 /** A `PT_LOAD` header that was loaded. Addresses are the low 48 bits of where it is in memory. */
 export interface LoadedHeader extends LoadRange {
@@ -109,13 +111,7 @@ function pageEnd(address: number): number {
 function ownerFinder(runs: readonly FrameRun[]): KernelLayout["ownerOf"] {
   const ascending = runs.filter(({ size }) => size > 0).sort((a, b) => a.phys - b.phys);
   return (phys) => {
-    let [below, above] = [-1, ascending.length];
-    while (above - below > 1) {
-      const middle = (below + above) >> 1;
-      if (ascending[middle].phys <= phys) below = middle;
-      else above = middle;
-    }
-    const run = ascending[below];
+    const run = ascending[firstWhere(ascending.length, (at) => ascending[at].phys > phys) - 1];
     return run !== undefined && phys < run.phys + run.size ? run.owner : null;
   };
 }
@@ -143,7 +139,8 @@ export function hasMemoryIn({ start, memSize }: LoadedHeader, page: number): boo
 }
 
 /**
- * Finds the loaded segment that contains an address; of several, which only the original's rules accept, the last.
+ * Finds the loaded segment that contains an address; the last, if there are several, which only the original's rules
+ * accept.
  *
  * @param layout The kernel.
  * @param address The address.
@@ -164,7 +161,7 @@ export function loadAt({ loads }: KernelLayout, address: bigint): LoadedHeader |
 export function linkedFor(layout: KernelLayout, address: bigint): bigint {
   const load = loadAt(layout, address);
   if (load) return BigInt.asUintN(64, load.header.p_vaddr + BigInt(low48(address) - load.start));
-  return BigInt.asUintN(64, address - layout.kernel.virtualAddressOffset);
+  return linkedAddress(layout.kernel, address);
 }
 
 /**

@@ -5,6 +5,7 @@
  */
 
 import { hexAddr } from "../../core/hex.ts";
+import { listed } from "../wording.ts";
 
 /**
  * Names program headers.
@@ -17,27 +18,6 @@ export function headers(indices: readonly number[]): string {
 }
 
 /**
- * Lists words.
- *
- * @param words The words, at least one.
- * @returns Such as "a, b and c".
- */
-export function listed(words: readonly string[]): string {
-  const last = words[words.length - 1];
-  return words.length === 1 ? last : `${words.slice(0, -1).join(", ")} and ${last}`;
-}
-
-/**
- * Begins a sentence.
- *
- * @param text The sentence.
- * @returns The same with a capital letter.
- */
-export function sentence(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
-}
-
-/**
  * Counts bytes.
  *
  * @param count Their number.
@@ -46,24 +26,4 @@ export function sentence(text: string): string {
 export function bytes(count: number | bigint): string {
   if (BigInt(count) === 1n) return "1 byte";
   return BigInt(count) < 10n ? `${count} bytes` : `${hexAddr(count)} bytes`;
-}
-
-/**
- * The permissions of a program header.
- *
- * @param p_flags Its flags.
- * @returns Such as "R-X".
- */
-export function headerPermissions(p_flags: number): string {
-  return `${p_flags & 4 ? "R" : "-"}${p_flags & 2 ? "W" : "-"}${p_flags & 1 ? "X" : "-"}`;
-}
-
-/**
- * The permissions of a page, which can always be read.
- *
- * @param page What it allows.
- * @returns Such as "R-X".
- */
-export function pagePermissions(page: { readonly writable: boolean; readonly executable: boolean }): string {
-  return `R${page.writable ? "W" : "-"}${page.executable ? "X" : "-"}`;
 }

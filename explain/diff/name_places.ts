@@ -5,8 +5,10 @@
  */
 
 import { PT_LOAD, segmentTypeName } from "../../core/elf/constants.ts";
+import { firstWhere } from "../binary_search.ts";
 import type { ExplainedKernel } from "../explained.ts";
 import type { KernelSymbols } from "../symbols/kernel_symbols.ts";
+import { linkedAddress } from "../symbols/linked_address.ts";
 import { type NamedLevels, type NamedThing, pairNames } from "./paired_names.ts";
 
 /** A segment, by its program header. */
@@ -103,7 +105,7 @@ function bothSides<T>(a: T | null | undefined, b: T | null | undefined): BothSid
 }
 
 function sideNames({ kernel, symbols }: NamedSide): SideNames {
-  const offset = kernel?.virtualAddressOffset ?? 0n;
+  const moved = kernel ?? { virtualAddressOffset: 0n };
   const segments = kernel ? segmentsOf(kernel) : [];
   const sections = (symbols?.sections ?? []).filter(({ size }) => size > 0n).map(({ name, address, size }) => {
     return { name, start: address, end: least(address + size, END) };
@@ -116,7 +118,7 @@ function sideNames({ kernel, symbols }: NamedSide): SideNames {
   return {
     at: (address) => {
       if (address === undefined) return { size: END, segment: null, section: null, symbol: null };
-      const linked = BigInt.asUintN(64, address - offset);
+      const linked = linkedAddress(moved, address);
       const { found, end } = rangeAt(segments, linked);
       const segment = found && { name: found.type, segment: found.index, offset: linked - found.start };
       const named = segment ? { ...none, segment } : none;
@@ -134,11 +136,11 @@ function sideNames({ kernel, symbols }: NamedSide): SideNames {
     },
     segmentIn: (address, size) => {
       if (address === undefined || !kernel) return null;
-      return firstIn(segments, BigInt.asUintN(64, address - offset), size);
+      return firstIn(segments, linkedAddress(moved, address), size);
     },
     sectionsIn: (address, size) => {
       if (address === undefined || sections.length === 0) return null;
-      const linked = BigInt.asUintN(64, address - offset);
+      const linked = linkedAddress(moved, address);
       if (kernel && !firstIn(segments, linked, size)) return [];
       const names: string[] = [];
       for (let at = Math.max(0, after(sections, linked) - 1); at < sections.length; at++) {
@@ -196,14 +198,7 @@ function firstIn<T extends NamedRange>(ranges: readonly T[], address: bigint, si
 
 /** Index of the first range that starts after an address; ranges are ascending. */
 function after(ranges: readonly NamedRange[], address: bigint): number {
-  let low = 0;
-  let high = ranges.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (ranges[middle].start > address) high = middle;
-    else low = middle + 1;
-  }
-  return low;
+  return firstWhere(ranges.length, (at) => ranges[at].start > address);
 }
 
 function least(one: bigint, other: bigint): bigint {

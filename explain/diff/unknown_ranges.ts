@@ -6,7 +6,7 @@
 
 import type { Limited, UnknownRange } from "./kernel_difference.ts";
 import { type MatchedRun, mergedRuns } from "./merged_runs.ts";
-import { addressOfPage } from "./page_cursor.ts";
+import { matchedPage } from "./matched_ranges.ts";
 import { PAGE_SIZE } from "../../core/memory/addresses.ts";
 
 /** Pages that could not be compared for the same reason, one after another. */
@@ -58,16 +58,4 @@ export function unknownRanges(limit: number): UnknownRanges {
       };
     },
   };
-}
-
-/**
- * The addresses of a page.
- *
- * @param pageA Its number in A.
- * @param pageB Its number in B.
- * @returns The addresses.
- */
-export function matchedPage(pageA: number, pageB: number): Pick<UnknownRange, "address" | "addressInB"> {
-  const address = addressOfPage(pageA);
-  return pageA === pageB ? { address } : { address, addressInB: addressOfPage(pageB) };
 }

@@ -5,6 +5,7 @@
  */
 
 import { lowerHalf, upperHalf } from "../../core/address_space/range_index.ts";
+import { firstWhere } from "../binary_search.ts";
 import { ascending } from "../radix_sort.ts";
 import { type FoundSymbol, lengthOf, rankBefore, rankOf, type RegionEnds, restOf } from "./naming.ts";
 import type { SymbolTable } from "./symbol_table.ts";
@@ -16,7 +17,7 @@ export interface AddressIndex {
    * contains the address starts before `start`.
    */
   readonly find: (start: bigint, address: bigint) => FoundSymbol | undefined;
-  /** Lists the numbers of the symbols in a range, ascending by address; of several at one address, the best first. */
+  /** Lists the numbers of the symbols in a range, ascending by address; those at one address, best first. */
   readonly inRange: (start: bigint, end: bigint) => Iterable<number>;
   /** The numbers of the first and the last of these, and how many there are. */
   readonly endsOfRange: (start: bigint, end: bigint) => { first: number; last: number; count: number } | undefined;
@@ -40,13 +41,9 @@ export function addressIndex(table: SymbolTable, ends: RegionEnds): AddressIndex
   /** The number of symbols below an address. */
   const below = (address: bigint): number => {
     const [upper, lower] = [upperHalf(address), lowerHalf(address)];
-    let [before, after] = [-1, order.length];
-    while (after - before > 1) {
-      const middle = (before + after) >> 1;
-      if (high[middle] < upper || (high[middle] === upper && low[middle] < lower)) before = middle;
-      else after = middle;
-    }
-    return after;
+    return firstWhere(order.length, (place) => {
+      return high[place] > upper || (high[place] === upper && low[place] >= lower);
+    });
   };
   const placesIn = (start: bigint, end: bigint): readonly [first: number, after: number] => {
     return [below(start < 0n ? 0n : start), below(end < ADDRESS_END ? end : ADDRESS_END)];
@@ -85,7 +82,7 @@ export function addressIndex(table: SymbolTable, ends: RegionEnds): AddressIndex
   };
 }
 
-/** Symbols that name bytes, ascending by address; of several at one address, the best first. */
+/** Symbols that name bytes, ascending by address; those at one address, best first. */
 interface SortedSymbols {
   /** Their numbers. */
   readonly order: Uint32Array;

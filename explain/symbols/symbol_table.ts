@@ -46,7 +46,7 @@ export interface RawSymbols {
   readonly regionOf: (section: number, high: number, low: number) => number;
 }
 
-/** Symbols that name addresses, in the order of their table. Arrays have an element a symbol. */
+/** Symbols that name addresses, in the order of their table. Arrays have an element for each symbol. */
 export interface SymbolTable {
   /** Number of symbols. */
   readonly count: number;
@@ -86,7 +86,7 @@ export const NO_SYMBOLS: SymbolTable = {
 export const NOWHERE = -1;
 
 /** The region of a symbol with `SHN_ABS`. */
-export const ABSOLUTE = -2;
+const ABSOLUTE = -2;
 
 /** How many symbols to read between pauses. */
 const BATCH = 2 ** 15;

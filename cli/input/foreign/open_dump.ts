@@ -4,6 +4,7 @@
  * @module
  */
 
+import { PHYSICAL_END } from "../../../core/memory/addresses.ts";
 import { openTableSet } from "../../../explain/tables/open_table_set.ts";
 import { CliError, messageOf, usageError } from "../../output/cli_error.ts";
 import { neededFlag, permissionAdvice } from "../../output/permission_flag.ts";
@@ -16,9 +17,6 @@ import { type PagingRegisters, tablesIn, withoutPaging } from "./paging_register
 
 /** What is read to tell what a file is. */
 const HEAD_SIZE = 64;
-
-/** Physical addresses have 52 bits. */
-const PHYSICAL_END = 2 ** 52;
 
 /** Where tables start, and how that is known. */
 type Root = Pick<ForeignFacts, "cr3" | "cr3From" | "levels" | "levelsFrom">;
@@ -71,7 +69,7 @@ function openFile(path: string): OpenFile {
   try {
     const { isFile, isDirectory, size } = file.statSync();
     if (isDirectory) throw new Error("it is a directory");
-    if (!isFile) throw new Error("it is no regular file, and is not read in order");
+    if (!isFile) throw new Error("it is not a regular file, so it cannot be read at any offset");
     if (size === 0) throw new Error("the file is empty");
     const readAt: ReadAt = (offset, buffer) =>
       attempt(path, () => {
@@ -98,7 +96,7 @@ function openRaw(path: string, head: Uint8Array, size: number, { base, cr3, leve
   if (cr3 === undefined) {
     throw usageError(
       `Cannot read page tables of ${printable(path)}: memory alone does not say where they start, so --cr3 is needed`,
-      'QEMU\'s monitor prints CR3 with "info registers"; an ELF core of "dump-guest-memory" has it.',
+      'QEMU\'s monitor prints CR3 with "info registers"; an ELF core from "dump-guest-memory" contains it.',
       { flag: "cr3" },
     );
   }
@@ -146,10 +144,10 @@ function rootMissing(path: string, isCore: boolean, { root, ranges }: Found): Cl
   const [first] = ranges;
   const last = ranges.at(-1);
   const held = first && last
-    ? `it has memory from ${hexRange(first.phys, last.phys + last.size - first.phys)}${
+    ? `it holds physical ${hexRange(first.phys, last.phys + last.size - first.phys)}${
       ranges.length > 1 ? `, in ${ranges.length} parts` : ""
     }`
-    : "it has no memory";
+    : "it holds no memory";
   const why = `the level-${levels} table at ${hex(cr3)} is not in it: ${held}`;
   const hint = isCore
     ? 'QEMU\'s "dump-guest-memory" without -p writes all memory.'

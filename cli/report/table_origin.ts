@@ -1,5 +1,5 @@
 /**
- * What a report on a map says of where the page tables are from.
+ * Where page tables are from, as reports and JSON say it.
  *
  * @module
  */
@@ -7,9 +7,7 @@
 import type { ForeignFacts, ValueOrigin } from "../input/foreign/foreign_tables.ts";
 import { count, hex, hexRange, printable } from "../output/text.ts";
 import type { Kernel } from "./kernel.ts";
-
-/** Labels and texts. */
-export type MapFacts = readonly (readonly [label: string, text: string])[];
+import type { Facts } from "./report_parts.ts";
 
 const ORIGINS: Readonly<Record<ValueOrigin, string>> = {
   flag: "given",
@@ -24,7 +22,7 @@ const ORIGINS: Readonly<Record<ValueOrigin, string>> = {
  * @param kernel The kernel.
  * @returns The facts.
  */
-export function kernelFacts({ rules, virtualAddressOffset }: Kernel): MapFacts {
+export function kernelFacts({ rules, virtualAddressOffset }: Kernel): Facts {
   return [
     ["rules", rules],
     ...(virtualAddressOffset === 0n
@@ -34,7 +32,7 @@ export function kernelFacts({ rules, virtualAddressOffset }: Kernel): MapFacts {
 }
 
 /**
- * What is known of page tables of others.
+ * What is known of foreign page tables.
  *
  * @param about Where they were read.
  * @param names The name of the file whose segments, sections and symbols are shown, and its kernel, if there is one.
@@ -43,7 +41,7 @@ export function kernelFacts({ rules, virtualAddressOffset }: Kernel): MapFacts {
 export function foreignFacts(
   about: ForeignFacts,
   names: { readonly name: string; readonly kernel: Kernel } | undefined,
-): MapFacts {
+): Facts {
   return [
     ["read from", sourceWords(about)],
     ["CR3", `${hex(about.cr3)}, ${ORIGINS[about.cr3From]}; ${about.levels} levels, ${ORIGINS[about.levelsFrom]}`],
@@ -52,9 +50,20 @@ export function foreignFacts(
   ];
 }
 
+/**
+ * What is known about foreign page tables.
+ *
+ * @param about The facts.
+ * @returns The object.
+ */
+export function foreignJson({ memory, ...about }: ForeignFacts): object {
+  const ranges = memory && { memory: memory.map(({ start, size }) => ({ start: hex(start), size })) };
+  return { ...about, cr3: hex(about.cr3), ...ranges };
+}
+
 function sourceWords({ kind, memory = [], processors, pagesRead, guest }: ForeignFacts): string {
   if (kind === "guest") {
-    const after = guest === "resumed" ? "it runs on" : "it is stopped, as it was before";
+    const after = guest === "resumed" ? "the guest runs again" : "the guest is stopped, as it was before";
     return `a running QEMU, ${count(pagesRead ?? 0, "page")} of its memory; ${after}`;
   }
   const [first] = memory;
