@@ -87,12 +87,13 @@ function nameRow({ kind, name, a, b }: NameDifference): Row {
   return { cells: [kind, printable(name), a ? grouped(a.size) : "-", b ? grouped(b.size) : "-"] };
 }
 
-function rangeRow({ address, addressInB, size, differing, a, b, inB, ...names }: ByteDifference): Row {
+function rangeRow({ address, addressInB, size, differing, a, b, inB, pageOf, ...names }: ByteDifference): Row {
   const dots = size > a.length ? " ..." : "";
   const place = placeText(names);
   const other = inB ? placeText(inB) : place;
   const isSame = place === other;
   const places = [place && !isSame ? `${place} in A` : place, isSame ? "" : other && `${other} in B`];
+  if (pageOf !== undefined) places.push(`in the page of program header ${pageOf}`);
   return {
     cells: [hex(address), grouped(size), grouped(differing), hexBytes(a) + dots, hexBytes(b) + dots],
     remark: [...places, ...(addressInB === undefined ? [] : [`${hex(addressInB)} in B`])].filter(Boolean).join(", "),

@@ -140,11 +140,15 @@ export function differingBytes(names: NameFinder, limit: number): DifferingBytes
     const make = (): OpenRange["start"] => {
       const place = placeOf(offset);
       const end = Math.min(offset + MOST_SHOWN, PAGE_SIZE);
+      const isInSegment = found.segment.a !== undefined || found.segment.b !== undefined;
+      const beside = isInSegment ? {} : names.segmentIn(current.base, addressOfPage(current.pageB), BigInt(PAGE_SIZE));
+      const pageOf = (beside.a ?? beside.b)?.index;
       return {
         ...place,
         a: current.bytesA.slice(offset, end),
         b: current.bytesB.slice(offset, end),
         ...placeNames(found, Number(place.address - first.address)),
+        ...(pageOf === undefined ? {} : { pageOf }),
       };
     };
     const start = ranges.isFull() ? undefined : make();

@@ -129,6 +129,8 @@ export interface ByteDifference extends MatchedAddress, PlaceNames {
   readonly b: Uint8Array;
   /** The names of its first byte in B, if B has names and they are not the same. */
   readonly inB?: PlaceNames;
+  /** If it is in no segment, the index of the program header of the first one in the same page, if there is one. */
+  readonly pageOf?: number;
 }
 
 /** The bytes that differ in something that has a name. */

@@ -165,9 +165,9 @@ Deno.test("bytes that are in no segment are counted, and a range ends with its s
   b.addressSpace.write(0x40_0800n, new Uint8Array([1, 2]));
   const { content } = diffKernels(a, b);
   assertEquals([content.differing, content.outside], [4, 2]);
-  assertEquals(content.ranges.items.map(({ address, size, segment }) => [address, size, segment]), [
-    [0x40_07fen, 2, 0],
-    [0x40_0800n, 2, undefined],
+  assertEquals(content.ranges.items.map(({ address, size, segment, pageOf }) => [address, size, segment, pageOf]), [
+    [0x40_07fen, 2, 0, undefined],
+    [0x40_0800n, 2, undefined, 0],
   ]);
 });
 
