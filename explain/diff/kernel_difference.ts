@@ -115,8 +115,8 @@ export interface PlaceNames {
 }
 
 /**
- * A range of bytes that differ. Up to 15 bytes between two that differ may be equal; sections and symbols end it. The names
- * are those of A, or those of B if A has no such names at all.
+ * A range of bytes that differ. Up to 15 bytes between two that differ may be equal; sections and symbols end it. The
+ * names are those of A, or those of B if A has no such names at all.
  */
 export interface ByteDifference extends MatchedAddress, PlaceNames {
   /** Number of bytes from the first that differs to the last. */

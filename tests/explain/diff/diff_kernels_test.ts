@@ -368,38 +368,3 @@ Deno.test("the frames that a comparison reads of B are those of pages that A map
   );
   assertEquals([...framesInBoth(kernel, dumpOf(kernel))], frames);
 });
-
-Deno.test("what one side has in another segment than the other is named on both", async () => {
-  const page = { offset: 0x1000, filesz: PAGE };
-  const a = await load(
-    buildElf({ segments: [{ ...page, p_vaddr: 0x40_0000n, p_flags: PF_R | PF_X, filesz: 2 * PAGE }] }),
-  );
-  const b = await load(buildElf({
-    segments: [
-      { ...page, p_vaddr: 0x40_0000n, p_flags: PF_R | PF_X },
-      { ...page, p_vaddr: 0x40_1000n, p_flags: PF_R | PF_W },
-    ],
-  }));
-  const { mappings, content } = diffKernels(a, b);
-  assertEquals(
-    mappings.items.map(({ kind, address, size, segment, segmentInB }) => [kind, address, size, segment, segmentInB]),
-    [
-      ["changed", 0x40_1000n, PAGE, 0, 1],
-    ],
-  );
-  assertEquals(
-    content.segments.items.map(({ name, segment, nameInB, segmentInB }) => [name, segment, nameInB, segmentInB]),
-    [
-      ["LOAD", 0, "LOAD", 1],
-    ],
-  );
-  assertEquals(content.ranges.items[0].inB, { segment: 1 });
-  // Page tables have no names, so that nothing is said of whose they are.
-  const { mappings: plain, content: bytes } = diffKernels(a, dumpOf(b));
-  assertEquals([plain.items[0].segment, plain.items[0].segmentInB, bytes.segments.items[0].nameInB], [
-    0,
-    undefined,
-    undefined,
-  ]);
-  assertEquals([bytes.segments.items[0].side, bytes.ranges.items[0].inB, bytes.outside], [undefined, undefined, 0]);
-});

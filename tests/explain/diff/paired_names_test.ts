@@ -1,7 +1,13 @@
 /** What both sides call the same bytes. */
 
 import { assertEquals } from "@std/assert";
+import { PF_R, PF_W, PF_X } from "../../../core/elf/constants.ts";
+import { diffKernels, openTableSet } from "../../../explain/mod.ts";
 import { isSamePair, type NamedThing, namesOf, pairNames, placeNames } from "../../../explain/diff/paired_names.ts";
+import { loadKernel, physicalMemory } from "../../../mod.ts";
+import { buildElf } from "../../elf_builder.ts";
+
+const PAGE = 4096;
 
 const print = (offset: bigint): NamedThing => ({ name: "print", offset });
 const work: NamedThing = { name: "work", offset: 2n };
@@ -52,4 +58,41 @@ Deno.test("the names in B are given only if they are others", () => {
     symbol: { name: "print", offset: 5 },
     inB: { segment: 0 },
   });
+});
+
+Deno.test("what one side has in another segment than the other is named on both", async () => {
+  const page = { offset: 0x1000, filesz: PAGE };
+  const a = await loadKernel(
+    buildElf({ segments: [{ ...page, p_vaddr: 0x40_0000n, p_flags: PF_R | PF_X, filesz: 2 * PAGE }] }),
+  );
+  const b = await loadKernel(buildElf({
+    segments: [
+      { ...page, p_vaddr: 0x40_0000n, p_flags: PF_R | PF_X },
+      { ...page, p_vaddr: 0x40_1000n, p_flags: PF_R | PF_W },
+    ],
+  }));
+  const { mappings, content } = diffKernels(a, b);
+  assertEquals(
+    mappings.items.map(({ kind, address, size, segment, segmentInB }) => [kind, address, size, segment, segmentInB]),
+    [
+      ["changed", 0x40_1000n, PAGE, 0, 1],
+    ],
+  );
+  assertEquals(
+    content.segments.items.map(({ name, segment, nameInB, segmentInB }) => [name, segment, nameInB, segmentInB]),
+    [
+      ["LOAD", 0, "LOAD", 1],
+    ],
+  );
+  assertEquals(content.ranges.items[0].inB, { segment: 1 });
+  const { memory, level4Frame: cr3 } = b;
+  const plainTables = openTableSet({ memory: physicalMemory({ base: memory.base, buffer: memory.buffer }), cr3 });
+  // Page tables have no names, so that nothing is said of whose they are.
+  const { mappings: plain, content: bytes } = diffKernels(a, plainTables);
+  assertEquals([plain.items[0].segment, plain.items[0].segmentInB, bytes.segments.items[0].nameInB], [
+    0,
+    undefined,
+    undefined,
+  ]);
+  assertEquals([bytes.segments.items[0].side, bytes.ranges.items[0].inB, bytes.outside], [undefined, undefined, 0]);
 });
