@@ -31,7 +31,7 @@ const AFTER = 6;
 export interface Subject {
   /** The name of the file, or of the memory that the page tables lie in. */
   readonly name: string;
-  /** The kernel, or page tables alone. */
+  /** The kernel, or only page tables. */
   readonly explained: Explainable;
   /** Facts about page tables that kload did not build, for people and for programs. */
   readonly facts?: WalkedAddress["facts"];
@@ -69,7 +69,7 @@ async function walkedAddress(subject: Subject, { address, asked }: FoundAddress)
   const linked = linkedAddress(moved, address);
   const explanation = {
     ...explainAddress(explained, address, { ...known, symbols }),
-    ...(kernelOf(explained) ? {} : namedPlaces(symbols, linked)), // of a file whose kernel runs on tables of others
+    ...(kernelOf(explained) ? {} : namedPlaces(symbols, linked)), // of a file whose kernel runs on foreign page tables
   };
   const isCode = explanation.permissions?.endsWith("X") === true && isCodeSection(symbols, linked);
   const around = isCode ? await decode(tables, address, subject) : undefined;

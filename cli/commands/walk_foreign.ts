@@ -28,7 +28,7 @@ export interface NamedKernel extends Pick<ExplainedFile, "name" | "path" | "kern
 const BYTES_AFTER = 256;
 
 /**
- * Answers a question about page tables of others.
+ * Answers a question about foreign page tables.
  *
  * @param source Where they are.
  * @param names The kernel that runs on them and its names, if its file is given.

@@ -66,12 +66,14 @@ export function walkCommand(
   if (!access || page?.tables !== "initial" || page.problem === "not-canonical") return undefined;
   if (source === "-" || causes.some(({ code }) => NO_HELP.has(code))) return undefined;
   if (values.has("memory")) return undefined; // the machine's there, the kernel's here
-  const flags = walk.flags.filter(({ name }) => !SHOWN_ELSEWHERE.has(name)).flatMap(({ name, repeats }): string[] => {
+  const flags = walk.flags.filter(({ name }) => !SHOWN_ELSEWHERE.has(name)).flatMap((flag): readonly string[] => {
+    const { name, repeats, optional } = flag;
     const value = values.get(name);
-    if (repeats) return (lists.get(name) ?? []).map((each) => `--${name}=${each}`);
-    return value === undefined ? switches.has(name) ? [`--${name}`] : [] : [`--${name}=${value}`];
+    if (repeats) return (lists.get(name) ?? []).flatMap((each) => [`--${name}`, quoted(each)]);
+    if (value === undefined) return switches.has(name) ? [`--${name}`] : [];
+    return optional ? [quoted(`--${name}=${value}`)] : [`--${name}`, quoted(value)];
   });
-  const words = ["walk", quotedPath(source), hex(access.address), "--as-run", ...flags.map(quoted)];
+  const words = ["walk", quotedPath(source), hex(access.address), "--as-run", ...flags];
   return { label: "look at the page tables there with", command: `kload ${words.join(" ")}` };
 }
 

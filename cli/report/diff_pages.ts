@@ -17,6 +17,7 @@ import type {
 import type { Paint } from "../output/paint.ts";
 import { type Row, table } from "../output/table.ts";
 import { exactSize, grouped, hex, hexRange, listed, printable } from "../output/text.ts";
+import { runLetters } from "./map_words.ts";
 
 /**
  * The mappings that differ.
@@ -29,45 +30,60 @@ export function mappingLines({ items, more, added, removed, changed }: KernelDif
   const sizes = ([["added", added], ["removed", removed], ["changed", changed]] as const)
     .filter(([, size]) => size > 0).map(([what, size]) => `${exactSize(size)} ${what}`);
   const title = `Mappings: ${listed(sizes)}`;
-  return section(title, ["", "virtual range", "size", "A", "B"], { items, more }, mappingRow, paint);
+  const withUser = items.some(({ a, b }) => a?.user || b?.user);
+  const toRow = (mapping: MappingDifference): Row => mappingRow(mapping, withUser);
+  return section(title, ["", "virtual range", "size", "A", "B"], { items, more }, toRow, paint);
 }
 
-function mappingRow(mapping: MappingDifference): Row {
+function mappingRow(mapping: MappingDifference, withUser: boolean): Row {
   const { kind, address, addressInB, size, a, b } = mapping;
   const start = kind === "added" ? addressInB ?? address : address;
   return {
-    cells: [kind, hexRange(start, size), exactSize(size), sideText(a), sideText(b)],
+    cells: [kind, hexRange(start, size), exactSize(size), sideText(a, withUser), sideText(b, withUser)],
     remark: remarkOf(mapping),
   };
 }
 
-function sideText(side: MappedSide | undefined): string {
+function sideText(side: MappedSide | undefined, withUser: boolean): string {
   if (!side) return "-";
-  const { permissions, user, pageSize, owner } = side;
+  const { pageSize, owner } = side;
   return [
-    permissions,
-    ...(user ? ["user"] : []),
+    runLetters(side, withUser),
     ...(pageSize === 0x1000 ? [] : [`${exactSize(pageSize)} pages`]),
     ...(owner === undefined ? [] : [printable(owner)]),
   ].join(" ");
 }
 
-function remarkOf({ a, b, lost, gained, sections, segment, addressInB, ...mapping }: MappingDifference): string {
+function remarkOf({ a, b, lost, gained, addressInB, ...mapping }: MappingDifference): string {
+  const { sections, sectionsInB, segment, segmentInB } = mapping;
   const from = mapping.kind !== "changed" && a === undefined ? b : a;
   const isElsewhere = a && b && lost.length + gained.length === 0 && a.permissions === b.permissions &&
     a.pageSize === b.pageSize && a.user === b.user && a.owner === b.owner;
-  return [
+  const namesA = placeNames(segment, sections);
+  const namesB = placeNames(segmentInB ?? (sectionsInB ? segment : undefined), sectionsInB ?? sections);
+  const isSame = segmentInB === undefined && sectionsInB === undefined;
+  const facts = [
     ...(lost.length > 0 ? [`lost ${listed(lost)}`] : []),
     ...(gained.length > 0 ? [`gained ${listed(gained)}`] : []),
     ...(isElsewhere && from ? [`physical ${hex(a.physical)} in A, ${hex(b.physical)} in B`] : []),
-    ...(segment === undefined ? [] : [`program header ${segment}`]),
-    ...(sections.length > 0 ? [listed(sections.map(printable))] : []),
+    ...(isSame ? namesA : []),
     ...(addressInB === undefined || mapping.kind !== "changed" ? [] : [`${hex(addressInB)} in B`]),
   ].join(", ");
+  const sides = isSame
+    ? []
+    : [`in A ${namesA.join(", ") || "no segment"}`, `in B ${namesB.join(", ") || "no segment"}`];
+  return [facts, ...sides].filter(Boolean).join("; ");
+}
+
+function placeNames(segment: number | undefined, sections: readonly string[]): readonly string[] {
+  return [
+    ...(segment === undefined ? [] : [`program header ${segment}`]),
+    ...(sections.length > 0 ? [listed(sections.map(printable))] : []),
+  ];
 }
 
 /**
- * The page-table entries of level 4 that differ.
+ * The level-4 entries that differ.
  *
  * @param entries The entries.
  * @param paint The colors and the width.

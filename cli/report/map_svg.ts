@@ -73,7 +73,7 @@ export function mapSvg(model: MapModel, { name, filter }: AboutImage): string {
   const summary = mapVerdict(model).join(", ");
   text(canvas, MARGIN, `Address space of ${name}`, "title");
   text(canvas, MARGIN, summary, "note");
-  if (filter !== undefined) text(canvas, MARGIN, `only the runs of the filter ${filter}`, "note");
+  if (filter !== undefined) text(canvas, MARGIN, `only the runs that match ${filter}`, "note");
   legend(canvas, model);
   const withUser = model.totals.permissions.some(({ user }) => user);
   const runs = Map.groupBy(items.filter((item) => item.kind === "run"), ({ run }) => run.virt / ENTRY_SPAN);

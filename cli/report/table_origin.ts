@@ -32,7 +32,7 @@ export function kernelFacts({ rules, virtualAddressOffset }: Kernel): Facts {
 }
 
 /**
- * What is known of page tables of others.
+ * What is known of foreign page tables.
  *
  * @param about Where they were read.
  * @param names The name of the file whose segments, sections and symbols are shown, and its kernel, if there is one.
@@ -51,7 +51,7 @@ export function foreignFacts(
 }
 
 /**
- * What is known about page tables of others.
+ * What is known about foreign page tables.
  *
  * @param about The facts.
  * @returns The object.
@@ -63,7 +63,7 @@ export function foreignJson({ memory, ...about }: ForeignFacts): object {
 
 function sourceWords({ kind, memory = [], processors, pagesRead, guest }: ForeignFacts): string {
   if (kind === "guest") {
-    const after = guest === "resumed" ? "it runs on" : "it is stopped, as it was before";
+    const after = guest === "resumed" ? "the guest runs again" : "the guest is stopped, as it was before";
     return `a running QEMU, ${count(pagesRead ?? 0, "page")} of its memory; ${after}`;
   }
   const [first] = memory;

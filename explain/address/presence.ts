@@ -28,7 +28,7 @@ export type CopyCause = "bss" | "merged" | "shared" | "misaligned" | "written";
 export interface CopiedReason {
   /** What the reason is. */
   readonly kind: "copied";
-  /** Index of the program header that maps the page; of several, the first. */
+  /** Index of the program header that maps the page; the first, if there are several. */
   readonly index: number;
   /** Why it was copied. */
   readonly because: CopyCause;
@@ -64,6 +64,11 @@ export interface ZeroedReason {
   readonly index: number;
   /** "page": the whole page was zeroed. "tail": the bss begins in a page with other bytes. */
   readonly part: "page" | "tail";
+  /**
+   * Index of the program header that has a byte of the file here, if the rule set zeroed all of the page after where
+   * the other's bss begins.
+   */
+  readonly over?: number;
 }
 
 /** The byte belongs to no segment: it is there because whole pages are mapped. */
@@ -108,7 +113,7 @@ export interface RelocationFacts {
   readonly type: string;
   /** Name of the symbol that it refers to, if it has one. */
   readonly symbol?: string;
-  /** What is added; of `DT_RELR`, the value that is there before. */
+  /** What is added; for `DT_RELR`, the value that is there before. */
   readonly addend: bigint;
   /** Address of the first byte of the word. */
   readonly place: bigint;

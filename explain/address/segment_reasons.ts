@@ -97,7 +97,20 @@ function copiedPageByte(
 ): LoadedByte {
   if (low < zeroFrom) return pageByte(layout, load, low, fileOffset + (low - pageStart(low)), copied);
   const zeroed = layout.loads.findLast((each) => isInMemory(each, low) && low >= each.start + each.fileSize);
-  return zeroed ? zeroedByte(layout, zeroed, low, "tail") : outside(layout, load, low, undefined);
+  if (zeroed) return zeroedByte(layout, zeroed, low, "tail");
+  const over = layout.loads.findLast((each) => isInMemory(each, low));
+  const by = layout.loads.find(({ start, fileSize }) => start + fileSize === zeroFrom);
+  return over && by ? zeroedOver(over, by, low) : outside(layout, load, low, undefined);
+}
+
+/** A byte of a segment in the rest of a page that the bss of another one had zeroed. */
+function zeroedOver({ index: over, start, fileOffset }: LoadedHeader, by: LoadedHeader, low: number): LoadedByte {
+  const { index } = by;
+  const message = `The byte was zeroed: the rule set zeroed the rest of the page after the bss of program header ` +
+    `${index} begins in it, although program header ${over} asks for file offset ${
+      hexAddr(fileOffset + (low - start))
+    } here.`;
+  return { reasons: [{ kind: "zeroed", index, part: "tail", over, message }], expected: 0 };
 }
 
 /** A byte of a whole page, which is the file's at an offset: that of the segment, or whatever else is in the page. */
@@ -189,8 +202,7 @@ function outside(
 const OUTSIDE: Readonly<Record<OutsideReason["because"], string>> = {
   "whole-pages": "whole pages are mapped",
   "extra-page": "the rule set maps one page more for a bss that ends at the end of a page",
-  "misaligned":
-    "p_vaddr and p_offset are not congruent modulo 4096, so that the bytes reach into more pages of the file",
+  "misaligned": "p_vaddr and p_offset are not congruent modulo 4096, so the bytes reach into more pages of the file",
   "empty-part": "the rule set maps the page of the file at p_offset, although p_filesz is 0",
 };
 
@@ -216,8 +228,8 @@ function endOf({ start, memSize, fileSize }: LoadedHeader): number {
 
 function besides({ index, side, distance }: Pick<OutsideReason, "index" | "side" | "distance">): string {
   return side === "before"
-    ? `${bytes(distance)} before the first of program header ${index}`
-    : `${bytes(distance)} after the last of program header ${index}`;
+    ? `${bytes(distance)} before the first byte of program header ${index}`
+    : `${bytes(distance)} after the last byte of program header ${index}`;
 }
 
 /** What is at a file offset, as far as headers say. */
@@ -226,7 +238,7 @@ function partOfFile({ kernel: { fileHeader, programHeaders }, loads }: KernelLay
   if (fileOffset < (RECORD_SIZES[EI_CLASS as 1 | 2]?.fileHeader ?? 0)) return ", in the ELF file header";
   const at = BigInt(fileOffset);
   const table = e_phnum === programHeaders.length ? e_phoff + BigInt(e_phentsize * e_phnum) : e_phoff;
-  if (at >= e_phoff && at < table) return ", in the table of program headers";
+  if (at >= e_phoff && at < table) return ", in the program header table";
   const other = loads.find((each) => fileOffset >= each.fileOffset && fileOffset < each.fileOffset + each.fileSize);
   return other ? `, in the bytes of program header ${other.index}` : "";
 }

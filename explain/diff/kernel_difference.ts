@@ -1,5 +1,5 @@
 /**
- * How two kernels, or the page tables of anyone, differ.
+ * How two kernels, or any page tables, differ.
  *
  * @module
  */
@@ -8,6 +8,7 @@ import type { FrameOwner } from "../../core/memory/frame_allocator.ts";
 import type { PageSize } from "../../core/paging/entry.ts";
 import type { TlsTemplate } from "../../core/pipeline/context.ts";
 import type { NamedPlace } from "../address/address_explanation.ts";
+import type { MapPermissions } from "../map/address_map.ts";
 import type { EntryFlag } from "../tables/decode_entry.ts";
 
 /** The first items of a list, and how many more there are. */
@@ -21,15 +22,15 @@ export interface Limited<T> {
 /** One of the two that are compared. */
 export type Side = "a" | "b";
 
-/** Addresses that are in both address spaces, by the way in which those are matched. */
+/** An address in A, and the one that it is matched with in B. */
 export interface MatchedAddress {
   /** The virtual address in A, of 64 bits. */
   readonly address: bigint;
-  /** The virtual address in B, if it is another one. */
+  /** The virtual address in B, if it differs. */
   readonly addressInB?: bigint;
 }
 
-/** A page-table entry of level 4 that differs in its flags, or that one side alone has. */
+/** A level-4 entry that differs in its flags, or that only one side has. */
 export interface Level4Difference {
   /** Index in the table. */
   readonly index: number;
@@ -54,7 +55,7 @@ export interface MappedSide {
   /** Size in bytes of each page. */
   readonly pageSize: PageSize;
   /** What all levels allow together, such as "R-X". */
-  readonly permissions: string;
+  readonly permissions: MapPermissions;
   /** Whether all levels allow user mode. */
   readonly user: boolean;
   /** Flags of the leaf entries. */
@@ -63,7 +64,7 @@ export interface MappedSide {
   readonly owner?: FrameOwner;
 }
 
-/** A run of pages that one side alone maps, or that both map in different ways. */
+/** A run of pages that only one side maps, or that both map in different ways. */
 export interface MappingDifference extends MatchedAddress {
   /** Whether A lacks the pages, B lacks them, or they differ. */
   readonly kind: "added" | "removed" | "changed";
@@ -77,10 +78,14 @@ export interface MappingDifference extends MatchedAddress {
   readonly lost: readonly EntryFlag[];
   /** Flags of B's leaf entries that A's do not have, if both map them. */
   readonly gained: readonly EntryFlag[];
-  /** Index of the program header of the first segment in the run, if there is one. */
+  /** Index of the program header of the first segment in the run, if there is one: of A if it maps the run. */
   readonly segment?: number;
-  /** The sections in the run, ascending; at most eight, and none without symbols. */
+  /** The same in B, if both map the run and it is another one. */
+  readonly segmentInB?: number;
+  /** The sections in the run, ascending; at most eight, and none without symbols: of A if it maps the run. */
   readonly sections: readonly string[];
+  /** The same in B, if both map the run and they are not the same. */
+  readonly sectionsInB?: readonly string[];
   /** The symbol that contains the first byte, if symbols were given and there is one. */
   readonly symbol?: NamedPlace;
 }
@@ -89,9 +94,9 @@ export interface MappingDifference extends MatchedAddress {
 export interface MappingDifferences extends Limited<MappingDifference> {
   /** Number of bytes that both sides map. */
   readonly both: number;
-  /** Number of bytes that B alone maps. */
+  /** Number of bytes that only B maps. */
   readonly added: number;
-  /** Number of bytes that A alone maps. */
+  /** Number of bytes that only A maps. */
   readonly removed: number;
   /** Number of bytes that both map in different ways. */
   readonly changed: number;
@@ -99,16 +104,8 @@ export interface MappingDifferences extends Limited<MappingDifference> {
   readonly accessed: number;
 }
 
-/** A range of bytes that differ. Up to 15 bytes between two that differ may be equal; sections and symbols end it. */
-export interface ByteDifference extends MatchedAddress {
-  /** Number of bytes from the first that differs to the last. */
-  readonly size: number;
-  /** Number of bytes in it that differ. */
-  readonly differing: number;
-  /** The first bytes of it in A, at most eight. */
-  readonly a: Uint8Array;
-  /** The first bytes of it in B, as many. */
-  readonly b: Uint8Array;
+/** What contains a byte on one side. */
+export interface PlaceNames {
   /** Index of the program header of the segment that it is in, if there is one. */
   readonly segment?: number;
   /** Name of the section that it is in, if symbols were given and there is one. */
@@ -117,12 +114,39 @@ export interface ByteDifference extends MatchedAddress {
   readonly symbol?: NamedPlace;
 }
 
+/**
+ * A range of bytes that differ. Up to 15 bytes between two that differ may be equal; sections and symbols end it. The
+ * names are those of A, or those of B if A has no such names at all.
+ */
+export interface ByteDifference extends MatchedAddress, PlaceNames {
+  /** Number of bytes from the first that differs to the last. */
+  readonly size: number;
+  /** Number of bytes in it that differ. */
+  readonly differing: number;
+  /** The first bytes of it in A, at most eight. */
+  readonly a: Uint8Array;
+  /** The first bytes of it in B, as many. */
+  readonly b: Uint8Array;
+  /** The names of its first byte in B, if B has names and they are not the same. */
+  readonly inB?: PlaceNames;
+  /** If it is in no segment, the index of the program header of the first one in the same page, if there is one. */
+  readonly pageOf?: number;
+}
+
 /** The bytes that differ in something that has a name. */
 export interface NamedDifference extends MatchedAddress {
-  /** The name of a section or symbol, or "LOAD" and other types of segments. */
+  /** The name of a section or symbol, or "LOAD" and other types of segments: in A, or else in B. */
   readonly name: string;
-  /** Of a segment, the index of its program header. */
+  /** For a segment, the index of its program header. */
   readonly segment?: number;
+  /** The side that the name is of, if the other one has names, but none there. */
+  readonly side?: Side;
+  /** The name in B, if both sides have something there that is not the same. */
+  readonly nameInB?: string;
+  /** Of a segment in B, the index of its program header, if both sides have something there that is not the same. */
+  readonly segmentInB?: number;
+  /** True if what has the name starts at another place in B, so that the bytes are not at the same one in it. */
+  readonly moved?: true;
   /** Number of bytes that differ. The address is that of the first. */
   readonly differing: number;
 }
@@ -143,10 +167,15 @@ export interface ContentDifferences {
   readonly tables: number;
   /** Number of bytes that differ, without those of words that moved. */
   readonly differing: number;
-  /** Number of bytes that differ in no segment of a kernel, such as those after the end of a segment in its last page. */
+  /**
+   * Number of bytes that differ in no segment, such as those after the end of a segment in its last page; 0 if neither
+   * side is a kernel.
+   */
   readonly outside: number;
-  /** Number of words of 8 bytes that differ by exactly as much as the addresses of the kernels do. */
+  /** Number of 8-byte words that differ by exactly as much as the addresses of the kernels do. */
   readonly movedWords: number;
+  /** Number of bytes that differ in a section of either side, if symbols were given. */
+  readonly inSections: number;
   /** The first byte that differs, in the order of comparison: the kernels' segments come first. */
   readonly first?: FirstDifference;
   /** The ranges that differ. */
@@ -171,13 +200,13 @@ export interface RepeatedRange extends MatchedAddress {
 export interface UnknownRange extends MatchedAddress {
   /** The side that lacks what is needed. */
   readonly side: Side | "both";
-  /** Whether a page table or the content of pages is in memory that is not known. */
+  /** Whether a page table or the content of pages is in unknown memory. */
   readonly what: "table" | "content";
   /** Number of bytes. */
   readonly size: number;
 }
 
-/** A symbol that one file alone has, or that has another size in the other. */
+/** A symbol that only one file has, or that has another size in the other. */
 export interface NameDifference {
   /** Whether A lacks it, B lacks it, or its size differs. */
   readonly kind: "added" | "removed" | "resized";
@@ -189,11 +218,11 @@ export interface NameDifference {
   readonly b?: { readonly address: bigint; readonly size: bigint };
 }
 
-/** The symbols that differ, by name: of several of one name, the first of A is compared with the first of B, and so on. */
+/** The symbols that differ, by name: if several have one name, A's first is compared with B's first, and so on. */
 export interface NameDifferences extends Limited<NameDifference> {
-  /** Number of symbols that B alone has. */
+  /** Number of symbols that only B has. */
   readonly added: number;
-  /** Number of symbols that A alone has. */
+  /** Number of symbols that only A has. */
   readonly removed: number;
   /** Number of symbols whose size differs. */
   readonly resized: number;
@@ -222,7 +251,7 @@ export type FactDifference =
     readonly b: 4 | 5;
   };
 
-/** How two kernels, or the page tables of anyone, differ. */
+/** How two kernels, or any page tables, differ. */
 export interface KernelDifference {
   /** "moved" if nothing differs but the kernels' base, and what follows from it. */
   readonly verdict: "same" | "moved" | "different";
@@ -237,7 +266,7 @@ export interface KernelDifference {
   readonly distance: bigint;
   /** The facts about the kernels that differ. */
   readonly facts: readonly FactDifference[];
-  /** The entries of level 4 that differ, by index: that is where both have different bases. */
+  /** The level-4 entries that differ, by index: that is where both have different bases. */
   readonly level4: Limited<Level4Difference>;
   /** The mappings that differ. */
   readonly mappings: MappingDifferences;

@@ -22,8 +22,8 @@ const EVENT: FaultEvent = {
 const FLAGS: readonly (readonly [given: string, walk: string | undefined])[] = [
   ["k.elf", "kload walk k.elf 0x1000 --as-run"],
   ["-k.elf --identity --timeout 3 -q", "kload walk ./-k.elf 0x1000 --as-run --identity"],
-  ["k.elf --physical-memory --stack-size 32K", "kload walk k.elf 0x1000 --as-run --stack-size=32K --physical-memory"],
-  ["k.elf --no-plugin relro --no-plugin tls", "kload walk k.elf 0x1000 --as-run --no-plugin=relro --no-plugin=tls"],
+  ["k.elf --physical-memory --stack-size 32K", "kload walk k.elf 0x1000 --as-run --stack-size 32K --physical-memory"],
+  ["k.elf --no-plugin relro --no-plugin tls", "kload walk k.elf 0x1000 --as-run --no-plugin relro --no-plugin tls"],
   ["k.elf --memory 64M", undefined],
   ["-", undefined],
 ];

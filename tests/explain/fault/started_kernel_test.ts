@@ -200,7 +200,7 @@ Deno.test("an address is described by what was put there", async () => {
     [STACK + 0x4000n, `above the kernel's stack ${stack}`],
     [STACK - 1n, `in the guard page below the kernel's stack ${stack}`],
     [STACK - 0x1001n, `in no segment, 0x1001 bytes below the kernel's stack ${stack}`],
-    [STACK - 0x10_0000n, `in no segment, 1,048,576 bytes below the kernel's stack ${stack}`],
+    [STACK - 0x10_0000n, `in no segment, 0x100000 bytes below the kernel's stack ${stack}`],
     [STACK - 0x10_0001n, "in no segment"],
     [rest.info.address + 8n, "in the boot information"],
     [BigInt(rest.entry.entry32), "in the context-switch page"],
