@@ -142,7 +142,7 @@ function isMappedSince({ end }: Walk, error: number): boolean {
 function changed(error: number, first: Walk, usesInitial: boolean): FaultCause {
   const was = isMappedSince(first, error) ? "did not map the page" : error & PRESENT ? "allowed it" : "mapped the page";
   const message = usesInitial
-    ? `the page tables ${was} when the kernel was entered: the guest has changed them`
+    ? `the page tables ${was} when the kernel was entered; the guest has changed them since`
     : `the page tables that the kernel was started with ${was}; those that the guest uses now do not`;
   return { code: "tables-changed", message };
 }

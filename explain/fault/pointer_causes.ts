@@ -87,8 +87,8 @@ function physicalCauses({ address, user }: FaultAccess, { tables }: FaultPage, v
     : `${what}, and physical memory is not mapped at its own addresses`;
   // A guest with tables of its own has to map it itself, and so has one for its user mode.
   const hint = identityMap || tables === "own" || user ? {} : {
-    hint: `If ${isText ? "the text buffer" : `physical ${hexAddr(address)}`} is meant, run it with --identity` +
-      `${isMapped ? "" : ", or with --physical-memory and the offset that the boot information has"}.`,
+    hint: `To reach ${isText ? "the text buffer" : `physical ${hexAddr(address)}`}, use --identity` +
+      `${isMapped ? "" : ", or --physical-memory and the offset in the boot information"}.`,
   };
   return [{ code: isText ? "vga-memory" : "physical-address", message, ...hint }];
 }

@@ -107,9 +107,8 @@ function overflow(
 export function stackHint(lowest: bigint, { stack }: StartedKernel, isRecursive: boolean = false): string {
   const [bottom, top] = [stack?.bottom ?? 0n, stack?.top ?? 0n];
   const larger = sizeText(largerSize(top - bottom, top - lowest)).replace(" KiB", "K").replace(" MiB", "M");
-  return `If the ${
-    isRecursive ? "recursion ends" : "kernel needs a larger stack"
-  }, run it with --stack-size ${larger}.`;
+  const why = isRecursive ? "recursion is meant to be this deep" : "kernel needs a larger stack";
+  return `If the ${why}, use --stack-size ${larger}.`;
 }
 
 /** Twice the size, or as often twice as it takes for what was reached for to fit with room left for calls. */

@@ -129,7 +129,7 @@ const EXPECTED: Readonly<Record<GuestName, Expected>> = {
       access:
         "write to 0xffff900000000ff8, in the guard page below the kernel's stack (0xffff900000001000..0xffff900000005000)",
       cause: "RSP is 0xffff900000001000: the stack of 16 KiB overflowed",
-      hint: "If the kernel needs a larger stack, run it with --stack-size 32K.",
+      hint: "If the kernel needs a larger stack, use --stack-size 32K.",
       page: "the page is not mapped: the walk ends at level 1",
     },
   },
@@ -177,7 +177,7 @@ const EXPECTED: Readonly<Record<GuestName, Expected>> = {
         "write to 0xffff8ffffffd42b8, in no segment, 0x2cd48 bytes below the kernel's stack (0xffff900000001000..0xffff900000005000)",
       cause: "RSP is 0xffff8ffffffd42b8: the stack of 16 KiB overflowed",
       // 200,008 bytes below the top: 256 KiB are the first power of two that holds them.
-      hint: "If the kernel needs a larger stack, run it with --stack-size 256K.",
+      hint: "If the kernel needs a larger stack, use --stack-size 256K.",
       page: /^the page is not mapped/,
     },
   },
@@ -236,7 +236,7 @@ const EXPECTED: Readonly<Record<GuestName, Expected>> = {
     facts: {
       access: /^read from 0xffffffff80001000, in program header 1/,
       page: "the page is no longer mapped",
-      cause: "the page tables mapped the page when the kernel was entered: the guest has changed them",
+      cause: "the page tables mapped the page when the kernel was entered; the guest has changed them since",
     },
   },
 };
@@ -283,7 +283,7 @@ for (const [columns, registers] of [[100, 4], [92, 4], [91, 2], [80, 2], [60, 2]
 
 Deno.test("the report is folded in a file, too", async () => {
   const report = await reportOn("device-interrupt", DIED, paintFor(false));
-  assertMatch(report, /^run\[guest-reset\]: .*, the timer, by\n  the firmware's vectors\)\.\n/);
+  assertMatch(report, /^run\[guest-reset\]: .*, the timer, by\n {2}the firmware's vectors\)\.\n/);
   assertMatch(report, /^ {2}RAX {2}[0-9a-f]{16} {2}RBX {2}[0-9a-f]{16} {2}RCX {2}[0-9a-f]{16} {2}RDX /m);
 });
 

@@ -38,7 +38,7 @@ function causeOf(
   return [page?.message, ...causes.map(({ message }) => message)].join(": ");
 }
 
-const CHANGED = "when the kernel was entered: the guest has changed them";
+const CHANGED = "when the kernel was entered; the guest has changed them since";
 
 const PHYSICAL = "the machine has memory at physical 0x1234, which the direct map has at 0xffff920000001234, not at " +
   "its physical address";
@@ -210,7 +210,7 @@ Deno.test("an address is described by what was put there", async () => {
     [0xb_8000n, "in the identity map"],
     [
       TEXT - 16n,
-      "in no segment, 16 bytes below program header 0 (LOAD R-X 0xffffffff80000000..0xffffffff80000002)",
+      "in no segment, 0x10 bytes below program header 0 (LOAD R-X 0xffffffff80000000..0xffffffff80000002)",
     ],
     [
       TEXT + 2n,
@@ -230,7 +230,7 @@ Deno.test("a fault on a physical address names what is there, and hints at --ide
   };
   const meant = (address: string) => `If physical ${address} is meant`;
   const cases: readonly (readonly [bigint, string, string, string])[] = [
-    [0xb_8000n, "vga-memory", "physical 0xb8000 is in the VGA text buffer", "If the text buffer is meant"],
+    [0xb_8000n, "vga-memory", "physical 0xb8000 is in the VGA text buffer", "To reach the text buffer"],
     [0xa_0000n, "physical-address", "physical 0xa0000 is in the VGA graphics memory", meant("0xa0000")],
     [0xfee0_0020n, "physical-address", "physical 0xfee00020 is in the local APIC", meant("0xfee00020")],
     [0x9_ffffn, "physical-address", "the machine has memory at physical 0x9ffff", meant("0x9ffff")],
