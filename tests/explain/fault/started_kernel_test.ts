@@ -228,7 +228,7 @@ Deno.test("a fault on a physical address names what is there, and hints at --ide
     const { causes } = explain(14, error, { CR2: address, RSP: 8n }, guest);
     return causes.map(({ code, message, hint }) => [code, message.split(",")[0], hint?.split(", ")[0]]);
   };
-  const meant = (address: string) => `If physical ${address} is meant`;
+  const meant = (address: string) => `To reach physical ${address}`;
   const cases: readonly (readonly [bigint, string, string, string])[] = [
     [0xb_8000n, "vga-memory", "physical 0xb8000 is in the VGA text buffer", "To reach the text buffer"],
     [0xa_0000n, "physical-address", "physical 0xa0000 is in the VGA graphics memory", meant("0xa0000")],
