@@ -18,7 +18,7 @@ export const FOREIGN_FLAGS: readonly Flag[] = [
   },
   { name: "base", value: "ADDRESS", text: "Physical address of DUMP's first byte, if it is no core", fallback: "0" },
   { name: "gdb", value: "HOST:PORT", text: "Read page tables from a running QEMU, by -gdb, -s or a socket's path" },
-  { name: "cr3", value: "ADDRESS", text: "The value of CR3", fallback: "what the core or QEMU says" },
+  { name: "cr3", value: "ADDRESS", text: "The value of CR3, in hex with 0x", fallback: "what the core or QEMU says" },
   {
     name: "levels",
     value: "N",

@@ -35,9 +35,9 @@ export interface Subject {
   readonly name: string;
   /** The kernel, or page tables alone. */
   readonly explained: Explainable;
-  /** Facts about page tables that kload did not build, for people and for programs. */
-  readonly facts?: WalkedAddress["facts"];
-  readonly foreign?: WalkedAddress["foreign"];
+  /** What is known of the kernel's file or of where the page tables are from, for people and for programs. */
+  readonly facts: WalkedAddress["facts"];
+  readonly about: WalkedAddress["about"];
   /** The symbols of the kernel's file, if there is one. */
   readonly symbols?: KernelSymbols;
   /** How far the kernel was moved. */
@@ -66,7 +66,7 @@ export async function answerAddress(subject: Subject, operand: AddressOperand, o
 }
 
 async function walkedAddress(subject: Subject, { address, asked }: FoundAddress): Promise<WalkedAddress> {
-  const { name, explained, facts, foreign, symbols, moved, path, known } = subject;
+  const { name, explained, facts, about, symbols, moved, path, known } = subject;
   const tables = tablesOf(explained);
   const explanation = {
     ...explainAddress(explained, address, { ...known, symbols }),
@@ -79,8 +79,9 @@ async function walkedAddress(subject: Subject, { address, asked }: FoundAddress)
     name,
     ...(asked === undefined ? {} : { asked }),
     levels: tables.levels,
-    ...(facts ? { facts } : {}),
-    ...(foreign ? { foreign } : {}),
+    facts,
+    about,
+    unpacked: known?.unpacked ?? false,
     explanation,
     bytes: readVirtual(tables, address, isCode ? BYTES_OF_CODE : BYTES),
     ...(around ? { code: { around, bytesAt: ({ address, length }) => readVirtual(tables, address, length) } } : {}),

@@ -7,6 +7,7 @@
 import type { KernelSymbol, KernelSymbols } from "../../explain/symbols/kernel_symbols.ts";
 import { loadedAddress, type Moved } from "../../explain/symbols/linked_address.ts";
 import type { AddressOperand } from "../arguments/address_operand.ts";
+import { bareHex } from "../arguments/numbers.ts";
 import { type CliError, usageError } from "../output/cli_error.ts";
 import { argumentText, count, hex, listed, printable } from "../output/text.ts";
 
@@ -36,7 +37,9 @@ const MOST_LISTED = 8;
 export function findAddress(operand: AddressOperand, symbols: KernelSymbols | undefined, moved: Moved): FoundAddress {
   if (operand.kind === "address") return { address: operand.address };
   const { text, name, offset } = operand;
-  if (symbols === undefined) throw notFound(text, "there is no file to look for symbols in", ADDRESS_HINT);
+  if (symbols === undefined) {
+    throw notFound(text, "there is no file to look for symbols in", hexHint(text, name) ?? ADDRESS_HINT);
+  }
   const whole = symbols.find(text);
   const found = whole.length > 0 ? whole : symbols.find(name);
   const addresses = new Map<bigint, KernelSymbol>();
@@ -61,7 +64,8 @@ export function findAddress(operand: AddressOperand, symbols: KernelSymbols | un
 export function physicalAddress(operand: AddressOperand): number {
   if (operand.kind === "symbol") {
     const why = "--physical takes a physical address, and symbols have virtual ones";
-    const hint = "kload walk without --physical says which physical address a symbol has.";
+    const hint = hexHint(operand.text, operand.name) ??
+      "kload walk without --physical says which physical address a symbol has.";
     throw usageError(`Cannot use ${argumentText(operand.text)}: ${why}`, hint, { symbol: operand.text });
   }
   if (operand.address < PHYSICAL_END) return Number(operand.address);
@@ -89,10 +93,15 @@ function notFound(text: string, why: string, hint: string): CliError {
   return usageError(`Cannot find ${argumentText(text)}: ${why}`, hint, { symbol: text });
 }
 
+/** The hint for an address without 0x, with or without an offset. */
+function hexHint(text: string, name: string): string | undefined {
+  const address = bareHex(name);
+  return address && `As an address, it is ${address}${printable(text.slice(name.length))}: hex numbers start with 0x.`;
+}
+
 function unknownSymbol(text: string, name: string, symbols: KernelSymbols): CliError {
-  if (/^[0-9a-f]{4,16}$/i.test(name)) {
-    return notFound(text, "no symbol has that name", `As an address, it is 0x${name}.`);
-  }
+  const hexAdvice = hexHint(text, name);
+  if (hexAdvice !== undefined) return notFound(text, "no symbol has that name", hexAdvice);
   if (/^\d/.test(text)) return notFound(text, "it is no number, and no symbol has that name", NUMBER_HINT);
   if (symbols.count === 0) return notFound(text, "the file has no symbols", ADDRESS_HINT);
   const similar = symbols.similar(name).map(printable);

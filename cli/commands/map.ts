@@ -18,6 +18,7 @@ import { usageError } from "../output/cli_error.ts";
 import type { Output } from "../output/output.ts";
 import { identityOf, type KeptFile } from "../output/same_file.ts";
 import { foreignFacts, kernelFacts, type MapFacts } from "../report/map_facts.ts";
+import { fileFormat } from "../report/json.ts";
 import { mapReport } from "../report/map_report.ts";
 import { keptFiles } from "./kept_files.ts";
 import { type ExplainedFile, loadPlan, withExplained } from "./with_explained.ts";
@@ -33,6 +34,8 @@ interface Mapped {
   readonly facts: MapFacts;
   /** The same for programs. */
   readonly json: Readonly<Record<string, unknown>>;
+  /** Whether the kernel was unpacked from another file. */
+  readonly unpacked: boolean;
   /** The files that were read, which no output may replace. */
   readonly kept: readonly KeptFile[];
 }
@@ -70,14 +73,15 @@ function nothingGiven(): Error {
 }
 
 async function kernelMap(
-  { name, kernel, open }: ExplainedFile,
+  { name, layers, kernel, open }: ExplainedFile,
   request: MapRequest,
   kept: readonly KeptFile[],
   signal: AbortSignal,
 ): Promise<Mapped> {
   const symbols = await readSymbols(await open(), { signal });
   const model = await modelOf(kernel, { symbols }, request, signal);
-  return { model, name, facts: kernelFacts(kernel), json: { name, rules: kernel.rules }, kept };
+  const json = { name, format: fileFormat({ layers }), rules: kernel.rules };
+  return { model, name, facts: kernelFacts(kernel, layers), json, unpacked: layers.length > 0, kept };
 }
 
 async function foreignMap(
@@ -100,6 +104,7 @@ async function foreignMap(
       model,
       name: about.source,
       facts: foreignFacts(about, file),
+      unpacked: (file?.layers.length ?? 0) > 0,
       json: { name: about.source, ...(file ? { namesFrom: file.name } : {}), foreign: foreignJson(about) },
       kept: path === undefined ? kept : [...kept, dump],
     };
@@ -125,20 +130,20 @@ function modelOf(
 }
 
 async function print(
-  { model, name, facts, json, kept }: Mapped,
+  { model, name, facts, json, unpacked, kept }: Mapped,
   request: MapRequest,
   output: Output,
   signal: AbortSignal,
 ): Promise<number> {
   if (request.svg) {
     const { mapSvg } = await import("../report/map_svg.ts");
-    await printImage(mapSvg(model, { name, filter: request.filter }), request.path, kept, output, signal);
+    await printImage(mapSvg(model, { name, unpacked, filter: request.filter }), request.path, kept, output, signal);
   }
   if (output.json) {
     const { mapJson } = await import("../report/map_json.ts");
     await output.print(mapJson(model, json));
   } else if (!request.svg && !output.quiet) {
-    await output.print(mapReport(model, { ...request, name, facts, verbose: output.verbose }, output.paint));
+    await output.print(mapReport(model, { ...request, name, facts, unpacked, verbose: output.verbose }, output.paint));
   }
   return 0;
 }

@@ -17,6 +17,8 @@ import { WALK } from "../arguments/walk_command.ts";
 import { readLimit } from "../arguments/walk_options.ts";
 import { usageError } from "../output/cli_error.ts";
 import type { Output } from "../output/output.ts";
+import { unpackedFacts } from "../report/file_facts.ts";
+import { fileFormat } from "../report/json.ts";
 import type { Subject } from "./answer_address.ts";
 import { answer, type Question } from "./answer_question.ts";
 import { physicalAddress } from "./find_address.ts";
@@ -65,13 +67,21 @@ function operandsOf({ source, operands = [] }: Arguments, hasTables: boolean): r
 }
 
 async function subjectOf(
-  { name, path, kernel, bootable }: ExplainedFile,
+  { name, path, layers, kernel, bootable }: ExplainedFile,
   symbols: KernelSymbols,
   file: KeptFile,
   signal: AbortSignal,
 ): Promise<Subject> {
-  const known: ExplainOptions = bootable ? { parts: bootable } : {};
-  const subject = { name, ...(path === undefined ? {} : { path }), explained: kernel, moved: kernel, symbols };
+  const known: ExplainOptions = { unpacked: layers.length > 0, ...(bootable ? { parts: bootable } : {}) };
+  const subject = {
+    name,
+    ...(path === undefined ? {} : { path }),
+    facts: unpackedFacts(layers),
+    about: { format: fileFormat({ layers }) },
+    explained: kernel,
+    moved: kernel,
+    symbols,
+  };
   if (!kernel.programHeaders.some(({ p_type }) => p_type === PT_DYNAMIC)) return { ...subject, known };
   const { readRelocations } = await import("../../explain/relocations/read_relocations.ts");
   return { ...subject, known: { ...known, relocations: await readRelocations(file, { signal }) } };

@@ -19,7 +19,7 @@ import { findAddress } from "./find_address.ts";
 import type { ExplainedFile } from "./with_explained.ts";
 
 /** A kernel's file, for its names. */
-export interface NamedKernel extends Pick<ExplainedFile, "name" | "path" | "kernel"> {
+export interface NamedKernel extends Pick<ExplainedFile, "name" | "path" | "layers" | "kernel"> {
   /** The symbols in it. */
   readonly symbols: KernelSymbols;
 }
@@ -57,7 +57,7 @@ export async function walkForeign(
       name: about.source,
       explained: tables,
       facts: foreignFacts(about, names),
-      foreign: { ...(names ? { namesFrom: names.name } : {}), foreign: foreignJson(about) },
+      about: { ...(names ? { namesFrom: names.name } : {}), foreign: foreignJson(about) },
       symbols,
       moved,
       ...(path === undefined ? {} : { path }),

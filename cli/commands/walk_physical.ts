@@ -27,18 +27,19 @@ const PAGE_SIZE = 4096;
  */
 export async function walkPhysical(
   physical: number,
-  { name, explained, facts, foreign, symbols, moved }: Subject,
+  { name, explained, facts, about, symbols, moved, known }: Subject,
   options: FindOptions,
   output: Output,
 ): Promise<void> {
   const tables = tablesOf(explained);
-  const explanation = explainPhysical(explained, physical);
+  const explanation = explainPhysical(explained, physical, known);
   const found = await findVirtualAddresses(tables, physical, options);
   const length = Math.min(BYTES, PAGE_SIZE - (physical % PAGE_SIZE));
   const walked = {
     name,
     facts,
-    foreign,
+    about,
+    unpacked: known?.unpacked ?? false,
     explanation,
     found,
     bytes: tables.pages.bytes(physical, length) ?? new Uint8Array(),

@@ -17,6 +17,7 @@ import type {
 import type { Paint } from "../output/paint.ts";
 import { type Row, table } from "../output/table.ts";
 import { exactSize, grouped, hex, hexRange, listed, printable } from "../output/text.ts";
+import { pageLetters } from "./permission_letters.ts";
 
 /**
  * The mappings that differ.
@@ -45,8 +46,7 @@ function sideText(side: MappedSide | undefined): string {
   if (!side) return "-";
   const { permissions, user, pageSize, owner } = side;
   return [
-    permissions,
-    ...(user ? ["user"] : []),
+    pageLetters({ permissions, user }),
     ...(pageSize === 0x1000 ? [] : [`${exactSize(pageSize)} pages`]),
     ...(owner === undefined ? [] : [printable(owner)]),
   ].join(" ");

@@ -6,10 +6,22 @@
 
 import type { ForeignFacts, ValueOrigin } from "../input/foreign/foreign_tables.ts";
 import { count, hex, hexRange, printable } from "../output/text.ts";
+import { unpackedFacts } from "./file_facts.ts";
 import type { Kernel } from "./kernel.ts";
+import type { Recognized } from "./recognized.ts";
 
 /** Labels and texts. */
 export type MapFacts = readonly (readonly [label: string, text: string])[];
+
+/** A file that names what page tables of others map. */
+export interface NamedFile {
+  /** What to call it. */
+  readonly name: string;
+  /** The containers that it was unpacked from. */
+  readonly layers: Recognized["layers"];
+  /** The kernel in it. */
+  readonly kernel: Kernel;
+}
 
 const ORIGINS: Readonly<Record<ValueOrigin, string>> = {
   flag: "given",
@@ -22,10 +34,12 @@ const ORIGINS: Readonly<Record<ValueOrigin, string>> = {
  * What is known of a kernel whose tables kload built.
  *
  * @param kernel The kernel.
+ * @param layers The containers that it was unpacked from.
  * @returns The facts.
  */
-export function kernelFacts({ rules, virtualAddressOffset }: Kernel): MapFacts {
+export function kernelFacts({ rules, virtualAddressOffset }: Kernel, layers: Recognized["layers"]): MapFacts {
   return [
+    ...unpackedFacts(layers),
     ["rules", rules],
     ...(virtualAddressOffset === 0n
       ? []
@@ -37,18 +51,18 @@ export function kernelFacts({ rules, virtualAddressOffset }: Kernel): MapFacts {
  * What is known of page tables of others.
  *
  * @param about Where they were read.
- * @param names The name of the file whose segments, sections and symbols are shown, and its kernel, if there is one.
+ * @param names The file whose segments, sections and symbols are shown, if there is one.
  * @returns The facts.
  */
 export function foreignFacts(
   about: ForeignFacts,
-  names: { readonly name: string; readonly kernel: Kernel } | undefined,
+  names: NamedFile | undefined,
 ): MapFacts {
   return [
     ["read from", sourceWords(about)],
     ["CR3", `${hex(about.cr3)}, ${ORIGINS[about.cr3From]}; ${about.levels} levels, ${ORIGINS[about.levelsFrom]}`],
     ...(about.isCut ? [["not read", "the guest has more page tables than kload reads"] as const] : []),
-    ...(names ? [["names from", namesWords(names)] as const] : []),
+    ...(names ? [["names from", namesWords(names)] as const, ...unpackedFacts(names.layers)] : []),
   ];
 }
 
@@ -64,9 +78,7 @@ function sourceWords({ kind, memory = [], processors, pagesRead, guest }: Foreig
   return `an ELF core${range}${processors === undefined ? "" : `, of ${count(processors, "processor")}`}`;
 }
 
-function namesWords(
-  { name, kernel: { virtualAddressOffset } }: { readonly name: string; readonly kernel: Kernel },
-): string {
+function namesWords({ name, kernel: { virtualAddressOffset } }: NamedFile): string {
   const moved = virtualAddressOffset === 0n ? "" : `, moved by ${hex(virtualAddressOffset)}`;
   return `${printable(name)}${moved}`;
 }

@@ -9,6 +9,7 @@ import type { Paint } from "../output/paint.ts";
 import { count, exactSize, grouped, hex, hexRange, printable, wrap } from "../output/text.ts";
 import { type DrawingOptions, mapDrawing } from "./map_drawing.ts";
 import { entriesSection, tablesSection } from "./map_tables.ts";
+import { pageLetters } from "./permission_letters.ts";
 import { headline, labelled, sections } from "./report_parts.ts";
 import { roughSize } from "./rough_size.ts";
 
@@ -76,7 +77,7 @@ function facts(model: MapModel, about: AboutMap): readonly (readonly [string, st
 }
 
 function permissionWords({ permissions, user, bytes }: MapTotals["permissions"][number]): string {
-  return `${permissions}${user ? "U" : ""} ${roughSize(bytes)}`;
+  return `${pageLetters({ permissions, user })} ${roughSize(bytes)}`;
 }
 
 function stopLines({ stopped }: MapModel, { limit }: AboutMap, paint: Paint): readonly string[] {

@@ -14,10 +14,10 @@ import {
   NO_PAGE,
   ownerWords,
   partWords,
-  runLetters,
   runNotes,
   sizeOfGaps,
 } from "./map_words.ts";
+import { pageLetters } from "./permission_letters.ts";
 import { roughSize } from "./rough_size.ts";
 import { xmlText } from "./xml_text.ts";
 
@@ -25,6 +25,8 @@ import { xmlText } from "./xml_text.ts";
 export interface AboutImage {
   /** What was mapped. */
   readonly name: string;
+  /** Whether the kernel was unpacked from another file, so that file offsets are not that file's. */
+  readonly unpacked?: boolean;
   /** The filter as typed, if there is one. */
   readonly filter?: string;
 }
@@ -66,7 +68,7 @@ interface Canvas {
  * @param about What the image needs besides the map.
  * @returns An SVG document.
  */
-export function mapSvg(model: MapModel, { name, filter }: AboutImage): string {
+export function mapSvg(model: MapModel, { name, unpacked = false, filter }: AboutImage): string {
   const items = mapItems(model, filter !== undefined);
   const canvas: Canvas = { elements: [], y: MARGIN };
   const { totals, stopped } = model;
@@ -79,17 +81,12 @@ export function mapSvg(model: MapModel, { name, filter }: AboutImage): string {
   text(canvas, MARGIN, summary, "note");
   if (filter !== undefined) text(canvas, MARGIN, `only the runs of the filter ${filter}`, "note");
   legend(canvas, model);
-  const withUser = totals.permissions.some(({ user }) => user);
   const shares = Map.groupBy(items.filter((item) => item.kind === "run"), ({ run }) => run.virt / ENTRY_SPAN);
   for (const item of items) {
-    if (item.kind !== "entry") drawItem(canvas, item, model, withUser);
-    else {drawEntry(
-        canvas,
-        item.entry,
-        (shares.get(item.entry.virt / ENTRY_SPAN) ?? []).map(({ share }) => share),
-        model,
-        withUser,
-      );}
+    if (item.kind === "entry") {
+      const inEntry = shares.get(item.entry.virt / ENTRY_SPAN) ?? [];
+      drawEntry(canvas, item.entry, inEntry.map(({ share }) => share), model);
+    } else drawItem(canvas, item, model, unpacked);
   }
   const height = canvas.y + MARGIN;
   return `<?xml version="1.0" encoding="UTF-8"?>
@@ -107,7 +104,7 @@ ${canvas.elements.map((element) => `  ${element}\n`).join("")}</svg>
 
 function description({ entries, totals, stopped }: MapModel): string {
   const sums = totals.permissions.map(({ permissions, user, bytes }) => {
-    return `${permissions}${user ? " for user mode" : ""} ${roughSize(bytes)}`;
+    return `${pageLetters({ permissions, user })} ${roughSize(bytes)}`;
   });
   const end = stopped ? " The rest of the address space is not shown." : "";
   return `${count(entries.length, "level-4 entry").replace("entrys", "entries")} in use. By permission: ${
@@ -118,7 +115,7 @@ function description({ entries, totals, stopped }: MapModel): string {
 function legend(canvas: Canvas, { totals }: MapModel): void {
   let x = MARGIN;
   for (const { permissions, user } of totals.permissions) {
-    const words = `${permissions}${user ? " user mode" : ""}`;
+    const words = pageLetters({ permissions, user });
     canvas.elements.push(rect(x, canvas.y, 14, 14, permissions), textAt(x + 20, canvas.y + 12, words, ""));
     x += 40 + words.length * CHARACTER;
   }
@@ -126,13 +123,7 @@ function legend(canvas: Canvas, { totals }: MapModel): void {
 }
 
 /** Draws the strip of an entry: all of its runs, to scale, without the gaps. */
-function drawEntry(
-  canvas: Canvas,
-  entry: MapEntry,
-  shares: readonly Share[],
-  model: MapModel,
-  withUser: boolean,
-): void {
+function drawEntry(canvas: Canvas, entry: MapEntry, shares: readonly Share[], model: MapModel): void {
   const { virt, runs } = entry;
   const content = entryContent(entry, model);
   canvas.y += LINE / 2;
@@ -140,7 +131,7 @@ function drawEntry(
   if (runs.length === 0) return;
   runs.forEach((run, at) => {
     const { from, to } = sharePlace(shares[at], BAR);
-    const title = `${runLetters(run, withUser)} ${hexRange(run.virt, run.size)}, ${exactSize(run.size)}`;
+    const title = `${pageLetters(run)} ${hexRange(run.virt, run.size)}, ${exactSize(run.size)}`;
     canvas.elements.push(
       `<g><title>${xmlText(title)}</title>${rect(MARGIN + from, canvas.y, to - from, STRIP, run.permissions)}</g>`,
     );
@@ -148,18 +139,18 @@ function drawEntry(
   canvas.y += STRIP + 10;
 }
 
-function drawRun(canvas: Canvas, run: MapRun, model: MapModel, withUser: boolean): void {
+function drawRun(canvas: Canvas, run: MapRun, model: MapModel, unpacked: boolean): void {
   const owner = ownerWords(run, model);
-  const place = `${runLetters(run, withUser)} ${hexRange(run.virt, run.size)}, ${exactSize(run.size)}`;
+  const place = `${pageLetters(run)} ${hexRange(run.virt, run.size)}, ${exactSize(run.size)}`;
   canvas.elements.push(rect(MARGIN, canvas.y, 14, 14, run.permissions));
   text(canvas, TEXT, owner === "" ? place : `${place}, ${owner}`, "");
-  text(canvas, TEXT, [`physical ${hex(run.phys)}`, ...runNotes(run)].join(", "), "note");
+  text(canvas, TEXT, [`physical ${hex(run.phys)}`, ...runNotes(run, unpacked)].join(", "), "note");
 }
 
-function drawItem(canvas: Canvas, item: MapItem, model: MapModel, withUser: boolean): void {
+function drawItem(canvas: Canvas, item: MapItem, model: MapModel, unpacked: boolean): void {
   switch (item.kind) {
     case "run":
-      return drawRun(canvas, item.run, model, withUser);
+      return drawRun(canvas, item.run, model, unpacked);
     case "left": {
       const { bytes, runs } = item.entry.left;
       return text(canvas, TEXT, `… ${roughSize(bytes)} in ${count(runs, "run")} left out by the filter`, "note");

@@ -6,6 +6,7 @@
 
 import type { MapEntry, MapGap, MapModel, MapRun, NameRange } from "../../explain/map/address_map.ts";
 import { count, exactSize, hex, listed, printable } from "../output/text.ts";
+import { fileOffsetFact } from "./file_facts.ts";
 import { roughSize } from "./rough_size.ts";
 
 /** What a map has besides runs and gaps. */
@@ -19,17 +20,6 @@ const LONGEST_NAME = 40;
 
 /** The page size that needs no mention. */
 const SMALLEST_PAGE = 4096;
-
-/**
- * The permissions of a run as letters.
- *
- * @param run The run.
- * @param withUser Whether to say of each run if user mode has access.
- * @returns Such as "R-X", or "R-XU" and "R-X-" with user mode.
- */
-export function runLetters({ permissions, user }: Pick<MapRun, "permissions" | "user">, withUser: boolean): string {
-  return withUser ? `${permissions}${user ? "U" : "-"}` : permissions;
-}
 
 /** Number of bytes that a level-4 entry is for. */
 export const ENTRY_SPAN: bigint = 1n << 39n;
@@ -83,14 +73,15 @@ export function ownerWords({ owner, owners = [], directMap, virt }: MapRun, { di
  * What else is known of a run.
  *
  * @param run The run.
+ * @param unpacked Whether the kernel was unpacked from another file.
  * @returns Phrases, such as "program header 0" and ".text".
  */
-export function runNotes(run: MapRun): readonly string[] {
+export function runNotes(run: MapRun, unpacked: boolean): readonly string[] {
   const { pageSize, owner, directMap, segments, sections, symbols, fileOffset } = run;
   return [
     ...(directMap && owner !== undefined ? [`frames of ${printable(owner)}`] : []),
     ...(pageSize === SMALLEST_PAGE ? [] : [`pages of ${exactSize(pageSize)}`]),
-    ...(fileOffset === undefined ? [] : [`file offset ${hex(fileOffset)}`]),
+    ...(fileOffset === undefined ? [] : [`file offset ${fileOffsetFact(fileOffset, unpacked)}`]),
     ...(segments.length === 0 ? [] : [segmentWords(segments)]),
     ...(sections ? [rangeWords(sections, "section")] : []),
     ...(symbols ? [rangeWords(symbols, "symbol")] : []),

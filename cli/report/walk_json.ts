@@ -16,11 +16,11 @@ import type { WalkedAddress } from "./walk_report.ts";
  * @param walked What is said of it.
  * @returns The object, and a line break.
  */
-export function walkJson({ name, foreign, explanation, bytes, code }: WalkedAddress): string {
+export function walkJson({ name, about, explanation, bytes, code }: WalkedAddress): string {
   const { physical, levels, end, fileOffset, why, ...rest } = explanation;
   return versionedJson({
     name,
-    ...foreign,
+    ...about,
     ...rest,
     physical: physical === null ? null : hex(physical),
     levels: levels.map(plainLevel),

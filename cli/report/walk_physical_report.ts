@@ -12,7 +12,8 @@ import { type Row, table } from "../output/table.ts";
 import { exactSize, grouped, hex, listed, printable, wrap } from "../output/text.ts";
 import { versionedJson } from "./json.ts";
 import { ownerText } from "./owner_text.ts";
-import { mappingLetters } from "./permission_letters.ts";
+import { mappingLetters, pageLetters } from "./permission_letters.ts";
+import { fileOffsetFact } from "./file_facts.ts";
 import { headline, labelled, sections } from "./report_parts.ts";
 import { byteLines, type NameOf } from "./walk_bytes.ts";
 
@@ -23,10 +24,12 @@ const MOST_SHOWN = 40;
 export interface WalkedPhysical {
   /** The name of the file, or of the memory that the page tables lie in. */
   readonly name: string;
-  /** Facts about page tables that kload did not build: labels and texts. */
+  /** What is known of the file or of where the page tables are from: labels and texts. */
   readonly facts?: readonly (readonly [string, string])[];
   /** The same for programs. */
-  readonly foreign?: object;
+  readonly about?: object;
+  /** Whether the kernel was unpacked from another file, so that file offsets are not that file's. */
+  readonly unpacked?: boolean;
   /** What it is. */
   readonly explanation: PhysicalExplanation;
   /** Where it is mapped. */
@@ -45,7 +48,7 @@ export interface WalkedPhysical {
  * @returns Lines of text.
  */
 export function physicalReport(
-  { name, facts: known = [], explanation, found, bytes, nameOf }: WalkedPhysical,
+  { name, facts: known = [], unpacked = false, explanation, found, bytes, nameOf }: WalkedPhysical,
   paint: Paint,
 ): string {
   const { physical, owner, fileOffset, segments, message } = explanation;
@@ -56,7 +59,7 @@ export function physicalReport(
   const facts: readonly (readonly [string, string])[] = [
     ...known,
     ...(owner === null ? [] : [["frame owner", ownerText(owner)] as const]),
-    ...(fileOffset === null ? [] : [["file offset", hex(fileOffset)] as const]),
+    ...(fileOffset === null ? [] : [["file offset", fileOffsetFact(fileOffset, unpacked)] as const]),
     ...(segments.length === 0 ? [] : [["segment", headers] as const]),
   ];
   return sections([
@@ -80,14 +83,19 @@ function addressLines(
     const { virt, pageSize, user, recursive } = found;
     const symbol = nameOf(virt);
     return {
-      cells: [hex(virt), exactSize(pageSize), mappingLetters(found), user ? "yes" : "no", printable(symbol ?? "-")],
+      cells: [
+        hex(virt),
+        exactSize(pageSize),
+        pageLetters({ permissions: mappingLetters(found), user }),
+        printable(symbol ?? "-"),
+      ],
       remark: recursive ? "through a recursive entry" : "",
     };
   };
   const shown = addresses.slice(0, MOST_SHOWN);
   const left = count - shown.length;
   const more = left === 0 ? [] : [paint.faint(`  ... and ${mayHaveMore ? "at least " : ""}${grouped(left)} more`)];
-  return [...table(["address", "page", "flags", "user", "symbol"], shown, toRow, paint), ...more];
+  return [...table(["address", "page", "flags", "symbol"], shown, toRow, paint), ...more];
 }
 
 function noteLines({ unknownTables }: VirtualAddresses, paint: Paint): readonly string[] {
@@ -104,12 +112,12 @@ function noteLines({ unknownTables }: VirtualAddresses, paint: Paint): readonly 
  * @param walked What is said of it.
  * @returns The object, and a line break.
  */
-export function physicalJson({ name, foreign, explanation, found, bytes }: WalkedPhysical): string {
+export function physicalJson({ name, about, explanation, found, bytes }: WalkedPhysical): string {
   const { physical, table, ...rest } = explanation;
   const { addresses, ...counts } = found;
   return versionedJson({
     name,
-    ...foreign,
+    ...about,
     physical: hex(physical),
     ...rest,
     table,

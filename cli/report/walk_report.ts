@@ -13,6 +13,8 @@ import type { Paint } from "../output/paint.ts";
 import { type Row, table } from "../output/table.ts";
 import { count, hex, hexRange, printable, wrap } from "../output/text.ts";
 import { ownerText } from "./owner_text.ts";
+import { fileOffsetFact } from "./file_facts.ts";
+import { pageLetters } from "./permission_letters.ts";
 import { headline, labelled, sections } from "./report_parts.ts";
 import { addressBits } from "./walk_bits.ts";
 import { byteLines, instructionLines, type NameOf } from "./walk_bytes.ts";
@@ -26,10 +28,12 @@ export interface WalkedAddress {
   readonly asked?: string;
   /** Number of levels of the page tables. */
   readonly levels: 4 | 5;
-  /** Facts about page tables that kload did not build: labels and texts. */
+  /** What is known of the file or of where the page tables are from: labels and texts. */
   readonly facts?: readonly (readonly [string, string])[];
   /** The same for programs. */
-  readonly foreign?: object;
+  readonly about?: object;
+  /** Whether the kernel was unpacked from another file, so that file offsets are not that file's. */
+  readonly unpacked?: boolean;
   /** What is there. */
   readonly explanation: AddressExplanation;
   /** The bytes from the address on; none if they are not known. */
@@ -73,12 +77,16 @@ export function walkReport(walked: WalkedAddress, verbose: boolean, paint: Paint
 function verdictLines({ name, asked, explanation }: WalkedAddress, paint: Paint): readonly string[] {
   const { address, canonical, mapped, permissions, user } = explanation;
   const what = asked === undefined ? hex(address) : `${printable(asked)} at ${hex(address)}`;
-  const rights = [`${permissions}`, ...(user ? ["also in user mode"] : [])];
-  if (mapped) return headline(name, [`${what} is mapped`, ...rights], paint);
+  if (mapped && permissions !== null) {
+    return headline(name, [`${what} is mapped`, pageLetters({ permissions, user })], paint);
+  }
   return headline(name, [`${what} is ${canonical ? "not mapped" : "not canonical"}`], paint);
 }
 
-function factLines({ explanation, facts: known = [], lineCommand }: WalkedAddress, paint: Paint): readonly string[] {
+function factLines(
+  { explanation, facts: known = [], unpacked = false, lineCommand }: WalkedAddress,
+  paint: Paint,
+): readonly string[] {
   const { symbol, section, segment, physical, pageSize, owner, fileOffset } = explanation;
   const facts: (readonly [string, string])[] = [...known];
   if (symbol) facts.push(["symbol", symbolText(symbol)]);
@@ -91,7 +99,7 @@ function factLines({ explanation, facts: known = [], lineCommand }: WalkedAddres
     facts.push(["physical", `${hex(physical)}, ${pageText(physical, pageSize)}`]);
   }
   if (owner !== null) facts.push(["frame owner", ownerText(owner)]);
-  if (fileOffset !== null) facts.push(["file offset", hex(fileOffset)]);
+  if (fileOffset !== null) facts.push(["file offset", fileOffsetFact(fileOffset, unpacked)]);
   return [
     ...(facts.length === 0 ? [] : labelled(facts, paint)),
     ...(lineCommand === undefined ? [] : commandLines("find its line with", lineCommand, paint)),

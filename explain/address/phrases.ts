@@ -49,6 +49,17 @@ export function bytes(count: number | bigint): string {
 }
 
 /**
+ * Names a file offset.
+ *
+ * @param offset The offset in the ELF file.
+ * @param unpacked Whether that was unpacked from another file, which has something else at this offset.
+ * @returns Such as "file offset 0x1000" or "offset 0x1000 of the unpacked kernel".
+ */
+export function fileOffsetText(offset: number, unpacked: boolean): string {
+  return unpacked ? `offset ${hexAddr(offset)} of the unpacked kernel` : `file offset ${hexAddr(offset)}`;
+}
+
+/**
  * The permissions of a program header.
  *
  * @param p_flags Its flags.

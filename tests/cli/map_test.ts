@@ -102,9 +102,15 @@ Deno.test("kload map prints the report, and nothing with -q", async () => {
 
 Deno.test("a compressed kernel and one from standard input are drawn alike, with their symbols", async () => {
   const file = await Deno.readFile(HELLO);
+  const words = (lines: readonly string[]): readonly string[] => lines.join(" ").split(/\s+/);
   const plain = (await kload(["map", HELLO])).stdout.split("\n").slice(1);
   await withFile("hello.gz", await gzip(file), async (path) => {
-    assertEquals((await kload(["map", path])).stdout.split("\n").slice(1), plain);
+    const packed = (await kload(["map", path])).stdout;
+    assertStringIncludes(packed, "\n  unpacked from  gzip data\n");
+    assertStringIncludes(packed, " file offset 0x1000 of the unpacked kernel, program header 0,");
+    const same = packed.replace(/\n {2}unpacked from .*/, "").replaceAll(" of the unpacked kernel", "");
+    assertEquals(words(same.split("\n").slice(1)), words(plain));
+    assertEquals(JSON.parse((await kload(["map", path, "--json"])).stdout).format, "gzip");
   });
   assertEquals((await kload(["map", "-"], { stdin: file })).stdout.split("\n").slice(1), plain);
   assertStringIncludes(plain.join("\n"), "_start to kernel_main (16 symbols)");
@@ -225,7 +231,7 @@ Deno.test("entries in a row without any page are one line; user mode has a lette
     "",
     "Level-4 entry 5: 0x28000000000..0x30000000000, 4 MiB in 2 runs",
     "  RWXU  0x28000000000..0x28000200000  2 MiB  0x200000  ============............  pages of 2 MiB",
-    "  RWX-  0x28000200000..0x28000400000  2 MiB  0x600000  ............============  pages of 2 MiB",
+    "  RWX   0x28000200000..0x28000400000  2 MiB  0x600000  ............============  pages of 2 MiB",
     "  … about 125.5 TiB not mapped",
     "",
     "Level-4 entries 6-8: 0x30000000000..0x48000000000, no page is mapped",

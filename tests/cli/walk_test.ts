@@ -129,13 +129,25 @@ Deno.test("with --as-run, there is a stack above a page that is not mapped", asy
 
 Deno.test("a file from standard input or in containers has its symbols, too", async () => {
   const hello = await Deno.readFile(HELLO);
+  const words = (text: string): string => text.split(/\s+/).join(" ");
+  const same = (text: string): string => {
+    return words(text.replace(/\n {2}unpacked from .*/, ""))
+      .replaceAll(/(?:file )?offset (0x[0-9a-f]+) of the unpacked kernel/g, "file offset $1");
+  };
   const expected = await printed([HELLO, "kernel_main"]);
   const { stdout, status } = await kload(["walk", "-", "kernel_main"], { stdin: hello });
   assertEquals([status, stdout.replace("standard input", HELLO)], [0, expected]);
   await withFile("kernel.gz", await gzip(hello), async (path) => {
-    assertEquals((await printed([path, "kernel_main"])).replace(path, HELLO), expected);
+    const unpacked = await printed([path, "kernel_main"]);
+    assertEquals(same(unpacked).replace(path, HELLO), words(expected));
+    assertMatch(unpacked, /^ {2}unpacked from +gzip data$/m);
+    assertMatch(unpacked, /^ {2}file offset +0x[0-9a-f]+ of the unpacked kernel$/m);
+    assertMatch(unpacked, / maps the page of the file in place: the byte is at offset 0x[0-9a-f]+ of the unpacked/);
     const packed = await kload(["walk", "-", "kernel_main"], { stdin: await gzip(hello) });
-    assertEquals(packed.stdout.replace("standard input", HELLO), expected);
+    assertEquals(same(packed.stdout).replace("standard input", HELLO), words(expected));
+    assertEquals([(await answer(path, "kernel_main")).format, (await answer(HELLO, "_start")).format], ["gzip", "elf"]);
+    const physical = await printed([path, "0x201000", "--physical"]);
+    assertStringIncludes(physical, "this one is at offset 0x1000 of the unpacked kernel.");
   });
 });
 
@@ -176,7 +188,8 @@ const REFUSED: readonly (readonly [line: string, message: string, hint: string])
   ["FILE 0 1", "Cannot use 1: kload walk takes FILE and ADDRESS", "kload walk --help"],
   ["FILE kernel_mian", "Cannot find kernel_mian: no symbol in .symtab has that name", "Did you mean kernel_main?"],
   ["FILE Kernel_Main+8", "Cannot find Kernel_Main+8: no symbol", "Did you mean kernel_main?"],
-  ["FILE ffffffff80000000", "no symbol has that name", "As an address, it is 0xffffffff80000000."],
+  ["FILE ffffffff80000000", "no symbol has that name", "As an address, it is 0xffffffff80000000: hex numbers"],
+  ["FILE 0000000000201000+8", "no symbol has that name", "As an address, it is 0x201000+8: hex numbers"],
   ["FILE 0x12zz", "Cannot find 0x12zz: it is no number", "decimal or hex"],
   ["FILE 0 --identity --memory-base 2M", "Cannot use --memory-base", "Leave it out"],
   ["FILE 0x10000000000000000", "it must fit in 64 bits", ""],

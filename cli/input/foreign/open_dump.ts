@@ -98,7 +98,7 @@ function openRaw(path: string, head: Uint8Array, size: number, { base, cr3, leve
   if (cr3 === undefined) {
     throw usageError(
       `Cannot read page tables of ${printable(path)}: memory alone does not say where they start, so --cr3 is needed`,
-      'QEMU\'s monitor prints CR3 with "info registers"; an ELF core of "dump-guest-memory" has it.',
+      'QEMU\'s monitor prints CR3 with "info registers", in hex: add the 0x. An ELF core of "dump-guest-memory" has it.',
       { flag: "cr3" },
     );
   }
