@@ -16,7 +16,7 @@ const PAGE_SIZE = 4096n;
 const PHYSICAL_END = 1n << 52n;
 
 /** Hex digits as QEMU, GDB and readelf print them: with letters, or with leading zeros to a fixed width. */
-const BARE_HEX = /^(?=[0-9]*[a-f]|0)0*([0-9a-f]{1,16})$/i;
+const BARE_HEX = /^(?!0[bo])(?=[0-9]*[a-f]|0)0*([0-9a-f]{1,16})$/i;
 /** The least number of digits: that of 32-bit registers if there is no letter among them, to tell them from decimals. */
 const LEAST_DIGITS = { withLetter: 4, withoutLetter: 8 };
 

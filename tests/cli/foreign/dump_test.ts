@@ -192,7 +192,7 @@ Deno.test("dumps that cannot be used are refused in words that say why, and what
       {},
       "usage",
       "Cannot read page tables of DUMP: memory alone does not say where they start, so --cr3 is needed",
-      'QEMU\'s monitor prints CR3 with "info registers"; an ELF core of "dump-guest-memory" has it.',
+      'QEMU\'s monitor prints CR3 with "info registers", in hex: add the 0x. An ELF core of "dump-guest-memory" has it.',
     ],
     [
       page,
