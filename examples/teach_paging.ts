@@ -46,7 +46,7 @@ if (end.kind === "page") {
   console.log(`\nBits ${last}-0 are the offset in the page, ${hex(offset)}.`);
   console.log(`So the byte is at physical ${hex(table)} + ${hex(offset)} = ${hex(end.phys)}.`);
   const bytes = Array.from(kernel.memory.bytes(end.phys, 8), (byte) => byte.toString(16).padStart(2, "0"));
-  console.log(`There are the bytes ${bytes.join(" ")}.\n`);
+  console.log(`The bytes there are ${bytes.join(" ")}.\n`);
   for (const permission of ["write", "execute", "user"] as const) {
     const denying = levels.filter(({ denies }) => denies.includes(permission)).map(({ level }) => level);
     const answer = denying.length === 0 ? "every level allows it" : `denied at level ${denying.join(", ")}`;

@@ -31,7 +31,7 @@ export type ExplainedKernel =
     readonly addressSpace: Pick<AddressSpace, "file">;
   };
 
-/** A loaded kernel, or the page tables of anyone. */
+/** A loaded kernel, or any page tables. */
 export type Explainable = ExplainedKernel | TableSet;
 
 /**

@@ -1,5 +1,6 @@
 /**
- * Explains loaded kernels and page tables: what is at an address, and what page-table entries mean.
+ * Explains loaded kernels and page tables: what is at an address and why, how an address space is laid out, how two of
+ * them differ, and why a guest died.
  *
  * @example What is at an address, and why
  * ```ts

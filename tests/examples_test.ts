@@ -88,7 +88,7 @@ Deno.test("teach_paging follows an address to its bytes, and one that is not map
     ["1", 1, 1],
   ]);
   // readelf -x .rodata examples/hello/hello.elf: what is at that address
-  assertStringIncludes(stdout, "There are the bytes ef cd ab 89 67 45 23 01.");
+  assertStringIncludes(stdout, "The bytes there are ef cd ab 89 67 45 23 01.");
   assertStringIncludes(stdout, "Together: R--.");
   assertStringIncludes(stdout, "at file offset 0x2370.");
   const absent = await runExample("teach_paging.ts", ["examples/hello/hello.elf", "0x1000"]);

@@ -121,8 +121,8 @@ export const RUN: Command = {
 input, unless the kernel itself is read from there. On a terminal, keys reach the kernel at once, and Ctrl-A X ends the
 run. The exit status is 0 if the kernel writes 0x10 to port 0xf4, 3 if it triple-faults, resets or panics, 124 at the
 timeout, 1 if it powers off or halts for good without a verdict, and otherwise the exit status of QEMU. What follows --
-goes to QEMU as it is. The guest has no network unless -nic, -net or -netdev is there, and QEMU runs in its sandbox if
-it has one, unless -sandbox is there.`,
+is passed to QEMU unchanged. The guest has no network unless -nic, -net or -netdev is given, and QEMU runs in its sandbox
+if it has one, unless -sandbox is given.`,
   passesTo: "QEMU",
   flags: [
     { name: "timeout", value: "SECONDS", text: "How long the kernel may run", fallback: "60; no limit with --gdb" },
@@ -134,7 +134,7 @@ it has one, unless -sandbox is there.`,
     { ...STRICT, text: "Do not boot if there is a warning: exit with status 1" },
     {
       ...JSON_FLAG,
-      text: "Print one JSON object instead of the report and of what the kernel writes, which is in the object",
+      text: "Print one JSON object instead of the report; what the kernel writes is in it",
     },
     { ...QUIET, text: "Print only what the kernel writes; with --json, still print the object" },
     VERBOSE,
@@ -146,7 +146,7 @@ it has one, unless -sandbox is there.`,
     ["kload run kernel.elf", "boot it"],
     ["kload run kernel.elf --timeout 5 --memory 512M", "with a time limit and more memory"],
     ["kload run kernel.elf -- -smp 4 -nic user", "with four processors and a network"],
-    ["echo help | kload run kernel.elf --json", "with input, and its output and end as JSON"],
+    ["echo help | kload run kernel.elf --json", "with input; its output, and how it ended, as JSON"],
     ["kload run kernel.elf --identity --framebuffer 1024x768", "for a kernel that draws, or that writes to 0xb8000"],
     ["kload run kernel.elf --gdb", "debug it"],
   ],

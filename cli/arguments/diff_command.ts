@@ -18,38 +18,37 @@ function twice(flag: Flag): Flag {
 /** `kload diff` and its flags. */
 export const DIFF: Command = {
   name: "diff",
-  summary: "Compare two kernels, what a kernel was given with what it made of it, or one kernel loaded in two ways",
+  summary: "Compare two kernels, one kernel loaded in two ways, or a kernel as loaded with what it is at run time",
   about: `Loads A and B as kload load does, and compares what they map, with which flags, and the bytes in it, by
 segment, section and symbol. B, or both, can be page tables in a memory dump or of a running QEMU (--memory, --gdb). With
-one FILE and nothing else, A is the kernel as it is loaded without flags, and B as it is loaded with them. A flag that is
-given twice is for A, then for B. Where pages lie in physical memory makes no difference. Of two kernels at different
-bases, segments are compared by the addresses that they were linked for, and words that differ by the distance of the
-bases are counted apart. ACCESSED and DIRTY are not compared, as a processor sets them wherever it goes.`,
+one FILE and neither of these, A is the kernel loaded without the flags, and B with them. A flag given twice is for A,
+then for B. Where pages lie in physical memory makes no difference. Segments of position-independent kernels at different
+bases are matched by their link addresses, and words that differ by exactly the distance between the bases are counted
+separately. ACCESSED and DIRTY are not compared, because the processor sets them as it uses pages.`,
   flags: [
     { name: "absolute", text: "Compare equal addresses, even of two kernels at different bases" },
     { name: "accessed", text: "Compare the flags ACCESSED and DIRTY, too" },
     { name: "physical", text: "Compare the physical addresses of pages, too" },
-    { name: "limit", value: "NUMBER", text: "The most differences of each kind to list", fallback: "40" },
+    { name: "limit", value: "NUMBER", text: "List at most this many differences of each kind", fallback: "40" },
     ...FOREIGN_FLAGS.map((flag): Flag => ({ ...flag, repeats: true })),
     { name: "as-run", text: "Add what kload run adds to a kernel: a stack, boot information, the context switch" },
     ...KERNEL_FLAGS.map((flag) => FOR_EACH_SIDE.includes(flag.name) ? twice(flag) : flag),
     ...MEMORY_FLAGS,
     ...BOOT_FLAGS,
     { ...JSON_FLAG, text: "Print one JSON object instead of the report" },
-    { ...QUIET, text: "Print no report and no progress; the exit status says whether they differ" },
+    { ...QUIET, text: "Print no report and no progress; the exit status says whether A and B differ" },
     { ...VERBOSE, text: "Print the stack of an error in a plugin" },
     ...COLOR_FLAGS,
   ],
   operands: { names: ["A", "B"], fewest: 0 },
-  status:
-    "0 the same, 1 different, 2 wrong usage, 3 a side cannot be read or loaded, or something else failed, 130 interrupted (129 by SIGHUP, " +
-    "143 by SIGTERM)",
+  status: "0 the same, 1 different, 2 wrong usage, 3 a side cannot be read or loaded, or something else failed, " +
+    "130 interrupted (129 by SIGHUP, 143 by SIGTERM)",
   examples: [
     ["kload diff old.elf new.elf", "two builds of a kernel"],
     ["kload diff kernel.elf --rules default --rules bootloader-0.11", "one kernel under two rule sets"],
     ["kload diff kernel.elf --no-plugin relro", "what a plugin does"],
     ["kload diff pie.elf --kernel-base 0 --kernel-base 0xffffffff80000000", "one kernel at two bases"],
-    ["kload diff kernel.elf --as-run --memory memory.bin --cr3 0x1000", "what a kernel made of what it was given"],
+    ["kload diff kernel.elf --as-run --memory memory.bin --cr3 0x1000", "what a kernel changed after it was loaded"],
     ["kload diff kernel.elf --as-run --gdb localhost:1234", "the same, while it runs"],
     [
       "kload diff --memory before.bin --memory after.bin --cr3 0x1000",

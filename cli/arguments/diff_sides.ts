@@ -11,7 +11,7 @@ import { parseBytes } from "./numbers.ts";
 import type { Arguments } from "./parse_arguments.ts";
 import { readValue } from "./read_value.ts";
 
-/** One side: a kernel with the arguments of its load, or page tables of others. */
+/** One side: a kernel with the arguments of its load, or foreign page tables. */
 export type DiffSide =
   | {
     readonly kind: "kernel";

@@ -48,7 +48,7 @@ export interface Command {
   readonly operands?: {
     readonly names: readonly string[];
     readonly fewest: number;
-    /** How the help shows them, if not as the last ones being optional. */
+    /** How the help shows them, unless the last ones are simply optional. */
     readonly usage?: string;
   };
   /** What follows "--" is for another program, which has this name. */

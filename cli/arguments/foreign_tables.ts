@@ -9,15 +9,19 @@ import type { Flag } from "./flag.ts";
 import { parseChoice } from "./choice.ts";
 import { parseAddress, parsePages, valueError } from "./numbers.ts";
 
-/** Where the page tables of others come from, for every command that can read them. */
+/** Where foreign page tables come from, for every command that can read them. */
 export const FOREIGN_FLAGS: readonly Flag[] = [
   {
     name: "memory",
     value: "DUMP",
     text: "Read page tables from DUMP: physical memory (pmemsave) or an ELF core (dump-guest-memory)",
   },
-  { name: "base", value: "ADDRESS", text: "Physical address of DUMP's first byte, if it is no core", fallback: "0" },
-  { name: "gdb", value: "HOST:PORT", text: "Read page tables from a running QEMU, by -gdb, -s or a socket's path" },
+  { name: "base", value: "ADDRESS", text: "Physical address of DUMP's first byte, unless it is a core", fallback: "0" },
+  {
+    name: "gdb",
+    value: "HOST:PORT",
+    text: "Read page tables from a running QEMU (-s or -gdb), at HOST:PORT or the path of a socket",
+  },
   { name: "cr3", value: "ADDRESS", text: "The value of CR3, in hex with 0x", fallback: "what the core or QEMU says" },
   {
     name: "levels",
@@ -33,7 +37,7 @@ export type StubAddress =
   | { readonly transport: "tcp"; readonly hostname: string; readonly port: number }
   | { readonly transport: "unix"; readonly path: string };
 
-/** Page tables of others, as the flags name them. */
+/** Foreign page tables, as the flags name them. */
 export interface ForeignSource {
   /** Path of the dump; absent for a running QEMU. */
   readonly memory?: string;
@@ -57,7 +61,7 @@ export interface GivenValues {
 const DETAILS = ["base", "cr3", "levels"] as const;
 
 /**
- * Reads the flags of page tables of others. A flag may be repeated if the command allows it: every source then has its
+ * Reads the flags of foreign page tables. A flag may be repeated if the command allows it: every source then has its
  * own value, or all have one.
  *
  * @param args The arguments.
@@ -78,7 +82,7 @@ export function foreignSources({ values, lists }: GivenValues): readonly Foreign
     const fits = count <= 1 || count === sources.length;
     if (count > 0 && (sources.length === 0 || !fits)) {
       const message = fits
-        ? `Cannot use --${flag}: it is about page tables in a dump or a running QEMU, and none is given`
+        ? `Cannot use --${flag}: it is for page tables in a dump or a running QEMU, and none are given`
         : `Cannot use --${flag} ${count} times: there ${
           sources.length === 1 ? "is 1 dump or QEMU" : `are ${sources.length}`
         }`;

@@ -26,8 +26,8 @@ export const MAP: Command = {
   summary: "Draw an address space: what is mapped where, what it is for, and what is not mapped",
   about: `Loads a kernel as kload load does, and draws its address space: runs of pages by level-4 entry, with their
 permissions, what their frames are for, and the sections and symbols in them. Gaps are folded, with their size. The bar
-next to a run shows where it is among the pages of its level-4 entry, to scale, without the gaps. With --memory or --gdb
-it draws the page tables in a memory dump or of a running QEMU; a FILE that is given too names what is in them.`,
+next to a run shows where it is among the pages of its level-4 entry, to scale, without the gaps. With --memory or
+--gdb, it draws the page tables in a memory dump or of a running QEMU, and a FILE only names what they map.`,
   flags: [
     {
       name: "filter",
@@ -43,7 +43,7 @@ it draws the page tables in a memory dump or of a running QEMU; a FILE that is g
       choices: LEVEL_CHOICES,
       text: "Show the entries of the page tables down to this level, 4 to 1, in place of the runs",
     },
-    { name: "limit", value: "NUMBER", text: "The most runs, tables or entries to show", fallback: "10,000" },
+    { name: "limit", value: "NUMBER", text: "Show at most this many runs, tables or entries", fallback: "10,000" },
     { name: "as-run", text: "Add what kload run adds to the kernel: a stack, boot information, the context switch" },
     ...FOREIGN_FLAGS,
     ...KERNEL_FLAGS,
@@ -63,7 +63,7 @@ it draws the page tables in a memory dump or of a running QEMU; a FILE that is g
     ["kload map kernel.elf --as-run --physical-memory --tables", "as kload run enters it, with its page tables"],
     ["kload map kernel.elf --level 1", "the entries of all page tables"],
     ["kload map kernel.elf --svg -o map.svg", "as an image"],
-    ["kload map kernel.elf --gdb localhost:1234", "what a running kernel made of it"],
+    ["kload map kernel.elf --gdb localhost:1234", "the page tables of a running kernel"],
     ["kload map --memory memory.bin --cr3 0x1000", "the page tables in a memory dump"],
   ],
 };

@@ -25,7 +25,7 @@ export interface MapRequest {
   readonly tables: boolean;
   /** Down to which level to show the entries of page tables. */
   readonly level?: DeepestLevel;
-  /** The most runs, tables or entries to show. */
+  /** Show at most this many runs, tables or entries. */
   readonly limit: number;
   /** Whether to print an image. */
   readonly svg: boolean;
@@ -57,7 +57,7 @@ export function mapRequest({ values, switches }: Arguments): MapRequest {
   const onlyRuns = ["filter", "holes", "svg"].find((flag) => values.has(flag) || switches.has(flag));
   if (values.has("level") && onlyRuns !== undefined) {
     const hint = "With --level, the entries of page tables take the place of the runs.";
-    throw usageError(`Cannot use --level: --${onlyRuns} is about runs`, hint, { flag: "level" });
+    throw usageError(`Cannot use --level: --${onlyRuns} is for runs`, hint, { flag: "level" });
   }
   return {
     filter: readValue(values, "filter", checkFilter),

@@ -1,5 +1,5 @@
 /**
- * The page tables of others that a command looks at, if it looks at those of one only.
+ * The foreign page tables of a command that looks at one set of them.
  *
  * @module
  */
@@ -14,7 +14,7 @@ const OF_LOADS = [...KERNEL_FLAGS, ...MEMORY_FLAGS].map(({ name }) => name);
 const OF_RUNS = ["as-run", ...BOOT_FLAGS.map(({ name }) => name)];
 
 /**
- * Reads the flags of page tables of others.
+ * Reads the flags of foreign page tables.
  *
  * @param args The arguments.
  * @param hasFile Whether a kernel's file is given too, for the names in it.
@@ -27,8 +27,9 @@ export function oneForeign(args: Arguments, hasFile: boolean): ForeignSource | u
   const useless = (hasFile ? OF_RUNS : [...OF_LOADS, ...OF_RUNS])
     .find((flag) => values.has(flag) || lists.has(flag) || switches.has(flag));
   if (first && useless !== undefined) {
-    const hint = `--${first.gdb ? "gdb" : "memory"} takes page tables as they are; a FILE only names what is in them.`;
-    throw usageError(`Cannot use --${useless}: it changes nothing of the page tables of others`, hint, {
+    const flag = first.gdb ? "gdb" : "memory";
+    const hint = `Leave it out; with --${flag}, a FILE only names what is mapped.`;
+    throw usageError(`Cannot use --${useless}: --${flag} reads page tables as they are`, hint, {
       flag: useless,
     });
   }

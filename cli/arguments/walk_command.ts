@@ -13,16 +13,21 @@ export const WALK: Command = {
   name: "walk",
   summary: "Say what is at an address of a kernel, and why: the walk through its page tables, bit by bit",
   about: `Loads a kernel as kload load does, walks its page tables to an address as the processor does, and says what
-is there: each entry with its bits, which level took a permission away, the frame, the bytes or instructions, and the
-place in the file. The address is a number, a symbol of the file, or a symbol with an offset, such as main+0x10. With
---memory or --gdb it walks the page tables in a memory dump or of a running QEMU; FILE then only has the names, and can be
-left out.`,
+is there: each entry with its bits, which level denies what, the frame, the bytes or instructions, and the place in the
+file. The address is a number, a symbol of the file, or a symbol with an offset, such as main+0x10. With --memory or
+--gdb, it walks the page tables in a memory dump or of a running QEMU; FILE then only supplies names, and can be left
+out.`,
   flags: [
     {
       name: "physical",
-      text: "Take ADDRESS as a physical one: list every virtual address of that byte, and what its frame is for",
+      text: "Take ADDRESS as physical: list the virtual addresses that map it, and what its frame is for",
     },
-    { name: "limit", value: "NUMBER", text: "The most virtual addresses that --physical lists", fallback: "16" },
+    {
+      name: "limit",
+      value: "NUMBER",
+      text: "List at most this many virtual addresses with --physical",
+      fallback: "16",
+    },
     { name: "as-run", text: "Add what kload run adds to the kernel: a stack, boot information, the context switch" },
     ...FOREIGN_FLAGS,
     ...KERNEL_FLAGS,
@@ -39,7 +44,7 @@ left out.`,
   examples: [
     ["kload walk kernel.elf 0xffffffff80000000", "what is at an address, and why"],
     ["kload walk kernel.elf kernel_main+0x10 -v", "in a function, with the meaning of every bit"],
-    ["kload walk pie.elf _start --kernel-base 0xffffffff80000000", "in a kernel that is moved"],
+    ["kload walk pie.elf _start --kernel-base 0xffffffff80000000", "in a kernel that is loaded elsewhere"],
     ["kload walk kernel.elf 0xb8000 --identity", "as kload run --identity maps it"],
     ["kload walk kernel.elf 0x200000 --physical", "every virtual address of a physical one"],
     ["kload walk kernel.elf kernel_main --gdb localhost:1234", "on the page tables that a running kernel uses"],

@@ -21,5 +21,5 @@ const LIMIT = 16;
 export function readLimit(values: ReadonlyMap<string, string>, physical: boolean): number {
   const limit = readValue(values, "limit", parseBytes);
   if (limit === undefined || physical) return limit ?? LIMIT;
-  throw usageError("Cannot use --limit: it is about the list of --physical", undefined, { flag: "limit" });
+  throw usageError("Cannot use --limit: it only limits the list of --physical", undefined, { flag: "limit" });
 }

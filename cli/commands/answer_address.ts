@@ -33,7 +33,7 @@ const SHF_EXECINSTR = 4n;
 export interface Subject {
   /** The name of the file, or of the memory that the page tables lie in. */
   readonly name: string;
-  /** The kernel, or page tables alone. */
+  /** The kernel, or only page tables. */
   readonly explained: Explainable;
   /** What is known of the kernel's file or of where the page tables are from, for people and for programs. */
   readonly facts: WalkedAddress["facts"];
@@ -103,7 +103,7 @@ async function decode(
   return instructionsAround(await disassembler(), tables, address, options);
 }
 
-/** Where an address is in a file, whose kernel runs on page tables of others. */
+/** Where an address is in a file, whose kernel runs on foreign page tables. */
 function placesIn(symbols: KernelSymbols, linked: bigint): Pick<AddressExplanation, "section" | "symbol"> {
   const section = symbols.sectionAt(linked);
   const place = symbols.symbolAt(linked);

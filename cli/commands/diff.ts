@@ -1,5 +1,5 @@
 /**
- * `kload diff`: compares two kernels, or page tables of others.
+ * `kload diff`: compares two kernels, or foreign page tables.
  *
  * @module
  */

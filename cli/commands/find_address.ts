@@ -9,13 +9,13 @@ import { loadedAddress, type Moved } from "../../explain/symbols/linked_address.
 import type { AddressOperand } from "../arguments/address_operand.ts";
 import { bareHex } from "../arguments/numbers.ts";
 import { type CliError, usageError } from "../output/cli_error.ts";
-import { argumentText, count, hex, listed, printable } from "../output/text.ts";
+import { argumentText, hex, listed, printable } from "../output/text.ts";
 
-/** An address, and what it was asked for as. */
+/** An address, and how it was asked for. */
 export interface FoundAddress {
   /** The address, of 64 bits. */
   readonly address: bigint;
-  /** The symbol with its offset, if it was asked for as one. */
+  /** The symbol with its offset, if one was asked for. */
   readonly asked?: string;
 }
 
@@ -96,13 +96,14 @@ function notFound(text: string, why: string, hint: string): CliError {
 /** The hint for an address without 0x, with or without an offset. */
 function hexHint(text: string, name: string): string | undefined {
   const address = bareHex(name);
-  return address && `As an address, it is ${address}${printable(text.slice(name.length))}: hex numbers start with 0x.`;
+  return address &&
+    `For the address, write ${address}${printable(text.slice(name.length))}: hex numbers start with 0x.`;
 }
 
 function unknownSymbol(text: string, name: string, symbols: KernelSymbols): CliError {
   const hexAdvice = hexHint(text, name);
   if (hexAdvice !== undefined) return notFound(text, "no symbol has that name", hexAdvice);
-  if (/^\d/.test(text)) return notFound(text, "it is no number, and no symbol has that name", NUMBER_HINT);
+  if (/^\d/.test(text)) return notFound(text, "it is not a number, and no symbol has that name", NUMBER_HINT);
   if (symbols.count === 0) return notFound(text, "the file has no symbols", ADDRESS_HINT);
   const similar = symbols.similar(name).map(printable);
   const hint = similar.length === 0 ? ADDRESS_HINT : `Did you mean ${orListed(similar)}?`;
@@ -117,7 +118,7 @@ function ambiguous(name: string, addresses: ReadonlyMap<bigint, KernelSymbol>): 
   const left = addresses.size - shown.length;
   const list = left === 0 ? listed(shown) : `${shown.join(", ")} and ${left} more`;
   return usageError(
-    `Cannot choose one ${argumentText(name)}: ${count(addresses.size, "symbol")} have that name`,
+    `Cannot choose ${argumentText(name)}: symbols of that name are at ${addresses.size} addresses`,
     `Give an address: ${list}.`,
     { symbol: name, addresses: [...addresses.keys()] },
   );

@@ -41,7 +41,7 @@ interface Mapped {
 }
 
 /**
- * Loads a kernel, or opens page tables of others, and prints the report, the JSON object or the image.
+ * Loads a kernel, or opens foreign page tables, and prints the report, the JSON object or the image.
  *
  * @param args The arguments.
  * @param output Where to print.
@@ -67,7 +67,7 @@ export async function map(args: Arguments, output: Output, signal: AbortSignal):
 
 function nothingGiven(): Error {
   return usageError(
-    "Cannot map anything: neither FILE nor --memory nor --gdb given",
+    "Cannot map anything: no FILE, --memory or --gdb given",
     "Name a kernel, as in kload map kernel.elf, or page tables: kload map --memory memory.bin --cr3 0x1000",
   );
 }

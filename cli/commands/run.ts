@@ -128,7 +128,7 @@ function checkQemuArguments(byFlag: readonly string[], passed: readonly string[]
     });
   }
   if (!hasOption(passed, "daemonize")) return;
-  const hint = "A shell's & runs kload in the background.";
+  const hint = "To run kload in the background, use the shell's &.";
   throw usageError("Cannot pass -daemonize to QEMU: it must end with kload", hint);
 }
 

@@ -58,7 +58,7 @@ export async function walk(args: Arguments, output: Output, signal: AbortSignal)
   });
 }
 
-/** Next to page tables that kload did not build, a file only has the names. */
+/** Next to page tables that kload did not build, a file only supplies names. */
 function operandsOf({ source, operands = [] }: Arguments, hasTables: boolean): readonly [string | undefined, string] {
   const [text] = operands;
   if (text !== undefined) return [source, text];

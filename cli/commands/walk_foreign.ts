@@ -30,7 +30,7 @@ const PAGE_SIZE = 4096;
 const BYTES_AFTER = 256;
 
 /**
- * Answers a question about page tables of others.
+ * Answers a question about foreign page tables.
  *
  * @param source Where they are.
  * @param names The kernel that runs on them and its names, if its file is given.

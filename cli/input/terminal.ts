@@ -40,7 +40,7 @@ export function isForeground(text: string): boolean {
 }
 
 /**
- * Takes the terminal: keys arrive at once, unseen, and none of them is a signal.
+ * Takes the terminal: keys arrive at once, are not echoed, and raise no signals.
  *
  * @returns Gives the terminal back; also done if the process exits before that.
  * @throws {Error} If the terminal does not let it.

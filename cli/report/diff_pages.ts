@@ -67,7 +67,7 @@ function remarkOf({ a, b, lost, gained, sections, segment, addressInB, ...mappin
 }
 
 /**
- * The page-table entries of level 4 that differ.
+ * The level-4 entries that differ.
  *
  * @param entries The entries.
  * @param paint The colors and the width.

@@ -20,7 +20,7 @@ export interface ComparedSide {
   readonly name: string;
   /** The flags that the kernel was loaded with. */
   readonly flags: readonly string[];
-  /** Facts about page tables of others. */
+  /** Facts about foreign page tables. */
   readonly about?: ForeignFacts;
 }
 
@@ -62,11 +62,11 @@ function factLines(
     ["compared", comparedText(difference)],
   ];
   if (mappings.accessed > 0) {
-    const what = `${exactSize(mappings.accessed)} of pages differ in ACCESSED or DIRTY alone`;
+    const what = `${exactSize(mappings.accessed)} of pages differ only in ACCESSED or DIRTY`;
     lines.push(["not counted", `${what} (--accessed counts them)`]);
   }
   if (content.movedWords > 0) {
-    const what = `${count(content.movedWords, "word")} of 8 bytes differ by exactly the distance of the bases`;
+    const what = `${count(content.movedWords, "word")} of 8 bytes differ by exactly the distance between the bases`;
     lines.push(["moved", `${what}, and are not listed`]);
   }
   if (!complete) lines.push(["incomplete", "the page tables map too much to compare: they share tables"]);
@@ -85,14 +85,16 @@ function tablesText({ kind, cr3, levels, processors = 0, pagesRead, isCut, guest
     `page tables at ${hex(cr3)}, ${levels} levels, in ${what}`,
     ...(processors > 1 ? [`of the first of ${processors} processors`] : []),
     ...(pagesRead === undefined ? [] : [`${count(pagesRead, "page")} read${cut}`]),
-    ...(guest === undefined ? [] : [guest === "resumed" ? "the guest goes on" : "the guest was left stopped"]),
+    ...(guest === undefined
+      ? []
+      : [guest === "resumed" ? "the guest runs again" : "the guest is stopped, as it was before"]),
   ].join(", ");
 }
 
 function addressesText(difference: KernelDifference): string {
   const { addresses, facts } = difference;
   if (addresses === "linked") {
-    return `segments are matched as they were linked: ${distanceText(difference)} (--absolute matches equal addresses)`;
+    return `segments are matched by link address: ${distanceText(difference)} (--absolute matches equal addresses)`;
   }
   const bases = facts.some(({ fact }) => fact === "virtualAddressOffset");
   return bases ? "equal addresses are matched, though the bases differ" : "equal addresses are matched";

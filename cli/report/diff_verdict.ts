@@ -29,7 +29,7 @@ export function diffVerdict(difference: KernelDifference): string {
   const { verdict, content } = difference;
   if (verdict === "same") return sameText(difference);
   const moved = content.movedWords === 0 ? "" : `, ${count(content.movedWords, "word")} moved with it`;
-  if (verdict === "moved") return `differ in the base alone: ${distanceText(difference)}${moved}`;
+  if (verdict === "moved") return `differ only in the base: ${distanceText(difference)}${moved}`;
   return `differ: ${listed(partsOf(difference))}`;
 }
 

@@ -48,7 +48,7 @@ export function kernelFacts({ rules, virtualAddressOffset }: Kernel, layers: Rec
 }
 
 /**
- * What is known of page tables of others.
+ * What is known of foreign page tables.
  *
  * @param about Where they were read.
  * @param names The file whose segments, sections and symbols are shown, if there is one.
@@ -68,7 +68,7 @@ export function foreignFacts(
 
 function sourceWords({ kind, memory = [], processors, pagesRead, guest }: ForeignFacts): string {
   if (kind === "guest") {
-    const after = guest === "resumed" ? "it runs on" : "it is stopped, as it was before";
+    const after = guest === "resumed" ? "the guest runs again" : "the guest is stopped, as it was before";
     return `a running QEMU, ${count(pagesRead ?? 0, "page")} of its memory; ${after}`;
   }
   const [first] = memory;

@@ -43,7 +43,7 @@ export function mapJson(model: MapModel, about: Readonly<Record<string, unknown>
 }
 
 /**
- * What is known about page tables of others.
+ * What is known about foreign page tables.
  *
  * @param about The facts.
  * @returns The object.

@@ -84,7 +84,7 @@ function stopLines({ stopped }: MapModel, { limit }: AboutMap, paint: Paint): re
   if (!stopped) return [];
   const why = stopped.because === "limit"
     ? `because of --limit ${grouped(limit)}`
-    : "because that much was read: few tables can stand for very many pages";
+    : "because this is as much as kload reads: a few tables can map very many pages";
   const text = `The map ends at ${
     hex(stopped.virt)
   } ${why}. What is mapped from there on is neither shown nor counted.`;

@@ -79,7 +79,7 @@ export function mapSvg(model: MapModel, { name, unpacked = false, filter }: Abou
   const summary = totals.runs === 0 ? "nothing is mapped" : `${sums}, ${faults}`;
   text(canvas, MARGIN, `Address space of ${name}`, "title");
   text(canvas, MARGIN, summary, "note");
-  if (filter !== undefined) text(canvas, MARGIN, `only the runs of the filter ${filter}`, "note");
+  if (filter !== undefined) text(canvas, MARGIN, `only the runs that match ${filter}`, "note");
   legend(canvas, model);
   const shares = Map.groupBy(items.filter((item) => item.kind === "run"), ({ run }) => run.virt / ENTRY_SPAN);
   for (const item of items) {

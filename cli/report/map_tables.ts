@@ -40,7 +40,7 @@ export function tablesSection(
 
 function tableRow({ level, frame, virt, size, present, references, owner }: MapTable, isRoot: boolean): Row {
   const notes = [
-    ...(present === undefined ? ["not in the memory at hand"] : []),
+    ...(present === undefined ? ["outside the known memory"] : []),
     ...(references > 1 && !isRoot ? [`${grouped(references)} entries point to it; the lowest range is shown`] : []),
     ...(owner === undefined || owner === "table" ? [] : [`its frame is for ${printable(owner)}`]),
   ];

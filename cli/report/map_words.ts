@@ -117,7 +117,7 @@ export function shortName(name: string): string {
  */
 export function partWords(part: MapPart): string {
   if (part.kind === "unknown") {
-    return `not known: the level-${part.level} table at ${hex(part.table)} is not in the memory at hand`;
+    return `unknown: the level-${part.level} table at ${hex(part.table)} is outside the known memory`;
   }
   const entry = `entry ${part.index} of the level-${part.level} table at ${hex(part.table)}`;
   if (part.kind === "reserved") {

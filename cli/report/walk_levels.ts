@@ -46,9 +46,9 @@ function endText(levels: readonly WalkedLevel[], end: WalkEnd): string | undefin
         ? "The walk does not start: the memory of the first table is not known."
         : `The walk ends: the memory of the level-${end.level} table at ${hex(last.address)} is not known.`;
     case "reserved":
-      return `The walk ends at level ${end.level}: reserved bits are set, so that an access raises a page fault.`;
+      return `The walk ends at level ${end.level}: reserved bits are set, so an access raises a page fault.`;
     default:
-      return `The walk ends at level ${end.level}: PRESENT (bit 0) is clear, so that an access raises a page fault.`;
+      return `The walk ends at level ${end.level}: PRESENT (bit 0) is clear, so an access raises a page fault.`;
   }
 }
 

@@ -101,8 +101,8 @@ function addressLines(
 function noteLines({ unknownTables }: VirtualAddresses, paint: Paint): readonly string[] {
   if (unknownTables === 0) return [];
   const text = unknownTables === 1
-    ? "1 page table is in memory that is not known: what it maps was not searched."
-    : `${grouped(unknownTables)} page tables are in memory that is not known: what they map was not searched.`;
+    ? "1 page table is in unknown memory: what it maps was not searched."
+    : `${grouped(unknownTables)} page tables are in unknown memory: what they map was not searched.`;
   return wrap(text, paint.width - 2).map((line) => `  ${line}`);
 }
 

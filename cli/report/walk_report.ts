@@ -102,7 +102,7 @@ function factLines(
   if (fileOffset !== null) facts.push(["file offset", fileOffsetFact(fileOffset, unpacked)]);
   return [
     ...(facts.length === 0 ? [] : labelled(facts, paint)),
-    ...(lineCommand === undefined ? [] : commandLines("find its line with", lineCommand, paint)),
+    ...(lineCommand === undefined ? [] : commandLines("find the source line with", lineCommand, paint)),
   ];
 }
 
@@ -112,7 +112,7 @@ function symbolText({ name, offset, size }: NonNullable<AddressExplanation["symb
   if (size === 0n) return `${place} (its size is unknown)`;
   if (BigInt(offset) < size) return `${place} of ${count(size, "byte")}`;
   const past = BigInt(offset) - size + 1n;
-  return `none; ${count(past, "byte")} past the last of ${printable(name)}`;
+  return `none; ${count(past, "byte")} past the last byte of ${printable(name)}`;
 }
 
 function placeText({ name, offset }: { readonly name: string; readonly offset: number }): string {
@@ -141,7 +141,7 @@ function nearLines(nearest: NonNullable<AddressExplanation["nearest"]>, paint: P
       ],
     };
   };
-  return table(["side", "virtual range", "flags", "distance", "owner"], sides, toRow, paint);
+  return table(["side", "virtual range", "flags", "gap", "owner"], sides, toRow, paint);
 }
 
 function distanceText(distance: bigint): string {

@@ -27,7 +27,7 @@ export function absentReasons(
   const { level } = end;
   if (end.kind === "unknown") {
     const table = levels.at(-1)?.address ?? root;
-    const message = `The level-${level} table at physical ${hexAddr(table)} is in memory that is not known.`;
+    const message = `The level-${level} table at physical ${hexAddr(table)} is in unknown memory.`;
     return [{ kind: "unknown", level, table, message }];
   }
   const { table, index } = levels[levels.length - 1];

@@ -45,7 +45,7 @@ import { writtenReasons } from "./written_reasons.ts";
  * );
  * ```
  *
- * @param explained The kernel, or page tables alone: then only the walk and what is mapped nearby is explained.
+ * @param explained The kernel, or only page tables: then only the walk and what is mapped nearby are explained.
  * @param address The address.
  * @param options Symbols, the kernel's file, and what was added after the load.
  * @returns What is there.

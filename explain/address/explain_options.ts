@@ -8,7 +8,7 @@ import type { KeptFile } from "../../core/file/kept_file.ts";
 import type { KernelRelocations } from "../relocations/kernel_relocations.ts";
 import type { KernelSymbols } from "../symbols/kernel_symbols.ts";
 
-/** What was added to a kernel after the load, as far as explanations name it. */
+/** What was added to a kernel after the load, as far as explanations mention it. */
 export interface AddedParts {
   /** The stack, as `addKernelStack` returned it. */
   readonly stack?: {

@@ -21,7 +21,7 @@ export interface PhysicalExplanation {
   readonly physical: number;
   /** Whether the memory at this address is known: it lies in the kernel's memory, or in the dump. */
   readonly known: boolean;
-  /** What the frame is for; `null` if nothing took it, or page tables alone were given. */
+  /** What the frame is for; `null` if it is not allocated, or only page tables were given. */
   readonly owner: FrameOwner | null;
   /** The file offset of the byte, if the frame holds the file's bytes; otherwise `null`. */
   readonly fileOffset: number | null;
@@ -56,7 +56,7 @@ export interface PhysicalExplanation {
  * assertEquals(explainPhysical(kernel, kernel.level4Frame + 8).table, { level: 4, covers: 0n, entry: 1 });
  * ```
  *
- * @param explained The kernel, or page tables alone.
+ * @param explained The kernel, or only page tables.
  * @param physical The physical address.
  * @param options Whether the kernel was unpacked from another file.
  * @returns What is there.

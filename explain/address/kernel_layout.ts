@@ -148,7 +148,8 @@ export function hasMemoryIn({ start, memSize }: LoadedHeader, page: number): boo
 }
 
 /**
- * Finds the loaded segment that contains an address; of several, which only the original's rules accept, the last.
+ * Finds the loaded segment that contains an address; the last, if there are several, which only the original's rules
+ * accept.
  *
  * @param layout The kernel.
  * @param address The address.

@@ -59,7 +59,7 @@ export function otherPageReasons(
   if (own && (through === "other" || owner === "context-switch")) return [made(owner)];
   const fileOffset = owner === "file" ? layout.fileOffsetOf(phys) : undefined;
   const how = through === "direct-map"
-    ? `The direct map has physical ${hexAddr(phys)} here`
+    ? `The direct map maps physical ${hexAddr(phys)} here`
     : through === "identity"
     ? `Physical ${hexAddr(phys)} is mapped at its own address`
     : `Physical ${hexAddr(phys)} is mapped here, for no program header`;
@@ -80,9 +80,9 @@ function throughWhat({ address, phys }: OtherByte, parts: AddedParts | undefined
 }
 
 function holds(layout: KernelLayout, { owner, phys }: OtherByte, fileOffset: number | undefined): string {
-  if (owner === null) return layout.byteAt(phys) === undefined ? "" : "; nothing has taken the frame";
+  if (owner === null) return layout.byteAt(phys) === undefined ? "" : "; the frame is not allocated";
   if (fileOffset !== undefined) {
-    return `; the frame holds the file's bytes, here that at ${layout.offsetText(fileOffset)}`;
+    return `; the frame holds the file's bytes, here the one at ${layout.offsetText(fileOffset)}`;
   }
   return `; the frame is ${ownerName(owner)}`;
 }
@@ -94,13 +94,13 @@ function holds(layout: KernelLayout, { owner, phys }: OtherByte, fileOffset: num
  * @returns Such as "the kernel stack".
  */
 export function ownerName(owner: FrameOwner): string {
-  return OWNERS.get(owner) ?? `what was taken as ${JSON.stringify(owner)}`;
+  return OWNERS.get(owner) ?? `allocated as ${JSON.stringify(owner)}`;
 }
 
 function made(owner: FrameOwner): Reason {
   const name = OWNERS.get(owner);
   const message = name === undefined
-    ? `The page's frame was taken as ${JSON.stringify(owner)}, by a plugin or after the load.`
+    ? `The page's frame was allocated as ${JSON.stringify(owner)}, by a plugin or after the load.`
     : `The page was added for ${name}.`;
   return { kind: "made", owner, message };
 }

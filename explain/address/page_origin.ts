@@ -29,7 +29,7 @@ export type PageOrigin =
 export interface CopiedPage {
   /** The frame is a copy. */
   readonly how: "copied";
-  /** The segment; of several in the page, the first in the table. */
+  /** The segment; the first in the table, if there are several in the page. */
   readonly load: LoadedHeader;
   /** Why it was copied. */
   readonly because: CopyCause;

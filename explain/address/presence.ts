@@ -28,7 +28,7 @@ export type CopyCause = "bss" | "merged" | "shared" | "misaligned" | "written";
 export interface CopiedReason {
   /** What the reason is. */
   readonly kind: "copied";
-  /** Index of the program header that maps the page; of several, the first. */
+  /** Index of the program header that maps the page; the first, if there are several. */
   readonly index: number;
   /** Why it was copied. */
   readonly because: CopyCause;
@@ -108,7 +108,7 @@ export interface RelocationFacts {
   readonly type: string;
   /** Name of the symbol that it refers to, if it has one. */
   readonly symbol?: string;
-  /** What is added; of `DT_RELR`, the value that is there before. */
+  /** What is added; for `DT_RELR`, the value that is there before. */
   readonly addend: bigint;
   /** Address of the first byte of the word. */
   readonly place: bigint;

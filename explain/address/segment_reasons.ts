@@ -194,8 +194,7 @@ function outside(
 const OUTSIDE: Readonly<Record<OutsideReason["because"], string>> = {
   "whole-pages": "whole pages are mapped",
   "extra-page": "the rule set maps one page more for a bss that ends at the end of a page",
-  "misaligned":
-    "p_vaddr and p_offset are not congruent modulo 4096, so that the bytes reach into more pages of the file",
+  "misaligned": "p_vaddr and p_offset are not congruent modulo 4096, so the bytes reach into more pages of the file",
   "empty-part": "the rule set maps the page of the file at p_offset, although p_filesz is 0",
 };
 
@@ -221,8 +220,8 @@ function endOf({ start, memSize, fileSize }: LoadedHeader): number {
 
 function besides({ index, side, distance }: Pick<OutsideReason, "index" | "side" | "distance">): string {
   return side === "before"
-    ? `${bytes(distance)} before the first of program header ${index}`
-    : `${bytes(distance)} after the last of program header ${index}`;
+    ? `${bytes(distance)} before the first byte of program header ${index}`
+    : `${bytes(distance)} after the last byte of program header ${index}`;
 }
 
 /** What is at a file offset, as far as headers say. */
@@ -231,7 +230,7 @@ function partOfFile({ kernel: { fileHeader, programHeaders }, loads }: KernelLay
   if (fileOffset < (RECORD_SIZES[EI_CLASS as 1 | 2]?.fileHeader ?? 0)) return ", in the ELF file header";
   const at = BigInt(fileOffset);
   const table = e_phnum === programHeaders.length ? e_phoff + BigInt(e_phentsize * e_phnum) : e_phoff;
-  if (at >= e_phoff && at < table) return ", in the table of program headers";
+  if (at >= e_phoff && at < table) return ", in the program header table";
   const other = loads.find((each) => fileOffset >= each.fileOffset && fileOffset < each.fileOffset + each.fileSize);
   return other ? `, in the bytes of program header ${other.index}` : "";
 }

@@ -87,7 +87,7 @@ function notLoaded(layout: KernelLayout, address: bigint, { symbols }: ExplainOp
     if (p_type === PT_NULL) continue;
     if (p_type === PT_LOAD) {
       if (p_memsz !== 0n || linked !== p_vaddr) continue;
-      const message = `Program header ${index} has this address, but no memory: its p_memsz is 0.`;
+      const message = `Program header ${index} is at this address, but takes no memory: its p_memsz is 0.`;
       reasons.push({ kind: "not-loaded", index, message });
     } else if (linked >= p_vaddr && linked - p_vaddr < p_memsz) {
       const message = `Program header ${index} (${segmentTypeName(p_type)}) contains the address, but only PT_LOAD ` +
@@ -129,7 +129,7 @@ function physicalRange({ loads }: KernelLayout, address: bigint): readonly Reaso
   const { index, header: { p_paddr, p_memsz }, start } = load;
   const mappedAt = canonical(start + Number(address - p_paddr));
   const message = `The address is in the physical range ${hexRange(p_paddr, p_memsz)} of program header ${index} ` +
-    `(p_paddr), by which nothing is mapped: this byte of it is at ${hexAddr(mappedAt)}.`;
+    `(p_paddr), but pages are mapped by p_vaddr: this byte of it is at ${hexAddr(mappedAt)}.`;
   return [{ kind: "physical-range", index, mappedAt, message }];
 }
 

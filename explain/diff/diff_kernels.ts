@@ -1,5 +1,5 @@
 /**
- * Compares two kernels, or the page tables of anyone.
+ * Compares two kernels, or any page tables.
  *
  * @module
  */
@@ -34,11 +34,11 @@ const MOST_RUNS = 2 ** 27;
 const STEP_RUNS = 2 ** 12;
 
 /**
- * Compares two kernels, or the page tables of anyone: what they map, the flags of it, and the bytes in pages that both
+ * Compares two kernels, or any page tables: what they map, with which flags, and the bytes in pages that both
  * map. Where the pages lie in physical memory makes no difference, unless that is asked for.
  *
- * Of two position-independent kernels with different bases, the pages of segments are matched by the addresses that they were linked for, and
- * words that differ by exactly the distance of the bases are counted apart.
+ * Segments of position-independent kernels with different bases are matched by their link addresses, and words that
+ * differ by exactly the distance between the bases are counted separately.
  *
  * @example
  * ```ts

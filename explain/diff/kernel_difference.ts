@@ -1,5 +1,5 @@
 /**
- * How two kernels, or the page tables of anyone, differ.
+ * How two kernels, or any page tables, differ.
  *
  * @module
  */
@@ -21,15 +21,15 @@ export interface Limited<T> {
 /** One of the two that are compared. */
 export type Side = "a" | "b";
 
-/** Addresses that are in both address spaces, by the way in which those are matched. */
+/** An address in A, and the one that it is matched with in B. */
 export interface MatchedAddress {
   /** The virtual address in A, of 64 bits. */
   readonly address: bigint;
-  /** The virtual address in B, if it is another one. */
+  /** The virtual address in B, if it differs. */
   readonly addressInB?: bigint;
 }
 
-/** A page-table entry of level 4 that differs in its flags, or that one side alone has. */
+/** A level-4 entry that differs in its flags, or that only one side has. */
 export interface Level4Difference {
   /** Index in the table. */
   readonly index: number;
@@ -63,7 +63,7 @@ export interface MappedSide {
   readonly owner?: FrameOwner;
 }
 
-/** A run of pages that one side alone maps, or that both map in different ways. */
+/** A run of pages that only one side maps, or that both map in different ways. */
 export interface MappingDifference extends MatchedAddress {
   /** Whether A lacks the pages, B lacks them, or they differ. */
   readonly kind: "added" | "removed" | "changed";
@@ -89,9 +89,9 @@ export interface MappingDifference extends MatchedAddress {
 export interface MappingDifferences extends Limited<MappingDifference> {
   /** Number of bytes that both sides map. */
   readonly both: number;
-  /** Number of bytes that B alone maps. */
+  /** Number of bytes that only B maps. */
   readonly added: number;
-  /** Number of bytes that A alone maps. */
+  /** Number of bytes that only A maps. */
   readonly removed: number;
   /** Number of bytes that both map in different ways. */
   readonly changed: number;
@@ -121,7 +121,7 @@ export interface ByteDifference extends MatchedAddress {
 export interface NamedDifference extends MatchedAddress {
   /** The name of a section or symbol, or "LOAD" and other types of segments. */
   readonly name: string;
-  /** Of a segment, the index of its program header. */
+  /** For a segment, the index of its program header. */
   readonly segment?: number;
   /** Number of bytes that differ. The address is that of the first. */
   readonly differing: number;
@@ -145,7 +145,7 @@ export interface ContentDifferences {
   readonly differing: number;
   /** Number of bytes that differ in no segment of a kernel, such as those after the end of a segment in its last page. */
   readonly outside: number;
-  /** Number of words of 8 bytes that differ by exactly as much as the addresses of the kernels do. */
+  /** Number of 8-byte words that differ by exactly as much as the addresses of the kernels do. */
   readonly movedWords: number;
   /** The first byte that differs, in the order of comparison: the kernels' segments come first. */
   readonly first?: FirstDifference;
@@ -171,13 +171,13 @@ export interface RepeatedRange extends MatchedAddress {
 export interface UnknownRange extends MatchedAddress {
   /** The side that lacks what is needed. */
   readonly side: Side | "both";
-  /** Whether a page table or the content of pages is in memory that is not known. */
+  /** Whether a page table or the content of pages is in unknown memory. */
   readonly what: "table" | "content";
   /** Number of bytes. */
   readonly size: number;
 }
 
-/** A symbol that one file alone has, or that has another size in the other. */
+/** A symbol that only one file has, or that has another size in the other. */
 export interface NameDifference {
   /** Whether A lacks it, B lacks it, or its size differs. */
   readonly kind: "added" | "removed" | "resized";
@@ -189,11 +189,11 @@ export interface NameDifference {
   readonly b?: { readonly address: bigint; readonly size: bigint };
 }
 
-/** The symbols that differ, by name: of several of one name, the first of A is compared with the first of B, and so on. */
+/** The symbols that differ, by name: if several have one name, A's first is compared with B's first, and so on. */
 export interface NameDifferences extends Limited<NameDifference> {
-  /** Number of symbols that B alone has. */
+  /** Number of symbols that only B has. */
   readonly added: number;
-  /** Number of symbols that A alone has. */
+  /** Number of symbols that only A has. */
   readonly removed: number;
   /** Number of symbols whose size differs. */
   readonly resized: number;
@@ -222,7 +222,7 @@ export type FactDifference =
     readonly b: 4 | 5;
   };
 
-/** How two kernels, or the page tables of anyone, differ. */
+/** How two kernels, or any page tables, differ. */
 export interface KernelDifference {
   /** "moved" if nothing differs but the kernels' base, and what follows from it. */
   readonly verdict: "same" | "moved" | "different";
@@ -237,7 +237,7 @@ export interface KernelDifference {
   readonly distance: bigint;
   /** The facts about the kernels that differ. */
   readonly facts: readonly FactDifference[];
-  /** The entries of level 4 that differ, by index: that is where both have different bases. */
+  /** The level-4 entries that differ, by index: that is where both have different bases. */
   readonly level4: Limited<Level4Difference>;
   /** The mappings that differ. */
   readonly mappings: MappingDifferences;

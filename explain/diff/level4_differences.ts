@@ -1,5 +1,5 @@
 /**
- * Compares page-table entries of level 4.
+ * Compares level-4 entries.
  *
  * @module
  */
@@ -23,7 +23,7 @@ interface Entry {
 }
 
 /**
- * Compares the entries of level 4 that are present, by the addresses that they are for.
+ * Compares the level-4 entries that are present, by the addresses that they are for.
  *
  * @param a The tables of A.
  * @param b The tables of B.

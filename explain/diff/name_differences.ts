@@ -20,7 +20,7 @@ const STEP = 1024;
  * @param a The symbols of A.
  * @param b The symbols of B.
  * @param limit The most differences to list.
- * @returns The differences: those of A's symbols in order of address, then those that B alone has.
+ * @returns The differences: those of A's symbols in order of address, then those that only B has.
  */
 export function* nameDifferences(
   a: KernelSymbols,

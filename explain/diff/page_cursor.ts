@@ -35,7 +35,7 @@ export function addressOfPage(page: number): bigint {
 export interface PageCursor {
   /**
    * "page": it is mapped. "absent": it is not, or an entry with reserved bits set makes an access fault. "recursive": the
-   * tables contain themselves there. "unknown": a table is in memory that is not known.
+   * tables contain themselves there. "unknown": a table is in unknown memory.
    */
   readonly kind: "page" | "absent" | "recursive" | "unknown";
   /** Number of pages of 4 KiB, from this one on, of which the same is true. */

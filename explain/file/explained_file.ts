@@ -16,7 +16,7 @@ export type ExplainedSource = KernelSource | RandomSource | KeptFile;
  * Opens a file for as long as something is read of it.
  *
  * @param source The file.
- * @param options Limit and signal; of a file that is kept already, only the signal counts.
+ * @param options Limit and signal; for a file that is kept already, only the signal counts.
  * @param work What to read.
  * @returns What it returns.
  * @throws {LoadError} "source-failed" or "memory-limit-exceeded", as the file does.

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** What happens to an operand or to memory; of one that is only an address, such as that of `lea`, "none". */
+/** What happens to an operand or to memory; "none" for one that is only an address, such as that of `lea`. */
 export type Access = "none" | "read" | "write" | "read-write";
 
 /** An operand that is written in the instruction. */
@@ -62,7 +62,7 @@ export type Flow =
 export interface Instruction {
   /** Its address. */
   readonly address: bigint;
-  /** Number of bytes; of what is not an instruction, 1, and of what is cut, all bytes that are left. */
+  /** Number of bytes; 1 for what is not an instruction, and all bytes that are left for one that is cut off. */
   readonly length: number;
   /** In Intel's syntax, such as "mov [rax], rcx"; "(bad)" or "(cut off)" if it is none. */
   readonly text: string;

@@ -8,7 +8,7 @@ import type { PhysicalMemory } from "../../core/memory/physical_memory.ts";
 import type { PageRun, TableItem } from "../tables/table_items.ts";
 import type { MapOfMemory } from "./address_map.ts";
 
-/** What a listing finds; of a run, also whether it is part of a map of all physical memory. */
+/** What a listing finds; for a run, also whether it is part of a map of all physical memory. */
 export type MarkedItem = Exclude<TableItem, PageRun> | (PageRun & { readonly directMap: boolean });
 
 /** The most runs to hold back until it is known what they are part of: a map has few. */

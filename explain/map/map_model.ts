@@ -24,9 +24,9 @@ import { type DeepestLevel, type MapTableEntry, tableEntries } from "./table_ent
 export interface MapModelOptions {
   /** The names in the kernel's file, for the sections and symbols of runs. */
   readonly symbols?: KernelSymbols;
-  /** For page tables alone: the kernel whose segments, sections and symbols are to name what they map. */
+  /** For foreign page tables: the kernel whose segments, sections and symbols are to name what they map. */
   readonly kernel?: ExplainedKernel;
-  /** For page tables alone: where physical memory is, for recognizing maps of all of it. */
+  /** For foreign page tables: where physical memory is, for recognizing maps of all of it. */
   readonly memory?: Pick<PhysicalMemory, "base" | "size">;
   /**
    * Which runs to list: an expression of `r`, `w`, `x`, `u` (user mode), `owner:NAME`, `section:NAME` and `segment:N`
@@ -61,7 +61,7 @@ const MOST_TABLES = 2 ** 22;
 const TABLES_BETWEEN = 1000;
 
 /**
- * Maps an address space, of a loaded kernel or of anyone's page tables. Hostile tables can neither make it throw nor go
+ * Maps an address space, of a loaded kernel or of any page tables. Hostile tables can neither make it throw nor go
  * on forever.
  *
  * @example

@@ -50,7 +50,7 @@ export function rangeNames(symbols: KernelSymbols, moved: Moved): RangeNames {
   };
 }
 
-/** Sections may overlap in a file that was made to deceive; what is looked for is found all the same. */
+/** Sections may overlap in a malicious file; what is looked for is found all the same. */
 function sectionsInOrder(all: readonly KernelSection[]): (start: bigint, end: bigint) => NameRange | undefined {
   const sections = all.filter(({ size }) => size > 0n)
     .sort((one, other) => one.address < other.address ? -1 : Number(one.address > other.address));

@@ -56,7 +56,7 @@ export interface RelocationTable {
   readonly header: number;
   /** File offset of its first entry. */
   readonly fileOffset: number;
-  /** Number of entries; of `DT_RELR`, each stands for up to 63 words. */
+  /** Number of entries; for `DT_RELR`, each stands for up to 63 words. */
   readonly entries: number;
 }
 

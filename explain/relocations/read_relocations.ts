@@ -34,7 +34,7 @@ const DYNAMIC_MAX = 2 ** 20;
 /**
  * Reads the relocation entries of a 64-bit x86-64 file that are found by its segment `PT_DYNAMIC`: those of `DT_RELR`,
  * `DT_RELA` and `DT_JMPREL`, in this order, which is that of the plugin relocate. What the file has is listed, whether
- * it was applied or not. Of a file that is read at offsets (`readAt`, `Blob`), only headers, tables, the symbols that
+ * it was applied or not. From a file that is read at offsets (`readAt`, `Blob`), only headers, tables, the symbols that
  * they refer to, and the bytes that `DT_RELR` relocates are read.
  *
  * A file that is damaged, or no such file, has what can be read of it.

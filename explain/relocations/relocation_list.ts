@@ -5,7 +5,7 @@
  * @module
  */
 
-/** The entries. Arrays have an element an entry; of `DT_RELR`, one for each word. */
+/** The entries. Arrays have an element for each entry; for `DT_RELR`, one for each word. */
 export interface RelocationList {
   /** Number of entries so far. */
   count: number;
@@ -15,7 +15,7 @@ export interface RelocationList {
   /** Addends, as halves. */
   readonly addendHigh: Uint32Array;
   readonly addendLow: Uint32Array;
-  /** Types; of `DT_RELR`, {@linkcode WORD_KNOWN} or {@linkcode WORD_UNKNOWN}. */
+  /** Types; for `DT_RELR`, {@linkcode WORD_KNOWN} or {@linkcode WORD_UNKNOWN}. */
   readonly types: Uint32Array;
   /** Indices of symbols; 0 for none. */
   readonly symbols: Uint32Array;

@@ -17,7 +17,7 @@ const TWO_32 = 2 ** 32;
 /** How many words to read between pauses. */
 const BATCH = 2 ** 15;
 
-/** The segments, and which of their bytes the words take. Arrays have an element a segment. */
+/** The segments, and which of their bytes the words take. Arrays have an element for each segment. */
 interface Segments {
   readonly count: number;
   /** Addresses of their first bytes, as halves. */

@@ -16,7 +16,7 @@ export interface AddressIndex {
    * contains the address starts before `start`.
    */
   readonly find: (start: bigint, address: bigint) => FoundSymbol | undefined;
-  /** Lists the numbers of the symbols in a range, ascending by address; of several at one address, the best first. */
+  /** Lists the numbers of the symbols in a range, ascending by address; those at one address, best first. */
   readonly inRange: (start: bigint, end: bigint) => Iterable<number>;
   /** The numbers of the first and the last of these, and how many there are. */
   readonly endsOfRange: (start: bigint, end: bigint) => { first: number; last: number; count: number } | undefined;
@@ -85,7 +85,7 @@ export function addressIndex(table: SymbolTable, ends: RegionEnds): AddressIndex
   };
 }
 
-/** Symbols that name bytes, ascending by address; of several at one address, the best first. */
+/** Symbols that name bytes, ascending by address; those at one address, best first. */
 interface SortedSymbols {
   /** Their numbers. */
   readonly order: Uint32Array;

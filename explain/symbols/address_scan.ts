@@ -48,8 +48,7 @@ export interface ScannedEnds {
 }
 
 /**
- * Finds the first and the last symbol in a range, as an index would list them: of several at one address, the best
- * first.
+ * Finds the first and the last symbol in a range, as an index would list them: those at one address, best first.
  *
  * @param table The symbols.
  * @param start The first address, of 64 bits.

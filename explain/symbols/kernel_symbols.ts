@@ -77,7 +77,7 @@ export interface KernelSymbols {
   readonly symbolAt: (address: bigint) => SymbolPlace | undefined;
   /** Finds the symbols of a name, in the order of the table; the first 1024 if there are more. */
   readonly find: (name: string) => readonly KernelSymbol[];
-  /** Lists the symbols with an address in a range, ascending; of several at one address, the best first. */
+  /** Lists the symbols with an address in a range, ascending; those at one address, best first. */
   readonly inRange: (start: bigint, end: bigint) => Iterable<KernelSymbol>;
   /** Finds the first and the last of these, and their number; `undefined` if there are none. Reads no other names. */
   readonly endsOfRange: (start: bigint, end: bigint) => SymbolEnds | undefined;

@@ -72,7 +72,7 @@ export function lengthOf(table: SymbolTable, symbol: number, ends: RegionEnds): 
 
 /**
  * Which of several symbols at one address names it best, lowest first: functions, objects, then what has no type; those
- * with a size; global, local, weak. What is the same in all that is in the order of the table.
+ * with a size; global, local, weak. Ties are in the order of the table.
  *
  * @param table The symbols.
  * @param symbol The number of one.

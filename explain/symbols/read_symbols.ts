@@ -25,8 +25,8 @@ const SYMBOLS_MAX = 2 ** 22;
 const STRINGS_MAX = 2 ** 27;
 
 /**
- * Reads the sections and symbols of an ELF file. Of a file that is read at offsets (`readAt`, `Blob`), only the headers
- * and the symbol table are read, with its names; of others, all bytes up to these.
+ * Reads the sections and symbols of an ELF file. From a file that is read at offsets (`readAt`, `Blob`), only the headers
+ * and the symbol table are read, with its names; from others, all bytes up to these.
  *
  * Symbols are from `.symtab` or, in a stripped file, from `.dynsym`. A file that is damaged, or no ELF file, has what
  * can be read of it.

@@ -46,7 +46,7 @@ export interface RawSymbols {
   readonly regionOf: (section: number, high: number, low: number) => number;
 }
 
-/** Symbols that name addresses, in the order of their table. Arrays have an element a symbol. */
+/** Symbols that name addresses, in the order of their table. Arrays have an element for each symbol. */
 export interface SymbolTable {
   /** Number of symbols. */
   readonly count: number;

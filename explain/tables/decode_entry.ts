@@ -53,7 +53,7 @@ export interface DecodedEntry {
   readonly pageSize?: PageSize;
   /** The names of the flags that are set, lowest bit first; none if it is not present: the processor reads no other. */
   readonly flags: readonly EntryFlag[];
-  /** Every field, lowest bit first; of an entry that is not present, `PRESENT` alone. */
+  /** Every field, lowest bit first; only `PRESENT` for an entry that is not present. */
   readonly fields: readonly EntryField[];
 }
 
@@ -188,7 +188,7 @@ function nameOf(level: TableLevel, kind: Kind, low: number, high: number): Entry
 
 const PRESENT_FIELD = fieldPlace(4, "table", 0, 0);
 
-/** What fields mean when they are clear and when they are set; where an entry points to a table, for all below it. */
+/** What fields mean when they are clear and when they are set. */
 const MEANINGS: Readonly<Record<string, readonly [clear: string, set: string]>> = {
   PRESENT: ["not in use", "in use"],
   WRITABLE: ["writes are not allowed", "writes are allowed, if every level allows them"],
@@ -197,12 +197,24 @@ const MEANINGS: Readonly<Record<string, readonly [clear: string, set: string]>> 
   NO_CACHE: ["cached (PCD 0)", "not cached (PCD 1)"],
   ACCESSED: ["not used by the processor yet", "used by the processor"],
   DIRTY: ["not written to yet", "written to"],
-  GLOBAL: ["flushed when CR3 changes", "kept in the TLB when CR3 changes, if CR4.PGE is set"],
-  PAT: ["the memory type is by PWT and PCD alone (PAT 0)", "the memory type is by the upper half of IA32_PAT (PAT 1)"],
+  GLOBAL: ["flushed from the TLB when CR3 is loaded", "kept in the TLB when CR3 is loaded, if CR4.PGE is set"],
+  PAT: [
+    "PWT and PCD choose from the lower half of IA32_PAT (PAT 0)",
+    "PWT and PCD choose from the upper half of IA32_PAT (PAT 1)",
+  ],
   NO_EXECUTE: [
     "instructions can be fetched, if every level allows it",
-    "instructions cannot be fetched, if EFER.NXE is set",
+    "instructions cannot be fetched; must be 0 unless EFER.NXE is set",
   ],
+};
+
+/** In an entry that points to a table, these are about reading that table (Intel SDM vol. 3, "Memory Typing"). */
+const TABLE_MEANINGS: typeof MEANINGS = {
+  WRITE_THROUGH: [
+    "the table is read with write-back caching (PWT 0)",
+    "the table is read with write-through caching (PWT 1)",
+  ],
+  NO_CACHE: ["the table is cached (PCD 0)", "the table is not cached (PCD 1)"],
 };
 
 function meaningOf(name: EntryField["name"], value: bigint, entry: bigint, level: TableLevel, kind: Kind): string {
@@ -214,5 +226,6 @@ function meaningOf(name: EntryField["name"], value: bigint, entry: bigint, level
   if (name === "HUGE_PAGE") return kind === "page" ? "maps a page" : "points to a table";
   if (name === "RESERVED") return set ? "must be 0: an access raises a page fault" : "must be 0";
   if (name === "PROTECTION_KEY") return `protection key ${value}, if CR4.PKE or CR4.PKS is set`;
-  return MEANINGS[name]?.[set ? 1 : 0] ?? "ignored by the processor, free for software";
+  const meanings = (kind === "table" ? TABLE_MEANINGS[name] : undefined) ?? MEANINGS[name];
+  return meanings?.[set ? 1 : 0] ?? "ignored by the processor, free for software";
 }

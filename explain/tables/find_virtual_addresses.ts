@@ -14,7 +14,7 @@ export interface VirtualAddresses {
   readonly addresses: readonly FoundAddress[];
   /** How many there are. */
   readonly count: number;
-  /** Whether there may be more, because the search was given up or some tables are in memory that is not known. */
+  /** Whether there may be more, because the search was given up or some tables are in unknown memory. */
   readonly mayHaveMore: boolean;
   /** Number of tables, or of places in the tables, whose memory is not known. */
   readonly unknownTables: number;

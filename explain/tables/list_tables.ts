@@ -18,7 +18,7 @@ export interface ListedTable {
   readonly level: TableLevel;
   /** Physical address of its frame. */
   readonly frame: number;
-  /** The first virtual address that it covers, of 64 bits; of the lowest range where it is used more than once. */
+  /** The first virtual address that it covers, of 64 bits; the lowest, if it is used more than once. */
   readonly virt: bigint;
   /** Number of entries that are present; absent if its memory is not known. */
   readonly present?: number;

@@ -1,5 +1,5 @@
 /**
- * Opens page tables of anyone.
+ * Opens any page tables.
  *
  * @module
  */
@@ -21,7 +21,7 @@ export interface TableSetOptions {
 }
 
 /**
- * Opens page tables of anyone: of a loaded kernel, a memory dump or a machine, with four or five levels, in memory that
+ * Opens any page tables: of a loaded kernel, a memory dump or a machine, with four or five levels, in memory that
  * may have holes. Nothing is read yet, and the tables need not be right.
  *
  * To translate and change addresses in four-level tables, use `openPageTables`.

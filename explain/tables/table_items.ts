@@ -64,7 +64,7 @@ export interface ReservedEntry extends EntryPlace {
   readonly entry: bigint;
 }
 
-/** A table in memory that is not known. What it maps cannot be listed. */
+/** A table in unknown memory. What it maps cannot be listed. */
 export interface UnknownTable {
   /** What it is. */
   readonly kind: "unknown";

@@ -1,5 +1,5 @@
 /**
- * Page tables of anyone: where they start, how many levels they have, and the memory that they lie in.
+ * Any page tables: where they start, how many levels they have, and the memory that they lie in.
  *
  * @module
  */

@@ -39,7 +39,7 @@ export type WalkEnd =
   }
   | {
     /**
-     * At an entry that is not present, at one with reserved bits set, at a table in memory that is not known, or
+     * At an entry that is not present, at one with reserved bits set, at a table in unknown memory, or
      * before the first table: the address is not canonical.
      */
     readonly kind: "absent" | "reserved" | "unknown" | "not-canonical";

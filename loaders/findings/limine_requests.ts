@@ -108,7 +108,7 @@ export const requestSeenDifferently: FindingRule = {
   parts: ["image"],
   find: findSeenDifferently,
   about: "Limine 8 and Limine 12 do not see the same requests, or not the same base revision tag: a segment with a " +
-    "large bss comes last in the table of program headers, and one with requests lies above it.",
+    "large bss comes last in the program header table, and one with requests lies above it.",
   why: "Limine does not look for requests in the bss at the end of the image. Limine 8 takes that to be the bss of " +
     "the last program header, wherever that segment lies, and so may stop before it reaches the requests; later " +
     "versions take the bss of the segment at the highest address.",

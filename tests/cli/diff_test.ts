@@ -80,7 +80,7 @@ Deno.test("a kernel at two bases differs in its base alone, unless equal address
   const bases = ["--kernel-base", "0x1000", "--kernel-base", "0x7fff0000"];
   const { status, stdout } = await diff(PIE, ...bases);
   assertEquals(status, 1);
-  assertMatch(stdout, /^differ in the base alone: B is 0x7ffef000 higher, 5 words moved with it\n/);
+  assertMatch(stdout, /^differ only in the base: B is 0x7ffef000 higher, 5 words moved with it\n/);
   assertMatch((await diff(PIE, ...bases, "--absolute")).stdout, /^differ: \d+ mappings?.*, .*the entry point/);
 });
 
@@ -126,7 +126,7 @@ const WRONG: readonly (readonly [message: string, ...args: string[]])[] = [
     ...["--memory", "a", "--memory", "b", "--cr3", "0x1000", "--identity"],
   ],
   ["Cannot use --limit none", HELLO, HELLO, "--limit", "none"],
-  ["Cannot use --cr3: it is about page tables in a dump", HELLO, HELLO, "--cr3", "0x1000"],
+  ["Cannot use --cr3: it is for page tables in a dump", HELLO, HELLO, "--cr3", "0x1000"],
 ];
 
 for (const [message, ...args] of WRONG) {

@@ -182,7 +182,7 @@ Deno.test("walk --json of page tables in a memory dump is in the schema", async 
   });
 });
 
-Deno.test("map --json is in the schema: of kernels, of page tables of others, with filters, limits and entries", async () => {
+Deno.test("map --json is in the schema: of kernels, of foreign page tables, with filters, limits and entries", async () => {
   await withFolder(async (folder) => {
     const dump = `${folder}/memory.bin`;
     const { level4Frame } = (await kloadJson([HELLO, "--dump", dump])).json;

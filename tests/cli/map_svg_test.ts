@@ -130,7 +130,7 @@ Deno.test("a map that ends early, an empty one and one with entries that cannot 
   const svg = parseXml(mapSvg({ ...model, parts: [part] }, { name: "x" }));
   const lines = elementsOf(svg, "text").map(textOf);
   assert(
-    lines.includes("… 512 GiB not known: the level-3 table at 0x5000 is not in the memory at hand"),
+    lines.includes("… 512 GiB unknown: the level-3 table at 0x5000 is outside the known memory"),
     lines.join("\n"),
   );
 });

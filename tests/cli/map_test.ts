@@ -273,17 +273,25 @@ Deno.test("a memory dump is drawn like the kernel that it was made of, without o
 });
 
 const REFUSED: readonly (readonly [args: readonly string[], message: string, hint: string])[] = [
-  [[], "Cannot map anything: neither FILE nor --memory nor --gdb given", "kload map kernel.elf"],
+  [[], "Cannot map anything: no FILE, --memory or --gdb given", "kload map kernel.elf"],
   [[HELLO, "second"], "Cannot use second: kload map takes FILE", "--help"],
   [[HELLO, "--filter", "w&"], "Cannot use --filter w&: at its end, something is missing", "'w&x'"],
   [[HELLO, "--filter", "w | stack"], "Cannot use --filter w | stack: at character 5, stack is unexpected", "owner:"],
   [[HELLO, "--level", "5"], "Cannot use --level 5: it must be one of 4, 3, 2, 1", ""],
   [[HELLO, "--limit", "0"], "Cannot use --limit 0: it must be 1 to 2^32", ""],
   [[HELLO, "-o", "x"], "Cannot use --output: without --svg, nothing is written", "--svg"],
-  [[HELLO, "--level", "3", "--holes"], "Cannot use --level: --holes is about runs", "take the place of the runs"],
+  [[HELLO, "--level", "3", "--holes"], "Cannot use --level: --holes is for runs", "take the place of the runs"],
   [[HELLO, "--cr3", "0x1000"], "Cannot use --cr3", "--memory DUMP"],
-  [[HELLO, "--memory", HELLO, "--identity"], "Cannot use --identity: it changes nothing", "--memory takes page tables"],
-  [["--gdb", "x:1", "--rules", "default"], "Cannot use --rules: it changes nothing", "--gdb takes page tables"],
+  [
+    [HELLO, "--memory", HELLO, "--identity"],
+    "Cannot use --identity: --memory reads page tables as they are",
+    "a FILE only names",
+  ],
+  [
+    ["--gdb", "x:1", "--rules", "default"],
+    "Cannot use --rules: --gdb reads page tables as they are",
+    "a FILE only names",
+  ],
   [[HELLO, "--memory", HELLO, "--gdb", "x:1"], "Cannot use --gdb: --memory was already given", "one of them"],
 ];
 

@@ -66,7 +66,7 @@ function valuesOf(argument: string, command: CommandName, args: Arguments): read
   });
 }
 
-/** The files among the operands: next to page tables of others, an address may be the only one. */
+/** The files among the operands: next to foreign page tables, an address may be the only one. */
 function filesOf(command: CommandName, { source, operands = [], values }: Arguments): readonly string[] {
   if (command === "diff") return [source, ...operands];
   const isAddress = command === "walk" && operands.length === 0 && ["memory", "gdb"].some((flag) => values.has(flag));

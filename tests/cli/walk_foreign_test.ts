@@ -140,6 +140,6 @@ Deno.test("a table in memory that the dump does not have ends a walk, which is s
     assertStringIncludes(stdout, "The walk ends: the memory of the level-3 table at 0x9000000 is not known.");
     const physical = await kload(["walk", "0x5000", "--physical", "--memory", path, "--cr3", "0x1000"]);
     assertStringIncludes(physical.stdout, "physical 0x5000 is mapped at no address that is known\n");
-    assertStringIncludes(physical.stdout, "1 page table is in memory that is not known");
+    assertStringIncludes(physical.stdout, "1 page table is in unknown memory");
   });
 });

@@ -108,11 +108,11 @@ Deno.test("the end of a walk without a page says at which level, and what is mis
   const absent = [LEVELS[0], LEVELS[1], walked(0n, 2, 3)];
   assertEquals(
     last("absent", absent),
-    "  The walk ends at level 2: PRESENT (bit 0) is clear, so that an access raises a page fault.",
+    "  The walk ends at level 2: PRESENT (bit 0) is clear, so an access raises a page fault.",
   );
   assertEquals(
     last("reserved", LEVELS),
-    "  The walk ends at level 2: reserved bits are set, so that an access raises a page fault.",
+    "  The walk ends at level 2: reserved bits are set, so an access raises a page fault.",
   );
   assertEquals(
     last("unknown", LEVELS.slice(0, 2)),

@@ -188,9 +188,9 @@ const REFUSED: readonly (readonly [line: string, message: string, hint: string])
   ["FILE 0 1", "Cannot use 1: kload walk takes FILE and ADDRESS", "kload walk --help"],
   ["FILE kernel_mian", "Cannot find kernel_mian: no symbol in .symtab has that name", "Did you mean kernel_main?"],
   ["FILE Kernel_Main+8", "Cannot find Kernel_Main+8: no symbol", "Did you mean kernel_main?"],
-  ["FILE ffffffff80000000", "no symbol has that name", "As an address, it is 0xffffffff80000000: hex numbers"],
-  ["FILE 0000000000201000+8", "no symbol has that name", "As an address, it is 0x201000+8: hex numbers"],
-  ["FILE 0x12zz", "Cannot find 0x12zz: it is no number", "decimal or hex"],
+  ["FILE ffffffff80000000", "no symbol has that name", "For the address, write 0xffffffff80000000: hex"],
+  ["FILE 0000000000201000+8", "no symbol has that name", "For the address, write 0x201000+8: hex"],
+  ["FILE 0x12zz", "Cannot find 0x12zz: it is not a number", "decimal or hex"],
   ["FILE 0 --identity --memory-base 2M", "Cannot use --memory-base", "Leave it out"],
   ["FILE 0x10000000000000000", "it must fit in 64 bits", ""],
   ["FILE main --physical", "symbols have virtual ones", "kload walk without --physical"],
@@ -204,10 +204,10 @@ const REFUSED: readonly (readonly [line: string, message: string, hint: string])
   ],
   [
     "FILE 0 --memory a --identity",
-    "Cannot use --identity: it changes nothing",
-    "--memory takes page tables as they are",
+    "Cannot use --identity: --memory reads page tables as they are",
+    "a FILE only names",
   ],
-  ["0 --gdb a:1 --rules default", "Cannot use --rules: it changes nothing", "--gdb takes page tables as they are"],
+  ["0 --gdb a:1 --rules default", "Cannot use --rules: --gdb reads page tables as they are", "a FILE only names"],
   ["FILE 0 --memory a --gdb b:1", "Cannot use --gdb: --memory was already given", ""],
 ];
 
@@ -292,7 +292,7 @@ testWithTools(["gcc", "addr2line"], "the printed command finds the function and 
   await withKernel(async (path) => {
     for (const width of [100, 60]) {
       const text = await printed([path, "one+2"], width);
-      const [, command] = text.match(/^ {2}find its line with\n {4}(.*)$/m)!;
+      const [, command] = text.match(/^ {2}find the source line with\n {4}(.*)$/m)!;
       const { stdout } = await new Deno.Command("sh", { args: ["-c", command], stdin: "null" }).output();
       assertMatch(new TextDecoder().decode(stdout), /^one\n.*\/one\.c:2\b/);
     }

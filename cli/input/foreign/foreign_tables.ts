@@ -23,14 +23,14 @@ export interface ForeignOptions {
   readonly cr3?: number;
   /** Number of levels. */
   readonly levels?: 4 | 5;
-  /** Which addresses of physical memory are wanted besides the tables; only a running QEMU has to be asked for them. */
+  /** Which physical addresses are wanted besides the tables; only a running QEMU has to be asked for them. */
   readonly others?: (tables: TableSet) => Iterable<number>;
 }
 
 /** Where a value was found. */
 export type ValueOrigin = "flag" | "default" | "core" | "guest";
 
-/** Facts about page tables of others, for reports. */
+/** Facts about foreign page tables, for reports. */
 export interface ForeignFacts {
   /** What they were read from: a path, or the address of QEMU's stub. */
   readonly source: string;
@@ -52,11 +52,11 @@ export interface ForeignFacts {
   readonly pagesRead?: number;
   /** Whether the guest has more tables than are read. */
   readonly isCut?: boolean;
-  /** What became of the guest: it goes on, or stands still as it did before. */
+  /** What became of the guest: it runs again, or is stopped as it was before. */
   readonly guest?: "resumed" | "left stopped";
 }
 
-/** Page tables of others. */
+/** Foreign page tables: those that kload did not build. */
 export interface ForeignTables {
   /** The tables. Reading them throws a `CliError` "source-failed" if the dump can no longer be read. */
   readonly tables: TableSet;

@@ -114,7 +114,7 @@ export function gdbRemote(
         stopped = true;
         continue;
       }
-      if (text.length > MOST_NOISE) throw new StubError("what is there does not speak the protocol of gdb");
+      if (text.length > MOST_NOISE) throw new StubError("what is there does not speak gdb's remote protocol");
       const count = await connection.read(buffer);
       if (count === null) throw new StubError("the connection was closed");
       text += decoder.decode(buffer.subarray(0, count));

@@ -1,5 +1,5 @@
 /**
- * Takes the page tables of a running guest out of its memory, so that they can be looked at after the guest goes on.
+ * Takes the page tables of a running guest out of its memory, so that they can be looked at after the guest runs again.
  *
  * @module
  */

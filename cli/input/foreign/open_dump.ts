@@ -71,7 +71,7 @@ function openFile(path: string): OpenFile {
   try {
     const { isFile, isDirectory, size } = file.statSync();
     if (isDirectory) throw new Error("it is a directory");
-    if (!isFile) throw new Error("it is no regular file, and is not read in order");
+    if (!isFile) throw new Error("it is not a regular file, so it cannot be read at any offset");
     if (size === 0) throw new Error("the file is empty");
     const readAt: ReadAt = (offset, buffer) =>
       attempt(path, () => {
@@ -98,7 +98,7 @@ function openRaw(path: string, head: Uint8Array, size: number, { base, cr3, leve
   if (cr3 === undefined) {
     throw usageError(
       `Cannot read page tables of ${printable(path)}: memory alone does not say where they start, so --cr3 is needed`,
-      'QEMU\'s monitor prints CR3 with "info registers", in hex: add the 0x. An ELF core of "dump-guest-memory" has it.',
+      'QEMU\'s monitor prints CR3 with "info registers", in hex: add the 0x. An ELF core from "dump-guest-memory" contains it.',
       { flag: "cr3" },
     );
   }
@@ -146,10 +146,10 @@ function rootMissing(path: string, isCore: boolean, { root, ranges }: Found): Cl
   const [first] = ranges;
   const last = ranges.at(-1);
   const held = first && last
-    ? `it has memory from ${hexRange(first.phys, last.phys + last.size - first.phys)}${
+    ? `it holds physical ${hexRange(first.phys, last.phys + last.size - first.phys)}${
       ranges.length > 1 ? `, in ${ranges.length} parts` : ""
     }`
-    : "it has no memory";
+    : "it holds no memory";
   const why = `the level-${levels} table at ${hex(cr3)} is not in it: ${held}`;
   const hint = isCore
     ? 'QEMU\'s "dump-guest-memory" without -p writes all memory.'

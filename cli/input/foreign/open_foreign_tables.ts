@@ -8,7 +8,7 @@ import { usageError } from "../../output/cli_error.ts";
 import type { ForeignOptions, ForeignTables } from "./foreign_tables.ts";
 
 /**
- * Opens page tables of others. The table of the highest level is known then; others may be missing.
+ * Opens foreign page tables. The table of the highest level is known then; others may be missing.
  *
  * @param options What to open.
  * @param signal Ends the work.

@@ -20,7 +20,7 @@ const PATIENCE = 5000;
 const GRACE = 1000;
 
 /**
- * Takes the page tables of a guest. It stands still meanwhile, and is left as it was found.
+ * Copies the page tables of a guest, which is stopped meanwhile and then left as it was found.
  *
  * @param place Where QEMU's stub listens.
  * @param options Where the tables start and how many levels they have, if that is not to be asked of the guest.
@@ -146,7 +146,7 @@ function socketFlags(path: string): readonly string[] {
 
 function hintFor(place: StubPlace, cause: unknown): string | undefined {
   if (cause instanceof StubError) {
-    return cause.isSilent ? "QEMU speaks with one debugger at a time: detach the one that is there." : undefined;
+    return cause.isSilent ? "QEMU serves one debugger at a time: detach the other one." : undefined;
   }
   const how = place.transport === "unix" ? `unix:${place.path},server=on,wait=off` : `tcp::${place.port}`;
   return `Start QEMU with -gdb ${how}, or type gdbserver ${how} in its monitor.`;

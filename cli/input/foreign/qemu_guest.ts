@@ -8,10 +8,10 @@ import { decodeHex, encodeHex } from "@std/encoding/hex";
 import { type GdbRemote, StubError } from "./gdb_remote.ts";
 import type { PagingRegisters } from "./paging_registers.ts";
 
-/** What becomes of the guest when it is left: it goes on, or stands still as it did before. */
+/** What becomes of the guest when it is left: it runs again, or is stopped as it was before. */
 export type Leaving = "resumed" | "left stopped";
 
-/** A guest that stands still as long as it is looked at. */
+/** A guest that is stopped while it is looked at. */
 export interface QemuGuest {
   /** The registers of the first processor. */
   readonly registers: PagingRegisters;
@@ -107,7 +107,7 @@ async function readRegisters(remote: GdbRemote, features: string): Promise<Pagin
   const read = async (name: string): Promise<bigint> => {
     const at = numbers.get(name);
     const reply = at === undefined ? "" : await remote.ask(`p${at.toString(16)}`);
-    if (!/^([0-9a-f]{8}){1,2}$/.test(reply)) throw new StubError(`QEMU does not say what the register ${name} has`);
+    if (!/^([0-9a-f]{8}){1,2}$/.test(reply)) throw new StubError(`QEMU does not report the register ${name}`);
     return new DataView(decodeHex(reply.padEnd(16, "0")).buffer).getBigUint64(0, true);
   };
   return { cr0: await read("cr0"), cr3: await read("cr3"), cr4: await read("cr4"), efer: await read("efer") };

@@ -1,4 +1,4 @@
-/** The flags that name page tables of others. */
+/** The flags that name foreign page tables. */
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { FOREIGN_FLAGS, type ForeignSource, foreignSources } from "../../../cli/arguments/foreign_tables.ts";
@@ -34,7 +34,7 @@ const LINES: readonly (readonly [line: string, sources: readonly ForeignSource[]
   }),
 ];
 
-Deno.test("the flags of page tables of others are read", () => {
+Deno.test("the flags of foreign page tables are read", () => {
   for (const [line, sources] of LINES) assertEquals(parse(line), sources, line);
 });
 
@@ -54,8 +54,8 @@ Deno.test("a command with two sides takes each flag once for both, or once for e
 });
 
 const REFUSED: readonly (readonly [line: string, message: string])[] = [
-  ["--cr3 0x1000", "Cannot use --cr3: it is about page tables in a dump or a running QEMU, and none is given"],
-  ["--base 0", "Cannot use --base: it is about page tables in a dump or a running QEMU, and none is given"],
+  ["--cr3 0x1000", "Cannot use --cr3: it is for page tables in a dump or a running QEMU, and none are given"],
+  ["--base 0", "Cannot use --base: it is for page tables in a dump or a running QEMU, and none are given"],
   [
     "--memory a --cr3 0xffff888000100000",
     "Cannot use --cr3 0xffff888000100000: it must be a physical address, below 2^52",
@@ -69,7 +69,7 @@ const REFUSED: readonly (readonly [line: string, message: string])[] = [
   ["--gdb a:b:1", "Cannot use --gdb a:b:1: it must be HOST:PORT"],
 ];
 
-Deno.test("flags of page tables of others that are malformed, or about nothing, are refused", () => {
+Deno.test("flags of foreign page tables that are malformed, or about nothing, are refused", () => {
   for (const [line, message] of REFUSED) assertThrows(() => parse(line), CliError, message);
   assertThrows(
     () => parse("--memory a --cr3 1 --cr3 2", true),

@@ -192,14 +192,14 @@ Deno.test("dumps that cannot be used are refused in words that say why, and what
       {},
       "usage",
       "Cannot read page tables of DUMP: memory alone does not say where they start, so --cr3 is needed",
-      'QEMU\'s monitor prints CR3 with "info registers", in hex: add the 0x. An ELF core of "dump-guest-memory" has it.',
+      'QEMU\'s monitor prints CR3 with "info registers", in hex: add the 0x. An ELF core from "dump-guest-memory" contains it.',
     ],
     [
       page,
       { cr3: 0x20_0000, base: 0x1000 },
       "usage",
       "Cannot use --cr3 0x200000 for DUMP: the level-4 table at 0x200000 is not in it: " +
-      "it has memory from 0x1000..0x3000",
+      "it holds physical 0x1000..0x3000",
       "--base says where a dump's first byte is.",
     ],
     [
@@ -250,7 +250,7 @@ Deno.test("dumps that cannot be used are refused in words that say why, and what
       {},
       "source-failed",
       "Cannot read page tables of DUMP: the level-5 table at 0x300000 is not in it: " +
-      "it has memory from 0x100000..0x102000",
+      "it holds physical 0x100000..0x102000",
       'QEMU\'s "dump-guest-memory" without -p writes all memory.',
     ],
     [
@@ -319,7 +319,7 @@ Deno.test("what is no dump is refused, and so is a dump next to a running QEMU",
     await assertRejects(
       () => openForeignTables({ memory: "/dev/null", cr3: 0 }, signal),
       CliError,
-      "it is no regular file",
+      "it is not a regular file",
     );
   }
 });

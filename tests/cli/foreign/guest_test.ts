@@ -111,7 +111,7 @@ testWithTools([QEMU], "a guest goes on whenever the work ends, also in the middl
   assertEquals(aborted, 24);
 });
 
-testWithTools([QEMU], "a root outside the guest's memory is refused, and the guest goes on", async () => {
+testWithTools([QEMU], "a root outside the guest's memory is refused, and the guest runs again", async () => {
   const error = await assertRejects(() => open({ cr3: 2 ** 40 }), CliError);
   assertEquals(
     error.message,

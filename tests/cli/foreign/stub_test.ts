@@ -145,7 +145,7 @@ Deno.test("stubs that cannot be used are refused in words that say why", async (
     [{ answer: () => "silence", isSilent: true }, "there was no answer in 0.3 seconds"],
     [
       { answer: () => ({ raw: "HTTP/1.1 400 Bad Request\r\n\r\n".repeat(3000) }) },
-      "what is there does not speak the protocol of gdb",
+      "what is there does not speak gdb's remote protocol",
     ],
     [{ answer: () => ({ raw: "$OK#00" }) }, "an answer has a wrong checksum"],
     [{ answer: () => "" }, "the stub there is not QEMU's, and cannot read physical memory"],
@@ -156,7 +156,7 @@ Deno.test("stubs that cannot be used are refused in words that say why", async (
     ],
     [{ answer: qemu({ registers: { ...REGISTERS, cr4: 0n } }) }, "the guest uses 32-bit page tables (CR4.PAE is 0)"],
     [{ answer: qemu({ registers: { ...REGISTERS, efer: 0n } }) }, "the guest is not in 64-bit mode (EFER.LMA is 0)"],
-    [{ answer: qemu({ registers: { cr0: 0x8000_0011n, cr3: 0n } }) }, "QEMU does not say what the register cr4 has"],
+    [{ answer: qemu({ registers: { cr0: 0x8000_0011n, cr3: 0n } }) }, "QEMU does not report the register cr4"],
     [{ answer: qemu({}) }, "the level-4 table at 0x100000 is not in the guest's memory"],
   ];
   for (const [script, why] of cases) {
@@ -246,7 +246,7 @@ Deno.test("memory of devices is not read", async () => {
 Deno.test("a silent stub may be busy with another debugger", async () => {
   await withStub({ answer: () => "silence", isSilent: true }, async (open) => {
     const { hint } = await assertRejects(() => open(), CliError);
-    assertEquals(hint, "QEMU speaks with one debugger at a time: detach the one that is there.");
+    assertEquals(hint, "QEMU serves one debugger at a time: detach the other one.");
   });
 });
 

@@ -109,7 +109,7 @@ Deno.test("what is in no PT_LOAD header is said not to be loaded: headers of oth
   );
   assertEquals(
     messagesAt(kernel, 0x60_0000n).at(-1),
-    "Program header 2 has this address, but no memory: its p_memsz is 0.",
+    "Program header 2 is at this address, but takes no memory: its p_memsz is 0.",
   );
   assertEquals(messagesAt(kernel, 0x50_0020n).length, 2);
   const linker = await readSymbols(HELLO);
@@ -163,12 +163,12 @@ Deno.test("reserved bits and unknown memory end a walk, and are said to", () => 
   const tables = tableSet({ 0x1000: 0x2083n, 0x1008: 0x10_0003n });
   assertEquals(messagesAt(tables, 0n), ["Reserved bits are set in entry 0 of the level-4 table at physical 0x1000."]);
   assertEquals(messagesAt(tables, 2n ** 39n), [
-    "The level-3 table at physical 0x100000 is in memory that is not known.",
+    "The level-3 table at physical 0x100000 is in unknown memory.",
   ]);
   const { nearest } = explainAddress(tables, 0n);
   assertEquals(nearest, { before: null }); // what the unknown table maps may be nearer than anything else
   const root = { ...tables, root: 0x10_0000 };
-  assertEquals(messagesAt(root, 0n), ["The level-4 table at physical 0x100000 is in memory that is not known."]);
+  assertEquals(messagesAt(root, 0n), ["The level-4 table at physical 0x100000 is in unknown memory."]);
 });
 
 Deno.test("with five levels, addresses of 57 bits are canonical", () => {
@@ -188,7 +188,7 @@ Deno.test("with five levels, addresses of 57 bits are canonical", () => {
   ]);
 });
 
-Deno.test("a recursive entry is recognized in the page tables of others", () => {
+Deno.test("a recursive entry is recognized in foreign page tables", () => {
   const tables = tableSet({ 0x1ff0: 0x1003n });
   const address = 0xffff_ff7f_bfdf_e000n + 510n * 8n;
   const [physical, table] = explainAddress(tables, address).why;

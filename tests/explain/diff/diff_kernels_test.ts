@@ -180,7 +180,7 @@ Deno.test("a snapshot, page tables, and a kernel are compared with one another",
   }
 });
 
-Deno.test("ACCESSED and DIRTY are counted apart, or counted if asked for", async () => {
+Deno.test("ACCESSED and DIRTY are counted separately, or counted if asked for", async () => {
   const kernel = await load(HELLO);
   const dump = dumpOf(kernel);
   for (const { virt, flags } of kernel.pageTable.leaves()) {
