@@ -4,19 +4,23 @@
  * @module
  */
 
+import { equals } from "@std/bytes/equals";
 import type { AddressExplanation } from "../../explain/address/address_explanation.ts";
 import { explainAddress } from "../../explain/address/explain_address.ts";
 import type { ExplainOptions } from "../../explain/address/explain_options.ts";
+import { explainPhysical } from "../../explain/address/explain_physical.ts";
+import { pcDeviceAt } from "../../explain/address/pc_devices.ts";
 import { type Explainable, kernelOf, tablesOf } from "../../explain/explained.ts";
 import { type InstructionsAround, instructionsAround } from "../../explain/instructions/instructions_around.ts";
 import type { KernelSymbols } from "../../explain/symbols/kernel_symbols.ts";
 import { linkedAddress, type Moved } from "../../explain/symbols/linked_address.ts";
 import { readVirtual } from "../../explain/tables/read_virtual.ts";
-import type { TableSet } from "../../explain/tables/table_set.ts";
+import type { TableLevel, TableSet } from "../../explain/tables/table_set.ts";
 import type { AddressOperand } from "../arguments/address_operand.ts";
 import type { Output } from "../output/output.ts";
 import { quotedPath } from "../output/shell_quote.ts";
 import { hex } from "../output/text.ts";
+import type { TablePart } from "../report/walk_entries.ts";
 import { type WalkedAddress, walkReport } from "../report/walk_report.ts";
 import { findAddress, type FoundAddress, symbolText } from "./find_address.ts";
 
@@ -28,6 +32,9 @@ const AFTER = 6;
 
 /** `SHF_EXECINSTR` (gABI, "Sections"): the section has instructions. */
 const SHF_EXECINSTR = 4n;
+
+/** What is said of code that is not that of the file. */
+const OTHER_BYTES = "the bytes here are not those of the file: names may be those of another place (--kernel-base)";
 
 /** What the question is about. */
 export interface Subject {
@@ -44,6 +51,10 @@ export interface Subject {
   readonly moved: Moved;
   /** The path of the kernel's file, if other programs can read it. */
   readonly path?: string;
+  /** The memory that is known, such as "the dump". */
+  readonly memory: string;
+  /** The kernel as kload loads it, if the page tables are others that it may run on. */
+  readonly loaded?: Explainable;
   /** What else helps to explain. */
   readonly known?: ExplainOptions;
 }
@@ -66,27 +77,45 @@ export async function answerAddress(subject: Subject, operand: AddressOperand, o
 }
 
 async function walkedAddress(subject: Subject, { address, asked }: FoundAddress): Promise<WalkedAddress> {
-  const { name, explained, facts, about, symbols, moved, path, known } = subject;
+  const { name, explained, facts = [], about, symbols, moved, path, known, memory, loaded } = subject;
   const tables = tablesOf(explained);
   const explanation = {
     ...explainAddress(explained, address, { ...known, symbols }),
     ...(kernelOf(explained) || !symbols ? {} : placesIn(symbols, linkedAddress(moved, address))),
   };
   const linked = linkedAddress(moved, address);
-  const isCode = explanation.permissions?.endsWith("X") === true && isCodeSection(symbols, linked);
+  const { physical, mapped } = explanation;
+  const table = physical === null ? null : explainPhysical(explained, physical).table;
+  const isCode = table === null && explanation.permissions?.endsWith("X") === true && isCodeSection(symbols, linked);
+  const bytes = readVirtual(tables, address, isCode ? BYTES_OF_CODE : BYTES);
+  const device = physical === null || (kernelOf(explained) && bytes.length > 0)
+    ? undefined
+    : pcDeviceAt(BigInt(physical));
+  const fileCode = isInCode(symbols, linked)
+    ? readVirtual(tablesOf(loaded ?? explained), address, BYTES_OF_CODE)
+    : undefined;
+  const isFileCode = isCode && fileCode !== undefined && equals(bytes, fileCode);
   const around = isCode ? await decode(tables, address, subject) : undefined;
   return {
     name,
     ...(asked === undefined ? {} : { asked }),
     levels: tables.levels,
-    facts,
+    facts: [
+      ...facts,
+      ...(device ? [["device", `${device.name}, on a PC`] as const] : []),
+      ...(loaded && mapped && fileCode && bytes.length > 0 && !isFileCode ? [["note", OTHER_BYTES] as const] : []),
+    ],
     about,
     unpacked: known?.unpacked ?? false,
     explanation,
-    bytes: readVirtual(tables, address, isCode ? BYTES_OF_CODE : BYTES),
+    bytes,
+    ...(mapped && bytes.length === 0
+      ? { unknownBytes: `Not known: physical ${hex(physical ?? 0)} is not in ${memory}.` }
+      : {}),
+    ...(table && bytes.length > 0 ? { table: tablePart(tables, address, table) } : {}),
     ...(around ? { code: { around, bytesAt: ({ address, length }) => readVirtual(tables, address, length) } } : {}),
     nameOf: (address) => symbols && symbolText(symbols, linkedAddress(moved, address)),
-    ...(isCode && path !== undefined && symbols?.hasLineNumbers === true
+    ...(isFileCode && path !== undefined && symbols?.hasLineNumbers === true
       ? { lineCommand: `addr2line -f -e ${quotedPath(path)} ${hex(linked)}` }
       : {}),
   };
@@ -111,6 +140,24 @@ function placesIn(symbols: KernelSymbols, linked: bigint): Pick<AddressExplanati
     section: section ? { name: section.name, offset: Number(linked - section.address) } : null,
     symbol: place ? { name: place.symbol.name, offset: place.offset, size: place.symbol.size } : null,
   };
+}
+
+/** The entries of a page table that follow an address. */
+function tablePart(
+  tables: TableSet,
+  address: bigint,
+  { level, entry }: { readonly level: TableLevel; readonly entry: number },
+): TablePart {
+  const bytes = readVirtual(tables, address - address % 8n, Math.min(BYTES, (512 - entry) * 8));
+  const view = new DataView(bytes.buffer);
+  const entries = Array.from({ length: bytes.length / 8 }, (_, at) => view.getBigUint64(at * 8, true));
+  return { level, first: entry, entries };
+}
+
+/** Whether an address is in a section of instructions for certain. */
+function isInCode(symbols: KernelSymbols | undefined, linked: bigint): boolean {
+  const section = symbols?.sectionAt(linked);
+  return section !== undefined && (section.flags & SHF_EXECINSTR) !== 0n;
 }
 
 /** Whether an address is in a section of instructions; where there is no section, an executable page is taken for code. */

@@ -31,30 +31,19 @@ export async function recognizeLoaded(kernel: Kernel, source: Source): Promise<R
   try {
     if (rest) {
       const whole = loadedFile(kernel, keepFile(rest, { maxMemory: MOST_READ }));
-      return { layers, ...await recognize(whole, kernel, layers.length > 0) };
+      return { layers, ...await recognize(whole, kernel) };
     }
   } catch (error) {
     if (!(error instanceof LoadError)) throw error; // it changed, or has more section headers than are worth it
   } finally {
     rest?.close();
   }
-  return { layers, ...await recognize(loadedFile(kernel), kernel, layers.length > 0) };
+  return { layers, ...await recognize(loadedFile(kernel), kernel) };
 }
 
-async function recognize(
-  file: KeptFile,
-  { programHeaders }: Kernel,
-  isUnpacked: boolean,
-): Promise<Omit<Recognized, "layers">> {
+async function recognize(file: KeptFile, { programHeaders }: Kernel): Promise<Omit<Recognized, "layers">> {
   const { model, protocols } = await recognizeFile(file);
-  const told = isUnpacked ? protocols.map(inUnpacked) : protocols;
-  return { protocols: told, ...await programOf(file, programHeaders, model) };
-}
-
-/** The file that was given has something else at the offset, or is shorter. */
-function inUnpacked<P extends Protocol>(protocol: P): P {
-  const summary = protocol.summary.replaceAll(/\bfile offset (0x[0-9a-f]+)/g, "offset $1 of the unpacked kernel");
-  return { ...protocol, summary };
+  return { protocols, ...await programOf(file, programHeaders, model) };
 }
 
 /** The first bytes of a file as they lie in memory, and the rest of it, if it is there. */

@@ -16,6 +16,7 @@ import { oneForeign } from "../arguments/one_foreign.ts";
 import { WALK } from "../arguments/walk_command.ts";
 import { readLimit } from "../arguments/walk_options.ts";
 import { usageError } from "../output/cli_error.ts";
+import { hexRange } from "../output/text.ts";
 import type { Output } from "../output/output.ts";
 import { unpackedFacts } from "../report/file_facts.ts";
 import { fileFormat } from "../report/json.ts";
@@ -80,6 +81,7 @@ async function subjectOf(
     about: { format: fileFormat({ layers }) },
     explained: kernel,
     moved: kernel,
+    memory: `the kernel's memory, ${hexRange(kernel.memory.base, kernel.memory.size)}`,
     symbols,
   };
   if (!kernel.programHeaders.some(({ p_type }) => p_type === PT_DYNAMIC)) return { ...subject, known };

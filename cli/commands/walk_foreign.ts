@@ -60,6 +60,8 @@ export async function walkForeign(
       about: { ...(names ? { namesFrom: names.name } : {}), foreign: foreignJson(about) },
       symbols,
       moved,
+      memory: about.kind === "guest" ? "RAM or ROM that was read" : `the ${about.kind}`,
+      ...(names ? { loaded: names.kernel } : {}),
       ...(path === undefined ? {} : { path }),
     };
     await answer(subject, question, output, signal);

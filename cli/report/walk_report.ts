@@ -18,6 +18,7 @@ import { pageLetters } from "./permission_letters.ts";
 import { headline, labelled, sections } from "./report_parts.ts";
 import { addressBits } from "./walk_bits.ts";
 import { byteLines, instructionLines, type NameOf } from "./walk_bytes.ts";
+import { entryLines, type TablePart } from "./walk_entries.ts";
 import { fieldLines, levelLines, pageText, permissionLines } from "./walk_levels.ts";
 
 /** What is said of an address. */
@@ -38,6 +39,10 @@ export interface WalkedAddress {
   readonly explanation: AddressExplanation;
   /** The bytes from the address on; none if they are not known. */
   readonly bytes: Uint8Array;
+  /** Why they are not known, if a page is mapped. */
+  readonly unknownBytes?: string;
+  /** The entries from the address on, if it is in a page table. */
+  readonly table?: TablePart;
   /** The instructions there, if it is code. */
   readonly code?: {
     readonly around: InstructionsAround;
@@ -58,7 +63,7 @@ export interface WalkedAddress {
  * @returns Lines of text.
  */
 export function walkReport(walked: WalkedAddress, verbose: boolean, paint: Paint): string {
-  const { explanation, levels, bytes, code, nameOf } = walked;
+  const { explanation, levels, bytes, unknownBytes, table: tablePart, code, nameOf } = walked;
   const { address, canonical, levels: entries, end, mapped, pageSize, why, nearest } = explanation;
   const leaf = pageSize === null ? 1 : Math.log2(pageSize / 8) / 9;
   return sections([
@@ -70,6 +75,10 @@ export function walkReport(walked: WalkedAddress, verbose: boolean, paint: Paint
     mapped ? [paint.title("Permissions"), ...permissionLines(entries, paint)] : [],
     nearest ? [paint.title("Nearest pages"), ...nearLines(nearest, paint)] : [],
     bytes.length === 0 ? [] : [paint.title("Bytes"), ...byteLines(address, bytes, paint)],
+    unknownBytes === undefined
+      ? []
+      : [paint.title("Bytes"), ...wrap(unknownBytes, paint.width - 2).map((line) => `  ${line}`)],
+    tablePart ? entryLines(tablePart, paint) : [],
     code ? [paint.title("Instructions"), ...codeLines(code, nameOf, paint)] : [],
   ]);
 }
@@ -141,11 +150,11 @@ function nearLines(nearest: NonNullable<AddressExplanation["nearest"]>, paint: P
       ],
     };
   };
-  return table(["side", "virtual range", "flags", "gap", "owner"], sides, toRow, paint);
+  return table(["side", "virtual range", "flags", "distance", "owner"], sides, toRow, paint);
 }
 
 function distanceText(distance: bigint): string {
-  if (distance === 0n) return "adjacent";
+  if (distance === 1n) return "adjacent";
   return distance < 10_000n ? count(distance, "byte") : `${hex(distance)} bytes`;
 }
 

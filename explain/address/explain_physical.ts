@@ -83,7 +83,7 @@ export function explainPhysical(
   const holders = fileOffset === null ? [] : (layout?.loads ?? []).filter((load) => holds(load, fileOffset));
   const segments = holders.map(({ index }) => index);
   const facts = { physical, known, owner, fileOffset, segments, table };
-  return { ...facts, message: messageOf(facts, unpacked) };
+  return { ...facts, message: messageOf(facts, layout !== undefined, unpacked) };
 }
 
 function holds(load: LoadedHeader, offset: number): boolean {
@@ -92,6 +92,7 @@ function holds(load: LoadedHeader, offset: number): boolean {
 
 function messageOf(
   { known, owner, fileOffset, table }: Omit<PhysicalExplanation, "message">,
+  hasOwners: boolean,
   unpacked: boolean,
 ): string {
   if (table) {
@@ -107,5 +108,6 @@ function messageOf(
     return "The frame holds the end of the file's bytes; this byte is after the last that was read.";
   }
   if (owner !== null) return `The frame is ${ownerName(owner)}.`;
-  return known ? "Nothing is known to use the frame." : "The memory at this address is not known.";
+  if (!known) return "The memory at this address is not known.";
+  return hasOwners ? "Nothing took the frame." : "The frame was not found among the page tables.";
 }
