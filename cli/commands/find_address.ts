@@ -6,7 +6,7 @@
 
 import type { KernelSymbol, KernelSymbols } from "../../explain/symbols/kernel_symbols.ts";
 import { loadedAddress, type Moved } from "../../explain/symbols/linked_address.ts";
-import type { AddressOperand } from "../arguments/address_operand.ts";
+import { type AddressOperand, inRange } from "../arguments/address_operand.ts";
 import { bareHex } from "../arguments/numbers.ts";
 import { type CliError, usageError } from "../output/cli_error.ts";
 import { argumentText, hex, listed, printable } from "../output/text.ts";
@@ -51,7 +51,7 @@ export function findAddress(operand: AddressOperand, symbols: KernelSymbols | un
   if (addresses.size > 1) throw ambiguous(name, addresses);
   const [address] = addresses.keys();
   const added = whole.length > 0 ? 0n : offset;
-  return { address: BigInt.asUintN(64, address + added), asked: text };
+  return { address: inRange(text, address + added), asked: text };
 }
 
 /**

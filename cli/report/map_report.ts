@@ -8,6 +8,7 @@ import type { MapModel, MapTotals } from "../../explain/map/address_map.ts";
 import type { Paint } from "../output/paint.ts";
 import { count, exactSize, grouped, hex, hexRange, printable, wrap } from "../output/text.ts";
 import { type DrawingOptions, mapDrawing } from "./map_drawing.ts";
+import { nothingMapped } from "./map_words.ts";
 import { entriesSection, tablesSection } from "./map_tables.ts";
 import { pageLetters } from "./permission_letters.ts";
 import { headline, labelled, sections } from "./report_parts.ts";
@@ -44,9 +45,10 @@ export function mapReport(model: MapModel, about: AboutMap, paint: Paint): strin
   ]);
 }
 
-function verdict({ totals, stopped }: MapModel, { warning }: Paint): readonly string[] {
+function verdict(model: MapModel, { warning }: Paint): readonly string[] {
+  const { totals, stopped } = model;
   const { bytes, runs, writableAndExecutable: both } = totals;
-  if (runs === 0) return [stopped ? `nothing mapped up to ${hex(stopped.virt)}` : "nothing is mapped"];
+  if (runs === 0) return [nothingMapped(model)];
   const upTo = stopped ? ` up to ${hex(stopped.virt)}` : "";
   return [
     `${roughSize(bytes)} mapped${upTo} in ${count(runs, "run")}`,

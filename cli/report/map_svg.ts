@@ -12,6 +12,7 @@ import {
   entryContent,
   entryName,
   NO_PAGE,
+  nothingMapped,
   ownerWords,
   partWords,
   runNotes,
@@ -76,7 +77,7 @@ export function mapSvg(model: MapModel, { name, unpacked = false, filter }: Abou
   const sums = `${roughSize(totals.bytes)} mapped${upTo} in ${count(totals.runs, "run")}`;
   const both = totals.writableAndExecutable;
   const faults = both === 0 ? "nothing writable and executable" : `${count(both, "page")} writable and executable`;
-  const summary = totals.runs === 0 ? "nothing is mapped" : `${sums}, ${faults}`;
+  const summary = totals.runs === 0 ? nothingMapped(model) : `${sums}, ${faults}`;
   text(canvas, MARGIN, `Address space of ${name}`, "title");
   text(canvas, MARGIN, summary, "note");
   if (filter !== undefined) text(canvas, MARGIN, `only the runs that match ${filter}`, "note");

@@ -47,13 +47,39 @@ export function entryName(first: MapEntry, last: MapEntry = first): string {
  * @param model The map that it is in.
  * @returns Such as "24 KiB in 4 runs"; empty if there are no tables below it that could map anything.
  */
-export function entryContent({ virt, kind, runs, left }: MapEntry, { stopped }: MapModel): string {
+export function entryContent({ virt, kind, runs, left }: MapEntry, { parts, stopped }: MapModel): string {
   const bytes = runs.reduce((sum, { size }) => sum + BigInt(size), left.bytes);
   const number = runs.length + left.runs;
   const isCut = stopped !== undefined && stopped.virt >= virt && stopped.virt < virt + ENTRY_SPAN;
   if (number > 0) return `${roughSize(bytes)} in ${count(number, "run")}${isCut ? ` up to ${hex(stopped.virt)}` : ""}`;
   if (isCut) return "not listed";
-  return kind === "table" ? NO_PAGE : "";
+  return kind === "table" && !hasPart(virt, parts) ? NO_PAGE : "";
+}
+
+/** The level-4 entries in which something is not listed as runs, by the list of it. */
+const ENTRIES_WITH_PARTS = new WeakMap<readonly MapPart[], ReadonlySet<bigint>>();
+
+function hasPart(virt: bigint, parts: readonly MapPart[]): boolean {
+  let entries = ENTRIES_WITH_PARTS.get(parts);
+  if (!entries) {
+    entries = new Set(parts.map((part) => part.virt / ENTRY_SPAN));
+    ENTRIES_WITH_PARTS.set(parts, entries);
+  }
+  return entries.has(virt / ENTRY_SPAN);
+}
+
+/**
+ * Says of a map without runs what is known.
+ *
+ * @param model The map.
+ * @returns Such as "nothing is mapped", if that is certain.
+ */
+export function nothingMapped({ parts, stopped }: MapModel): string {
+  const has = (kind: MapPart["kind"]): boolean => parts.some((part) => part.kind === kind);
+  const upTo = stopped ? ` up to ${hex(stopped.virt)}` : "";
+  if (has("recursive")) return `nothing but page tables is${has("unknown") ? " known to be" : ""} mapped${upTo}`;
+  if (has("unknown")) return `nothing is known to be mapped${upTo}`;
+  return stopped ? `nothing mapped${upTo}` : "nothing is mapped";
 }
 
 /**

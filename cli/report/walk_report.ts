@@ -84,12 +84,14 @@ export function walkReport(walked: WalkedAddress, verbose: boolean, paint: Paint
 }
 
 function verdictLines({ name, asked, explanation }: WalkedAddress, paint: Paint): readonly string[] {
-  const { address, canonical, mapped, permissions, user } = explanation;
+  const { address, canonical, mapped, permissions, user, end } = explanation;
   const what = asked === undefined ? hex(address) : `${printable(asked)} at ${hex(address)}`;
   if (mapped && permissions !== null) {
     return headline(name, [`${what} is mapped`, pageLetters({ permissions, user })], paint);
   }
-  return headline(name, [`${what} is ${canonical ? "not mapped" : "not canonical"}`], paint);
+  return headline(name, [
+    `${what} is ${end.kind === "unknown" ? "not known to be mapped" : canonical ? "not mapped" : "not canonical"}`,
+  ], paint);
 }
 
 function factLines(

@@ -193,6 +193,8 @@ const REFUSED: readonly (readonly [line: string, message: string, hint: string])
   ["FILE 0x12zz", "Cannot find 0x12zz: it is not a number", "decimal or hex"],
   ["FILE 0 --identity --memory-base 2M", "Cannot use --memory-base", "Leave it out"],
   ["FILE 0x10000000000000000", "it must fit in 64 bits", ""],
+  ["FILE _start+0xffffffffffffffff", "Cannot use _start+0xffffffffffffffff as an address: it must fit in 64 bits", ""],
+  ["FILE _start-0xffffffffffffffff", "it must fit in 64 bits", ""],
   ["FILE main --physical", "symbols have virtual ones", "kload walk without --physical"],
   ["FILE 0x10000000000000 --physical", "a physical address is below 2^52", ""],
   ["FILE 0 --limit 3", "Cannot use --limit", ""],

@@ -67,11 +67,13 @@ interface OpenFile {
 }
 
 function openFile(path: string): OpenFile {
+  // To open a pipe would wait for someone to write to it.
+  const { isFile, isDirectory } = Deno.statSync(path);
+  if (isDirectory) throw new Error("it is a directory");
+  if (!isFile) throw new Error("it is not a regular file, so it cannot be read at any offset");
   const file = Deno.openSync(path);
   try {
-    const { isFile, isDirectory, size } = file.statSync();
-    if (isDirectory) throw new Error("it is a directory");
-    if (!isFile) throw new Error("it is not a regular file, so it cannot be read at any offset");
+    const { size } = file.statSync();
     if (size === 0) throw new Error("the file is empty");
     const readAt: ReadAt = (offset, buffer) =>
       attempt(path, () => {

@@ -284,7 +284,7 @@ Deno.test("similar() finds names with few other characters, and those that conta
   assertEquals(suggested("azure_zero"), ["AZURE_ZERO"]);
   assertEquals(suggested("kernel_mian"), ["kernel_main"]);
   assertEquals(suggested("kmian"), ["kmain"]);
-  assertEquals(suggested("main"), ["main.cold", "kernel_main"]);
+  assertEquals(suggested("main"), ["kmain", "main.cold", "kernel_main"]);
   assertEquals(suggested("idt::init"), [names[3]]);
   assertEquals(suggested("kernel::idt::init"), [names[3]]);
   assertEquals(suggested("gdt::init"), []);
