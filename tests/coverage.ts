@@ -14,6 +14,10 @@ const LEAST: Readonly<Record<string, { readonly lines: number; readonly branches
   core: { lines: 98.5, branches: 97 },
   plugins: { lines: 98.5, branches: 97 },
   boot: { lines: 98.5, branches: 97 },
+  formats: { lines: 97, branches: 94 },
+  protocols: { lines: 99, branches: 97 },
+  loaders: { lines: 99, branches: 95 },
+  explain: { lines: 98, branches: 94 },
   cli: { lines: 97 },
 };
 
@@ -55,14 +59,14 @@ const files = [...parseLcov(new TextDecoder().decode(stdout))].map(([path, count
   return { path: path.startsWith(root) ? path.slice(root.length) : path, counts };
 });
 let failed = false;
-console.log("| Folder  | Lines % | Branches % | Least       |");
-console.log("| ------- | ------- | ---------- | ----------- |");
+console.log("| Folder    | Lines % | Branches % | Least       |");
+console.log("| --------- | ------- | ---------- | ----------- |");
 for (const [group, least] of Object.entries(LEAST)) {
   const counts = files.filter(({ path }) => path.startsWith(`${group}/`)).map(({ counts }) => counts);
   const [lines, branches] = [share(counts, "lines"), share(counts, "branches")];
   const isLow = counts.length === 0 || lines < least.lines || branches < (least.branches ?? 0);
   const wanted = least.branches === undefined ? `${least.lines}` : `${least.lines}, ${least.branches}`;
-  const columns = [group.padEnd(7), lines.toFixed(2).padStart(7), branches.toFixed(2).padStart(10), wanted.padEnd(11)];
+  const columns = [group.padEnd(9), lines.toFixed(2).padStart(7), branches.toFixed(2).padStart(10), wanted.padEnd(11)];
   console.log(`| ${columns.join(" | ")} |${isLow ? " too low" : ""}`);
   failed ||= isLow;
 }

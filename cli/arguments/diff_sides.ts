@@ -6,7 +6,8 @@
 
 import { usageError } from "../output/cli_error.ts";
 import { count } from "../output/text.ts";
-import { type ForeignSource, foreignSources } from "./foreign_tables.ts";
+import { FOREIGN_FLAGS, type ForeignSource, foreignSources } from "./foreign_tables.ts";
+import { isGiven } from "./is_given.ts";
 import { parseBytes } from "./numbers.ts";
 import type { Arguments } from "./parse_arguments.ts";
 import { readValue } from "./read_value.ts";
@@ -36,12 +37,13 @@ export interface DiffRequest {
 
 /** The flags that can be given twice. */
 const PER_SIDE = ["rules", "kernel-offset", "kernel-base"];
-/** The other flags of a load that make a difference. */
-const LOAD_VALUES = ["memory-base", "memory-size", "level4-frame", "stack-size", "framebuffer", "ramdisk"];
-const LOAD_SWITCHES = ["as-run", "identity", "physical-memory"];
-const LOAD_LISTS = ["plugin", "no-plugin"];
-const LOAD_FLAGS = [...PER_SIDE, ...LOAD_VALUES, ...LOAD_SWITCHES, ...LOAD_LISTS];
-const FOREIGN = ["memory", "base", "gdb", "cr3", "levels"];
+/** All flags of a load that make a difference, in the order in which a report names them. */
+const LOAD_FLAGS = [
+  ...PER_SIDE,
+  ...["memory-base", "memory-size", "level4-frame", "stack-size", "framebuffer", "ramdisk"],
+  ...["as-run", "identity", "physical-memory", "plugin", "no-plugin"],
+];
+const FOREIGN = FOREIGN_FLAGS.map(({ name }) => name);
 
 const EXAMPLES = "kload diff --help shows examples.";
 
@@ -109,10 +111,6 @@ function sidesOf(
   }
   const plain = given.filter((flag) => countOf(args, flag) > 1 && PER_SIDE.includes(flag));
   return [kernelSide(args, a, plain, 0), kernelSide(args, a, given, 1)];
-}
-
-function isGiven({ values, lists, switches }: Arguments, flag: string): boolean {
-  return values.has(flag) || lists.has(flag) || switches.has(flag);
 }
 
 function countOf({ lists }: Arguments, flag: string): number {

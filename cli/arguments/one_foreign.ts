@@ -6,6 +6,7 @@
 
 import { usageError } from "../output/cli_error.ts";
 import { type ForeignSource, foreignSources } from "./foreign_tables.ts";
+import { isGiven } from "./is_given.ts";
 import type { Arguments } from "./parse_arguments.ts";
 import { BOOT_FLAGS, KERNEL_FLAGS, MEMORY_FLAGS } from "./shared_flags.ts";
 
@@ -22,10 +23,8 @@ const OF_RUNS = ["as-run", ...BOOT_FLAGS.map(({ name }) => name)];
  * @throws {CliError} "usage" if both are given, a value is malformed, or another flag would change nothing.
  */
 export function oneForeign(args: Arguments, hasFile: boolean): ForeignSource | undefined {
-  const { values, lists, switches } = args;
   const [first, second] = foreignSources(args);
-  const useless = (hasFile ? OF_RUNS : [...OF_LOADS, ...OF_RUNS])
-    .find((flag) => values.has(flag) || lists.has(flag) || switches.has(flag));
+  const useless = (hasFile ? OF_RUNS : [...OF_LOADS, ...OF_RUNS]).find((flag) => isGiven(args, flag));
   if (first && useless !== undefined) {
     const flag = first.gdb ? "gdb" : "memory";
     const hint = `Leave it out; with --${flag}, a FILE only names what is mapped.`;

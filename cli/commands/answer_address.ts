@@ -5,10 +5,11 @@
  */
 
 import { equals } from "@std/bytes/equals";
-import type { AddressExplanation } from "../../explain/address/address_explanation.ts";
+import { SHF_EXECINSTR } from "../../core/elf/constants.ts";
 import { explainAddress } from "../../explain/address/explain_address.ts";
 import type { ExplainOptions } from "../../explain/address/explain_options.ts";
 import { explainPhysical } from "../../explain/address/explain_physical.ts";
+import { namedPlaces } from "../../explain/address/named_places.ts";
 import { pcDeviceAt } from "../../explain/address/pc_devices.ts";
 import { type Explainable, kernelOf, tablesOf } from "../../explain/explained.ts";
 import { type InstructionsAround, instructionsAround } from "../../explain/instructions/instructions_around.ts";
@@ -29,9 +30,6 @@ const BYTES = 64;
 const BYTES_OF_CODE = 16;
 const BEFORE = 3;
 const AFTER = 6;
-
-/** `SHF_EXECINSTR` (gABI, "Sections"): the section has instructions. */
-const SHF_EXECINSTR = 4n;
 
 /** What is said of code that is not that of the file. */
 const OTHER_BYTES = "the bytes here are not those of the file: names may be those of another place (--kernel-base)";
@@ -79,11 +77,11 @@ export async function answerAddress(subject: Subject, operand: AddressOperand, o
 async function walkedAddress(subject: Subject, { address, asked }: FoundAddress): Promise<WalkedAddress> {
   const { name, explained, facts = [], about, symbols, moved, path, known, memory, loaded } = subject;
   const tables = tablesOf(explained);
+  const linked = linkedAddress(moved, address);
   const explanation = {
     ...explainAddress(explained, address, { ...known, symbols }),
-    ...(kernelOf(explained) || !symbols ? {} : placesIn(symbols, linkedAddress(moved, address))),
+    ...(kernelOf(explained) ? {} : namedPlaces(symbols, linked)), // of a file whose kernel runs on foreign page tables
   };
-  const linked = linkedAddress(moved, address);
   const { physical, mapped } = explanation;
   const table = physical === null ? null : explainPhysical(explained, physical).table;
   const isCode = table === null && explanation.permissions?.endsWith("X") === true && isCodeSection(symbols, linked);
@@ -130,16 +128,6 @@ async function decode(
   const { disassembler } = await import("../input/disassembler.ts");
   const options = { symbols, virtualAddressOffset, before: BEFORE, after: AFTER };
   return instructionsAround(await disassembler(), tables, address, options);
-}
-
-/** Where an address is in a file, whose kernel runs on foreign page tables. */
-function placesIn(symbols: KernelSymbols, linked: bigint): Pick<AddressExplanation, "section" | "symbol"> {
-  const section = symbols.sectionAt(linked);
-  const place = symbols.symbolAt(linked);
-  return {
-    section: section ? { name: section.name, offset: Number(linked - section.address) } : null,
-    symbol: place ? { name: place.symbol.name, offset: place.offset, size: place.symbol.size } : null,
-  };
 }
 
 /** The entries of a page table that follow an address. */

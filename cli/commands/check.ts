@@ -13,7 +13,7 @@ import type { Arguments } from "../arguments/parse_arguments.ts";
 import { liblzma } from "../input/liblzma.ts";
 import type { RandomFile } from "../input/random_file.ts";
 import { asItIs, openSource, type Source } from "../input/source.ts";
-import type { Output } from "../output/output.ts";
+import { type Output, progressLine } from "../output/output.ts";
 import type { ProgressLine } from "../output/progress.ts";
 import { checkReport } from "../report/check_report.ts";
 import { checkStatus } from "../report/check_status.ts";
@@ -31,7 +31,7 @@ export async function check(args: Arguments, output: Output, signal: AbortSignal
   const request = checkRequest(args);
   let source: Source | undefined;
   let file: RandomFile | undefined;
-  const line = await progressLine(output);
+  const line = await progressLine(output, "reading");
   signal.addEventListener("abort", line.stop, { once: true });
   try {
     // Loaders get the file as it is; what is fixed is the kernel in it.
@@ -98,14 +98,6 @@ async function print(
     await output.print(fixReport(mended, name, paint).map((line) => `${line}\n`).join("") + "\n");
   }
   await output.print(checkReport(report, { name: checked, verbose, failOn }, paint));
-}
-
-/** A line that shows how much was read; on a terminal only. */
-async function progressLine({ quiet }: Output): Promise<ProgressLine> {
-  if (quiet || !Deno.stderr.isTerminal()) return { update: () => {}, stop: () => {} };
-  const { startProgress } = await import("../output/progress.ts");
-  const encoder = new TextEncoder();
-  return startProgress((text) => Deno.stderr.writeSync(encoder.encode(text)), "reading");
 }
 
 function watchedReader(reader: ByteReader, { size }: Source, line: ProgressLine): ByteReader {

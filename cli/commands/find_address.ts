@@ -4,6 +4,7 @@
  * @module
  */
 
+import { PHYSICAL_END } from "../../core/memory/addresses.ts";
 import type { KernelSymbol, KernelSymbols } from "../../explain/symbols/kernel_symbols.ts";
 import { loadedAddress, type Moved } from "../../explain/symbols/linked_address.ts";
 import { type AddressOperand, inRange } from "../arguments/address_operand.ts";
@@ -18,9 +19,6 @@ export interface FoundAddress {
   /** The symbol with its offset, if one was asked for. */
   readonly asked?: string;
 }
-
-/** One past the last physical address. */
-const PHYSICAL_END = 1n << 52n;
 
 /** The most symbols of one name to list. */
 const MOST_LISTED = 8;
@@ -68,7 +66,7 @@ export function physicalAddress(operand: AddressOperand): number {
       "kload walk without --physical says which physical address a symbol has.";
     throw usageError(`Cannot use ${argumentText(operand.text)}: ${why}`, hint, { symbol: operand.text });
   }
-  if (operand.address < PHYSICAL_END) return Number(operand.address);
+  if (operand.address < BigInt(PHYSICAL_END)) return Number(operand.address);
   const why = "a physical address is below 2^52 (0x10000000000000)";
   throw usageError(`Cannot use ${hex(operand.address)}: ${why}`, undefined, { address: operand.address });
 }

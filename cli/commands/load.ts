@@ -12,7 +12,7 @@ import type { Arguments } from "../arguments/parse_arguments.ts";
 import { choosePlugins, type PluginChoice } from "../arguments/plugin_choice.ts";
 import { openSource, type Source } from "../input/source.ts";
 import { usageError } from "../output/cli_error.ts";
-import type { Output } from "../output/output.ts";
+import { type Output, progressLine } from "../output/output.ts";
 import type { ProgressLine } from "../output/progress.ts";
 import { strictStatus } from "../report/diagnostics.ts";
 import { loadReport } from "../report/load_report.ts";
@@ -114,11 +114,4 @@ async function printKernel(
   const dump = path === undefined ? undefined : { path, size: kernel.nextFrame - kernel.memory.base };
   const about = { ...file, rules, plugins, kernelBase, dump, verbose: output.verbose, strict };
   await output.print(loadReport(kernel, about, output.paint));
-}
-
-async function progressLine({ quiet }: Output): Promise<ProgressLine> {
-  if (quiet || !Deno.stderr.isTerminal()) return { update: () => {}, stop: () => {} };
-  const { startProgress } = await import("../output/progress.ts");
-  const encoder = new TextEncoder();
-  return startProgress((text) => Deno.stderr.writeSync(encoder.encode(text)));
 }

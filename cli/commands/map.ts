@@ -17,9 +17,10 @@ import type { ForeignFacts } from "../input/foreign/foreign_tables.ts";
 import { usageError } from "../output/cli_error.ts";
 import type { Output } from "../output/output.ts";
 import { identityOf, type KeptFile } from "../output/same_file.ts";
-import { foreignFacts, kernelFacts, type MapFacts } from "../report/map_facts.ts";
 import { fileFormat } from "../report/json.ts";
 import { mapReport } from "../report/map_report.ts";
+import type { Facts } from "../report/report_parts.ts";
+import { foreignFacts, foreignJson, kernelFacts } from "../report/table_origin.ts";
 import { keptFiles } from "./kept_files.ts";
 import { type ExplainedFile, loadPlan, withExplained } from "./with_explained.ts";
 
@@ -31,7 +32,7 @@ interface Mapped {
   /** What to call it. */
   readonly name: string;
   /** What is known of where it is from. */
-  readonly facts: MapFacts;
+  readonly facts: Facts;
   /** The same for programs. */
   readonly json: Readonly<Record<string, unknown>>;
   /** Whether the kernel was unpacked from another file. */
@@ -97,7 +98,6 @@ async function foreignMap(
   try {
     const names = file ? { symbols, kernel: file.kernel } : {};
     const model = await modelOf(tables, { ...names, memory: extentOf(about) }, request, signal);
-    const { foreignJson } = await import("../report/map_json.ts");
     const path = source.memory;
     const dump = { what: "the memory dump", identity: async () => identityOf(await Deno.stat(path ?? "")) };
     return {

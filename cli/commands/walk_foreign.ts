@@ -4,15 +4,15 @@
  * @module
  */
 
+import { PAGE_SIZE } from "../../core/memory/addresses.ts";
 import { CODE_BEFORE } from "../../explain/instructions/instructions_around.ts";
+import type { KernelSymbols } from "../../explain/symbols/kernel_symbols.ts";
 import type { TableSet } from "../../explain/tables/table_set.ts";
 import { walkTables } from "../../explain/tables/walk_tables.ts";
 import type { ForeignSource } from "../arguments/foreign_tables.ts";
 import { openForeignTables } from "../input/foreign/open_foreign_tables.ts";
 import type { Output } from "../output/output.ts";
-import type { KernelSymbols } from "../../explain/symbols/kernel_symbols.ts";
-import { foreignFacts } from "../report/map_facts.ts";
-import { foreignJson } from "../report/map_json.ts";
+import { foreignFacts, foreignJson } from "../report/table_origin.ts";
 import type { Subject } from "./answer_address.ts";
 import { answer, type Question } from "./answer_question.ts";
 import { findAddress } from "./find_address.ts";
@@ -23,8 +23,6 @@ export interface NamedKernel extends Pick<ExplainedFile, "name" | "path" | "laye
   /** The symbols in it. */
   readonly symbols: KernelSymbols;
 }
-
-const PAGE_SIZE = 4096;
 
 /** How many bytes from the address on are looked at, at most. */
 const BYTES_AFTER = 256;
@@ -73,12 +71,9 @@ export async function walkForeign(
 /** The pages with the code and the bytes around an address. */
 function pagesAround(address: bigint): (tables: TableSet) => Iterable<number> {
   return function* (tables) {
+    const page = BigInt(PAGE_SIZE);
     const end = address + BigInt(BYTES_AFTER);
-    for (
-      let at = end - (end % BigInt(PAGE_SIZE));
-      at + BigInt(PAGE_SIZE) > address - BigInt(CODE_BEFORE);
-      at -= BigInt(PAGE_SIZE)
-    ) {
+    for (let at = end - end % page; at + page > address - BigInt(CODE_BEFORE); at -= page) {
       const walk = walkTables(tables, BigInt.asUintN(64, at));
       if (walk.end.kind === "page") yield walk.end.phys;
     }

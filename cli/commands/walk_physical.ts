@@ -4,18 +4,18 @@
  * @module
  */
 
+import { PAGE_SIZE } from "../../core/memory/addresses.ts";
 import { explainPhysical } from "../../explain/address/explain_physical.ts";
 import { tablesOf } from "../../explain/explained.ts";
 import { type FindOptions, findVirtualAddresses } from "../../explain/tables/find_virtual_addresses.ts";
 import { linkedAddress } from "../../explain/symbols/linked_address.ts";
 import type { Output } from "../output/output.ts";
-import { physicalJson, physicalReport } from "../report/walk_physical_report.ts";
+import { physicalReport } from "../report/walk_physical_report.ts";
 import type { Subject } from "./answer_address.ts";
 import { symbolText } from "./find_address.ts";
 
-/** The most bytes to show, and the bytes in a page. */
+/** The most bytes to show. */
 const BYTES = 64;
-const PAGE_SIZE = 4096;
 
 /**
  * Prints what a physical address is for, and where it is mapped.
@@ -45,6 +45,9 @@ export async function walkPhysical(
     bytes: tables.pages.bytes(physical, length) ?? new Uint8Array(),
     nameOf: (address: bigint) => symbols && symbolText(symbols, linkedAddress(moved, address)),
   };
-  if (output.json) await output.print(physicalJson(walked));
-  else if (!output.quiet) await output.print(physicalReport(walked, output.paint));
+  if (output.json) {
+    const { physicalJson } = await import("../report/walk_json.ts");
+    return await output.print(physicalJson(walked));
+  }
+  if (!output.quiet) await output.print(physicalReport(walked, output.paint));
 }

@@ -7,15 +7,16 @@
 import { keepFile, type KeptFile } from "../../core/file/kept_file.ts";
 import { LoadError } from "../../core/errors.ts";
 import type { AnyPlugin } from "../../mod.ts";
+import { isGiven } from "../arguments/is_given.ts";
 import { type FlagOptions, loadOptions } from "../arguments/load_options.ts";
 import type { Arguments } from "../arguments/parse_arguments.ts";
 import { choosePlugins, type PluginChoice } from "../arguments/plugin_choice.ts";
+import { BOOT_FLAGS } from "../arguments/shared_flags.ts";
 import { openSource, type Source } from "../input/source.ts";
 import { usageError } from "../output/cli_error.ts";
 import { pathOfSource } from "../output/format_advice.ts";
-import type { Output } from "../output/output.ts";
+import { type Output, progressLine } from "../output/output.ts";
 import type { KeptFile as OtherFile } from "../output/same_file.ts";
-import type { ProgressLine } from "../output/progress.ts";
 import type { Bootable } from "../report/bootable.ts";
 import type { Kernel } from "../report/kernel.ts";
 import type { Problem } from "../report/problem.ts";
@@ -59,11 +60,10 @@ export interface LoadPlan {
  * @throws {CliError} "usage" if a value is not accepted.
  */
 export async function loadPlan(args: Arguments): Promise<LoadPlan> {
-  const { values, lists, switches } = args;
+  const { values, lists } = args;
   const options = loadOptions(values);
   const choice = await choosePlugins(lists.get("plugin") ?? [], lists.get("no-plugin") ?? []);
-  const asRun = ["as-run", "identity", "physical-memory"].some((flag) => switches.has(flag)) ||
-    ["stack-size", "framebuffer", "ramdisk"].some((flag) => values.has(flag));
+  const asRun = isGiven(args, "as-run") || BOOT_FLAGS.some(({ name }) => isGiven(args, name));
   if (!asRun) return { options, choice, files: [] };
   if (options.memory?.base !== undefined) {
     const hint = "Leave it out, or explain the kernel alone, without what kload run adds to it.";
@@ -156,11 +156,4 @@ export async function withExplained(
 function ofSide(problem: Problem, { name, status }: { readonly name: string; readonly status: number }): Problem {
   const about = [`side ${name}`, ...(problem.about === undefined ? [] : [problem.about])].join(", ");
   return { ...problem, about, detail: { ...problem.detail, side: name }, status };
-}
-
-async function progressLine({ quiet }: Output): Promise<ProgressLine> {
-  if (quiet || !Deno.stderr.isTerminal()) return { update: () => {}, stop: () => {} };
-  const { startProgress } = await import("../output/progress.ts");
-  const encoder = new TextEncoder();
-  return startProgress((text) => Deno.stderr.writeSync(encoder.encode(text)));
 }

@@ -8,6 +8,7 @@ import { CliError, messageOf } from "./cli_error.ts";
 import { type ColorChoice, colorEnvironment, usesColor } from "./color.ts";
 import { pageOf } from "./page.ts";
 import { type Paint, paintFor } from "./paint.ts";
+import type { ProgressLine } from "./progress.ts";
 
 /** Where a command prints, and how. */
 export interface Output {
@@ -60,6 +61,20 @@ export function openOutput({ json, quiet, verbose, color }: OutputFlags): Output
     },
     printError: (text) => writeAll(Deno.stderr, text).catch(() => {}),
   };
+}
+
+/**
+ * Starts the progress line of a command, which shows on a terminal only, and not with `--quiet`.
+ *
+ * @param output Where the command prints.
+ * @param verb What is done with the bytes; "loading" by default.
+ * @returns The line; the caller stops it.
+ */
+export async function progressLine({ quiet }: Output, verb?: string): Promise<ProgressLine> {
+  if (quiet || !Deno.stderr.isTerminal()) return { update: () => {}, stop: () => {} };
+  const { startProgress } = await import("./progress.ts");
+  const encoder = new TextEncoder();
+  return startProgress((text) => Deno.stderr.writeSync(encoder.encode(text)), verb);
 }
 
 async function writeAll(stream: { write(bytes: Uint8Array): Promise<number> }, text: string): Promise<void> {

@@ -69,6 +69,16 @@ export function wrapsAround(start: bigint, size: bigint): boolean {
 }
 
 /**
+ * Bytes in hex.
+ *
+ * @param bytes The bytes.
+ * @returns Such as "31 ed".
+ */
+export function hexBytes(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
+}
+
+/**
  * A number with thousands separators.
  *
  * @param value An integer.

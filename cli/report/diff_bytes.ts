@@ -13,7 +13,7 @@ import type {
 } from "../../explain/diff/kernel_difference.ts";
 import type { Paint } from "../output/paint.ts";
 import type { Row } from "../output/table.ts";
-import { count, grouped, hex, listed, printable } from "../output/text.ts";
+import { count, grouped, hex, hexBytes, listed, printable } from "../output/text.ts";
 import { matchedText, section } from "./diff_pages.ts";
 
 /**
@@ -78,15 +78,11 @@ function rangeRow({ address, addressInB, size, differing, a, b, section, symbol,
     ? ""
     : `program header ${segment}`;
   return {
-    cells: [hex(address), grouped(size), grouped(differing), bytesText(a) + dots, bytesText(b) + dots],
+    cells: [hex(address), grouped(size), grouped(differing), hexBytes(a) + dots, hexBytes(b) + dots],
     remark: [place, ...(addressInB === undefined ? [] : [`${hex(addressInB)} in B`])].filter(Boolean).join(", "),
   };
 }
 
-function bytesText(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
-}
-
 function byteText(byte: number): string {
-  return `0x${byte.toString(16).padStart(2, "0")}`;
+  return `0x${hexBytes(Uint8Array.of(byte))}`;
 }

@@ -17,7 +17,7 @@ import type {
 import type { Paint } from "../output/paint.ts";
 import { type Row, table } from "../output/table.ts";
 import { exactSize, grouped, hex, hexRange, listed, printable } from "../output/text.ts";
-import { pageLetters } from "./permission_letters.ts";
+import { pageLetters } from "../../core/elf/permission_letters.ts";
 
 /**
  * The mappings that differ.

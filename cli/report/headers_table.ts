@@ -9,7 +9,7 @@ import { segmentTypeName } from "../../core/elf/constants.ts";
 import type { Paint } from "../output/paint.ts";
 import { type Row, table } from "../output/table.ts";
 import { hex, hexRange, wrapsAround } from "../output/text.ts";
-import { flagLetters } from "./permission_letters.ts";
+import { flagLetters } from "../../core/elf/permission_letters.ts";
 
 const TITLES = ["#", "type", "flags", "file range", "virtual range", "align"];
 

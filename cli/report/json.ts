@@ -10,7 +10,7 @@ import { segmentTypeName } from "../../core/elf/constants.ts";
 import type { FormatName } from "../../formats/format.ts";
 import { memorySha256 } from "../output/memory_pieces.ts";
 import { hex, printable } from "../output/text.ts";
-import { flagLetters, mappingLetters } from "./permission_letters.ts";
+import { flagLetters, mappingLetters } from "../../core/elf/permission_letters.ts";
 import type { Kernel } from "./kernel.ts";
 import { plainValue } from "./plain_value.ts";
 import type { Problem } from "./problem.ts";

@@ -14,7 +14,7 @@ import { count, exactSize, grouped, hex, hexRange, indexRanges, printable } from
 import { describeResults } from "./describe_results.ts";
 import { diagnosticsSection, warningCount } from "./diagnostics.ts";
 import { fileKind } from "../../core/elf/header_names.ts";
-import { mappingLetters } from "./permission_letters.ts";
+import { mappingLetters } from "../../core/elf/permission_letters.ts";
 import { headersTable } from "./headers_table.ts";
 import type { Kernel } from "./kernel.ts";
 import { protocolFacts, unpackedFacts, userProgram } from "./file_facts.ts";

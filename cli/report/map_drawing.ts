@@ -21,7 +21,7 @@ import {
   runNotes,
   sizeOfGaps,
 } from "./map_words.ts";
-import { pageLetters } from "./permission_letters.ts";
+import { pageLetters } from "../../core/elf/permission_letters.ts";
 import { roughSize } from "./rough_size.ts";
 
 /** How to draw. */

@@ -5,7 +5,6 @@
  */
 
 import type { MapModel } from "../../explain/map/address_map.ts";
-import type { ForeignFacts } from "../input/foreign/foreign_tables.ts";
 import { hex } from "../output/text.ts";
 import { versionedJson } from "./json.ts";
 
@@ -40,15 +39,4 @@ export function mapJson(model: MapModel, about: Readonly<Record<string, unknown>
       }
       : {}),
   });
-}
-
-/**
- * What is known about foreign page tables.
- *
- * @param about The facts.
- * @returns The object.
- */
-export function foreignJson({ memory, ...about }: ForeignFacts): object {
-  const ranges = memory && { memory: memory.map(({ start, size }) => ({ start: hex(start), size })) };
-  return { ...about, cr3: hex(about.cr3), ...ranges };
 }

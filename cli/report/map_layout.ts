@@ -8,7 +8,7 @@ import type { MapModel } from "../../explain/map/address_map.ts";
 import type { Page } from "../output/page.ts";
 import { exactSize, hex, hexRange } from "../output/text.ts";
 import { ownerWords, runNotes } from "./map_words.ts";
-import { pageLetters } from "./permission_letters.ts";
+import { pageLetters } from "../../core/elf/permission_letters.ts";
 
 /** What stands between columns, and before the first. */
 export const GAP = "  ";

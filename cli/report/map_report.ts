@@ -8,18 +8,18 @@ import type { MapModel, MapTotals } from "../../explain/map/address_map.ts";
 import type { Paint } from "../output/paint.ts";
 import { count, exactSize, grouped, hex, hexRange, printable, wrap } from "../output/text.ts";
 import { type DrawingOptions, mapDrawing } from "./map_drawing.ts";
-import { nothingMapped } from "./map_words.ts";
 import { entriesSection, tablesSection } from "./map_tables.ts";
-import { pageLetters } from "./permission_letters.ts";
-import { headline, labelled, sections } from "./report_parts.ts";
+import { pageLetters } from "../../core/elf/permission_letters.ts";
+import { mapVerdict } from "./map_words.ts";
+import { type Facts, headline, labelled, sections } from "./report_parts.ts";
 import { roughSize } from "./rough_size.ts";
 
 /** What a report needs besides the map. */
 export interface AboutMap extends DrawingOptions {
   /** What was mapped: the name of a file, or where page tables were read. */
   readonly name: string;
-  /** What is known about where the page tables are from: labels and texts. */
-  readonly facts: readonly (readonly [string, string])[];
+  /** What is known about where the page tables are from. */
+  readonly facts: Facts;
   /** Whether to list the page tables. */
   readonly tables: boolean;
   /** The most runs that were to be listed. */
@@ -36,7 +36,7 @@ export interface AboutMap extends DrawingOptions {
  */
 export function mapReport(model: MapModel, about: AboutMap, paint: Paint): string {
   return sections([
-    [...headline(about.name, verdict(model, paint), paint), ...labelled(facts(model, about), paint)],
+    [...headline(about.name, mapVerdict(model, paint.warning), paint), ...labelled(facts(model, about), paint)],
     model.tableEntries
       ? entriesSection(model.tableEntries, model.entriesStopped, about.limit, paint)
       : mapDrawing(model, about, paint),
@@ -45,18 +45,7 @@ export function mapReport(model: MapModel, about: AboutMap, paint: Paint): strin
   ]);
 }
 
-function verdict(model: MapModel, { warning }: Paint): readonly string[] {
-  const { totals, stopped } = model;
-  const { bytes, runs, writableAndExecutable: both } = totals;
-  if (runs === 0) return [nothingMapped(model)];
-  const upTo = stopped ? ` up to ${hex(stopped.virt)}` : "";
-  return [
-    `${roughSize(bytes)} mapped${upTo} in ${count(runs, "run")}`,
-    both === 0 ? "nothing writable and executable" : warning(`${count(both, "page")} writable and executable`),
-  ];
-}
-
-function facts(model: MapModel, about: AboutMap): readonly (readonly [string, string])[] {
+function facts(model: MapModel, about: AboutMap): Facts {
   const { totals, root, levels, directMaps } = model;
   const { permissions, pages, tables } = totals;
   const all: (readonly [string, string])[] = [...about.facts];

@@ -5,20 +5,20 @@
  */
 
 import type { MapEntry, MapModel, MapRun } from "../../explain/map/address_map.ts";
-import { count, exactSize, hex, hexRange } from "../output/text.ts";
-import { type MapItem, mapItems, type Share, sharePlace } from "./map_items.ts";
+import { count, exactSize, grouped, hex, hexRange } from "../output/text.ts";
+import { type MapItem, mapItems, sharePlace } from "./map_items.ts";
 import {
   ENTRY_SPAN,
   entryContent,
   entryName,
+  mapVerdict,
   NO_PAGE,
-  nothingMapped,
   ownerWords,
   partWords,
   runNotes,
   sizeOfGaps,
 } from "./map_words.ts";
-import { pageLetters } from "./permission_letters.ts";
+import { pageLetters } from "../../core/elf/permission_letters.ts";
 import { roughSize } from "./rough_size.ts";
 import { xmlText } from "./xml_text.ts";
 
@@ -72,22 +72,15 @@ interface Canvas {
 export function mapSvg(model: MapModel, { name, unpacked = false, filter }: AboutImage): string {
   const items = mapItems(model, filter !== undefined);
   const canvas: Canvas = { elements: [], y: MARGIN };
-  const { totals, stopped } = model;
-  const upTo = stopped ? ` up to ${hex(stopped.virt)}` : "";
-  const sums = `${roughSize(totals.bytes)} mapped${upTo} in ${count(totals.runs, "run")}`;
-  const both = totals.writableAndExecutable;
-  const faults = both === 0 ? "nothing writable and executable" : `${count(both, "page")} writable and executable`;
-  const summary = totals.runs === 0 ? nothingMapped(model) : `${sums}, ${faults}`;
+  const summary = mapVerdict(model).join(", ");
   text(canvas, MARGIN, `Address space of ${name}`, "title");
   text(canvas, MARGIN, summary, "note");
   if (filter !== undefined) text(canvas, MARGIN, `only the runs that match ${filter}`, "note");
   legend(canvas, model);
-  const shares = Map.groupBy(items.filter((item) => item.kind === "run"), ({ run }) => run.virt / ENTRY_SPAN);
+  const runs = Map.groupBy(items.filter((item) => item.kind === "run"), ({ run }) => run.virt / ENTRY_SPAN);
   for (const item of items) {
-    if (item.kind === "entry") {
-      const inEntry = shares.get(item.entry.virt / ENTRY_SPAN) ?? [];
-      drawEntry(canvas, item.entry, inEntry.map(({ share }) => share), model);
-    } else drawItem(canvas, item, model, unpacked);
+    if (item.kind !== "entry") drawItem(canvas, item, model, unpacked);
+    else drawEntry(canvas, item.entry, runs.get(item.entry.virt / ENTRY_SPAN) ?? [], model);
   }
   const height = canvas.y + MARGIN;
   return `<?xml version="1.0" encoding="UTF-8"?>
@@ -108,7 +101,7 @@ function description({ entries, totals, stopped }: MapModel): string {
     return `${pageLetters({ permissions, user })} ${roughSize(bytes)}`;
   });
   const end = stopped ? " The rest of the address space is not shown." : "";
-  return `${count(entries.length, "level-4 entry").replace("entrys", "entries")} in use. By permission: ${
+  return `${grouped(entries.length)} level-4 ${entries.length === 1 ? "entry" : "entries"} in use. By permission: ${
     sums.join(", ")
   }.${end}`;
 }
@@ -123,20 +116,21 @@ function legend(canvas: Canvas, { totals }: MapModel): void {
   canvas.y += LINE + 6;
 }
 
+type RunItem = Extract<MapItem, { readonly kind: "run" }>;
+
 /** Draws the strip of an entry: all of its runs, to scale, without the gaps. */
-function drawEntry(canvas: Canvas, entry: MapEntry, shares: readonly Share[], model: MapModel): void {
-  const { virt, runs } = entry;
+function drawEntry(canvas: Canvas, entry: MapEntry, runs: readonly RunItem[], model: MapModel): void {
   const content = entryContent(entry, model);
   canvas.y += LINE / 2;
-  text(canvas, MARGIN, `${entryName(entry)}: ${hexRange(virt, ENTRY_SPAN)}${content && `, ${content}`}`, "entry");
+  text(canvas, MARGIN, `${entryName(entry)}: ${hexRange(entry.virt, ENTRY_SPAN)}${content && `, ${content}`}`, "entry");
   if (runs.length === 0) return;
-  runs.forEach((run, at) => {
-    const { from, to } = sharePlace(shares[at], BAR);
+  for (const { run, share } of runs) {
+    const { from, to } = sharePlace(share, BAR);
     const title = `${pageLetters(run)} ${hexRange(run.virt, run.size)}, ${exactSize(run.size)}`;
     canvas.elements.push(
       `<g><title>${xmlText(title)}</title>${rect(MARGIN + from, canvas.y, to - from, STRIP, run.permissions)}</g>`,
     );
-  });
+  }
   canvas.y += STRIP + 10;
 }
 

@@ -28,6 +28,24 @@ export const ENTRY_SPAN: bigint = 1n << 39n;
 export const NO_PAGE = "no page is mapped";
 
 /**
+ * Sums up a map.
+ *
+ * @param model The map.
+ * @param warn Marks what is wrong; it stays as it is by default.
+ * @returns Phrases, such as "24 KiB mapped in 4 runs" and "nothing writable and executable".
+ */
+export function mapVerdict(model: MapModel, warn: (text: string) => string = String): readonly string[] {
+  const { totals, stopped } = model;
+  const { bytes, runs, writableAndExecutable: both } = totals;
+  if (runs === 0) return [nothingMapped(model)];
+  const upTo = stopped ? ` up to ${hex(stopped.virt)}` : "";
+  return [
+    `${roughSize(bytes)} mapped${upTo} in ${count(runs, "run")}`,
+    both === 0 ? "nothing writable and executable" : warn(`${count(both, "page")} writable and executable`),
+  ];
+}
+
+/**
  * The name of a level-4 entry, or of several in a row.
  *
  * @param first The first one.
@@ -68,13 +86,8 @@ function hasPart(virt: bigint, parts: readonly MapPart[]): boolean {
   return entries.has(virt / ENTRY_SPAN);
 }
 
-/**
- * Says of a map without runs what is known.
- *
- * @param model The map.
- * @returns Such as "nothing is mapped", if that is certain.
- */
-export function nothingMapped({ parts, stopped }: MapModel): string {
+/** What is known of a map without runs. */
+function nothingMapped({ parts, stopped }: MapModel): string {
   const has = (kind: MapPart["kind"]): boolean => parts.some((part) => part.kind === kind);
   const upTo = stopped ? ` up to ${hex(stopped.virt)}` : "";
   if (has("recursive")) return `nothing but page tables is${has("unknown") ? " known to be" : ""} mapped${upTo}`;
@@ -124,13 +137,8 @@ function rangeWords({ first, last, count: number }: NameRange, what: string): st
   return `${shortName(first)} to ${shortName(last)} (${count(number, what)})`;
 }
 
-/**
- * A name from the file, printable and not too long.
- *
- * @param name The name.
- * @returns The name, or its beginning and an ellipsis.
- */
-export function shortName(name: string): string {
+/** A name from the file, printable and not too long: if need be, its beginning and an ellipsis. */
+function shortName(name: string): string {
   const shown = printable(name);
   return shown.length > LONGEST_NAME ? `${shown.slice(0, LONGEST_NAME - 1)}…` : shown;
 }

@@ -7,6 +7,9 @@
 import type { Paint } from "../output/paint.ts";
 import { printable, wrap } from "../output/text.ts";
 
+/** Labels, and the texts next to them. */
+export type Facts = readonly (readonly [label: string, text: string])[];
+
 /**
  * Joins the sections of a report.
  *
@@ -41,7 +44,7 @@ export function headline(name: string, facts: readonly string[], paint: Paint): 
  * @returns The lines.
  */
 export function labelled(
-  facts: readonly (readonly [string, string])[],
+  facts: Facts,
   paint: Paint,
   whole: readonly string[] = [],
 ): readonly string[] {

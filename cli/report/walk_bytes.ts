@@ -7,7 +7,7 @@
 import type { Instruction } from "../../explain/instructions/instruction.ts";
 import type { InstructionsAround } from "../../explain/instructions/instructions_around.ts";
 import type { Paint } from "../output/paint.ts";
-import { hex, printable } from "../output/text.ts";
+import { hex, hexBytes, printable } from "../output/text.ts";
 
 /** The most bytes in a line. */
 const MOST_IN_LINE = 16;
@@ -81,10 +81,6 @@ function referenceText({ target, reference }: Instruction, nameOf: NameOf): stri
 function codeBytes(bytes: Uint8Array): string {
   const cut = bytes.length > MOST_OF_INSTRUCTION;
   return hexBytes(cut ? bytes.subarray(0, MOST_OF_INSTRUCTION - 1) : bytes) + (cut ? " .." : "");
-}
-
-function hexBytes(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
 }
 
 /** The bytes as ASCII, with a dot for what is not printable. */

@@ -4,10 +4,12 @@
  * @module
  */
 
+import { mappingLetters } from "../../core/elf/permission_letters.ts";
 import type { Reason } from "../../explain/address/reason.ts";
 import type { Walk, WalkedLevel, WalkEnd } from "../../explain/tables/walk_tables.ts";
 import { hex } from "../output/text.ts";
 import { versionedJson } from "./json.ts";
+import type { WalkedPhysical } from "./walk_physical_report.ts";
 import type { WalkedAddress } from "./walk_report.ts";
 
 /**
@@ -31,6 +33,29 @@ export function walkJson({ name, about, explanation, bytes, code }: WalkedAddres
     instructions: code === undefined ? null : code.around.instructions.map(({ address, length, text }) => {
       return { address, length, text };
     }),
+  });
+}
+
+/**
+ * The JSON of `kload walk --physical`.
+ *
+ * @param walked What is said of it.
+ * @returns The object, and a line break.
+ */
+export function physicalJson({ name, about, explanation, found, bytes }: WalkedPhysical): string {
+  const { physical, table, ...rest } = explanation;
+  const { addresses, ...counts } = found;
+  return versionedJson({
+    name,
+    ...about,
+    physical: hex(physical),
+    ...rest,
+    table,
+    addresses: addresses.map(({ virt: address, pageSize, user, recursive, writable, executable }) => {
+      return { address, pageSize, permissions: mappingLetters({ writable, executable }), user, recursive };
+    }),
+    ...counts,
+    bytes: bytes.length === 0 ? null : bytes,
   });
 }
 

@@ -10,11 +10,10 @@ import type { FoundAddress } from "../../explain/tables/virtual_addresses.ts";
 import type { Paint } from "../output/paint.ts";
 import { type Row, table } from "../output/table.ts";
 import { exactSize, grouped, hex, listed, printable, wrap } from "../output/text.ts";
-import { versionedJson } from "./json.ts";
 import { ownerText } from "./owner_text.ts";
-import { mappingLetters, pageLetters } from "./permission_letters.ts";
+import { mappingLetters, pageLetters } from "../../core/elf/permission_letters.ts";
+import { type Facts, headline, labelled, sections } from "./report_parts.ts";
 import { fileOffsetFact } from "./file_facts.ts";
-import { headline, labelled, sections } from "./report_parts.ts";
 import { byteLines, type NameOf } from "./walk_bytes.ts";
 
 /** The most addresses to show; `--json` lists as many as `--limit` says. */
@@ -25,7 +24,7 @@ export interface WalkedPhysical {
   /** The name of the file, or of the memory that the page tables lie in. */
   readonly name: string;
   /** What is known of the file or of where the page tables are from: labels and texts. */
-  readonly facts?: readonly (readonly [string, string])[];
+  readonly facts?: Facts;
   /** The same for programs. */
   readonly about?: object;
   /** Whether the kernel was unpacked from another file, so that file offsets are not that file's. */
@@ -56,7 +55,7 @@ export function physicalReport(
   const places = total === 0 ? "no address" : total === 1 ? "1 address" : `${grouped(total)} addresses`;
   const times = !mayHaveMore ? places : total === 0 ? `${places} that is known` : `at least ${places}`;
   const headers = `program ${segments.length === 1 ? "header" : "headers"} ${listed(segments.map(String))}`;
-  const facts: readonly (readonly [string, string])[] = [
+  const facts: Facts = [
     ...known,
     ...(owner === null ? [] : [["frame owner", ownerText(owner)] as const]),
     ...(fileOffset === null ? [] : [["file offset", fileOffsetFact(fileOffset, unpacked)] as const]),
@@ -104,27 +103,4 @@ function noteLines({ unknownTables }: VirtualAddresses, paint: Paint): readonly 
     ? "1 page table is in unknown memory: what it maps was not searched."
     : `${grouped(unknownTables)} page tables are in unknown memory: what they map was not searched.`;
   return wrap(text, paint.width - 2).map((line) => `  ${line}`);
-}
-
-/**
- * The JSON of `kload walk --physical`.
- *
- * @param walked What is said of it.
- * @returns The object, and a line break.
- */
-export function physicalJson({ name, about, explanation, found, bytes }: WalkedPhysical): string {
-  const { physical, table, ...rest } = explanation;
-  const { addresses, ...counts } = found;
-  return versionedJson({
-    name,
-    ...about,
-    physical: hex(physical),
-    ...rest,
-    table,
-    addresses: addresses.map(({ virt: address, pageSize, user, recursive, writable, executable }) => {
-      return { address, pageSize, permissions: mappingLetters({ writable, executable }), user, recursive };
-    }),
-    ...counts,
-    bytes: bytes.length === 0 ? null : bytes,
-  });
 }

@@ -13,9 +13,9 @@ import type { Paint } from "../output/paint.ts";
 import { type Row, table } from "../output/table.ts";
 import { count, hex, hexRange, printable, wrap } from "../output/text.ts";
 import { ownerText } from "./owner_text.ts";
+import { pageLetters } from "../../core/elf/permission_letters.ts";
 import { fileOffsetFact } from "./file_facts.ts";
-import { pageLetters } from "./permission_letters.ts";
-import { headline, labelled, sections } from "./report_parts.ts";
+import { type Facts, headline, labelled, sections } from "./report_parts.ts";
 import { addressBits } from "./walk_bits.ts";
 import { byteLines, instructionLines, type NameOf } from "./walk_bytes.ts";
 import { entryLines, type TablePart } from "./walk_entries.ts";
@@ -30,7 +30,7 @@ export interface WalkedAddress {
   /** Number of levels of the page tables. */
   readonly levels: 4 | 5;
   /** What is known of the file or of where the page tables are from: labels and texts. */
-  readonly facts?: readonly (readonly [string, string])[];
+  readonly facts?: Facts;
   /** The same for programs. */
   readonly about?: object;
   /** Whether the kernel was unpacked from another file, so that file offsets are not that file's. */

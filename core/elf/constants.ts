@@ -89,6 +89,7 @@ export const SHT_DYNSYM = 11;
 export const SHT_SYMTAB_SHNDX = 18;
 export const SHT_RELR = 19;
 export const SHF_ALLOC = 2n;
+export const SHF_EXECINSTR = 4n;
 export const SHF_TLS = 0x400n;
 
 // gABI, "Symbol Table", st_info: binding in the upper four bits, type in the lower four; STT_GNU_IFUNC is GNU's

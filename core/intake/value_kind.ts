@@ -75,3 +75,13 @@ export function isDetached(buffer: ArrayBufferLike): boolean {
     return true; // `buffer.detached` does not exist in Node 20
   }
 }
+
+/**
+ * Whether a value has properties.
+ *
+ * @param value Any value.
+ * @returns True for an object.
+ */
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
+}

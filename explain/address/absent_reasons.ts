@@ -7,6 +7,7 @@
 import { hexAddr } from "../../core/hex.ts";
 import type { TableSet } from "../tables/table_set.ts";
 import type { Walk } from "../tables/walk_tables.ts";
+import { listed } from "../wording.ts";
 import type { Reason } from "./reason.ts";
 
 /**
@@ -58,6 +59,5 @@ function namedBits(bits: readonly number[], value: number): string {
     else runs.push([bit, bit]);
   }
   const names = runs.map(([first, last]) => first === last ? `${first}` : `${first} to ${last}`);
-  const list = names.length === 1 ? names[0] : `${names.slice(0, -1).join(", ")} and ${names[names.length - 1]}`;
-  return bits.length === 1 ? `bit ${list} is ${value}` : `bits ${list} are ${value}`;
+  return bits.length === 1 ? `bit ${listed(names)} is ${value}` : `bits ${listed(names)} are ${value}`;
 }

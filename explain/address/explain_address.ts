@@ -5,6 +5,7 @@
  */
 
 import { segmentTypeName } from "../../core/elf/constants.ts";
+import { flagLetters, mappingLetters } from "../../core/elf/permission_letters.ts";
 import { hexAddr } from "../../core/hex.ts";
 import { low48, PAGE_SIZE, pageStart } from "../../core/memory/addresses.ts";
 import { type Explainable, kernelOf, tablesOf } from "../explained.ts";
@@ -15,11 +16,11 @@ import { absentReasons } from "./absent_reasons.ts";
 import type { AddressExplanation, SegmentPlace } from "./address_explanation.ts";
 import type { ExplainOptions } from "./explain_options.ts";
 import { type KernelLayout, kernelLayout, linkedFor, loadAt, type LoadedHeader } from "./kernel_layout.ts";
+import { namedPlaces } from "./named_places.ts";
 import { nearRuns } from "./near_runs.ts";
 import { otherPageReasons } from "./other_page_reasons.ts";
 import { pageOrigin } from "./page_origin.ts";
 import { pageReasons, templateReasons } from "./page_reasons.ts";
-import { headerPermissions, pagePermissions } from "./phrases.ts";
 import type { Reason } from "./reason.ts";
 import { loadedByte } from "./segment_reasons.ts";
 import { recursiveReasons, tableReasons } from "./table_reasons.ts";
@@ -133,21 +134,14 @@ function placesOf(
 ): Pick<AddressExplanation, "segment" | "section" | "symbol"> {
   if (!layout) return { segment: null, section: null, symbol: null };
   const load = isCanonicalFor(address, 4) ? loadAt(layout, address) : undefined;
-  const linked = linkedFor(layout, address);
-  const section = symbols?.sectionAt(linked);
-  const symbol = symbols?.symbolAt(linked);
-  return {
-    segment: load ? segmentPlace(load, address) : null,
-    section: section ? { name: section.name, offset: Number(linked - section.address) } : null,
-    symbol: symbol ? { name: symbol.symbol.name, offset: symbol.offset, size: symbol.symbol.size } : null,
-  };
+  return { segment: load ? segmentPlace(load, address) : null, ...namedPlaces(symbols, linkedFor(layout, address)) };
 }
 
 function segmentPlace({ index, start, header: { p_type, p_flags } }: LoadedHeader, address: bigint): SegmentPlace {
   return {
     index,
     type: segmentTypeName(p_type),
-    flags: headerPermissions(p_flags),
+    flags: flagLetters(p_flags),
     offset: BigInt(low48(address) - start),
   };
 }
@@ -172,7 +166,7 @@ function mapped(
     mapped: true,
     physical: phys,
     pageSize,
-    permissions: pagePermissions(end),
+    permissions: mappingLetters(end),
     user,
     fileOffset: fileOffset ?? null,
     owner,

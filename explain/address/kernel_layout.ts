@@ -10,8 +10,10 @@ import { canonical, low48, PAGE_SIZE, pageStart } from "../../core/memory/addres
 import type { FrameOwner, FrameRun } from "../../core/memory/frame_allocator.ts";
 import { type BssPages, bssPages } from "../../core/pipeline/bss_pages.ts";
 import { RULES, type Rules } from "../../core/rules.ts";
+import { firstWhere } from "../binary_search.ts";
 import type { ExplainedKernel } from "../explained.ts";
 import { fileOffsetText } from "./phrases.ts";
+import { linkedAddress } from "../symbols/linked_address.ts";
 
 /** A `PT_LOAD` header that was loaded. Addresses are the low 48 bits of where it is in memory. */
 export interface LoadedHeader extends LoadRange {
@@ -114,13 +116,7 @@ function pageEnd(address: number): number {
 function ownerFinder(runs: readonly FrameRun[]): KernelLayout["ownerOf"] {
   const ascending = runs.filter(({ size }) => size > 0).sort((a, b) => a.phys - b.phys);
   return (phys) => {
-    let [below, above] = [-1, ascending.length];
-    while (above - below > 1) {
-      const middle = (below + above) >> 1;
-      if (ascending[middle].phys <= phys) below = middle;
-      else above = middle;
-    }
-    const run = ascending[below];
+    const run = ascending[firstWhere(ascending.length, (at) => ascending[at].phys > phys) - 1];
     return run !== undefined && phys < run.phys + run.size ? run.owner : null;
   };
 }
@@ -170,7 +166,7 @@ export function loadAt({ loads }: KernelLayout, address: bigint): LoadedHeader |
 export function linkedFor(layout: KernelLayout, address: bigint): bigint {
   const load = loadAt(layout, address);
   if (load) return BigInt.asUintN(64, load.header.p_vaddr + BigInt(low48(address) - load.start));
-  return BigInt.asUintN(64, address - layout.kernel.virtualAddressOffset);
+  return linkedAddress(layout.kernel, address);
 }
 
 /**

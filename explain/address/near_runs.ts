@@ -4,23 +4,15 @@
  * @module
  */
 
-import {
-  entryFrame,
-  HI_NO_EXECUTE,
-  LEVEL_SPAN,
-  LO_HUGE,
-  LO_PRESENT,
-  LO_USER,
-  LO_WRITABLE,
-  PAGE_SIZES,
-  TABLE_ENTRIES,
-} from "../../core/paging/entry.ts";
+import { mappingLetters } from "../../core/elf/permission_letters.ts";
 import { PAGE_SIZE } from "../../core/memory/addresses.ts";
 import type { FrameOwner } from "../../core/memory/frame_allocator.ts";
+import { entryFrame, HI_NO_EXECUTE, LO_USER, LO_WRITABLE, TABLE_ENTRIES } from "../../core/paging/entry.ts";
+import { entryKind } from "../tables/entry_scan.ts";
+import { ENTRY_PAGES, pageAddress, tableKey } from "../tables/table_path.ts";
 import type { TableSet } from "../tables/table_set.ts";
+import { isCanonicalFor } from "../tables/walk_tables.ts";
 import type { NearRun, NearRuns } from "./address_explanation.ts";
-import { pagePermissions } from "./phrases.ts";
-import { signExtended } from "./table_place.ts";
 
 /** The most tables to read for one side. */
 const MOST_TABLES = 2 ** 15;
@@ -28,14 +20,19 @@ const MOST_TABLES = 2 ** 15;
 /** The most leaf entries to count in one run: 4 GiB of pages of 4 KiB. */
 const MOST_LEAVES = 2 ** 20;
 
+/** What all levels down to a table or page grant. */
+interface Granted {
+  /** The permissions to write and for user mode, as bits of an entry. */
+  readonly grantedLo: number;
+  /** `HI_NO_EXECUTE` if a level forbids execution. */
+  readonly grantedHi: number;
+}
+
 /** Pages that one leaf entry maps. Pages are numbered from address 0, without sign extension. */
-interface LeafPages {
+interface LeafPages extends Granted {
   readonly page: number;
   readonly count: number;
   readonly phys: number;
-  readonly writable: boolean;
-  readonly executable: boolean;
-  readonly user: boolean;
 }
 
 /** A search in one direction. */
@@ -64,10 +61,11 @@ export function nearRuns(
   address: bigint,
   ownerOf: (phys: number) => FrameOwner | null,
 ): NearRuns {
-  const bits = BigInt(tables.levels === 5 ? 57 : 48);
-  const half = 2 ** (Number(bits) - 13);
-  const isCanonical = signExtended(address, tables.levels) === address;
-  const page = isCanonical ? Number(BigInt.asUintN(Number(bits), address) >> 12n) : undefined;
+  const { levels } = tables;
+  const half = halfOf(tables);
+  const page = isCanonicalFor(address, levels)
+    ? Number(BigInt.asUintN(levels === 5 ? 57 : 48, address) >> 12n)
+    : undefined;
   const before = runFrom(tables, -1, page ?? half - 1);
   const after = runFrom(tables, 1, page ?? half);
   const side = (run: Run | null | undefined): NearRun | null | undefined =>
@@ -78,6 +76,11 @@ export function nearRuns(
   };
 }
 
+/** Number of pages in one half of an address space. */
+function halfOf({ levels }: TableSet): number {
+  return ENTRY_PAGES[levels] * TABLE_ENTRIES / 2;
+}
+
 /** A run of pages, and the end of it that is nearest to the address. */
 interface Run extends LeafPages {
   readonly nearest: LeafPages;
@@ -86,17 +89,17 @@ interface Run extends LeafPages {
 
 function nearRun(
   { levels }: TableSet,
-  { page, count, nearest, step, ...run }: Run,
+  { page, count, nearest, step, grantedLo, grantedHi }: Run,
   address: bigint,
   ownerOf: (phys: number) => FrameOwner | null,
 ): NearRun {
-  const start = signExtended(BigInt(page) << 12n, levels);
+  const start = pageAddress(page, levels);
   const size = count * PAGE_SIZE;
   const last = start + BigInt(size) - 1n;
   return {
     start,
     size,
-    permissions: pagePermissions(run),
+    permissions: mappingLetters({ writable: (grantedLo & LO_WRITABLE) !== 0, executable: grantedHi === 0 }),
     owner: ownerOf(step === 1 ? nearest.phys : nearest.phys + (nearest.count - 1) * PAGE_SIZE),
     distance: step === 1 ? start - address : address - last,
   };
@@ -105,10 +108,10 @@ function nearRun(
 /** Finds the first run from a page on; `null` if there is none, `undefined` if the search was given up. */
 function runFrom(tables: TableSet, step: 1 | -1, from: number): Run | null | undefined {
   const search: Search = { tables, step, from, empty: new Set(), left: MOST_TABLES };
-  const half = 2 ** (tables.levels === 5 ? 44 : 35);
+  const half = halfOf(tables);
   let run: Run | undefined;
   let leaves = 0;
-  for (const leaf of leavesIn(search, { frame: tables.root, level: tables.levels, page: 0, denied: NOTHING })) {
+  for (const leaf of leavesIn(search, rootOf(tables))) {
     if (!run) run = { ...leaf, nearest: leaf, step };
     else if (!joins(run, leaf, half) || ++leaves === MOST_LEAVES) break;
     else run = { ...(step === 1 ? run : { ...run, page: leaf.page, phys: leaf.phys }), count: run.count + leaf.count };
@@ -120,28 +123,24 @@ function runFrom(tables: TableSet, step: 1 | -1, from: number): Run | null | und
 function joins(run: Run, leaf: LeafPages, half: number): boolean {
   const [first, second] = run.step === 1 ? [run, leaf] : [leaf, run];
   return first.page + first.count === second.page && first.phys + first.count * PAGE_SIZE === second.phys &&
-    second.page !== half && run.nearest.count === leaf.count && run.writable === leaf.writable &&
-    run.executable === leaf.executable && run.user === leaf.user;
+    second.page !== half && run.nearest.count === leaf.count && run.grantedLo === leaf.grantedLo &&
+    run.grantedHi === leaf.grantedHi;
 }
 
-/** A table, and what the levels above it take away. */
-interface SearchedTable {
+/** A table, and what the levels above it grant. */
+interface SearchedTable extends Granted {
   readonly frame: number;
   readonly level: number;
   /** The first page that it covers. */
   readonly page: number;
-  readonly denied: Denied;
 }
 
-interface Denied {
-  readonly write: boolean;
-  readonly execute: boolean;
-  readonly user: boolean;
+function rootOf({ root, levels }: TableSet): SearchedTable {
+  return { frame: root, level: levels, page: 0, grantedLo: LO_WRITABLE | LO_USER, grantedHi: 0 };
 }
 
-const NOTHING: Denied = { write: false, execute: false, user: false };
-
-function* leavesIn(search: Search, { frame, level, page: first, denied }: SearchedTable): Generator<LeafPages> {
+function* leavesIn(search: Search, table: SearchedTable): Generator<LeafPages> {
+  const { frame, level, page: first } = table;
   const { tables: { pages }, step, from, empty } = search;
   const words = search.left > 0 ? pages.words(frame) : undefined;
   search.left--;
@@ -149,27 +148,25 @@ function* leavesIn(search: Search, { frame, level, page: first, denied }: Search
     search.left = 0; // what an unknown table maps may be nearer than anything that is found after it
     return;
   }
-  const span = pagesOf(level);
+  const span = ENTRY_PAGES[level];
   const start = Math.floor((from - first) / span);
   let index = step === 1 ? Math.max(start, 0) : Math.min(start, TABLE_ENTRIES - 1);
   for (; index >= 0 && index < TABLE_ENTRIES; index += step) {
     const lo = words[index * 2];
-    if ((lo & LO_PRESENT) === 0) continue;
+    const kind = entryKind(lo, level);
+    if (kind !== "page" && kind !== "table") continue;
     const hi = words[index * 2 + 1];
     const page = first + index * span;
-    const below = takenAway(denied, lo, hi);
-    if (level === 1 || (lo & LO_HUGE) !== 0) {
-      if (level > 3 || (level > 1 && (lo & RESERVED[level]) !== 0)) continue; // reserved bits: nothing is mapped
-      const { write, execute, user } = below;
-      const phys = entryFrame(lo, hi, level);
-      yield { page, count: span, phys, writable: !write, executable: !execute, user: !user };
+    const granted = { grantedLo: lo & table.grantedLo, grantedHi: (hi | table.grantedHi) & HI_NO_EXECUTE };
+    if (kind === "page") {
+      yield { page, count: span, phys: entryFrame(lo, hi, level), ...granted };
       continue;
     }
-    const table = entryFrame(lo, hi, 1);
-    const key = table / 512 + level;
+    const below = { frame: entryFrame(lo, hi, 1), level: level - 1, page, ...granted };
+    const key = tableKey(below.frame, below.level);
     if (empty.has(key)) continue;
     let foundBelow = false;
-    for (const leaf of leavesIn(search, { frame: table, level: level - 1, page, denied: below })) {
+    for (const leaf of leavesIn(search, below)) {
       foundBelow = true;
       yield leaf;
     }
@@ -177,20 +174,4 @@ function* leavesIn(search: Search, { frame, level, page: first, denied }: Search
     const wasWhole = step === 1 ? page >= from : page + span - 1 <= from;
     if (!foundBelow && wasWhole) empty.add(key);
   }
-}
-
-/** Bits of an entry that maps a large page which must be 0, by level (Intel SDM vol. 3, tables 4-16 and 4-18). */
-const RESERVED: readonly number[] = [0, 0, 0x1f_e000, 0x3fff_e000];
-
-function takenAway(above: Denied, lo: number, hi: number): Denied {
-  return {
-    write: above.write || (lo & LO_WRITABLE) === 0,
-    execute: above.execute || (hi & HI_NO_EXECUTE) !== 0,
-    user: above.user || (lo & LO_USER) === 0,
-  };
-}
-
-/** How many pages of 4 KiB an entry is for. */
-function pagesOf(level: number): number {
-  return level === 5 ? 2 ** 36 : LEVEL_SPAN[level as 1 | 2 | 3 | 4] / PAGE_SIZES[0];
 }

@@ -6,11 +6,11 @@
  */
 
 import { hexAddr } from "../../core/hex.ts";
+import { isObject } from "../../core/intake/value_kind.ts";
 import type { FrameOwner } from "../../core/memory/frame_allocator.ts";
 import type { AddedParts } from "./explain_options.ts";
 import type { KernelLayout } from "./kernel_layout.ts";
 import type { Reason } from "./reason.ts";
-import { isObject } from "./written_reasons.ts";
 
 /** The byte to explain. */
 export interface OtherByte {

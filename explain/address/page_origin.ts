@@ -102,7 +102,7 @@ function isInBss({ bss }: LoadedHeader, page: number): boolean {
 }
 
 /** The file offset of the page that a page would be mapped to in place. */
-export function filePageOf({ fileOffset, start }: LoadedHeader, page: number): number {
+function filePageOf({ fileOffset, start }: LoadedHeader, page: number): number {
   return pageStart(fileOffset) + (page - pageStart(start));
 }
 

@@ -6,13 +6,13 @@
 
 import { PF_W, PF_X, PT_TLS } from "../../core/elf/constants.ts";
 import type { ProgramHeader } from "../../core/elf/program_header.ts";
+import { isObject } from "../../core/intake/value_kind.ts";
 import { canonical, low48, PAGE_SIZE, pageStart } from "../../core/memory/addresses.ts";
 import { BIT_9, WRITABLE } from "../../core/paging/entry.ts";
 import type { Walk, WalkedLevel } from "../tables/walk_tables.ts";
 import { hasMemoryIn, type KernelLayout, type LoadedHeader } from "./kernel_layout.ts";
 import { headers } from "./phrases.ts";
 import type { Reason } from "./reason.ts";
-import { isObject } from "./written_reasons.ts";
 
 /**
  * Explains a page of a segment.

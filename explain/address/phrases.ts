@@ -5,6 +5,7 @@
  */
 
 import { hexAddr } from "../../core/hex.ts";
+import { listed } from "../wording.ts";
 
 /**
  * Names program headers.
@@ -14,27 +15,6 @@ import { hexAddr } from "../../core/hex.ts";
  */
 export function headers(indices: readonly number[]): string {
   return `program header${indices.length === 1 ? "" : "s"} ${listed(indices.map(String))}`;
-}
-
-/**
- * Lists words.
- *
- * @param words The words, at least one.
- * @returns Such as "a, b and c".
- */
-export function listed(words: readonly string[]): string {
-  const last = words[words.length - 1];
-  return words.length === 1 ? last : `${words.slice(0, -1).join(", ")} and ${last}`;
-}
-
-/**
- * Begins a sentence.
- *
- * @param text The sentence.
- * @returns The same with a capital letter.
- */
-export function sentence(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /**
@@ -57,24 +37,4 @@ export function bytes(count: number | bigint): string {
  */
 export function fileOffsetText(offset: number, unpacked: boolean): string {
   return unpacked ? `offset ${hexAddr(offset)} of the unpacked kernel` : `file offset ${hexAddr(offset)}`;
-}
-
-/**
- * The permissions of a program header.
- *
- * @param p_flags Its flags.
- * @returns Such as "R-X".
- */
-export function headerPermissions(p_flags: number): string {
-  return `${p_flags & 4 ? "R" : "-"}${p_flags & 2 ? "W" : "-"}${p_flags & 1 ? "X" : "-"}`;
-}
-
-/**
- * The permissions of a page, which can always be read.
- *
- * @param page What it allows.
- * @returns Such as "R-X".
- */
-export function pagePermissions(page: { readonly writable: boolean; readonly executable: boolean }): string {
-  return `R${page.writable ? "W" : "-"}${page.executable ? "X" : "-"}`;
 }

@@ -64,6 +64,11 @@ export interface ZeroedReason {
   readonly index: number;
   /** "page": the whole page was zeroed. "tail": the bss begins in a page with other bytes. */
   readonly part: "page" | "tail";
+  /**
+   * Index of the program header that has a byte of the file here, if the rule set zeroed all of the page after where
+   * the other's bss begins.
+   */
+  readonly over?: number;
 }
 
 /** The byte belongs to no segment: it is there because whole pages are mapped. */

@@ -97,7 +97,20 @@ function copiedPageByte(
 ): LoadedByte {
   if (low < zeroFrom) return pageByte(layout, load, low, fileOffset + (low - pageStart(low)), copied);
   const zeroed = layout.loads.findLast((each) => isInMemory(each, low) && low >= each.start + each.fileSize);
-  return zeroed ? zeroedByte(layout, zeroed, low, "tail") : outside(layout, load, low, undefined);
+  if (zeroed) return zeroedByte(layout, zeroed, low, "tail");
+  const over = layout.loads.findLast((each) => isInMemory(each, low));
+  const by = layout.loads.find(({ start, fileSize }) => start + fileSize === zeroFrom);
+  return over && by ? zeroedOver(over, by, low) : outside(layout, load, low, undefined);
+}
+
+/** A byte of a segment in the rest of a page that the bss of another one had zeroed. */
+function zeroedOver({ index: over, start, fileOffset }: LoadedHeader, by: LoadedHeader, low: number): LoadedByte {
+  const { index } = by;
+  const message = `The byte was zeroed: the rule set zeroed the rest of the page after the bss of program header ` +
+    `${index} begins in it, although program header ${over} asks for file offset ${
+      hexAddr(fileOffset + (low - start))
+    } here.`;
+  return { reasons: [{ kind: "zeroed", index, part: "tail", over, message }], expected: 0 };
 }
 
 /** A byte of a whole page, which is the file's at an offset: that of the segment, or whatever else is in the page. */

@@ -4,8 +4,10 @@
  * @module
  */
 
-import { entryFrame, LO_HUGE, LO_PRESENT, TABLE_ENTRIES } from "../../core/paging/entry.ts";
+import { tablesBelow } from "../tables/entry_scan.ts";
+import { tableKey } from "../tables/table_path.ts";
 import type { TableLevel, TableSet } from "../tables/table_set.ts";
+import { signExtended } from "../tables/walk_tables.ts";
 
 /** A page table, by where the walk comes to it. */
 export interface TablePlace {
@@ -37,11 +39,8 @@ export function tablePlace(tables: TableSet, frame: number): TablePlace | undefi
     for (const { frame: table, covers } of all) {
       const words = pages.words(table);
       if (!words) continue;
-      for (let index = 0; index < TABLE_ENTRIES; index++) {
-        const lo = words[index * 2];
-        if ((lo & LO_PRESENT) === 0 || (lo & LO_HUGE) !== 0) continue;
-        const next = entryFrame(lo, words[index * 2 + 1], 1);
-        const key = next / 512 + level;
+      for (const { index, frame: next } of tablesBelow(words, level)) {
+        const key = tableKey(next, level - 1);
         if (seen.has(key)) continue;
         if (seen.size >= MOST_TABLES) return undefined;
         seen.add(key);
@@ -51,15 +50,4 @@ export function tablePlace(tables: TableSet, frame: number): TablePlace | undefi
     all = below;
   }
   return undefined;
-}
-
-/**
- * Completes an address of 48 or 57 bits.
- *
- * @param address The address without sign extension.
- * @param levels Number of levels of page tables.
- * @returns The canonical address, of 64 bits.
- */
-export function signExtended(address: bigint, levels: 4 | 5): bigint {
-  return BigInt.asUintN(64, BigInt.asIntN(levels === 5 ? 57 : 48, address));
 }

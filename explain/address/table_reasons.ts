@@ -9,9 +9,9 @@ import { PAGE_SIZE, pageStart } from "../../core/memory/addresses.ts";
 import type { FrameOwner } from "../../core/memory/frame_allocator.ts";
 import { TABLE_ENTRIES } from "../../core/paging/entry.ts";
 import type { TableSet } from "../tables/table_set.ts";
-import type { Walk } from "../tables/walk_tables.ts";
+import { signExtended, type Walk } from "../tables/walk_tables.ts";
 import type { Reason } from "./reason.ts";
-import { signExtended, tablePlace } from "./table_place.ts";
+import { tablePlace } from "./table_place.ts";
 
 /**
  * Explains a page that the walk comes to through an entry that points to the table of the highest level.

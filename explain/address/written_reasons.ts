@@ -5,6 +5,7 @@
  */
 
 import { hexAddr } from "../../core/hex.ts";
+import { isObject } from "../../core/intake/value_kind.ts";
 import type { KernelRelocations, RelocationEntry } from "../relocations/kernel_relocations.ts";
 import type { TableSet } from "../tables/table_set.ts";
 import { type KernelLayout, linkedFor } from "./kernel_layout.ts";
@@ -120,14 +121,4 @@ function isRandomized({ kernel: { results: { openbsd } } }: KernelLayout, addres
     if (!isObject(range) || typeof range.virt !== "bigint" || typeof range.size !== "bigint") return false;
     return BigInt.asUintN(64, address - range.virt) < range.size;
   });
-}
-
-/**
- * Whether a value has properties.
- *
- * @param value Any value.
- * @returns True for an object.
- */
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null;
 }

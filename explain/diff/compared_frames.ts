@@ -5,6 +5,7 @@
  */
 
 import { PAGE_SIZE } from "../../core/memory/addresses.ts";
+import { firstWhere } from "../binary_search.ts";
 
 /** Consecutive frames of A and of B. */
 export interface FramePairs {
@@ -61,12 +62,5 @@ export function comparedFrames(): ComparedFrames {
 /** Index of the first range that ends at a number or after it. */
 function firstEndingFrom(edges: readonly number[], start: number): number {
   if (edges.length === 0 || edges[edges.length - 1] < start) return edges.length;
-  let low = 0;
-  let high = edges.length / 2;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (edges[middle * 2 + 1] >= start) high = middle;
-    else low = middle + 1;
-  }
-  return low * 2;
+  return 2 * firstWhere(edges.length / 2, (range) => edges[range * 2 + 1] >= start);
 }

@@ -16,16 +16,16 @@ import type { KernelDifference, RepeatedRange } from "./kernel_difference.ts";
 import { level4Differences } from "./level4_differences.ts";
 import { type LimitedList, limitedList } from "./limited_list.ts";
 import { type MappingCollection, mappingDifferences } from "./mapping_differences.ts";
-import { type MatchedRange, matchPages } from "./matched_ranges.ts";
+import { matchedPage, type MatchedRange, matchPages } from "./matched_ranges.ts";
 import { nameDifferences } from "./name_differences.ts";
 import { nameFinder } from "./name_places.ts";
 import { addressOfPage, type PageCursor, pageCursor } from "./page_cursor.ts";
 import { type RepeatedTables, repeatedTables } from "./repeated_tables.ts";
 import { tableFrames } from "./table_frames.ts";
-import { matchedPage, type UnknownRanges, unknownRanges } from "./unknown_ranges.ts";
+import { type UnknownRanges, unknownRanges } from "./unknown_ranges.ts";
 
 /** The most items of each list, if no limit is given. */
-export const DEFAULT_LIMIT = 40;
+const DEFAULT_LIMIT = 40;
 
 /** The most runs of pages to look at: those of 4 KiB in 512 GiB. */
 const MOST_RUNS = 2 ** 27;

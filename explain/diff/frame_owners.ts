@@ -6,6 +6,7 @@
 
 import type { FrameOwner } from "../../core/memory/frame_allocator.ts";
 import { PAGE_SIZE } from "../../core/memory/addresses.ts";
+import { firstWhere } from "../binary_search.ts";
 import type { ExplainedKernel } from "../explained.ts";
 
 /** Looks up frames, best in ascending order. */
@@ -41,17 +42,11 @@ export function frameOwners(kernel: ExplainedKernel | undefined): FrameOwners {
         found.frames = (end - phys) / PAGE_SIZE;
         return;
       }
-      let low = 0;
-      let high = runs.length;
-      while (low < high) {
-        const middle = (low + high) >> 1;
-        if (runs[middle].phys > phys) high = middle;
-        else low = middle + 1;
-      }
-      const run = runs[low - 1];
+      const next = firstWhere(runs.length, (at) => runs[at].phys > phys);
+      const run = runs[next - 1];
       const isInside = run !== undefined && phys < run.phys + run.size;
       start = isInside ? run.phys : run === undefined ? 0 : run.phys + run.size;
-      end = Math.min(isInside ? run.phys + run.size : Infinity, runs[low]?.phys ?? Infinity);
+      end = Math.min(isInside ? run.phys + run.size : Infinity, runs[next]?.phys ?? Infinity);
       found.owner = isInside ? run.owner : undefined;
       found.frames = (end - phys) / PAGE_SIZE;
     },

@@ -6,7 +6,7 @@
 
 import { ACCESSED, entryFrame, TABLE_ENTRIES } from "../../core/paging/entry.ts";
 import { decodeEntry } from "../tables/decode_entry.ts";
-import { entryKind, nextPresent } from "../tables/entry_scan.ts";
+import { entryAt, nextPresent, tablesBelow } from "../tables/entry_scan.ts";
 import { ENTRY_PAGES } from "../tables/table_path.ts";
 import type { TableSet } from "../tables/table_set.ts";
 import type { Level4Difference } from "./kernel_difference.ts";
@@ -69,9 +69,8 @@ function entriesOf({ root, levels, pages }: TableSet): ReadonlyMap<number, Entry
     const words = pages.words(table);
     if (!words) return;
     for (let index = nextPresent(words, 0); index < TABLE_ENTRIES; index = nextPresent(words, index + 1)) {
-      const [lo, hi] = words.subarray(index * 2, index * 2 + 2);
-      const isRecursive = entryFrame(lo, hi, 1) === table;
-      found.set(position(index), { entry: (BigInt(hi) << 32n) | BigInt(lo), isRecursive });
+      const isRecursive = entryFrame(words[index * 2], words[index * 2 + 1], 1) === table;
+      found.set(position(index), { entry: entryAt(words, index), isRecursive });
     }
   };
   if (levels === 4) {
@@ -79,11 +78,8 @@ function entriesOf({ root, levels, pages }: TableSet): ReadonlyMap<number, Entry
     return found;
   }
   const words = pages.words(root);
-  for (let top = words ? nextPresent(words, 0) : TABLE_ENTRIES; words && top < TABLE_ENTRIES;) {
-    const [lo, hi] = words.subarray(top * 2, top * 2 + 2);
-    const first = top * TABLE_ENTRIES;
-    if (entryKind(lo, 5) === "table") read(entryFrame(lo, hi, 1), (index) => first + index);
-    top = nextPresent(words, top + 1);
+  for (const { index: top, frame } of words ? tablesBelow(words, 5) : []) {
+    read(frame, (index) => top * TABLE_ENTRIES + index);
   }
   return found;
 }

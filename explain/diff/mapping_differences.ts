@@ -4,6 +4,7 @@
  * @module
  */
 
+import { mappingLetters } from "../../core/elf/permission_letters.ts";
 import { HI_NO_EXECUTE, LO_USER, LO_WRITABLE, PAGE_SIZES } from "../../core/paging/entry.ts";
 import { PAGE_SIZE } from "../../core/memory/addresses.ts";
 import type { FrameOwner } from "../../core/memory/frame_allocator.ts";
@@ -11,9 +12,9 @@ import { decodeEntry, type EntryFlag } from "../tables/decode_entry.ts";
 import type { FrameOwners } from "./frame_owners.ts";
 import type { MappedSide, MappingDifference, MappingDifferences } from "./kernel_difference.ts";
 import { limitedList } from "./limited_list.ts";
+import { matchedPage } from "./matched_ranges.ts";
 import type { NameFinder } from "./name_places.ts";
 import { addressOfPage, type PageCursor } from "./page_cursor.ts";
-import { matchedPage } from "./unknown_ranges.ts";
 
 /** `ACCESSED` and `DIRTY`, as bits of an entry. */
 const LO_ACCESSED = 3 << 5;
@@ -166,7 +167,10 @@ function sideOf({ level, allowsLo, allowsHi, frame, owner, ...flags }: SidePages
   return {
     physical: frame,
     pageSize: PAGE_SIZES[level - 1],
-    permissions: `R${(allowsLo & LO_WRITABLE) === 0 ? "-" : "W"}${(allowsHi & HI_NO_EXECUTE) === 0 ? "X" : "-"}`,
+    permissions: mappingLetters({
+      writable: (allowsLo & LO_WRITABLE) !== 0,
+      executable: (allowsHi & HI_NO_EXECUTE) === 0,
+    }),
     user: (allowsLo & LO_USER) !== 0,
     flags: flagsOf({ level, ...flags }),
     ...(owner === undefined ? {} : { owner }),

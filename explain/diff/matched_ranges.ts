@@ -7,7 +7,8 @@
 import { ET_DYN, PT_LOAD } from "../../core/elf/constants.ts";
 import { low48, PAGE_SIZE } from "../../core/memory/addresses.ts";
 import type { ExplainedKernel } from "../explained.ts";
-import { ALL_PAGES, HALF_PAGES } from "./page_cursor.ts";
+import type { MatchedAddress } from "./kernel_difference.ts";
+import { addressOfPage, ALL_PAGES, HALF_PAGES } from "./page_cursor.ts";
 
 /** Pages of A and of B that are compared one by one. */
 export interface MatchedRange {
@@ -133,4 +134,16 @@ function ascendingSearch(ranges: readonly Range[]): (page: number) => boolean {
     while (at < ranges.length && ranges[at].end <= page) at++;
     return at < ranges.length && ranges[at].start <= page;
   };
+}
+
+/**
+ * The addresses of a page.
+ *
+ * @param pageA Its number in A.
+ * @param pageB Its number in B.
+ * @returns The addresses.
+ */
+export function matchedPage(pageA: number, pageB: number): MatchedAddress {
+  const address = addressOfPage(pageA);
+  return pageA === pageB ? { address } : { address, addressInB: addressOfPage(pageB) };
 }

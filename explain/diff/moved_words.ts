@@ -9,7 +9,7 @@ import type { TableSet } from "../tables/table_set.ts";
 import { pageCursor } from "./page_cursor.ts";
 
 /** Number of bytes in a word. */
-export const WORD = 8;
+const WORD = 8;
 
 /**
  * Tells whether a byte, the first that differs in its word, belongs to a word that is larger in B by the distance of the

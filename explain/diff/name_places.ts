@@ -6,8 +6,10 @@
 
 import { PT_LOAD, segmentTypeName } from "../../core/elf/constants.ts";
 import type { NamedPlace } from "../address/address_explanation.ts";
+import { firstWhere } from "../binary_search.ts";
 import type { ExplainedKernel } from "../explained.ts";
 import type { KernelSymbols } from "../symbols/kernel_symbols.ts";
+import { linkedAddress } from "../symbols/linked_address.ts";
 
 /** A segment, by its program header. */
 export interface NamedSegment {
@@ -87,7 +89,7 @@ interface SideNames {
 }
 
 function sideNames({ kernel, symbols }: NamedSide): SideNames {
-  const offset = kernel?.virtualAddressOffset ?? 0n;
+  const moved = kernel ?? { virtualAddressOffset: 0n };
   const segments = kernel ? segmentsOf(kernel) : [];
   const sections = (symbols?.sections ?? []).filter(({ size }) => size > 0n).map(({ name, address, size }) => {
     return { name, start: address, end: least(address + size, END) };
@@ -95,7 +97,7 @@ function sideNames({ kernel, symbols }: NamedSide): SideNames {
   return {
     at: (address) => {
       if (address === undefined) return { size: END };
-      const linked = BigInt.asUintN(64, address - offset);
+      const linked = linkedAddress(moved, address);
       const { found: segment, end } = rangeAt(segments, linked);
       // The addresses of a kernel that is not in a segment there mean something else.
       if (!symbols || (kernel && !segment)) return { size: end - linked, segment };
@@ -105,11 +107,11 @@ function sideNames({ kernel, symbols }: NamedSide): SideNames {
       return { size: symbol.end - linked, segment, section: section.found?.name, symbol: symbol.place };
     },
     segmentIn: (address, size) => {
-      return address === undefined ? undefined : firstIn(segments, BigInt.asUintN(64, address - offset), size);
+      return address === undefined ? undefined : firstIn(segments, linkedAddress(moved, address), size);
     },
     sectionsIn: (address, size) => {
       if (address === undefined) return [];
-      const linked = BigInt.asUintN(64, address - offset);
+      const linked = linkedAddress(moved, address);
       if (kernel && !firstIn(segments, linked, size)) return [];
       const names: string[] = [];
       for (let at = Math.max(0, after(sections, linked) - 1); at < sections.length; at++) {
@@ -166,14 +168,7 @@ function firstIn<T extends NamedRange>(ranges: readonly T[], address: bigint, si
 
 /** Index of the first range that starts after an address; ranges are ascending. */
 function after(ranges: readonly NamedRange[], address: bigint): number {
-  let low = 0;
-  let high = ranges.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (ranges[middle].start > address) high = middle;
-    else low = middle + 1;
-  }
-  return low;
+  return firstWhere(ranges.length, (at) => ranges[at].start > address);
 }
 
 function least(one: bigint, other: bigint): bigint {

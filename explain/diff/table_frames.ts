@@ -4,8 +4,7 @@
  * @module
  */
 
-import { entryFrame, TABLE_ENTRIES } from "../../core/paging/entry.ts";
-import { entryKind, nextPresent } from "../tables/entry_scan.ts";
+import { tablesBelow } from "../tables/entry_scan.ts";
 import { tableKey } from "../tables/table_path.ts";
 import type { TableSet } from "../tables/table_set.ts";
 
@@ -26,9 +25,7 @@ export function* tableFrames({ root, levels, pages }: TableSet): Generator<void,
     const [frame, level] = each;
     const words = level > 1 ? pages.words(frame) : undefined;
     if (!words) continue;
-    for (let index = nextPresent(words, 0); index < TABLE_ENTRIES; index = nextPresent(words, index + 1)) {
-      if (entryKind(words[index * 2], level) !== "table") continue;
-      const below = entryFrame(words[index * 2], words[index * 2 + 1], 1);
+    for (const { frame: below } of tablesBelow(words, level)) {
       const key = tableKey(below, level - 1);
       if (seen.has(key) || seen.size >= MOST_TABLES) continue;
       frames.add(below);

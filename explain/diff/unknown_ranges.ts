@@ -6,7 +6,7 @@
 
 import type { Limited, UnknownRange } from "./kernel_difference.ts";
 import { limitedList } from "./limited_list.ts";
-import { addressOfPage } from "./page_cursor.ts";
+import { matchedPage } from "./matched_ranges.ts";
 import { PAGE_SIZE } from "../../core/memory/addresses.ts";
 
 /** Collects ranges. */
@@ -66,16 +66,4 @@ export function unknownRanges(limit: number): UnknownRanges {
       return list.result();
     },
   };
-}
-
-/**
- * The addresses of a page.
- *
- * @param pageA Its number in A.
- * @param pageB Its number in B.
- * @returns The addresses.
- */
-export function matchedPage(pageA: number, pageB: number): Pick<UnknownRange, "address" | "addressInB"> {
-  const address = addressOfPage(pageA);
-  return pageA === pageB ? { address } : { address, addressInB: addressOfPage(pageB) };
 }

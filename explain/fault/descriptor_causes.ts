@@ -7,7 +7,7 @@
 import { hexAddr } from "../../core/hex.ts";
 import type { FaultCause } from "./fault_explanation.ts";
 import type { FaultView } from "./fault_view.ts";
-import { hexBytes } from "./wording.ts";
+import { hexBytes } from "../wording.ts";
 
 // Intel SDM vol. 3, "Error Code": bit 0 means an event from outside, bit 1 the IDT, bit 2 the LDT, and bits 15:3 are the index
 const ERROR_EXTERNAL = 1 << 0;

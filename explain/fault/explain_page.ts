@@ -6,7 +6,6 @@
 
 import { PF_W, PF_X, PT_GNU_RELRO } from "../../core/elf/constants.ts";
 import type { ProgramHeader } from "../../core/elf/program_header.ts";
-import { hexAddr } from "../../core/hex.ts";
 import { isCanonical } from "../../core/memory/addresses.ts";
 import type { ExplainedKernel } from "../explained.ts";
 import { type Walk, walkTables } from "../tables/walk_tables.ts";
@@ -178,15 +177,4 @@ function seals({ p_type, p_vaddr, p_memsz }: ProgramHeader, address: bigint, ker
   if (p_type !== PT_GNU_RELRO || p_memsz === 0n) return false;
   const start = BigInt.asUintN(64, p_vaddr + kernel.virtualAddressOffset);
   return address >= (start & PAGE) && address < ((start + p_memsz + ~PAGE) & PAGE);
-}
-
-/**
- * What is said of page tables that are not those that the kernel was started with.
- *
- * @param view The guest.
- * @returns A clause; `undefined` if the guest uses the level-4 table that it was started with.
- */
-export function ownTables({ registers, memory: { usesInitial } }: FaultView): string | undefined {
-  if (usesInitial) return undefined;
-  return `the guest's own (CR3 is ${hexAddr(registers.get("CR3") ?? 0n)}), not those it was started with`;
 }

@@ -11,7 +11,7 @@ import type { FaultCause } from "./fault_explanation.ts";
 import type { FaultView } from "./fault_view.ts";
 import { usedMemory } from "./operands.ts";
 import { GENERAL, registerValue } from "./registers.ts";
-import { hexBytes, listed } from "./wording.ts";
+import { hexBytes, listed } from "../wording.ts";
 
 // Intel SDM vol. 3, "Control Registers" and "IA32_EFER"
 const CR0_EM = 1n << 2n;

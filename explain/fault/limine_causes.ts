@@ -10,7 +10,7 @@ import type { Instruction } from "../instructions/instruction.ts";
 import type { FaultCause } from "./fault_explanation.ts";
 import type { FaultView } from "./fault_view.ts";
 import { readWord } from "./guest_memory.ts";
-import { listed } from "./wording.ts";
+import { listed } from "../wording.ts";
 
 // The Limine boot protocol, "Features": four words of id, the revision, then the pointer to the response
 const RESPONSE = 40n;

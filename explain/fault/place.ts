@@ -5,6 +5,7 @@
  */
 
 import { PT_LOAD, segmentTypeName } from "../../core/elf/constants.ts";
+import { flagLetters } from "../../core/elf/permission_letters.ts";
 import type { ProgramHeader } from "../../core/elf/program_header.ts";
 import { hexAddr, hexRange } from "../../core/hex.ts";
 import { isCanonical, PAGE_SIZE } from "../../core/memory/addresses.ts";
@@ -14,7 +15,7 @@ import { linkedAddress } from "../symbols/linked_address.ts";
 import { walkTables } from "../tables/walk_tables.ts";
 import type { Place } from "./fault_explanation.ts";
 import type { StartedKernel } from "./stopped_guest.ts";
-import { count } from "./wording.ts";
+import { count } from "../wording.ts";
 
 /** How close to a range an address must be for its distance to be mentioned, in bytes. */
 const NEAR = 1n << 30n;
@@ -157,8 +158,4 @@ function ranges({ programHeaders, virtualAddressOffset }: ExplainedKernel) {
     const start = BigInt.asUintN(64, phdr.p_vaddr + virtualAddressOffset);
     return { phdr, start, end: start + phdr.p_memsz };
   });
-}
-
-function flagLetters(p_flags: number): string {
-  return `${p_flags & 4 ? "R" : "-"}${p_flags & 2 ? "W" : "-"}${p_flags & 1 ? "X" : "-"}`;
 }

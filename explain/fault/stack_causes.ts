@@ -10,7 +10,7 @@ import type { FaultView } from "./fault_view.ts";
 import { readWord } from "./guest_memory.ts";
 import { isBelowStack } from "./place.ts";
 import type { StartedKernel } from "./stopped_guest.ts";
-import { count } from "./wording.ts";
+import { count } from "../wording.ts";
 
 const KIB = 1024n;
 
@@ -50,16 +50,8 @@ export function stackCauses(
   }];
 }
 
-/**
- * Says that the stack overflowed.
- *
- * @param rsp The stack pointer.
- * @param lowest The lowest address that was to be written.
- * @param calls The calls that had not returned, if any were found.
- * @param started The kernel, which has a stack.
- * @returns The cause.
- */
-export function overflow(
+/** The cause that the stack overflowed, by the lowest address that was to be written. */
+function overflow(
   rsp: bigint,
   lowest: bigint,
   calls: Backtrace | undefined,

@@ -5,6 +5,7 @@
  */
 
 import type { KernelSymbols } from "../symbols/kernel_symbols.ts";
+import { linkedAddress } from "../symbols/linked_address.ts";
 import { readVirtual } from "../tables/read_virtual.ts";
 import type { TableSet } from "../tables/table_set.ts";
 import type { Disassembler, Instruction } from "./instruction.ts";
@@ -38,7 +39,7 @@ export interface InstructionsAround {
 export const CODE_BEFORE = 0x1_0000;
 
 /** The longest instruction has 15 bytes (Intel SDM vol. 2, "Instruction Format"). */
-export const LONGEST_INSTRUCTION = 15;
+const LONGEST_INSTRUCTION = 15;
 
 /**
  * Decodes the instructions around an address. Instructions differ in length, so decoding starts where one certainly
@@ -87,7 +88,7 @@ function distanceFromSymbol(
   address: bigint,
   { symbols, virtualAddressOffset = 0n }: AroundOptions,
 ): number | undefined {
-  const place = symbols?.symbolAt(BigInt.asUintN(64, address - virtualAddressOffset));
+  const place = symbols?.symbolAt(linkedAddress({ virtualAddressOffset }, address));
   if (!place || place.offset > CODE_BEFORE) return undefined;
   const { type, size, absolute } = place.symbol;
   const isCode = type === "function" || type === "ifunc" || type === "none";

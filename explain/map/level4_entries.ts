@@ -4,13 +4,11 @@
  * @module
  */
 
-import { entryFrame } from "../../core/paging/entry.ts";
-import { entryKind, nextPresent } from "../tables/entry_scan.ts";
+import { TABLE_ENTRIES } from "../../core/paging/entry.ts";
+import { entryAt, nextPresent, tablesBelow } from "../tables/entry_scan.ts";
 import { ENTRY_PAGES, pageAddress } from "../tables/table_path.ts";
 import type { TableSet } from "../tables/table_set.ts";
 import type { MapEntry } from "./address_map.ts";
-
-const ENTRIES = 512;
 
 /**
  * Lists the level-4 entries in use.
@@ -24,22 +22,20 @@ export function* level4Entries(
   const words = pages.words(root);
   if (!words) return;
   if (levels === 4) return yield* entriesIn(words, undefined);
-  for (let index = nextPresent(words, 0); index < ENTRIES; index = nextPresent(words, index + 1)) {
-    const [lo, hi] = [words[index * 2], words[index * 2 + 1]];
-    const below = entryFrame(lo, hi, 1);
-    const table = entryKind(lo, 5) === "table" && below !== root ? pages.words(below) : undefined;
+  for (const { index, frame } of tablesBelow(words, 5)) {
+    const table = frame === root ? undefined : pages.words(frame);
     if (table) yield* entriesIn(table, index);
   }
 }
 
 function* entriesIn(words: Uint32Array, level5Index: number | undefined): ReturnType<typeof level4Entries> {
-  for (let index = nextPresent(words, 0); index < ENTRIES; index = nextPresent(words, index + 1)) {
+  for (let index = nextPresent(words, 0); index < TABLE_ENTRIES; index = nextPresent(words, index + 1)) {
     const page = index * ENTRY_PAGES[4] + (level5Index ?? 0) * ENTRY_PAGES[5];
     yield {
       index,
       ...(level5Index === undefined ? {} : { level5Index }),
       virt: pageAddress(page, level5Index === undefined ? 4 : 5),
-      entry: (BigInt(words[index * 2 + 1]) << 32n) | BigInt(words[index * 2]),
+      entry: entryAt(words, index),
     };
   }
 }

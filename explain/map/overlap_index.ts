@@ -4,6 +4,8 @@
  * @module
  */
 
+import { firstWhere } from "../binary_search.ts";
+
 /** A range and its name. The end is exclusive. */
 export interface NamedSpan<T> {
   /** The first address. */
@@ -42,7 +44,7 @@ const MOST_PARTS = 1024;
 export function overlapIndex<T>(spans: readonly NamedSpan<T>[]): OverlapIndex<T> {
   const { bounds, values } = elementary(spans.filter(({ start, end }) => start < end));
   return (start, pageSize) => {
-    const at = lastAtMost(bounds, start);
+    const at = firstWhere(bounds.length, (at) => bounds[at] > start) - 1;
     const next = bounds[at + 1] ?? Infinity;
     const whole = values[at] ?? [];
     if (next >= start + pageSize) {
@@ -96,16 +98,4 @@ function elementary<T>(spans: readonly NamedSpan<T>[]): Elementary<T> {
     values.push(open);
   }
   return { bounds, values };
-}
-
-/** The index of the last bound that is at most a value; -1 if there is none. */
-function lastAtMost(bounds: readonly number[], value: number): number {
-  let low = 0;
-  let high = bounds.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (bounds[middle] <= value) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
 }

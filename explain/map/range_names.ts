@@ -4,6 +4,7 @@
  * @module
  */
 
+import { firstWhere } from "../binary_search.ts";
 import type { KernelSection, KernelSymbols } from "../symbols/kernel_symbols.ts";
 import { linkedAddress, type Moved } from "../symbols/linked_address.ts";
 import type { NameRange } from "./address_map.ts";
@@ -74,14 +75,7 @@ function sectionsInOrder(all: readonly KernelSection[]): (start: bigint, end: bi
 
 /** How many of ascending numbers are below a value. */
 function countBelow(ascending: readonly bigint[], value: bigint): number {
-  let low = 0;
-  let high = ascending.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (ascending[middle] < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return firstWhere(ascending.length, (at) => ascending[at] >= value);
 }
 
 function symbolsIn({ symbolAt, endsOfRange }: KernelSymbols, start: bigint, end: bigint): NameRange | undefined {

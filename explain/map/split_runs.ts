@@ -5,6 +5,7 @@
  */
 
 import { PT_LOAD } from "../../core/elf/constants.ts";
+import { mappingLetters } from "../../core/elf/permission_letters.ts";
 import { PAGE_SIZE } from "../../core/memory/addresses.ts";
 import type { FrameOwner, FrameRun } from "../../core/memory/frame_allocator.ts";
 import type { ExplainedKernel } from "../explained.ts";
@@ -57,7 +58,7 @@ export function runSplitter(
   const sectionsAt = overlapIndex(sectionsOf ? sectionSpans(sectionsOf, lowOf) : []);
   const file = kernel?.addressSpace.file ?? { phys: 0, size: 0 };
   return function* (run) {
-    const { virt, phys, size, pageSize, writable, executable, user, directMap } = run;
+    const { virt, phys, size, pageSize, user, directMap } = run;
     const low = lowOf(virt);
     let start = 0;
     let facts: Facts | undefined;
@@ -73,7 +74,7 @@ export function runSplitter(
         phys: first,
         size: end - start,
         pageSize,
-        permissions: writable ? (executable ? "RWX" : "RW-") : executable ? "R-X" : "R--",
+        permissions: mappingLetters(run),
         user,
         ...(isOwner ? { owner: owners[0] } : owners.length > 0 && !directMap ? { owners } : {}),
         ...(directMap ? { directMap } : {}),

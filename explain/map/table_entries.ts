@@ -6,7 +6,7 @@
 
 import { entryFrame, PAGE_SIZES, type PageSize, TABLE_ENTRIES } from "../../core/paging/entry.ts";
 import { decodeEntry, type EntryFlag } from "../tables/decode_entry.ts";
-import { continuedPages, entryKind, nextPresent, pageMasks } from "../tables/entry_scan.ts";
+import { continuedPages, entryAt, entryKind, nextPresent, pageMasks } from "../tables/entry_scan.ts";
 import type { EntryPlace } from "../tables/table_items.ts";
 import { entryPlace, goDown, levelOnPath, rootPath } from "../tables/table_path.ts";
 import type { TableSet } from "../tables/table_set.ts";
@@ -60,7 +60,7 @@ export function* tableEntries(
     const target = entryFrame(lo, hi, kind === "page" ? level : 1);
     const isRecursive = kind === "table" && levelOnPath(path, level, target) !== undefined;
     const below = kind === "table" && !isRecursive ? tables.pages.words(target) : undefined;
-    const entry = (BigInt(hi) << 32n) | BigInt(lo);
+    const entry = entryAt(words, index);
     yield {
       ...place,
       size: place.size * count,

@@ -6,9 +6,10 @@
 
 import { relocationTypeName } from "../../plugins/relocate/relocation_types.ts";
 import type { KernelRelocations, RelocationEntry, RelocationTable, RelocationTag } from "./kernel_relocations.ts";
+import { COVERING_MAX } from "./limits.ts";
 import { placeIndex } from "./place_index.ts";
-import { RELA_SIZE, type RelocationList, RELR_SIZE, WORD_KNOWN } from "./relocation_list.ts";
-import type { RelocationSymbols } from "./relocation_symbols.ts";
+import { entrySize, type RelocationList, WORD_KNOWN } from "./relocation_list.ts";
+import { relocationSymbol, type RelocationSymbols } from "./relocation_symbols.ts";
 import type { TablePart } from "./table_parts.ts";
 
 /** A relocation table that was read. */
@@ -27,9 +28,6 @@ export interface ReadTable {
   /** The symbols that its entries refer to. */
   readonly symbols: RelocationSymbols;
 }
-
-/** The most entries to list for an address: every entry of a file may write the same word. */
-const COVERING_MAX = 64;
 
 const WORD = 8n;
 
@@ -79,12 +77,8 @@ export function kernelRelocations(
 
 function tablesOf({ tag, header, fileOffset, parts }: ReadTable): readonly RelocationTable[] {
   return parts.map(({ name, from, count }) => {
-    return { name, tag, header, fileOffset: fileOffset + from * sizeOf(tag), entries: count };
+    return { name, tag, header, fileOffset: fileOffset + from * entrySize(tag), entries: count };
   });
-}
-
-function sizeOf(tag: RelocationTag): number {
-  return tag === "DT_RELR" ? RELR_SIZE : RELA_SIZE;
 }
 
 function describe(list: RelocationList, number: number, table: ReadTable): RelocationEntry {
@@ -100,17 +94,12 @@ function describe(list: RelocationList, number: number, table: ReadTable): Reloc
     tag,
     header,
     entry: slot - part.from + part.first,
-    fileOffset: fileOffset + slot * sizeOf(tag),
+    fileOffset: fileOffset + slot * entrySize(tag),
     place: joined(list.placeHigh[number], list.placeLow[number]),
     type: isWord ? "RELR" : relocationTypeName(type),
-    ...(symbol === undefined ? {} : { symbol: symbols(symbol) ?? unreadable(symbol) }),
+    ...(symbol === undefined ? {} : { symbol: symbols(symbol) ?? relocationSymbol(symbol) }),
     ...(isWord && type !== WORD_KNOWN ? {} : { addend }),
   };
-}
-
-/** What is said of a symbol that the file does not have. */
-function unreadable(index: number): NonNullable<RelocationEntry["symbol"]> {
-  return { index, name: "", value: 0n, defined: false, absolute: false };
 }
 
 function joined(high: number, low: number): bigint {

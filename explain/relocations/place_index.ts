@@ -6,6 +6,7 @@
 
 import { lowerHalf, upperHalf } from "../../core/address_space/range_index.ts";
 import { R_X86_64_NONE } from "../../plugins/relocate/relocation_types.ts";
+import { firstWhere } from "../binary_search.ts";
 import { ascending } from "../radix_sort.ts";
 import type { RelocationList } from "./relocation_list.ts";
 
@@ -35,14 +36,10 @@ export function placeIndex(list: RelocationList): PlaceIndex {
   /** The number of places below an address. */
   const below = (address: bigint): number => {
     const [high, low] = [upperHalf(address), lowerHalf(address)];
-    let [before, after] = [-1, count];
-    while (after - before > 1) {
-      const middle = (before + after) >> 1;
-      const entry = entryAt(middle);
-      if (placeHigh[entry] < high || (placeHigh[entry] === high && placeLow[entry] < low)) before = middle;
-      else after = middle;
-    }
-    return after;
+    return firstWhere(count, (position) => {
+      const entry = entryAt(position);
+      return placeHigh[entry] > high || (placeHigh[entry] === high && placeLow[entry] >= low);
+    });
   };
   return {
     count,

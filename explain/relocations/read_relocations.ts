@@ -16,7 +16,8 @@ import { type ExplainedSource, withFile } from "../file/explained_file.ts";
 import { fileBytesAt, type FilePart, viewPart } from "../file/segment_bytes.ts";
 import { kernelRelocations, type ReadTable } from "./entries.ts";
 import type { KernelRelocations, RelocationTag } from "./kernel_relocations.ts";
-import { addRela, addRelr, countRelr, RELA_SIZE, relocationList, RELR_SIZE } from "./relocation_list.ts";
+import { DYNAMIC_MAX, DYNAMICS_MAX } from "./limits.ts";
+import { addRela, addRelr, countRelr, entrySize, RELA_SIZE, relocationList, RELR_SIZE } from "./relocation_list.ts";
 import { relocationSymbols } from "./relocation_symbols.ts";
 import { tableParts } from "./table_parts.ts";
 import { readWords } from "./words_before.ts";
@@ -26,10 +27,6 @@ const WORDS_MAX = 2 ** 22;
 
 /** How many entries to read between pauses; one of `DT_RELR` may be 63 words. */
 const BATCH = 2 ** 13;
-
-/** The most dynamic tables to look at, and bytes of each. */
-const DYNAMICS_MAX = 16;
-const DYNAMIC_MAX = 2 ** 20;
 
 /**
  * Reads the relocation entries of a 64-bit x86-64 file that are found by its segment `PT_DYNAMIC`: those of `DT_RELR`,
@@ -96,21 +93,18 @@ async function findTables(
   for (const header of headers) {
     const dynamic = await readDynamic(file, header, pause);
     if (!dynamic) continue;
-    for (const { tag, address, size } of [...dynamic.relr ? [dynamic.relr] : [], ...dynamic.rela]) {
+    for (const { tag: name, address, size } of [...dynamic.relr ? [dynamic.relr] : [], ...dynamic.rela]) {
+      const tag = name as RelocationTag;
       const bytes = fileBytesAt(programHeaders, address);
       if (!bytes) continue;
       await file.reach(bytes.offset + Math.min(bytes.length, Number(size)));
       const length = Math.min(bytes.length, Number(size), Math.max(0, file.length - bytes.offset));
-      const part = { offset: bytes.offset, length: length - length % sizeOf(tag) };
+      const part = { offset: bytes.offset, length: length - length % entrySize(tag) };
       const key = `${tag} ${part.offset} ${part.length}`;
-      if (!found.has(key)) found.set(key, { tag: tag as RelocationTag, header: header.index, dynamic, part });
+      if (!found.has(key)) found.set(key, { tag, header: header.index, dynamic, part });
     }
   }
   return [...found.values()].filter(({ part }) => part.length > 0);
-}
-
-function sizeOf(tag: string): number {
-  return tag === "DT_RELR" ? RELR_SIZE : RELA_SIZE;
 }
 
 /** Reads a dynamic table as the plugin relocate does; if that refuses it, at least `DT_RELA`, as other rules do. */
@@ -138,7 +132,7 @@ async function readEntries(
   const bytes: Uint8Array[] = [];
   let room = 0;
   for (const { tag, part } of found) {
-    const table = await viewPart(file, part, WORDS_MAX * sizeOf(tag));
+    const table = await viewPart(file, part, WORDS_MAX * entrySize(tag));
     bytes.push(table);
     if (tag !== "DT_RELR") room += table.length / RELA_SIZE;
     else {
@@ -154,7 +148,7 @@ async function readEntries(
   for (const [at, { tag, header, dynamic, part }] of found.entries()) {
     const start = list.count;
     const next = { high: 0, low: 0 };
-    const total = bytes[at].length / sizeOf(tag);
+    const total = bytes[at].length / entrySize(tag);
     await inBatches(total, pause, (from, end) => {
       const added = tag === "DT_RELR" ? addRelr(list, bytes[at], from, end, next) : addRela(list, bytes[at], from, end);
       return added === end - from;

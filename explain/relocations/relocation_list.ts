@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { RelocationTag } from "./kernel_relocations.ts";
+
 /** The entries. Arrays have an element for each entry; for `DT_RELR`, one for each word. */
 export interface RelocationList {
   /** Number of entries so far. */
@@ -25,11 +27,21 @@ export interface RelocationList {
 
 /** The types of words of `DT_RELR`: those with an addend, and those outside every segment. No entry has such a type. */
 export const WORD_KNOWN = 0xffff_fffe;
-export const WORD_UNKNOWN = 0xffff_ffff;
+const WORD_UNKNOWN = 0xffff_ffff;
 
 /** Size of an `Elf64_Rela` and of an entry of `DT_RELR`, in bytes. */
 export const RELA_SIZE = 24;
 export const RELR_SIZE = 8;
+
+/**
+ * The size of an entry.
+ *
+ * @param tag The tag of its table.
+ * @returns Number of bytes.
+ */
+export function entrySize(tag: RelocationTag): number {
+  return tag === "DT_RELR" ? RELR_SIZE : RELA_SIZE;
+}
 
 const BITS = 63;
 /** How many of the bits for words are in the lower half of an entry. */

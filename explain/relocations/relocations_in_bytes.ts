@@ -22,8 +22,6 @@ import {
   PT_DYNAMIC,
   PT_LOAD,
   RECORD_SIZES,
-  SHN_ABS,
-  SHN_UNDEF,
 } from "../../core/elf/constants.ts";
 import { dynamicEntries } from "../../core/elf/dynamic_table.ts";
 import type { FileHeader } from "../../core/elf/file_header.ts";
@@ -36,7 +34,9 @@ import { type FileBytes, fileHeaderAs, programHeadersAs } from "../../core/file/
 import { R_X86_64_NONE, relocationTypeName } from "../../plugins/relocate/relocation_types.ts";
 import { fileBytesAt } from "../file/segment_bytes.ts";
 import type { KernelRelocations, RelocationEntry, RelocationSymbol, RelocationTag } from "./kernel_relocations.ts";
-import { RELA_SIZE, RELR_SIZE } from "./relocation_list.ts";
+import { COVERING_MAX, DYNAMIC_MAX, DYNAMICS_MAX, NAME_MAX } from "./limits.ts";
+import { entrySize, RELA_SIZE, RELR_SIZE } from "./relocation_list.ts";
+import { relocationSymbol } from "./relocation_symbols.ts";
 import { tableParts } from "./table_parts.ts";
 
 /** A relocation table in the file. */
@@ -61,16 +61,8 @@ interface Headers {
   readonly sections: readonly SectionHeader[];
 }
 
-/** The most dynamic tables to look at, bytes of one, and bytes of a relocation table. */
-const DYNAMICS_MAX = 16;
-const DYNAMIC_MAX = 2 ** 20;
+/** The most bytes of a relocation table. */
 const TABLE_MAX = 2 ** 25;
-
-/** The most bytes of a name. */
-const NAME_MAX = 2 ** 16;
-
-/** The most entries to return for one address. */
-const FOUND_MAX = 64;
 
 const WORD = 8;
 const BITS = 63;
@@ -99,7 +91,7 @@ export function relocationsInBytes(file: FileBytes): Pick<KernelRelocations, "at
       const isFirst = ({ fileOffset, place }: RelocationEntry, at: number): boolean => {
         return found.findIndex((each) => each.fileOffset === fileOffset && each.place === place) === at;
       };
-      return found.filter(isFirst).slice(-FOUND_MAX);
+      return found.filter(isFirst).slice(-COVERING_MAX);
     },
   };
 }
@@ -117,7 +109,7 @@ function findTables(file: FileBytes, programHeaders: readonly ProgramHeader[]): 
       const part = address === undefined ? undefined : fileBytesAt(programHeaders, address);
       if (!part) return [];
       const all = file.bytes(part.offset, Math.min(part.length, Number(size), TABLE_MAX));
-      const whole = all.length - all.length % (tag === "DT_RELR" ? RELR_SIZE : RELA_SIZE);
+      const whole = all.length - all.length % entrySize(tag);
       const view = new DataView(all.buffer, all.byteOffset, whole);
       return whole === 0 ? [] : [{ tag, dynamic, offset: part.offset, view }];
     };
@@ -160,13 +152,13 @@ function inRela(file: FileBytes, headers: Headers, table: Table, address: bigint
     if (BigInt.asUintN(64, address - place) >= BigInt(WORD) || type === R_X86_64_NONE) continue;
     const symbol = symbolAt(file, headers, table.dynamic, view.getUint32(at + 12, true));
     found.push({
-      ...entryPlace(table, headers, at, RELA_SIZE),
+      ...entryPlace(table, headers, at),
       place,
       type: relocationTypeName(type),
       ...(symbol ? { symbol } : {}),
       addend: view.getBigInt64(at + 16, true),
     });
-    if (found.length > FOUND_MAX) found.shift();
+    if (found.length > COVERING_MAX) found.shift();
   }
   return found;
 }
@@ -178,8 +170,8 @@ function inRelr(file: FileBytes, headers: Headers, table: Table, address: bigint
   const add = (at: number, place: bigint): void => {
     const addend = wordAt(file, headers, place);
     const words = { place, type: "RELR", ...(addend === undefined ? {} : { addend }) };
-    found.push({ ...entryPlace(table, headers, at, RELR_SIZE), ...words });
-    if (found.length > FOUND_MAX) found.shift();
+    found.push({ ...entryPlace(table, headers, at), ...words });
+    if (found.length > COVERING_MAX) found.shift();
   };
   let next = 0n;
   for (let at = 0; at < view.byteLength; at += RELR_SIZE) {
@@ -201,8 +193,8 @@ function entryPlace(
   { tag, dynamic, offset, view }: Table,
   { sections }: Headers,
   at: number,
-  size: number,
 ): Pick<RelocationEntry, "table" | "tag" | "header" | "entry" | "fileOffset"> {
+  const size = entrySize(tag);
   const number = at / size;
   const parts = tableParts(tag, offset, view.byteLength / size, sections);
   const part = parts.find(({ from, count }) => number >= from && number < from + count);
@@ -223,15 +215,15 @@ function symbolAt(
   const bytes = part && (index + 1) * size <= part.length
     ? file.bytes(part.offset + index * size, size)
     : new Uint8Array();
-  if (bytes.length < size) return { index, name: "", value: 0n, defined: false, absolute: false };
-  const { st_name, st_shndx, st_value } = readSymbol(elfReader(bytes, { subject: "a symbol" }), 0, ELFCLASS64);
+  if (bytes.length < size) return relocationSymbol(index);
+  const { st_name, ...symbol } = readSymbol(elfReader(bytes, { subject: "a symbol" }), 0, ELFCLASS64);
   const strings = values.get(DT_STRTAB);
   const length = Number(values.get(DT_STRSZ) ?? 0n);
   const names = strings === undefined || st_name >= length ? undefined : fileBytesAt(programHeaders, strings);
   const name = names
     ? readString(file.bytes(names.offset + st_name, Math.min(length, names.length) - st_name), 0, NAME_MAX).text
     : "";
-  return { index, name, value: st_value, defined: st_shndx !== SHN_UNDEF, absolute: st_shndx === SHN_ABS };
+  return relocationSymbol(index, symbol, name);
 }
 
 /** What the file has at a place: zero after the file part of a segment; `undefined` outside every segment. */

@@ -7,7 +7,7 @@
 import { SHT_RELA, SHT_RELR } from "../../core/elf/constants.ts";
 import type { SectionHeader } from "../../core/elf/section_header.ts";
 import type { RelocationTag } from "./kernel_relocations.ts";
-import { RELA_SIZE, RELR_SIZE } from "./relocation_list.ts";
+import { entrySize } from "./relocation_list.ts";
 
 /** Consecutive entries of a table that lie in one section, or in none. */
 export interface TablePart {
@@ -39,7 +39,8 @@ export function tableParts(
   count: number,
   sections: readonly SectionHeader[],
 ): readonly TablePart[] {
-  const [type, size] = tag === "DT_RELR" ? [SHT_RELR, RELR_SIZE] : [SHT_RELA, RELA_SIZE];
+  const type = tag === "DT_RELR" ? SHT_RELR : SHT_RELA;
+  const size = entrySize(tag);
   const fitting = sections.filter(({ sh_type, sh_size, name }) => sh_type === type && sh_size > 0n && name !== "")
     .map(({ name, sh_offset, sh_size }) => ({ name, start: Number(sh_offset), end: Number(sh_offset + sh_size) }))
     .filter(({ start }) => (offset - start) % size === 0);

@@ -5,6 +5,7 @@
  */
 
 import { lowerHalf, upperHalf } from "../../core/address_space/range_index.ts";
+import { firstWhere } from "../binary_search.ts";
 import { ascending } from "../radix_sort.ts";
 import { type FoundSymbol, lengthOf, rankBefore, rankOf, type RegionEnds, restOf } from "./naming.ts";
 import type { SymbolTable } from "./symbol_table.ts";
@@ -40,13 +41,9 @@ export function addressIndex(table: SymbolTable, ends: RegionEnds): AddressIndex
   /** The number of symbols below an address. */
   const below = (address: bigint): number => {
     const [upper, lower] = [upperHalf(address), lowerHalf(address)];
-    let [before, after] = [-1, order.length];
-    while (after - before > 1) {
-      const middle = (before + after) >> 1;
-      if (high[middle] < upper || (high[middle] === upper && low[middle] < lower)) before = middle;
-      else after = middle;
-    }
-    return after;
+    return firstWhere(order.length, (place) => {
+      return high[place] > upper || (high[place] === upper && low[place] >= lower);
+    });
   };
   const placesIn = (start: bigint, end: bigint): readonly [first: number, after: number] => {
     return [below(start < 0n ? 0n : start), below(end < ADDRESS_END ? end : ADDRESS_END)];

@@ -86,7 +86,7 @@ export const NO_SYMBOLS: SymbolTable = {
 export const NOWHERE = -1;
 
 /** The region of a symbol with `SHN_ABS`. */
-export const ABSOLUTE = -2;
+const ABSOLUTE = -2;
 
 /** How many symbols to read between pauses. */
 const BATCH = 2 ** 15;

@@ -4,7 +4,15 @@
  * @module
  */
 
-import { frameBits, HI_FRAME, HI_NO_EXECUTE, LO_HUGE, LO_PRESENT, TABLE_ENTRIES } from "../../core/paging/entry.ts";
+import {
+  entryFrame,
+  frameBits,
+  HI_FRAME,
+  HI_NO_EXECUTE,
+  LO_HUGE,
+  LO_PRESENT,
+  TABLE_ENTRIES,
+} from "../../core/paging/entry.ts";
 
 /** What an entry does. */
 export type EntryKind = "absent" | "page" | "table" | "reserved";
@@ -38,6 +46,39 @@ export function nextPresent(words: Uint32Array, from: number): number {
     if ((words[index * 2] & LO_PRESENT) !== 0) return index;
   }
   return TABLE_ENTRIES;
+}
+
+/**
+ * Reads an entry whole.
+ *
+ * @param words The table.
+ * @param index Index of the entry.
+ * @returns Its 64 bits.
+ */
+export function entryAt(words: Uint32Array, index: number): bigint {
+  return (BigInt(words[index * 2 + 1]) << 32n) | BigInt(words[index * 2]);
+}
+
+/** An entry that points to a table. */
+export interface PointingEntry {
+  /** Its index. */
+  readonly index: number;
+  /** Physical address of the table that it points to. */
+  readonly frame: number;
+}
+
+/**
+ * Lists the entries that point to tables.
+ *
+ * @param words The table.
+ * @param level Level of the table, 5 to 1.
+ * @returns The entries, ascending; none at level 1.
+ */
+export function* tablesBelow(words: Uint32Array, level: number): Generator<PointingEntry, void, undefined> {
+  for (let index = nextPresent(words, 0); index < TABLE_ENTRIES; index = nextPresent(words, index + 1)) {
+    const lo = words[index * 2];
+    if (entryKind(lo, level) === "table") yield { index, frame: entryFrame(lo, words[index * 2 + 1], 1) };
+  }
 }
 
 /** The bits by which pages are compared, as the halves of an entry. */

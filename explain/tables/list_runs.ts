@@ -15,7 +15,7 @@ import {
   PAGE_SIZES,
   TABLE_ENTRIES,
 } from "../../core/paging/entry.ts";
-import { continuedPages, entryKind, nextPresent, type PageMasks, pageMasks } from "./entry_scan.ts";
+import { continuedPages, entryAt, entryKind, nextPresent, type PageMasks, pageMasks } from "./entry_scan.ts";
 import type { PageRun, RunOptions, TableItem } from "./table_items.ts";
 import {
   ENTRY_PAGES,
@@ -136,7 +136,7 @@ export function* listRuns(
     run.level = 0;
     if (below) yield unknownTable(level - 1, target, table.page + index * ENTRY_PAGES[level], top);
     else if (targetLevel === undefined) {
-      yield { kind: "reserved", ...entryPlace(path, level, index), entry: (BigInt(hi) << 32n) | BigInt(lo) };
+      yield { kind: "reserved", ...entryPlace(path, level, index), entry: entryAt(words, index) };
     } else yield { kind: "recursive", ...entryPlace(path, level, index), target, targetLevel };
   }
   if (run.level !== 0) yield pageRun(run, top, leafFlags);

@@ -6,6 +6,7 @@
 
 import { entryFrame, HI_NO_EXECUTE, LO_USER, LO_WRITABLE, PAGE_SIZES, type PageSize } from "../../core/paging/entry.ts";
 import { type DecodedEntry, decodeEntry } from "./decode_entry.ts";
+import { entryAt } from "./entry_scan.ts";
 import type { TableLevel, TableSet } from "./table_set.ts";
 
 /** A permission that entries can take away. */
@@ -56,6 +57,17 @@ export interface Walk {
 }
 
 /**
+ * Completes an address by copies of the highest bit that is translated.
+ *
+ * @param address The address; bits above that one do not count.
+ * @param levels Number of levels of page tables.
+ * @returns The canonical address, of 64 bits.
+ */
+export function signExtended(address: bigint, levels: 4 | 5): bigint {
+  return BigInt.asUintN(64, BigInt.asIntN(levels === 5 ? 57 : 48, address));
+}
+
+/**
  * Whether an address has equal bits from the highest one that is translated on.
  *
  * @param address The address.
@@ -63,17 +75,11 @@ export interface Walk {
  * @returns True if the processor accepts it.
  */
 export function isCanonicalFor(address: bigint, levels: 4 | 5): boolean {
-  return BigInt.asUintN(64, BigInt.asIntN(levels === 5 ? 57 : 48, address)) === address;
+  return signExtended(address, levels) === address;
 }
 
-/**
- * The index that an address has at a level.
- *
- * @param address The address.
- * @param level The level, 5 to 1.
- * @returns Nine of its bits.
- */
-export function indexAt(address: bigint, level: TableLevel): number {
+/** The index that an address has at a level: nine of its bits. */
+function indexAt(address: bigint, level: TableLevel): number {
   return Number((address >> BigInt(level * 9 + 3)) & 0x1ffn);
 }
 
@@ -93,7 +99,7 @@ export function walkTables({ root, levels: count, pages }: TableSet, address: bi
     if (!words) return { levels, end: { kind: "unknown", level } };
     const index = indexAt(address, level);
     const [lo, hi] = words.subarray(index * 2, index * 2 + 2);
-    const decoded = decodeEntry((BigInt(hi) << 32n) | BigInt(lo), level);
+    const decoded = decodeEntry(entryAt(words, index), level);
     levels.push({ ...decoded, table, index, denies: decoded.kind === "absent" ? [] : deniedBy(lo, hi) });
     if (decoded.kind === "absent") return { levels, end: { kind: "absent", level } };
     if (decoded.flags.includes("RESERVED")) return { levels, end: { kind: "reserved", level } };

@@ -83,7 +83,6 @@ const READING = [
   "cli/report/diagnostics.ts",
   "cli/report/file_facts.ts",
   "cli/report/headers_table.ts",
-  "cli/report/permission_letters.ts",
   "cli/report/report_parts.ts",
   "formats/bzimage/setup_header.ts",
   "formats/head.ts",
@@ -140,7 +139,7 @@ const RELOCATING = [
 const isLoader = (module: string): boolean => /^core\/|^(links\/std|npm:|file:.*)\/.*\bbytes\//.test(module);
 
 /** The most modules of the loader that a load may import. */
-const MOST_OF_LOADER = 93;
+const MOST_OF_LOADER = 94;
 
 /** The recognizers of boot protocols come together, in 1 to 3 ms. */
 const isProtocol = (module: string): boolean => /^protocols\//.test(module);

@@ -100,7 +100,7 @@ const [seed, runs, jobs] = [numbers.seed, numbers.runs, numbers.jobs].map(Number
 const files = (await output("git", ["ls-files", "-co", "--exclude-standard"], root)).split("\n").filter(Boolean).sort();
 const scripts = files.filter((file) => file.endsWith(".ts"));
 const texts = new Map(scripts.map((file) => [file, Deno.readTextFileSync(`${root}/${file}`)]));
-const sources = scripts.filter((file) => /^(core|plugins|boot)\//.test(file) && !WORDS.includes(file));
+const sources = scripts.filter((file) => /^(core|plugins|boot|explain)\//.test(file) && !WORDS.includes(file));
 if (!sources.some((file) => file.startsWith(only))) {
   refuse(`Cannot use --only ${only}: no source has a path that starts so\n\n${USAGE}`, 2);
 }

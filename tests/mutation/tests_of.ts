@@ -1,7 +1,11 @@
 /** Which tests to run against a mutant, and in which order: a test that does not import the file cannot notice it. */
 
 /** Tests whose processes take most of the time and run the same code. */
-const LEFT_OUT: readonly string[] = ["tests/boot/qemu_test.ts"];
+const LEFT_OUT: readonly string[] = [
+  "tests/boot/qemu_test.ts",
+  "tests/explain/map/qemu_test.ts",
+  "tests/explain/tables/qemu_test.ts",
+];
 
 /** Tests that see much in a few seconds. */
 const WIDE: readonly string[] = ["tests/core/original_test.ts", "tests/fuzz/part_1_test.ts"];
@@ -32,7 +36,7 @@ const IMPORT = /\b(?:from|import) ?\(?"(\.[^"]+)"/g;
 export function testLists(texts: ReadonlyMap<string, string>): (file: string) => readonly (readonly string[])[] {
   const imports = new Map([...texts].map(([file, text]) => [file, importsOf(file, text)]));
   const tests = [...texts.keys()]
-    .filter((file) => /^tests\/(core|plugins|boot|fuzz)\/.*_test\.ts$/.test(file) && !LEFT_OUT.includes(file));
+    .filter((file) => /^tests\/(core|plugins|boot|explain|fuzz)\/.*_test\.ts$/.test(file) && !LEFT_OUT.includes(file));
   const reached = new Map(tests.map((test) => [test, reachedFrom(test, imports)]));
   return (file) => {
     const able = tests.filter((test) => reached.get(test)!.has(file));

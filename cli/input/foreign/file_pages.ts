@@ -5,6 +5,7 @@
  */
 
 import { PAGE_SIZE } from "../../../core/memory/addresses.ts";
+import { firstWhere } from "../../../explain/binary_search.ts";
 import type { PhysicalPages } from "../../../explain/tables/physical_pages.ts";
 
 /** A part of physical memory that a file holds. */
@@ -111,13 +112,7 @@ function readWindow(readAt: ReadAt, ranges: readonly StoredRange[], start: numbe
 
 /** The index of the first range that ends after an address. */
 function firstEndingAfter(ranges: readonly StoredRange[], address: number): number {
-  let [low, high] = [0, ranges.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (ranges[middle].phys + ranges[middle].size > address) high = middle;
-    else low = middle + 1;
-  }
-  return low;
+  return firstWhere(ranges.length, (at) => ranges[at].phys + ranges[at].size > address);
 }
 
 /** Reads until a buffer is full or the file ends; returns the number of bytes. */

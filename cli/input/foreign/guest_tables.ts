@@ -4,9 +4,8 @@
  * @module
  */
 
-import { entryFrame, TABLE_ENTRIES } from "../../../core/paging/entry.ts";
 import { PAGE_SIZE } from "../../../core/memory/addresses.ts";
-import { entryKind, nextPresent } from "../../../explain/tables/entry_scan.ts";
+import { tablesBelow } from "../../../explain/tables/entry_scan.ts";
 import type { PhysicalPages } from "../../../explain/tables/physical_pages.ts";
 import type { TableSet } from "../../../explain/tables/table_set.ts";
 
@@ -57,7 +56,7 @@ export async function takePages(
     for (const frame of frames) {
       const page = await take(frame);
       if (!page || level === 1) continue;
-      for (const target of targetsIn(new Uint32Array(page.buffer), level)) {
+      for (const { frame: target } of tablesBelow(new Uint32Array(page.buffer), level)) {
         if (below.size < MOST_PAGES) below.add(target);
         else isCut = true;
       }
@@ -70,13 +69,6 @@ export async function takePages(
     if (isCut) break;
   }
   return { tables, count: taken.size, isCut };
-}
-
-/** The tables that a table points to. */
-function* targetsIn(words: Uint32Array, level: number): Generator<number> {
-  for (let index = nextPresent(words, 0); index < TABLE_ENTRIES; index = nextPresent(words, index + 1)) {
-    if (entryKind(words[index * 2], level) === "table") yield entryFrame(words[index * 2], words[index * 2 + 1], 1);
-  }
 }
 
 function pagesIn(taken: ReadonlyMap<number, Uint8Array<ArrayBuffer>>): PhysicalPages {

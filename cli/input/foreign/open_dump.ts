@@ -4,6 +4,7 @@
  * @module
  */
 
+import { PHYSICAL_END } from "../../../core/memory/addresses.ts";
 import { openTableSet } from "../../../explain/tables/open_table_set.ts";
 import { CliError, messageOf, usageError } from "../../output/cli_error.ts";
 import { neededFlag, permissionAdvice } from "../../output/permission_flag.ts";
@@ -16,9 +17,6 @@ import { type PagingRegisters, tablesIn, withoutPaging } from "./paging_register
 
 /** What is read to tell what a file is. */
 const HEAD_SIZE = 64;
-
-/** Physical addresses have 52 bits. */
-const PHYSICAL_END = 2 ** 52;
 
 /** Where tables start, and how that is known. */
 type Root = Pick<ForeignFacts, "cr3" | "cr3From" | "levels" | "levelsFrom">;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { PAGE_SIZE } from "../../../core/memory/addresses.ts";
 import { decodeHex, encodeHex } from "@std/encoding/hex";
 import { type GdbRemote, StubError } from "./gdb_remote.ts";
 import type { PagingRegisters } from "./paging_registers.ts";
@@ -23,7 +24,6 @@ export interface QemuGuest {
 
 /** The most bytes that QEMU answers at a time: MAX_PACKET_LENGTH in its gdbstub is 4096, two digits a byte. */
 const MOST_BYTES = 2048;
-const PAGE_SIZE = 4096;
 
 /** The answer to whether memory is read by physical addresses. */
 const MODE = /^[01]$/;

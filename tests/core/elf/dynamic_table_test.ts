@@ -28,6 +28,7 @@ Deno.test("the tags have the numbers of the gABI's table of dynamic array tags",
     DT_NULL: 0n,
     DT_NEEDED: 1n,
     DT_PLTRELSZ: 2n,
+    DT_HASH: 4n,
     DT_STRTAB: 5n,
     DT_SYMTAB: 6n,
     DT_RELA: 7n,
@@ -41,6 +42,7 @@ Deno.test("the tags have the numbers of the gABI's table of dynamic array tags",
     DT_FLAGS: 30n,
     DT_RELRSZ: 35n,
     DT_RELR: 36n,
+    DT_GNU_HASH: 0x6ffffef5n, // not in the gABI: GNU's, as in <elf.h>
   };
   const ours = Object.entries(constants).filter(([name]) => name.startsWith("DT_"));
   assertEquals<Record<string, unknown>>(Object.fromEntries(ours), tags);

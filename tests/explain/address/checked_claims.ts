@@ -107,6 +107,12 @@ function isTrue(reason: Reason, byte: Byte): boolean {
     case "loaded":
       return reason.fileOffset === fileOffset && (isLater || value === file[reason.fileOffset]);
     case "zeroed":
+      if (reason.over !== undefined) {
+        const other = headers[reason.over];
+        const within = at - startOf(other);
+        return kernel.rules !== "default" && within >= 0 && within < Number(other.filesz) && at >= start + memsz &&
+          memsz > filesz && floor(start + filesz) === floor(at) && (isLater || value === 0) && fileOffset === null;
+      }
       return at >= start + filesz && at < start + memsz && (isLater || value === 0) && fileOffset === null;
     case "outside": {
       const end = start + Math.max(memsz, filesz);

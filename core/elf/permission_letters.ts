@@ -4,8 +4,6 @@
  * @module
  */
 
-import type { Mapping } from "../../core/paging/mod.ts";
-
 /**
  * The permissions of a program header.
  *
@@ -14,6 +12,14 @@ import type { Mapping } from "../../core/paging/mod.ts";
  */
 export function flagLetters(p_flags: number): string {
   return `${p_flags & 4 ? "R" : "-"}${p_flags & 2 ? "W" : "-"}${p_flags & 1 ? "X" : "-"}`;
+}
+
+/** What pages allow besides reading. */
+export interface PagePermissions {
+  /** Whether they can be written to. */
+  readonly writable: boolean;
+  /** Whether instructions can be fetched from them. */
+  readonly executable: boolean;
 }
 
 /**
@@ -29,11 +35,11 @@ export function pageLetters(
 }
 
 /**
- * The permissions of a mapping, which can always be read.
+ * The permissions of mapped pages, which can always be read.
  *
- * @param mapping The mapping.
+ * @param pages What they allow.
  * @returns Such as "R-X".
  */
-export function mappingLetters({ writable, executable }: Pick<Mapping, "writable" | "executable">): string {
+export function mappingLetters({ writable, executable }: PagePermissions): `R${"W" | "-"}${"X" | "-"}` {
   return `R${writable ? "W" : "-"}${executable ? "X" : "-"}`;
 }

@@ -1,5 +1,5 @@
 /**
- * What a report on a map says of where the page tables are from.
+ * Where page tables are from, as reports and JSON say it.
  *
  * @module
  */
@@ -9,9 +9,7 @@ import { count, hex, hexRange, printable } from "../output/text.ts";
 import { unpackedFacts } from "./file_facts.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Recognized } from "./recognized.ts";
-
-/** Labels and texts. */
-export type MapFacts = readonly (readonly [label: string, text: string])[];
+import type { Facts } from "./report_parts.ts";
 
 /** A file that names what page tables of others map. */
 export interface NamedFile {
@@ -37,7 +35,7 @@ const ORIGINS: Readonly<Record<ValueOrigin, string>> = {
  * @param layers The containers that it was unpacked from.
  * @returns The facts.
  */
-export function kernelFacts({ rules, virtualAddressOffset }: Kernel, layers: Recognized["layers"]): MapFacts {
+export function kernelFacts({ rules, virtualAddressOffset }: Kernel, layers: Recognized["layers"]): Facts {
   return [
     ...unpackedFacts(layers),
     ["rules", rules],
@@ -57,13 +55,24 @@ export function kernelFacts({ rules, virtualAddressOffset }: Kernel, layers: Rec
 export function foreignFacts(
   about: ForeignFacts,
   names: NamedFile | undefined,
-): MapFacts {
+): Facts {
   return [
     ["read from", sourceWords(about)],
     ["CR3", `${hex(about.cr3)}, ${ORIGINS[about.cr3From]}; ${about.levels} levels, ${ORIGINS[about.levelsFrom]}`],
     ...(about.isCut ? [["not read", "the guest has more page tables than kload reads"] as const] : []),
     ...(names ? [["names from", namesWords(names)] as const, ...unpackedFacts(names.layers)] : []),
   ];
+}
+
+/**
+ * What is known about foreign page tables.
+ *
+ * @param about The facts.
+ * @returns The object.
+ */
+export function foreignJson({ memory, ...about }: ForeignFacts): object {
+  const ranges = memory && { memory: memory.map(({ start, size }) => ({ start: hex(start), size })) };
+  return { ...about, cr3: hex(about.cr3), ...ranges };
 }
 
 function sourceWords({ kind, memory = [], processors, pagesRead, guest }: ForeignFacts): string {
