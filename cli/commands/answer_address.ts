@@ -6,6 +6,7 @@
 
 import { equals } from "@std/bytes/equals";
 import { SHF_EXECINSTR } from "../../core/elf/constants.ts";
+import type { AddressExplanation } from "../../explain/address/address_explanation.ts";
 import { explainAddress } from "../../explain/address/explain_address.ts";
 import type { ExplainOptions } from "../../explain/address/explain_options.ts";
 import { explainPhysical } from "../../explain/address/explain_physical.ts";
@@ -53,6 +54,8 @@ export interface Subject {
   readonly memory: string;
   /** The kernel as kload loads it, if the page tables are others that it may run on. */
   readonly loaded?: Explainable;
+  /** What to do for an explanation of what is not mapped. */
+  readonly hintAt?: (explanation: AddressExplanation, tables: TableSet) => string | undefined;
   /** What else helps to explain. */
   readonly known?: ExplainOptions;
 }
@@ -106,6 +109,7 @@ async function walkedAddress(subject: Subject, { address, asked }: FoundAddress)
     about,
     unpacked: known?.unpacked ?? false,
     explanation,
+    hint: subject.hintAt?.(explanation, tables),
     bytes,
     ...(mapped && bytes.length === 0
       ? { unknownBytes: `Not known: physical ${hex(physical ?? 0)} is not in ${memory}.` }

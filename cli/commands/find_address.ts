@@ -36,7 +36,11 @@ export function findAddress(operand: AddressOperand, symbols: KernelSymbols | un
   if (operand.kind === "address") return { address: operand.address };
   const { text, name, offset } = operand;
   if (symbols === undefined) {
-    throw notFound(text, "there is no file to look for symbols in", hexHint(text, name) ?? ADDRESS_HINT);
+    throw notFound(
+      text,
+      "it is not an address, and no FILE is given for its symbols",
+      hexHint(text, name) ?? FILE_HINT,
+    );
   }
   const whole = symbols.find(text);
   const found = whole.length > 0 ? whole : symbols.find(name);
@@ -84,6 +88,7 @@ export function symbolText(symbols: KernelSymbols, linked: bigint): string | und
   return place.offset === 0 ? place.symbol.name : `${place.symbol.name}+${hex(place.offset)}`;
 }
 
+const FILE_HINT = "Give an address, such as 0xffffffff80000000, or a FILE and then the symbol or address.";
 const ADDRESS_HINT = "Give the address, such as 0xffffffff80000000.";
 const NUMBER_HINT = "Numbers are decimal or hex (0x200000), optionally with a unit (2M).";
 

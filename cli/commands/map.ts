@@ -17,6 +17,7 @@ import type { ForeignFacts } from "../input/foreign/foreign_tables.ts";
 import { usageError } from "../output/cli_error.ts";
 import type { Output } from "../output/output.ts";
 import { identityOf, type KeptFile } from "../output/same_file.ts";
+import { filterNotes, type Nameable } from "../report/filter_notes.ts";
 import { fileFormat } from "../report/json.ts";
 import { mapReport } from "../report/map_report.ts";
 import type { Facts } from "../report/report_parts.ts";
@@ -35,6 +36,8 @@ interface Mapped {
   readonly facts: Facts;
   /** The same for programs. */
   readonly json: Readonly<Record<string, unknown>>;
+  /** What the filter names that is not there. */
+  readonly filterNotes: readonly string[];
   /** Whether the kernel was unpacked from another file. */
   readonly unpacked: boolean;
   /** The files that were read, which no output may replace. */
@@ -82,7 +85,15 @@ async function kernelMap(
   const symbols = await readSymbols(await open(), { signal });
   const model = await modelOf(kernel, { symbols }, request, signal);
   const json = { name, format: fileFormat({ layers }), rules: kernel.rules };
-  return { model, name, facts: kernelFacts(kernel, layers), json, unpacked: layers.length > 0, kept };
+  return {
+    model,
+    name,
+    facts: kernelFacts(kernel, layers),
+    json,
+    filterNotes: notesOn(request, { kernel, hasOwners: true, symbols }),
+    unpacked: layers.length > 0,
+    kept,
+  };
 }
 
 async function foreignMap(
@@ -103,7 +114,8 @@ async function foreignMap(
     return {
       model,
       name: about.source,
-      facts: foreignFacts(about, file),
+      facts: foreignFacts(about, file, source.cr3Value),
+      filterNotes: notesOn(request, { kernel: file?.kernel, hasOwners: false, symbols }),
       unpacked: (file?.layers.length ?? 0) > 0,
       json: { name: about.source, ...(file ? { namesFrom: file.name } : {}), foreign: foreignJson(about) },
       kept: path === undefined ? kept : [...kept, dump],
@@ -111,6 +123,10 @@ async function foreignMap(
   } finally {
     close();
   }
+}
+
+function notesOn({ filter }: MapRequest, nameable: Nameable): readonly string[] {
+  return filter === undefined ? [] : filterNotes(filter, nameable);
 }
 
 /** From the first known byte to the last one. */
@@ -130,7 +146,7 @@ function modelOf(
 }
 
 async function print(
-  { model, name, facts, json, unpacked, kept }: Mapped,
+  { model, name, facts, json, filterNotes, unpacked, kept }: Mapped,
   request: MapRequest,
   output: Output,
   signal: AbortSignal,
@@ -143,7 +159,8 @@ async function print(
     const { mapJson } = await import("../report/map_json.ts");
     await output.print(mapJson(model, json));
   } else if (!request.svg && !output.quiet) {
-    await output.print(mapReport(model, { ...request, name, facts, unpacked, verbose: output.verbose }, output.paint));
+    const about = { ...request, name, facts, filterNotes, unpacked, verbose: output.verbose };
+    await output.print(mapReport(model, about, output.paint));
   }
   return 0;
 }

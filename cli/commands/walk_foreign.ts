@@ -19,7 +19,7 @@ import { findAddress } from "./find_address.ts";
 import type { ExplainedFile } from "./with_explained.ts";
 
 /** A kernel's file, for its names. */
-export interface NamedKernel extends Pick<ExplainedFile, "name" | "path" | "layers" | "kernel"> {
+export interface NamedKernel extends Pick<ExplainedFile, "name" | "path" | "layers" | "kernel" | "isPlaced"> {
   /** The symbols in it. */
   readonly symbols: KernelSymbols;
 }
@@ -54,7 +54,7 @@ export async function walkForeign(
     const subject: Subject = {
       name: about.source,
       explained: tables,
-      facts: foreignFacts(about, names),
+      facts: foreignFacts(about, names, source.cr3Value),
       about: { ...(names ? { namesFrom: names.name } : {}), foreign: foreignJson(about) },
       symbols,
       moved,

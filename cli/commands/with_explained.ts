@@ -34,6 +34,8 @@ export interface ExplainedFile {
   readonly layers: Source["layers"];
   /** The kernel. */
   readonly kernel: Kernel;
+  /** Whether a flag says where the kernel is. */
+  readonly isPlaced: boolean;
   /** The plugins that it was loaded with. */
   readonly plugins: readonly AnyPlugin[];
   /** What was added to it, if it is to be explained as `run` starts it. */
@@ -135,7 +137,16 @@ export async function withExplained(
     };
     const { name: shown, identity, layers } = opened;
     const path = opened.file && layers.length === 0 ? pathOfSource(shown) : undefined;
-    return await work({ name: shown, path, identity, layers, ...loaded, ...(bootable ? { bootable } : {}), open });
+    return await work({
+      name: shown,
+      path,
+      identity,
+      layers,
+      isPlaced: options.kernelBase !== undefined,
+      ...loaded,
+      ...(bootable ? { bootable } : {}),
+      open,
+    });
   } catch (error) {
     line.stop();
     if (!(error instanceof LoadError)) throw error;

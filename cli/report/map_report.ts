@@ -20,6 +20,8 @@ export interface AboutMap extends DrawingOptions {
   readonly name: string;
   /** What is known about where the page tables are from. */
   readonly facts: Facts;
+  /** What the filter names that is not there. */
+  readonly filterNotes?: readonly string[];
   /** Whether to list the page tables. */
   readonly tables: boolean;
   /** The most runs that were to be listed. */
@@ -62,7 +64,12 @@ function facts(model: MapModel, about: AboutMap): Facts {
   }
   if (about.filter !== undefined) {
     const shown = model.entries.reduce((sum, { runs }) => sum + runs.length, 0);
-    all.push(["filter", `${printable(about.filter)}: ${grouped(shown)} of ${count(totals.runs, "run")}`]);
+    all.push([
+      "filter",
+      `${printable(about.filter)}: ${
+        [`${grouped(shown)} of ${count(totals.runs, "run")}`, ...about.filterNotes ?? []].join("; ")
+      }`,
+    ]);
   }
   return all;
 }

@@ -19,6 +19,8 @@ export interface NamedFile {
   readonly layers: Recognized["layers"];
   /** The kernel in it. */
   readonly kernel: Kernel;
+  /** Whether it was said where the kernel is, rather than chosen by kload. */
+  readonly isPlaced: boolean;
 }
 
 const ORIGINS: Readonly<Record<ValueOrigin, string>> = {
@@ -50,15 +52,18 @@ export function kernelFacts({ rules, virtualAddressOffset }: Kernel, layers: Rec
  *
  * @param about Where they were read.
  * @param names The file whose segments, sections and symbols are shown, if there is one.
+ * @param cr3Value The value that was given for CR3, if it has more in it than the address.
  * @returns The facts.
  */
 export function foreignFacts(
   about: ForeignFacts,
   names: NamedFile | undefined,
+  cr3Value?: bigint,
 ): Facts {
+  const given = cr3Value === undefined ? ORIGINS[about.cr3From] : `the address in ${hex(cr3Value)}, which was given`;
   return [
     ["read from", sourceWords(about)],
-    ["CR3", `${hex(about.cr3)}, ${ORIGINS[about.cr3From]}; ${about.levels} levels, ${ORIGINS[about.levelsFrom]}`],
+    ["CR3", `${hex(about.cr3)}, ${given}; ${about.levels} levels, ${ORIGINS[about.levelsFrom]}`],
     ...(about.isCut ? [["not read", "the guest has more page tables than kload reads"] as const] : []),
     ...(names ? [["names from", namesWords(names)] as const, ...unpackedFacts(names.layers)] : []),
   ];
@@ -87,7 +92,8 @@ function sourceWords({ kind, memory = [], processors, pagesRead, guest }: Foreig
   return `an ELF core${range}${processors === undefined ? "" : `, of ${count(processors, "processor")}`}`;
 }
 
-function namesWords({ name, kernel: { virtualAddressOffset } }: NamedFile): string {
-  const moved = virtualAddressOffset === 0n ? "" : `, moved by ${hex(virtualAddressOffset)}`;
+function namesWords({ name, isPlaced, kernel: { virtualAddressOffset } }: NamedFile): string {
+  const how = isPlaced ? "" : " as kload would place it (if it runs elsewhere, say so with --kernel-base)";
+  const moved = virtualAddressOffset === 0n ? "" : `, moved by ${hex(virtualAddressOffset)}${how}`;
   return `${printable(name)}${moved}`;
 }

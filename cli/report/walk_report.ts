@@ -37,6 +37,8 @@ export interface WalkedAddress {
   readonly unpacked?: boolean;
   /** What is there. */
   readonly explanation: AddressExplanation;
+  /** What helps to find out more, if anything does. */
+  readonly hint?: string;
   /** The bytes from the address on; none if they are not known. */
   readonly bytes: Uint8Array;
   /** Why they are not known, if a page is mapped. */
@@ -63,12 +65,13 @@ export interface WalkedAddress {
  * @returns Lines of text.
  */
 export function walkReport(walked: WalkedAddress, verbose: boolean, paint: Paint): string {
-  const { explanation, levels, bytes, unknownBytes, table: tablePart, code, nameOf } = walked;
+  const { explanation, levels, hint, bytes, unknownBytes, table: tablePart, code, nameOf } = walked;
   const { address, canonical, levels: entries, end, mapped, pageSize, why, nearest } = explanation;
   const leaf = pageSize === null ? 1 : Math.log2(pageSize / 8) / 9;
   return sections([
     [...verdictLines(walked, paint), ...factLines(walked, paint)],
     why.length === 0 ? [] : [paint.title("Why"), ...why.flatMap((reason) => reasonLines(reason, paint))],
+    hint === undefined ? [] : wrap(`hint: ${hint}`, paint.width).map(paint.faint),
     [paint.title("Address"), ...addressBits(address, { levels, leaf, canonical }, paint)],
     [paint.title("Page tables"), ...levelLines(entries, end, paint)],
     verbose ? fieldLines(entries, paint) : [],

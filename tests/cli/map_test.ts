@@ -214,6 +214,20 @@ async function drawingOf(
   return mapDrawing(model, { holes: false, verbose: false }, paintFor(false, terminalPage(100)));
 }
 
+Deno.test("a filter that names what is not there says so, with what was meant", async () => {
+  for (
+    const [filter, notes] of [
+      ["section:.txt", "0 of 4 runs; there is no section .txt (did you mean .text?)"],
+      ["owner:fiel | segment:7", "no frame is for fiel (did you mean file?); there is no segment 7 that is loaded"],
+      ["section:.text & owner:file & segment:0", "1 of 4 runs"],
+    ]
+  ) {
+    const words = (await kload(["map", HELLO, "--filter", filter])).stdout.replaceAll(/\s+/g, " ");
+    assertStringIncludes(words, notes);
+    assertEquals(words.includes("there is no") || words.includes("no frame"), notes.includes(";"));
+  }
+});
+
 Deno.test("entries in a row without any page are one line; user mode has a letter, and W+X shows", async () => {
   const lines = await drawingOf(4, 4, [
     [0, 5, 0x1007],

@@ -182,6 +182,13 @@ Deno.test("--physical lists as many addresses as --limit says, and counts the ot
   assertEquals((await answer(HELLO, "1G", "--physical")).count, 0);
 });
 
+Deno.test("where kload run adds something, the hint is to add it, too", async () => {
+  const hint = (...args: readonly string[]) => printed([HELLO, ...args]).then((text) => text.includes("--as-run"));
+  assertEquals(await hint("0x8000000ff8"), true);
+  assertEquals(await hint("0x8000000ff8", "--as-run"), false);
+  assertEquals([await hint("0x1000"), await hint("_start"), await hint("0xffffffff90000000")], [false, false, false]);
+});
+
 const REFUSED: readonly (readonly [line: string, message: string, hint: string])[] = [
   ["FILE", "Cannot run kload walk: ADDRESS or SYMBOL is missing", "kload walk --help"],
   ["", "Cannot run kload walk: FILE is missing", "kload walk --help"],
@@ -201,7 +208,7 @@ const REFUSED: readonly (readonly [line: string, message: string, hint: string])
   ["FILE 0 --cr3 0x1000", "Cannot use --cr3", "--memory DUMP or --gdb HOST:PORT"],
   [
     "main --memory nowhere.bin --cr3 0x1000",
-    "Cannot find main: there is no file to look for symbols in",
+    "Cannot find main: it is not an address, and no FILE is given for its symbols",
     "0xffffffff80000000",
   ],
   [
