@@ -94,6 +94,7 @@ export type {
   NamedDifference,
   NameDifference,
   NameDifferences,
+  PlaceNames,
   RepeatedRange,
   Side,
   UnknownRange,

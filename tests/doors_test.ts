@@ -111,7 +111,7 @@ const DOORS: Readonly<Record<string, { readonly values: readonly string[]; reado
       ...["NearRuns", "NotCanonicalReason", "NotLoadedReason", "NotRelocatedReason", "Operand"],
       ...["OperandValue", "OutsideReason", "PageProblem", "PageRun", "PartRange", "Permission"],
       ...["PermissionCount", "PhysicalExplanation", "PhysicalPages", "PhysicalRangeReason", "PhysicalReason"],
-      ...["Place", "RandomizedReason", "ReadVirtualOptions", "Reason", "RecursiveEntry", "Registers"],
+      ...["Place", "PlaceNames", "RandomizedReason", "ReadVirtualOptions", "Reason", "RecursiveEntry", "Registers"],
       ...["RelocatedReason", "RelocationEntry", "RelocationFacts", "RelocationSymbol", "RelocationTable"],
       ...["RelocationTag", "RepeatedRange", "ReplacedReason", "ReservedEntry", "ReservedReason", "RunCount"],
       ...["RunOptions", "SealedReason", "SectionReason", "SegmentPlace", "Side", "SnapshotOptions"],

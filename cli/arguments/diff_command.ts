@@ -15,13 +15,16 @@ function twice(flag: Flag): Flag {
   return { ...flag, repeats: true, text: `${flag.text}; can be given twice: for A, then for B` };
 }
 
+/** The machine of `kload run` has the memory that its --memory says, which is another flag here. */
+const MEMORY_SIZE = "Size of memory; with --as-run, 18 MiB less than --memory of kload run, which firmware takes";
+
 /** `kload diff` and its flags. */
 export const DIFF: Command = {
   name: "diff",
   summary: "Compare two kernels, one kernel loaded in two ways, or a kernel as loaded with what it is at run time",
   about: `Loads A and B as kload load does, and compares what they map, with which flags, and the bytes in it, by
-segment, section and symbol. B, or both, can be page tables in a memory dump or of a running QEMU (--memory, --gdb). With
-one FILE and neither of these, A is the kernel loaded without the flags, and B with them. A flag given twice is for A,
+segment, section and symbol. B, or both, can be page tables in a memory dump or of a running QEMU (--memory, --gdb).
+With one of each, A is the dump. With one FILE and neither of these, A is the kernel loaded without the flags, and B with them. A flag given twice is for A,
 then for B. Where pages lie in physical memory makes no difference. Segments of position-independent kernels at different
 bases are matched by their link addresses, and words that differ by exactly the distance between the bases are counted
 separately. ACCESSED and DIRTY are not compared, because the processor sets them as it uses pages.`,
@@ -33,7 +36,7 @@ separately. ACCESSED and DIRTY are not compared, because the processor sets them
     ...FOREIGN_FLAGS.map((flag): Flag => ({ ...flag, repeats: true })),
     { name: "as-run", text: "Add what kload run adds to a kernel: a stack, boot information, the context switch" },
     ...KERNEL_FLAGS.map((flag) => FOR_EACH_SIDE.includes(flag.name) ? twice(flag) : flag),
-    ...MEMORY_FLAGS,
+    ...MEMORY_FLAGS.map((flag) => flag.name === "memory-size" ? { ...flag, text: MEMORY_SIZE } : flag),
     ...BOOT_FLAGS,
     { ...JSON_FLAG, text: "Print one JSON object instead of the report" },
     { ...QUIET, text: "Print no report and no progress; the exit status says whether A and B differ" },

@@ -8,8 +8,10 @@ import type {
   ByteDifference,
   ContentDifferences,
   KernelDifference,
+  Limited,
   NamedDifference,
   NameDifference,
+  PlaceNames,
 } from "../../explain/diff/kernel_difference.ts";
 import type { Paint } from "../output/paint.ts";
 import type { Row } from "../output/table.ts";
@@ -24,27 +26,44 @@ import { matchedText, section } from "./diff_pages.ts";
  * @returns The lines of each part.
  */
 export function byteSections(content: ContentDifferences, paint: Paint): readonly (readonly string[])[] {
-  const { differing, segments, sections, symbols, ranges, outside, first } = content;
+  const { differing, segments, sections, symbols, ranges, outside, inSections, first } = content;
   if (differing === 0 || !first) return [];
-  const named = (title: string): readonly string[] => [title, "bytes", "first at"];
-  const toRow = ({ name, differing, ...place }: NamedDifference): Row => {
-    return { cells: [printable(name), grouped(differing), matchedText(place)] };
-  };
-  const segmentRow = ({ name, segment, differing, ...place }: NamedDifference): Row => {
-    return { cells: [`${segment} ${printable(name)}`, grouped(differing), matchedText(place)] };
-  };
+  const unnamed = differing - outside - inSections;
   const values = `${byteText(first.a)} in A, ${byteText(first.b)} in B`;
   return [
     [
       paint.title(`Bytes: ${grouped(differing)} differ`),
       `  first at ${matchedText(first)}: ${values}`,
-      ...(outside > 0 && segments.items.length > 0 ? [`  ${count(outside, "byte")} of them in no segment`] : []),
+      ...(outside > 0 && outside < differing ? [`  ${count(outside, "byte")} of them in no segment`] : []),
+      ...(unnamed > 0 && inSections > 0 ? [`  ${count(unnamed, "byte")} of them in a segment, but in no section`] : []),
     ],
-    section("By segment", named("program header"), segments, segmentRow, paint),
-    section("By section", named("section"), sections, toRow, paint),
-    section("By symbol", named("symbol"), symbols, toRow, paint),
+    namedSection("By segment", "program header", segments, paint),
+    namedSection("By section", "section", sections, paint),
+    namedSection("By symbol", "symbol", symbols, paint),
     section("By range", ["address", "size", "differ", "A", "B"], ranges, rangeRow, paint),
   ];
+}
+
+/** What has bytes that differ. Where both sides do not agree on it, each has a column. */
+function namedSection(
+  title: string,
+  what: string,
+  list: Limited<NamedDifference>,
+  paint: Paint,
+): readonly string[] {
+  const isTwofold = list.items.some(({ side, nameInB, moved }) => side || nameInB !== undefined || moved);
+  const titles = isTwofold ? [`${what} in A`, "in B"] : [what];
+  const toRow = ({ name, segment, side, nameInB, segmentInB, moved, differing, ...place }: NamedDifference): Row => {
+    const own = thingText(name, segment);
+    const other = nameInB === undefined ? `${own}${moved ? " (moved)" : ""}` : thingText(nameInB, segmentInB);
+    const names = isTwofold ? [side === "b" ? "-" : own, side === "a" ? "-" : other] : [own];
+    return { cells: [...names, grouped(differing), matchedText(place)] };
+  };
+  return section(title, [...titles, "bytes", "first at"], list, toRow, paint);
+}
+
+function thingText(name: string, segment: number | undefined): string {
+  return `${segment === undefined ? "" : `${segment} `}${printable(name)}`;
 }
 
 /**
@@ -68,19 +87,23 @@ function nameRow({ kind, name, a, b }: NameDifference): Row {
   return { cells: [kind, printable(name), a ? grouped(a.size) : "-", b ? grouped(b.size) : "-"] };
 }
 
-function rangeRow({ address, addressInB, size, differing, a, b, section, symbol, segment }: ByteDifference): Row {
+function rangeRow({ address, addressInB, size, differing, a, b, inB, pageOf, ...names }: ByteDifference): Row {
   const dots = size > a.length ? " ..." : "";
-  const place = symbol
-    ? `${printable(symbol.name)}+${hex(symbol.offset)}`
-    : section !== undefined
-    ? printable(section)
-    : segment === undefined
-    ? ""
-    : `program header ${segment}`;
+  const place = placeText(names);
+  const other = inB ? placeText(inB) : place;
+  const isSame = place === other;
+  const places = [place && !isSame ? `${place} in A` : place, isSame ? "" : other && `${other} in B`];
+  if (pageOf !== undefined) places.push(`in the page of program header ${pageOf}`);
   return {
     cells: [hex(address), grouped(size), grouped(differing), hexBytes(a) + dots, hexBytes(b) + dots],
-    remark: [place, ...(addressInB === undefined ? [] : [`${hex(addressInB)} in B`])].filter(Boolean).join(", "),
+    remark: [...places, ...(addressInB === undefined ? [] : [`${hex(addressInB)} in B`])].filter(Boolean).join(", "),
   };
+}
+
+function placeText({ segment, section, symbol }: PlaceNames): string {
+  if (symbol) return `${printable(symbol.name)}+${hex(symbol.offset)}`;
+  if (section !== undefined) return printable(section);
+  return segment === undefined ? "" : `program header ${segment}`;
 }
 
 function byteText(byte: number): string {

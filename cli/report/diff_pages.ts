@@ -44,26 +44,40 @@ function mappingRow(mapping: MappingDifference): Row {
 
 function sideText(side: MappedSide | undefined): string {
   if (!side) return "-";
-  const { permissions, user, pageSize, owner } = side;
+  const { pageSize, owner } = side;
   return [
-    pageLetters({ permissions, user }),
+    pageLetters(side),
     ...(pageSize === 0x1000 ? [] : [`${exactSize(pageSize)} pages`]),
     ...(owner === undefined ? [] : [printable(owner)]),
   ].join(" ");
 }
 
-function remarkOf({ a, b, lost, gained, sections, segment, addressInB, ...mapping }: MappingDifference): string {
+function remarkOf({ a, b, lost, gained, addressInB, ...mapping }: MappingDifference): string {
+  const { sections, sectionsInB, segment, segmentInB } = mapping;
   const from = mapping.kind !== "changed" && a === undefined ? b : a;
   const isElsewhere = a && b && lost.length + gained.length === 0 && a.permissions === b.permissions &&
     a.pageSize === b.pageSize && a.user === b.user && a.owner === b.owner;
-  return [
+  const namesA = placeNames(segment, sections);
+  const namesB = placeNames(segmentInB ?? (sectionsInB ? segment : undefined), sectionsInB ?? sections);
+  const isSame = segmentInB === undefined && sectionsInB === undefined;
+  const facts = [
     ...(lost.length > 0 ? [`lost ${listed(lost)}`] : []),
     ...(gained.length > 0 ? [`gained ${listed(gained)}`] : []),
     ...(isElsewhere && from ? [`physical ${hex(a.physical)} in A, ${hex(b.physical)} in B`] : []),
-    ...(segment === undefined ? [] : [`program header ${segment}`]),
-    ...(sections.length > 0 ? [listed(sections.map(printable))] : []),
+    ...(isSame ? namesA : []),
     ...(addressInB === undefined || mapping.kind !== "changed" ? [] : [`${hex(addressInB)} in B`]),
   ].join(", ");
+  const sides = isSame
+    ? []
+    : [`in A ${namesA.join(", ") || "no segment"}`, `in B ${namesB.join(", ") || "no segment"}`];
+  return [facts, ...sides].filter(Boolean).join("; ");
+}
+
+function placeNames(segment: number | undefined, sections: readonly string[]): readonly string[] {
+  return [
+    ...(segment === undefined ? [] : [`program header ${segment}`]),
+    ...(sections.length > 0 ? [listed(sections.map(printable))] : []),
+  ];
 }
 
 /**

@@ -5,7 +5,7 @@
  */
 
 import { isMoved } from "../../explain/diff/fact_differences.ts";
-import type { KernelDifference, Limited, NamedDifference } from "../../explain/diff/kernel_difference.ts";
+import type { ContentDifferences, KernelDifference } from "../../explain/diff/kernel_difference.ts";
 import { count, exactSize, grouped, hex, listed, printable } from "../output/text.ts";
 
 /** The most sections to name. */
@@ -30,7 +30,7 @@ export function diffVerdict(difference: KernelDifference): string {
   if (verdict === "same") return sameText(difference);
   const moved = content.movedWords === 0 ? "" : `, ${count(content.movedWords, "word")} moved with it`;
   if (verdict === "moved") return `differ only in the base: ${distanceText(difference)}${moved}`;
-  return `differ: ${listed(partsOf(difference))}`;
+  return `differ: ${partsOf(difference).join(", ")}`;
 }
 
 /** What is the same, and whether that is all. */
@@ -53,14 +53,11 @@ export function distanceText({ distance }: Pick<KernelDifference, "distance">): 
 
 function partsOf(difference: KernelDifference): readonly string[] {
   const { mappings, content, level4, facts, distance } = difference;
-  const { sections, segments, differing, movedWords, outside } = content;
+  const { movedWords } = content;
   const runs = mappings.items.length + mappings.more;
   const entries = level4.items.length + level4.more;
   const parts = runs === 0 ? [] : [count(runs, "mapping")];
-  if (differing > 0) {
-    const named = sections.items.length > 0 ? sectionsText(sections) : segmentsText(segments, outside);
-    parts.push(`${count(differing, "byte")}${named}`);
-  }
+  parts.push(...bytesParts(content), ...namesParts(difference));
   if (movedWords > 0) parts.push(`${count(movedWords, "word")} that moved with the kernel`);
   if (entries > 0) {
     const [first] = level4.items;
@@ -74,15 +71,39 @@ function partsOf(difference: KernelDifference): readonly string[] {
   ];
 }
 
-function sectionsText({ items, more }: Limited<NamedDifference>): string {
-  const names = items.slice(0, MOST_NAMES).map(({ name }) => printable(name));
-  const left = items.length + more - names.length;
-  return ` in ${listed(left === 0 ? names : [...names, `${grouped(left)} more`])}`;
+/** How many bytes differ in what has a name, and how many elsewhere. */
+function bytesParts({ differing, inSections, outside, sections, segments }: ContentDifferences): readonly string[] {
+  if (differing === 0) return [];
+  const [named, where] = inSections > 0
+    ? [inSections, sectionsText(sections)]
+    : [differing - outside, segmentsText(segments)];
+  if (named === 0) return [`${count(differing, "byte")} in no segment`];
+  const left = differing - named;
+  return [`${count(named, "byte")}${where}`, ...(left > 0 ? [`${count(left, "byte")} elsewhere`] : [])];
 }
 
-function segmentsText({ items, more }: Limited<NamedDifference>, outside: number): string {
-  const total = items.length + more;
-  if (total === 0) return outside > 0 ? " in no segment" : "";
-  const [first] = items;
-  return total === 1 && first ? ` in program header ${first.segment}` : ` in ${count(total, "segment")}`;
+/** How many symbols differ, such as "1 symbol added" and "2 moved". */
+function namesParts({ names }: KernelDifference): readonly string[] {
+  if (!names) return [];
+  const { added, removed, resized, moved } = names;
+  const [first, ...others] = Object.entries({ added, removed, resized, moved }).filter(([, number]) => number > 0);
+  if (!first) return [];
+  return [`${count(first[1], "symbol")} ${first[0]}`, ...others.map(([what, number]) => `${grouped(number)} ${what}`)];
+}
+
+/** Names the first sections. Several items can be of one section that both sides have at different addresses. */
+function sectionsText({ items, more }: ContentDifferences["sections"]): string {
+  const names = [...new Set(items.map(({ name }) => printable(name)))];
+  const shown = names.slice(0, MOST_NAMES);
+  const left = names.length - shown.length;
+  const others = left === 0 && more === 0 ? [] : [more === 0 ? `${grouped(left)} more` : "others"];
+  return shown.length === 0 ? " in sections" : ` in ${listed([...shown, ...others])}`;
+}
+
+function segmentsText({ items, more }: ContentDifferences["segments"]): string {
+  const headers = new Set(items.map(({ segment }) => segment));
+  const [first] = headers;
+  if (more > 0) return " in segments";
+  if (headers.size === 0) return ""; // of two dumps
+  return headers.size === 1 ? ` in program header ${first}` : ` in ${count(headers.size, "segment")}`;
 }

@@ -204,6 +204,8 @@ function* compareRange({ a: firstA, b: firstB, pages: all }: MatchedRange, sweep
     const [stateA, stateB] = [a?.cursor ?? NOTHING, b?.cursor ?? NOTHING];
     const hidden = hiddenPages(stateA, stateB);
     if (hidden > 0) {
+      if (frames) yield* compareFrames(frames, content); // what is not known is listed in order
+      frames = undefined;
       const pages = Math.min(hidden, all - at);
       if (stateA.kind === "unknown" || stateB.kind === "unknown") {
         const side = stateA.kind !== "unknown" ? "b" : stateB.kind !== "unknown" ? "a" : "both";
@@ -232,6 +234,8 @@ function* compareRange({ a: firstA, b: firstB, pages: all }: MatchedRange, sweep
   }
   if (frames) yield* compareFrames(frames, content);
   seen.close(Infinity);
+  mappings.nextRange();
+  unknown.nextRange();
 }
 
 /** What is at pages that are not looked at on one side. */

@@ -8,8 +8,9 @@ import { PAGE_SIZE } from "../../core/memory/addresses.ts";
 import type { ByteDifference, ContentDifferences, FirstDifference, MatchedAddress } from "./kernel_difference.ts";
 import { limitedList } from "./limited_list.ts";
 import type { NamedPiece, NameFinder } from "./name_places.ts";
-import { namedTotals } from "./named_totals.ts";
+import { type NamedTotals, namedTotals } from "./named_totals.ts";
 import { addressOfPage } from "./page_cursor.ts";
+import { type PairedNames, placeNames } from "./paired_names.ts";
 
 /** The most bytes from one that differs to the next in its range. */
 const MOST_STEP = 16;
@@ -28,7 +29,7 @@ export interface DifferingBytes {
   /** What was collected. */
   readonly result: () => Pick<
     ContentDifferences,
-    "differing" | "outside" | "first" | "ranges" | "segments" | "sections" | "symbols"
+    "differing" | "outside" | "inSections" | "first" | "ranges" | "segments" | "sections" | "symbols"
   >;
 }
 
@@ -46,7 +47,7 @@ const NO_BYTES = new Uint8Array(0);
 
 /** The bytes that have the same names. */
 interface OpenPiece {
-  readonly names: NamedPiece;
+  readonly found: NamedPiece;
   /** The addresses of the first byte that differs. */
   readonly first: MatchedAddress;
   /** The address in A after the last byte that has these names. */
@@ -84,6 +85,7 @@ export function differingBytes(names: NameFinder, limit: number): DifferingBytes
   let first: FirstDifference | undefined;
   let count = 0;
   let outside = 0;
+  let inSections = 0;
 
   const placeOf = (offset: number): MatchedAddress => {
     const address = current.base + BigInt(offset);
@@ -102,17 +104,16 @@ export function differingBytes(names: NameFinder, limit: number): DifferingBytes
   const closePiece = (): void => {
     closeRange();
     if (!piece) return;
-    const { names: { segment, section, symbol }, first, differing } = piece;
+    const { found: { segment, section, symbol }, first, differing } = piece;
     piece = undefined;
-    if (segment) {
-      const { index, type } = segment;
-      segments.add(`${index}`, differing, () => ({ ...first, name: type, segment: index }));
-    } else outside += differing;
-    if (section !== undefined) sections.add(section, differing, () => ({ ...first, name: section }));
-    if (symbol) {
-      const { name, offset } = symbol;
-      symbols.add(`${name} ${first.address - BigInt(offset)}`, differing, () => ({ ...first, name }));
-    }
+    const addTo = (totals: NamedTotals, pair: PairedNames): boolean => {
+      if (!pair.a && !pair.b) return false;
+      totals.add(pair, first, differing);
+      return true;
+    };
+    if (!addTo(segments, segment) && names.hasSegments) outside += differing;
+    if (addTo(sections, section)) inSections += differing;
+    addTo(symbols, symbol);
   };
   const openPiece = (offset: number): OpenPiece => {
     closePiece();
@@ -120,7 +121,7 @@ export function differingBytes(names: NameFinder, limit: number): DifferingBytes
     const place = placeOf(offset);
     const found = names.at(place.address, place.addressInB ?? place.address);
     const opened = {
-      names: found,
+      found,
       first: place,
       end: place.address + found.size,
       shift: pageB - pageA,
@@ -134,20 +135,20 @@ export function differingBytes(names: NameFinder, limit: number): DifferingBytes
     const offset = address - current.base;
     return offset < BigInt(PAGE_SIZE) ? Number(offset) : PAGE_SIZE;
   };
-  const openRange = (offset: number, { names: { segment, section, symbol }, first }: OpenPiece): OpenRange => {
+  const openRange = (offset: number, { found, first }: OpenPiece): OpenRange => {
     closeRange();
     const make = (): OpenRange["start"] => {
       const place = placeOf(offset);
       const end = Math.min(offset + MOST_SHOWN, PAGE_SIZE);
+      const isInSegment = found.segment.a !== undefined || found.segment.b !== undefined;
+      const beside = isInSegment ? {} : names.segmentIn(current.base, addressOfPage(current.pageB), BigInt(PAGE_SIZE));
+      const pageOf = (beside.a ?? beside.b)?.index;
       return {
         ...place,
         a: current.bytesA.slice(offset, end),
         b: current.bytesB.slice(offset, end),
-        ...(segment ? { segment: segment.index } : {}),
-        ...(section === undefined ? {} : { section }),
-        ...(symbol
-          ? { symbol: { name: symbol.name, offset: symbol.offset + Number(place.address - first.address) } }
-          : {}),
+        ...placeNames(found, Number(place.address - first.address)),
+        ...(pageOf === undefined ? {} : { pageOf }),
       };
     };
     const start = ranges.isFull() ? undefined : make();
@@ -180,6 +181,7 @@ export function differingBytes(names: NameFinder, limit: number): DifferingBytes
       return {
         differing: count,
         outside,
+        inSections,
         ...(first ? { first } : {}),
         ranges: ranges.result(),
         segments: segments.result(),

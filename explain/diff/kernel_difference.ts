@@ -8,6 +8,7 @@ import type { FrameOwner } from "../../core/memory/frame_allocator.ts";
 import type { PageSize } from "../../core/paging/entry.ts";
 import type { TlsTemplate } from "../../core/pipeline/context.ts";
 import type { NamedPlace } from "../address/address_explanation.ts";
+import type { MapPermissions } from "../map/address_map.ts";
 import type { EntryFlag } from "../tables/decode_entry.ts";
 
 /** The first items of a list, and how many more there are. */
@@ -54,7 +55,7 @@ export interface MappedSide {
   /** Size in bytes of each page. */
   readonly pageSize: PageSize;
   /** What all levels allow together, such as "R-X". */
-  readonly permissions: string;
+  readonly permissions: MapPermissions;
   /** Whether all levels allow user mode. */
   readonly user: boolean;
   /** Flags of the leaf entries. */
@@ -77,10 +78,14 @@ export interface MappingDifference extends MatchedAddress {
   readonly lost: readonly EntryFlag[];
   /** Flags of B's leaf entries that A's do not have, if both map them. */
   readonly gained: readonly EntryFlag[];
-  /** Index of the program header of the first segment in the run, if there is one. */
+  /** Index of the program header of the first segment in the run, if there is one: of A if it maps the run. */
   readonly segment?: number;
-  /** The sections in the run, ascending; at most eight, and none without symbols. */
+  /** The same in B, if both map the run and it is another one. */
+  readonly segmentInB?: number;
+  /** The sections in the run, ascending; at most eight, and none without symbols: of A if it maps the run. */
   readonly sections: readonly string[];
+  /** The same in B, if both map the run and they are not the same. */
+  readonly sectionsInB?: readonly string[];
   /** The symbol that contains the first byte, if symbols were given and there is one. */
   readonly symbol?: NamedPlace;
 }
@@ -99,16 +104,8 @@ export interface MappingDifferences extends Limited<MappingDifference> {
   readonly accessed: number;
 }
 
-/** A range of bytes that differ. Up to 15 bytes between two that differ may be equal; sections and symbols end it. */
-export interface ByteDifference extends MatchedAddress {
-  /** Number of bytes from the first that differs to the last. */
-  readonly size: number;
-  /** Number of bytes in it that differ. */
-  readonly differing: number;
-  /** The first bytes of it in A, at most eight. */
-  readonly a: Uint8Array;
-  /** The first bytes of it in B, as many. */
-  readonly b: Uint8Array;
+/** What contains a byte on one side. */
+export interface PlaceNames {
   /** Index of the program header of the segment that it is in, if there is one. */
   readonly segment?: number;
   /** Name of the section that it is in, if symbols were given and there is one. */
@@ -117,12 +114,39 @@ export interface ByteDifference extends MatchedAddress {
   readonly symbol?: NamedPlace;
 }
 
+/**
+ * A range of bytes that differ. Up to 15 bytes between two that differ may be equal; sections and symbols end it. The
+ * names are those of A, or those of B if A has no such names at all.
+ */
+export interface ByteDifference extends MatchedAddress, PlaceNames {
+  /** Number of bytes from the first that differs to the last. */
+  readonly size: number;
+  /** Number of bytes in it that differ. */
+  readonly differing: number;
+  /** The first bytes of it in A, at most eight. */
+  readonly a: Uint8Array;
+  /** The first bytes of it in B, as many. */
+  readonly b: Uint8Array;
+  /** The names of its first byte in B, if B has names and they are not the same. */
+  readonly inB?: PlaceNames;
+  /** If it is in no segment, the index of the program header of the first one in the same page, if there is one. */
+  readonly pageOf?: number;
+}
+
 /** The bytes that differ in something that has a name. */
 export interface NamedDifference extends MatchedAddress {
-  /** The name of a section or symbol, or "LOAD" and other types of segments. */
+  /** The name of a section or symbol, or "LOAD" and other types of segments: in A, or else in B. */
   readonly name: string;
   /** For a segment, the index of its program header. */
   readonly segment?: number;
+  /** The side that the name is of, if the other one has names, but none there. */
+  readonly side?: Side;
+  /** The name in B, if both sides have something there that is not the same. */
+  readonly nameInB?: string;
+  /** Of a segment in B, the index of its program header, if both sides have something there that is not the same. */
+  readonly segmentInB?: number;
+  /** True if what has the name starts at another place in B, so that the bytes are not at the same one in it. */
+  readonly moved?: true;
   /** Number of bytes that differ. The address is that of the first. */
   readonly differing: number;
 }
@@ -143,10 +167,15 @@ export interface ContentDifferences {
   readonly tables: number;
   /** Number of bytes that differ, without those of words that moved. */
   readonly differing: number;
-  /** Number of bytes that differ in no segment of a kernel, such as those after the end of a segment in its last page. */
+  /**
+   * Number of bytes that differ in no segment, such as those after the end of a segment in its last page; 0 if neither
+   * side is a kernel.
+   */
   readonly outside: number;
   /** Number of 8-byte words that differ by exactly as much as the addresses of the kernels do. */
   readonly movedWords: number;
+  /** Number of bytes that differ in a section of either side, if symbols were given. */
+  readonly inSections: number;
   /** The first byte that differs, in the order of comparison: the kernels' segments come first. */
   readonly first?: FirstDifference;
   /** The ranges that differ. */

@@ -11,8 +11,8 @@ import type { FrameOwner } from "../../core/memory/frame_allocator.ts";
 import { decodeEntry, type EntryFlag } from "../tables/decode_entry.ts";
 import type { FrameOwners } from "./frame_owners.ts";
 import type { MappedSide, MappingDifference, MappingDifferences } from "./kernel_difference.ts";
-import { limitedList } from "./limited_list.ts";
 import { matchedPage } from "./matched_ranges.ts";
+import { type MatchedRun, mergedRuns } from "./merged_runs.ts";
 import type { NameFinder } from "./name_places.ts";
 import { addressOfPage, type PageCursor } from "./page_cursor.ts";
 
@@ -48,6 +48,8 @@ export interface MappingCollection {
     pageB: number,
     pages: number,
   ) => void;
+  /** Says that the next pages are of another range. */
+  readonly nextRange: () => void;
   /** Number of pages that differ so far. */
   readonly count: () => number;
   /** What was collected. */
@@ -65,12 +67,9 @@ export interface MappingOptions {
 }
 
 /** Pages that differ in the same way, one after another. */
-interface OpenRun {
+interface OpenRun extends MatchedRun {
   readonly a: SidePages | undefined;
   readonly b: SidePages | undefined;
-  readonly pageA: number;
-  readonly pageB: number;
-  pages: number;
 }
 
 /**
@@ -80,10 +79,12 @@ interface OpenRun {
  * @returns The collection, empty.
  */
 export function mappingDifferences({ names, limit, accessed, physical }: MappingOptions): MappingCollection {
-  const list = limitedList<MappingDifference>(limit);
   const ignored = accessed ? 0 : LO_ACCESSED;
   const sizes = { both: 0, added: 0, removed: 0, changed: 0, accessed: 0 };
   let open: OpenRun | undefined;
+  const runs = mergedRuns<OpenRun>(limit, (run, next) => {
+    return areAlike(run.a, next.a, run.pages) && areAlike(run.b, next.b, run.pages);
+  }, (run) => run.a ? run.pageA : run.pageB);
 
   /** Whether both cursors map pages in the same way. */
   const isSame = ({ cursor: a, owners: { owner } }: SideAtPage, { cursor: b, owners }: SideAtPage): boolean => {
@@ -93,18 +94,20 @@ export function mappingDifferences({ names, limit, accessed, physical }: Mapping
       (!physical || a.frame === b.frame);
   };
   /** Whether pages go on with the run of a side. */
+  const areAlike = (run: SidePages | undefined, next: SidePages | undefined, pages: number): boolean => {
+    return run && next ? run.owner === next.owner && goOn(run, next, pages) : !run && !next;
+  };
   const goesOn = (run: SidePages | undefined, side: SideAtPage | undefined, pages: number): boolean => {
-    if (!run || !side) return !run && !side;
-    const { cursor, owners } = side;
-    return run.level === cursor.level && ((run.flagsLo ^ cursor.flagsLo) & ~ignored) === 0 &&
-      run.flagsHi === cursor.flagsHi && run.allowsLo === cursor.allowsLo && run.allowsHi === cursor.allowsHi &&
-      run.owner === owners.owner && (!physical || cursor.frame === run.frame + pages * PAGE_SIZE);
+    return run && side ? run.owner === side.owners.owner && goOn(run, side.cursor, pages) : !run && !side;
+  };
+  const goOn = (run: SidePages, next: Omit<SidePages, "owner">, pages: number): boolean => {
+    return run.level === next.level && ((run.flagsLo ^ next.flagsLo) & ~ignored) === 0 &&
+      run.flagsHi === next.flagsHi && run.allowsLo === next.allowsLo && run.allowsHi === next.allowsHi &&
+      (!physical || next.frame === run.frame + pages * PAGE_SIZE);
   };
   const close = (): void => {
-    if (!open) return;
-    const run = open;
+    if (open) runs.add(open);
     open = undefined;
-    list.add(() => differenceOf(run, names, ignored));
   };
   return {
     add: (a, b, pageA, pageB, pages) => {
@@ -127,10 +130,15 @@ export function mappingDifferences({ names, limit, accessed, physical }: Mapping
       close();
       open = { a: a && pagesAt(a), b: b && pagesAt(b), pageA, pageB, pages };
     },
+    nextRange: () => {
+      close();
+      runs.nextRange();
+    },
     count: () => (sizes.added + sizes.removed + sizes.changed) / PAGE_SIZE,
     result: () => {
       close();
-      return { ...sizes, ...list.result() };
+      const { items, more } = runs.result();
+      return { ...sizes, items: items.map((run) => differenceOf(run, names, ignored)), more };
     },
   };
 }
@@ -145,8 +153,10 @@ function differenceOf({ a, b, pageA, pageB, pages }: OpenRun, names: NameFinder,
   const atA = addressOfPage(pageA);
   const atB = addressOfPage(pageB);
   const named = [a ? atA : undefined, b ? atB : undefined] as const;
-  const { symbol } = names.at(...named);
+  const { symbol: { a: symbolA, b: symbolB } } = names.at(...named);
+  const symbol = symbolA ?? symbolB;
   const segment = names.segmentIn(...named, BigInt(size));
+  const sections = names.sectionsIn(...named, BigInt(size));
   const both = a !== undefined && b !== undefined;
   const [flagsA, flagsB] = [a ? countedFlags(a, ignored) : [], b ? countedFlags(b, ignored) : []];
   return {
@@ -157,10 +167,16 @@ function differenceOf({ a, b, pageA, pageB, pages }: OpenRun, names: NameFinder,
     ...(b ? { b: sideOf(b) } : {}),
     lost: both ? flagsA.filter((flag) => !flagsB.includes(flag)) : [],
     gained: both ? flagsB.filter((flag) => !flagsA.includes(flag)) : [],
-    ...(segment ? { segment: segment.index } : {}),
-    sections: names.sectionsIn(...named, BigInt(size)),
-    ...(symbol ? { symbol } : {}),
+    ...(segment.a ? { segment: segment.a.index } : {}),
+    ...(segment.b && segment.b.index !== segment.a?.index ? { segmentInB: segment.b.index } : {}),
+    sections: sections.a ?? [],
+    ...(sections.b && !isSameList(sections.a ?? [], sections.b) ? { sectionsInB: sections.b } : {}),
+    ...(symbol ? { symbol: { name: symbol.name, offset: Number(symbol.offset) } } : {}),
   };
+}
+
+function isSameList(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name, at) => name === b[at]);
 }
 
 function sideOf({ level, allowsLo, allowsHi, frame, owner, ...flags }: SidePages): MappedSide {

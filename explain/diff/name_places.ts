@@ -5,11 +5,11 @@
  */
 
 import { PT_LOAD, segmentTypeName } from "../../core/elf/constants.ts";
-import type { NamedPlace } from "../address/address_explanation.ts";
 import { firstWhere } from "../binary_search.ts";
 import type { ExplainedKernel } from "../explained.ts";
 import type { KernelSymbols } from "../symbols/kernel_symbols.ts";
 import { linkedAddress } from "../symbols/linked_address.ts";
+import { type NamedLevels, type NamedThing, pairNames } from "./paired_names.ts";
 
 /** A segment, by its program header. */
 export interface NamedSegment {
@@ -19,26 +19,28 @@ export interface NamedSegment {
   readonly type: string;
 }
 
-/** The names of an address, and for how many bytes from there on they are the same. */
-export interface NamedPiece {
+/** The names of an address on both sides, and for how many bytes from there on they are the same. */
+export interface NamedPiece extends NamedLevels {
   /** Number of bytes, at least 1. */
   readonly size: bigint;
-  /** The segment. */
-  readonly segment?: NamedSegment;
-  /** The section's name. */
-  readonly section?: string;
-  /** The symbol that contains the address. */
-  readonly symbol?: NamedPlace;
 }
 
 /** Finds the names of addresses. An address that is absent has no names. */
 export interface NameFinder {
-  /** The names of a byte, by its addresses on both sides. Those of A count where it has any, or else those of B. */
+  /** Whether a side is a kernel, which has segments. */
+  readonly hasSegments: boolean;
+  /** The names of a byte, by its addresses on both sides. */
   readonly at: (a: bigint | undefined, b: bigint | undefined) => NamedPiece;
-  /** The first segment in a range of bytes. */
-  readonly segmentIn: (a: bigint | undefined, b: bigint | undefined, size: bigint) => NamedSegment | undefined;
-  /** The names of the sections in a range of bytes: the first eight. */
-  readonly sectionsIn: (a: bigint | undefined, b: bigint | undefined, size: bigint) => readonly string[];
+  /** The first segment in a range of bytes, on each side. */
+  readonly segmentIn: (a: bigint | undefined, b: bigint | undefined, size: bigint) => BothSides<NamedSegment>;
+  /** The names of the sections in a range of bytes, on each side: the first eight. */
+  readonly sectionsIn: (a: bigint | undefined, b: bigint | undefined, size: bigint) => BothSides<readonly string[]>;
+}
+
+/** What is found on each side. A side that has no names at all has those of the other. */
+export interface BothSides<T> {
+  readonly a?: T;
+  readonly b?: T;
 }
 
 /** What can name addresses on one side. */
@@ -68,24 +70,38 @@ const MOST_SECTIONS = 8;
 export function nameFinder(a: NamedSide, b: NamedSide): NameFinder {
   const [one, other] = [sideNames(a), sideNames(b)];
   return {
+    hasSegments: a.kernel !== undefined || b.kernel !== undefined,
     at: (atA, atB) => {
       const pieceA = one.at(atA);
       const pieceB = other.at(atB);
-      const { section, symbol } = pieceA.section !== undefined || pieceA.symbol ? pieceA : pieceB;
-      return { size: least(pieceA.size, pieceB.size), segment: pieceA.segment ?? pieceB.segment, section, symbol };
+      return {
+        size: least(pieceA.size, pieceB.size),
+        segment: pairNames(pieceA.segment, pieceB.segment),
+        section: pairNames(pieceA.section, pieceB.section),
+        symbol: pairNames(pieceA.symbol, pieceB.symbol),
+      };
     },
-    segmentIn: (atA, atB, size) => one.segmentIn(atA, size) ?? other.segmentIn(atB, size),
-    sectionsIn: (atA, atB, size) => {
-      const names = one.sectionsIn(atA, size);
-      return names.length > 0 ? names : other.sectionsIn(atB, size);
-    },
+    segmentIn: (atA, atB, size) => bothSides(one.segmentIn(atA, size), other.segmentIn(atB, size)),
+    sectionsIn: (atA, atB, size) => bothSides(one.sectionsIn(atA, size), other.sectionsIn(atB, size)),
   };
 }
 
+/** The names of an address on one side; `null` if there are no such names at all. */
+interface SidePiece {
+  readonly size: bigint;
+  readonly segment: NamedThing | null | undefined;
+  readonly section: NamedThing | null | undefined;
+  readonly symbol: NamedThing | null | undefined;
+}
+
 interface SideNames {
-  readonly at: (address: bigint | undefined) => NamedPiece;
-  readonly segmentIn: (address: bigint | undefined, size: bigint) => NamedSegment | undefined;
-  readonly sectionsIn: (address: bigint | undefined, size: bigint) => readonly string[];
+  readonly at: (address: bigint | undefined) => SidePiece;
+  readonly segmentIn: (address: bigint | undefined, size: bigint) => NamedSegment | null | undefined;
+  readonly sectionsIn: (address: bigint | undefined, size: bigint) => readonly string[] | null;
+}
+
+function bothSides<T>(a: T | null | undefined, b: T | null | undefined): BothSides<T> {
+  return { a: a === null ? b ?? undefined : a, b: b === null ? a ?? undefined : b };
 }
 
 function sideNames({ kernel, symbols }: NamedSide): SideNames {
@@ -94,23 +110,36 @@ function sideNames({ kernel, symbols }: NamedSide): SideNames {
   const sections = (symbols?.sections ?? []).filter(({ size }) => size > 0n).map(({ name, address, size }) => {
     return { name, start: address, end: least(address + size, END) };
   });
+  const none = {
+    segment: kernel ? undefined : null,
+    section: sections.length > 0 ? undefined : null,
+    symbol: symbols && symbols.count > 0 ? undefined : null,
+  };
   return {
     at: (address) => {
-      if (address === undefined) return { size: END };
+      if (address === undefined) return { size: END, segment: null, section: null, symbol: null };
       const linked = linkedAddress(moved, address);
-      const { found: segment, end } = rangeAt(segments, linked);
+      const { found, end } = rangeAt(segments, linked);
+      const segment = found && { name: found.type, segment: found.index, offset: linked - found.start };
+      const named = segment ? { ...none, segment } : none;
       // The addresses of a kernel that is not in a segment there mean something else.
-      if (!symbols || (kernel && !segment)) return { size: end - linked, segment };
+      if (!symbols || (kernel && !segment)) return { size: end - linked, ...named };
       const section = rangeAt(sections, linked);
       const bound = least(end, section.end);
       const symbol = symbolAt(symbols, linked, bound);
-      return { size: symbol.end - linked, segment, section: section.found?.name, symbol: symbol.place };
+      return {
+        ...named,
+        size: symbol.end - linked,
+        ...(section.found ? { section: { name: section.found.name, offset: linked - section.found.start } } : {}),
+        ...(symbol.found ? { symbol: symbol.found } : {}),
+      };
     },
     segmentIn: (address, size) => {
-      return address === undefined ? undefined : firstIn(segments, linkedAddress(moved, address), size);
+      if (address === undefined || !kernel) return null;
+      return firstIn(segments, linkedAddress(moved, address), size);
     },
     sectionsIn: (address, size) => {
-      if (address === undefined) return [];
+      if (address === undefined || sections.length === 0) return null;
       const linked = linkedAddress(moved, address);
       if (kernel && !firstIn(segments, linked, size)) return [];
       const names: string[] = [];
@@ -138,15 +167,16 @@ function symbolAt(
   symbols: KernelSymbols,
   address: bigint,
   bound: bigint,
-): { readonly place?: NamedPlace; readonly end: bigint } {
+): { readonly found?: NamedThing; readonly end: bigint } {
   const [next] = symbols.inRange(address + 1n, bound);
   const until = next ? least(next.address, bound) : bound;
-  const found = symbols.symbolAt(address);
-  if (!found) return { end: until };
-  const { symbol: { name, size }, offset } = found;
-  if (size === 0n) return { place: { name, offset }, end: until };
-  const left = size - BigInt(offset);
-  return left > 0n ? { place: { name, offset }, end: least(address + left, until) } : { end: until };
+  const at = symbols.symbolAt(address);
+  if (!at) return { end: until };
+  const { symbol: { name, size } } = at;
+  const offset = BigInt(at.offset);
+  if (size === 0n) return { found: { name, offset }, end: until };
+  const left = size - offset;
+  return left > 0n ? { found: { name, offset }, end: least(address + left, until) } : { end: until };
 }
 
 /** The range that contains an address, and where it ends; if none does, where the next one starts. */

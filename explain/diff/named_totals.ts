@@ -4,13 +4,14 @@
  * @module
  */
 
-import type { Limited, NamedDifference } from "./kernel_difference.ts";
+import type { Limited, MatchedAddress, NamedDifference } from "./kernel_difference.ts";
 import { limitedList } from "./limited_list.ts";
+import { isSamePair, namesOf, type PairedNames } from "./paired_names.ts";
 
 /** Adds up bytes; those of one thing come one after another. */
 export interface NamedTotals {
-  /** Adds bytes to a thing, which is told from others by its key. */
-  readonly add: (key: string, differing: number, first: () => Omit<NamedDifference, "differing">) => void;
+  /** Adds bytes to what contains the first of them on both sides. */
+  readonly add: (pair: PairedNames, first: MatchedAddress, differing: number) => void;
   /** What was added up. */
   readonly result: () => Limited<NamedDifference>;
 }
@@ -23,16 +24,17 @@ export interface NamedTotals {
  */
 export function namedTotals(limit: number): NamedTotals {
   const list = limitedList<{ -readonly [K in keyof NamedDifference]: NamedDifference[K] }>(limit);
-  let last: { readonly key: string; item?: { differing: number } } | undefined;
+  let last: { readonly pair: PairedNames; readonly address: bigint; item?: { differing: number } } | undefined;
   return {
-    add: (key, differing, first) => {
-      if (last?.key === key) {
+    add: (pair, first, differing) => {
+      if (last && isSamePair(last.pair, pair, first.address - last.address)) {
         if (last.item) last.item.differing += differing;
         return;
       }
-      const added: { key: string; item?: { differing: number } } = { key };
-      list.add(() => added.item = { ...first(), differing });
+      const added: typeof last = { pair, address: first.address };
       last = added;
+      const names = namesOf(pair);
+      if (names) list.add(() => added.item = { ...first, ...names, differing });
     },
     result: list.result,
   };

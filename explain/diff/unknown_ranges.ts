@@ -5,9 +5,12 @@
  */
 
 import type { Limited, UnknownRange } from "./kernel_difference.ts";
-import { limitedList } from "./limited_list.ts";
+import { type MatchedRun, mergedRuns } from "./merged_runs.ts";
 import { matchedPage } from "./matched_ranges.ts";
 import { PAGE_SIZE } from "../../core/memory/addresses.ts";
+
+/** Pages that could not be compared for the same reason, one after another. */
+interface UnknownRun extends MatchedRun, Pick<UnknownRange, "side" | "what"> {}
 
 /** Collects ranges. */
 export interface UnknownRanges {
@@ -19,6 +22,8 @@ export interface UnknownRanges {
     pageB: number,
     pages: number,
   ) => void;
+  /** Says that the next pages are of another range. */
+  readonly nextRange: () => void;
   /** Number of pages added. */
   readonly count: () => number;
   /** What was collected; those that touch are joined. */
@@ -32,38 +37,25 @@ export interface UnknownRanges {
  * @returns The collection, empty.
  */
 export function unknownRanges(limit: number): UnknownRanges {
-  const list = limitedList<UnknownRange>(limit);
-  let open: {
-    readonly side: UnknownRange["side"];
-    readonly what: UnknownRange["what"];
-    a: number;
-    b: number;
-    pages: number;
-  } | undefined;
+  const runs = mergedRuns<UnknownRun>(limit, (run, next) => {
+    return run.side === next.side && run.what === next.what;
+  }, ({ pageA }) => pageA);
   let count = 0;
-  const close = (): void => {
-    if (!open) return;
-    const { side, what, a, b, pages } = open;
-    open = undefined;
-    list.add(() => ({ side, what, ...matchedPage(a, b), size: pages * PAGE_SIZE }));
-  };
   return {
     add: (side, what, pageA, pageB, pages) => {
       count += pages;
-      if (
-        open && open.side === side && open.what === what && open.a + open.pages === pageA &&
-        open.b + open.pages === pageB
-      ) {
-        open.pages += pages;
-        return;
-      }
-      close();
-      open = { side, what, a: pageA, b: pageB, pages };
+      runs.add({ side, what, pageA, pageB, pages });
     },
+    nextRange: runs.nextRange,
     count: () => count,
     result: () => {
-      close();
-      return list.result();
+      const { items, more } = runs.result();
+      return {
+        items: items.map(({ side, what, pageA, pageB, pages }) => {
+          return { side, what, ...matchedPage(pageA, pageB), size: pages * PAGE_SIZE };
+        }),
+        more,
+      };
     },
   };
 }

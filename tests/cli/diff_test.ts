@@ -3,14 +3,13 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { DIFF } from "../../cli/arguments/diff_command.ts";
 import { runSteps } from "../../cli/commands/run_steps.ts";
-import { loadPlan, withExplained } from "../../cli/commands/with_explained.ts";
-import { paintFor } from "../../cli/output/paint.ts";
 import type { Bootable } from "../../cli/report/bootable.ts";
 import { PF_R, PF_W } from "../../core/elf/constants.ts";
 import { imageBytes } from "../boot/boot.ts";
 import { buildElf } from "../elf_builder.ts";
 import { runTool, testWithTools } from "../tools.ts";
-import { startGuest, until } from "./foreign/guest.ts";
+import { loadedAsRun, runUntilHalted } from "./foreign/halted_guest.ts";
+import { startGuest } from "./foreign/guest.ts";
 import { gzip, HELLO, kload, kloadJson, pathOf, type Run, withFile, withFolder } from "./kload.ts";
 
 const PIE = pathOf("examples/hello/hello-pie.elf");
@@ -198,13 +197,7 @@ testWithTools(
   async () => {
     const bootable = await loadedAsRun(HELLO);
     await using guest = await startGuest(await imageBytes(bootable.kernel, bootable.entry));
-    await guest.qmp.execute("cont");
-    const cr3 = `CR3=${bootable.kernel.level4Frame.toString(16).padStart(16, "0")}`;
-    await until("the kernel has run", async () => {
-      const registers = await guest.monitor("info registers");
-      return registers.includes(cr3) && registers.includes("HLT=1");
-    });
-    await guest.qmp.execute("stop");
+    await runUntilHalted(guest, bootable);
     await guest.qmp.execute("pmemsave", { val: 0, size: guest.memorySize, filename: `${guest.dir}/ram.bin` });
     await guest.qmp.execute("dump-guest-memory", { paging: false, protocol: `file:${guest.dir}/ram.core` });
     const expected = differingBytes(bootable, await Deno.readFile(`${guest.dir}/ram.bin`));
@@ -226,22 +219,6 @@ testWithTools(
     }
   },
 );
-
-/** A kernel as `kload run` starts it. */
-async function loadedAsRun(path: string): Promise<Bootable> {
-  const none = { values: new Map(), lists: new Map() };
-  const plan = await loadPlan({ source: path, ...none, switches: new Set(["as-run"]) });
-  const print = () => Promise.resolve();
-  const paint = paintFor(false);
-  const output = { json: false, quiet: true, verbose: false, paint, paintError: paint, print, printError: print };
-  let loaded: Bootable | undefined;
-  await withExplained(path, plan, [], output, new AbortController().signal, ({ bootable }) => {
-    loaded = bootable;
-    return Promise.resolve(0);
-  });
-  assert(loaded);
-  return loaded;
-}
 
 /** The addresses of bytes that a guest changed, found byte by byte; it uses the frames that the kernel was given. */
 function differingBytes({ kernel }: Bootable, ram: Uint8Array): readonly bigint[] {

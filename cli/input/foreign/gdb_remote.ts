@@ -29,16 +29,20 @@ export interface GdbRemote {
 export class StubError extends Error {
   /** Whether nothing came in time. */
   readonly isSilent: boolean;
+  /** What to do about it, if something helps. */
+  readonly hint?: string;
 
   /**
    * Creates an error.
    *
    * @param message What is wrong, as the end of a sentence.
    * @param isSilent Whether nothing came in time.
+   * @param hint What to do about it.
    */
-  constructor(message: string, isSilent = false) {
+  constructor(message: string, isSilent = false, hint?: string) {
     super(message);
     this.isSilent = isSilent;
+    this.hint = hint;
   }
 }
 
