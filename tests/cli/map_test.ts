@@ -288,7 +288,7 @@ Deno.test("a memory dump is drawn like the kernel that it was made of, without o
 
 const REFUSED: readonly (readonly [args: readonly string[], message: string, hint: string])[] = [
   [[], "Cannot map anything: no FILE, --memory or --gdb given", "kload map kernel.elf"],
-  [[HELLO, "second"], "Cannot use second: kload map takes FILE", "--help"],
+  [[HELLO, "second"], "Cannot use second: the source is already", "--help"],
   [[HELLO, "--filter", "w&"], "Cannot use --filter w&: at its end, something is missing", "'w&x'"],
   [[HELLO, "--filter", "w | stack"], "Cannot use --filter w | stack: at character 5, stack is unexpected", "owner:"],
   [[HELLO, "--level", "5"], "Cannot use --level 5: it must be one of 4, 3, 2, 1", ""],

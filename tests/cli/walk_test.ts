@@ -305,6 +305,8 @@ testWithTools(["gcc", "addr2line"], "the printed command finds the function and 
       const { stdout } = await new Deno.Command("sh", { args: ["-c", command], stdin: "null" }).output();
       assertMatch(new TextDecoder().decode(stdout), /^one\n.*\/one\.c:2\b/);
     }
+    const rest = await printed([path, "0x400ff8"]); // after the code, in its page
+    assertEquals([rest.includes("is mapped, R-X"), rest.includes("addr2line")], [true, false]);
     // Standard input has no path, and a packed file is none for addr2line.
     const bytes = await Deno.readFile(path);
     assertEquals((await kload(["walk", "-", "one"], { stdin: bytes })).stdout.includes("addr2line"), false);
