@@ -109,5 +109,5 @@ function messageOf(
   }
   if (owner !== null) return `The frame is ${ownerName(owner)}.`;
   if (!known) return "The memory at this address is not known.";
-  return hasOwners ? "Nothing took the frame." : "The frame was not found among the page tables.";
+  return hasOwners ? "The frame is not allocated." : "The frame was not found among the page tables.";
 }

@@ -214,6 +214,20 @@ async function drawingOf(
   return mapDrawing(model, { holes: false, verbose: false }, paintFor(false, terminalPage(100)));
 }
 
+Deno.test("a map of tables that are not in the dump, or that map only themselves, does not say that nothing is mapped", async () => {
+  const cases = [[0x9003, "nothing is known to be mapped"], [0x1003, "nothing but page tables is mapped"]] as const;
+  for (const [entry, verdict] of cases) {
+    const memory = new Uint8Array(0x2000);
+    new DataView(memory.buffer).setBigUint64(0x1000, BigInt(entry), true);
+    await withFile("memory.bin", memory, async (path) => {
+      const { stdout } = await kload(["map", "--memory", path, "--cr3", "0x1018"]);
+      assertStringIncludes(stdout, `: ${verdict}\n`);
+      assertStringIncludes(stdout, "0x1000, the address in 0x1018, which was given; ");
+      assertEquals(stdout.includes("no page is mapped"), false);
+    });
+  }
+});
+
 Deno.test("a filter that names what is not there says so, with what was meant", async () => {
   for (
     const [filter, notes] of [
