@@ -161,6 +161,7 @@ Deno.test("code that is not the file's is said to be that, and a page without kn
   new DataView(low.buffer, low.byteOffset).setBigUint64(0, 0x83n, true); // 1 GiB at its own addresses, less 512 GiB
   const vga = await walked("0x80000b8000");
   assertStringIncludes(vga, " device the VGA text buffer, on a PC ");
+  assertStringIncludes(await walked("0xb8000", "--physical"), " device the VGA text buffer, on a PC ");
   assertStringIncludes(vga, " Bytes Not known: physical 0xb8000 is not in the dump.");
 });
 
