@@ -96,4 +96,25 @@ Deno.test("teach_paging follows an address to its bytes, and one that is not map
   assertStringIncludes(absent.stdout, "Level 4: bits 47-39 are 000000000, which is 0.");
   assertStringIncludes(absent.stdout, "Bit 0, PRESENT, is clear: the walk ends here");
   assertEquals(absent.stdout.includes("Level 3"), false);
+  const outside = await runExample("teach_paging.ts", ["examples/hello/hello.elf", "0x800000000000"]);
+  assertEquals([outside.code, outside.stdout.includes("CR3")], [0, false]);
+  assertStringIncludes(outside.stdout, "Bits 63-48 are 0000000000000000: not copies of bit 47, which is 1.");
+});
+
+Deno.test("teach_paging starts at the entry point of any kernel, and says what it cannot find", async () => {
+  const other = await runExample("teach_paging.ts", ["tests/fixtures/field/multiboot2-32bit-entry.elf"]);
+  assertEquals([other.code, other.stderr], [0, ""]);
+  assertStringIncludes(other.stdout, "(the entry point) is virtual");
+  const cases = [
+    [["nowhere.elf"], "Cannot read nowhere.elf: "],
+    [["deno.json"], "Cannot load deno.json: "],
+    [["examples/hello/hello.elf", "constnats"], "nor a symbol of examples/hello/hello.elf. Did you mean constants?"],
+    [["examples/hello/hello.elf", "0x10000000000000000"], "is neither an address of 64 bits"],
+  ] as const;
+  for (const [args, message] of cases) {
+    const { code, stderr, stdout } = await runExample("teach_paging.ts", args);
+    assertEquals([code, stdout], [1, ""]);
+    assertStringIncludes(stderr, message);
+    assertEquals(stderr.trimEnd().includes("\n"), false); // one line, no stack
+  }
 });

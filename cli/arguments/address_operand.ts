@@ -46,7 +46,19 @@ export function addressOperand(text: string): AddressOperand {
 }
 
 function addressOf(text: string, address: bigint): AddressOperand {
-  if (address >= 0n && address < END) return { kind: "address", address };
+  return { kind: "address", address: inRange(text, address) };
+}
+
+/**
+ * Checks that a number is an address.
+ *
+ * @param text What was typed.
+ * @param address The number that it stands for.
+ * @returns The number.
+ * @throws {CliError} "usage" if it does not fit in 64 bits.
+ */
+export function inRange(text: string, address: bigint): bigint {
+  if (address >= 0n && address < END) return address;
   throw usageError(
     `Cannot use ${argumentText(text)} as an address: it must fit in 64 bits (at most 0xffffffffffffffff)`,
     undefined,

@@ -22,7 +22,7 @@ export const FOREIGN_FLAGS: readonly Flag[] = [
     value: "HOST:PORT",
     text: "Read page tables from a running QEMU (-s or -gdb), at HOST:PORT or the path of a socket",
   },
-  { name: "cr3", value: "ADDRESS", text: "The value of CR3", fallback: "what the core or QEMU says" },
+  { name: "cr3", value: "ADDRESS", text: "The value of CR3, in hex with 0x", fallback: "what the core or QEMU says" },
   {
     name: "levels",
     value: "N",
@@ -47,6 +47,8 @@ export interface ForeignSource {
   readonly base?: number;
   /** The physical address in CR3. */
   readonly cr3?: number;
+  /** The value that was given for CR3, if it has more in it than the address. */
+  readonly cr3Value?: bigint;
   /** Number of levels. */
   readonly levels?: 4 | 5;
 }
@@ -96,7 +98,7 @@ export function foreignSources({ values, lists }: GivenValues): readonly Foreign
   return sources.map((source, nth) => ({
     ...source,
     ...(source.memory === undefined ? {} : { base: valueOf("base", nth, parsePages) }),
-    cr3: valueOf("cr3", nth, parseCr3),
+    ...cr3Of(valueOf("cr3", nth, parseCr3)),
     levels: valueOf("levels", nth, parseLevels),
   }));
 }
@@ -106,9 +108,15 @@ const CR3_ADDRESS = 0x000f_ffff_ffff_f000n;
 /** Bits that no CR3 has set. */
 const CR3_RESERVED = 0x1ff0_0000_0000_0000n;
 
-function parseCr3(flag: string, text: string): number {
+function cr3Of(value: bigint | undefined): Pick<ForeignSource, "cr3" | "cr3Value"> {
+  if (value === undefined) return { cr3: undefined };
+  const address = value & CR3_ADDRESS;
+  return { cr3: Number(address), ...(address === value ? {} : { cr3Value: value }) };
+}
+
+function parseCr3(flag: string, text: string): bigint {
   const value = parseAddress(flag, text);
-  if ((value & CR3_RESERVED) === 0n) return Number(value & CR3_ADDRESS);
+  if ((value & CR3_RESERVED) === 0n) return value;
   throw valueError(flag, text, "must be a physical address, below 2^52 (0x10000000000000)");
 }
 

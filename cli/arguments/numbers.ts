@@ -15,13 +15,33 @@ const SHIFT: Readonly<Record<string, bigint>> = { k: 10n, m: 20n, g: 30n };
 const PAGE_SIZE = 4096n;
 const PHYSICAL_END = 1n << 52n;
 
+/** Hex digits as QEMU, GDB and readelf print them: with letters, or with leading zeros to a fixed width. */
+const BARE_HEX = /^(?!0[bo])(?=[0-9]*[a-f]|0)0*([0-9a-f]{1,16})$/i;
+/** The least number of digits: that of 32-bit registers if there is no letter among them, to tell them from decimals. */
+const LEAST_DIGITS = { withLetter: 4, withoutLetter: 8 };
+
+/**
+ * The number that text most likely means if it is hex without 0x.
+ *
+ * @param text What was typed.
+ * @returns The number in hex with 0x; `undefined` if the text is anything else.
+ */
+export function bareHex(text: string): string | undefined {
+  const digits = BARE_HEX.exec(text)?.[1];
+  const { withLetter, withoutLetter } = LEAST_DIGITS;
+  if (digits === undefined || text.length < (/[a-f]/i.test(text) ? withLetter : withoutLetter)) return undefined;
+  return `0x${digits.toLowerCase()}`;
+}
+
 /**
  * Reads a number of any size, if text is one.
  *
  * @param text Decimal or hex, optionally with a unit: K, KiB, M, MiB, G or GiB, in powers of 1024.
- * @returns The number; `undefined` if the text is anything else.
+ * @returns The number; `undefined` if the text is anything else, such as decimal digits after leading zeros, which
+ * other programs print for hex.
  */
 export function numberIn(text: string): bigint | undefined {
+  if (bareHex(text) !== undefined) return undefined;
   const [, digits, unit] = FORM.exec(text) ?? [];
   if (digits === undefined) return undefined;
   return BigInt(digits.replaceAll(/[_,]/g, "")) << (unit === undefined ? 0n : SHIFT[unit.toLowerCase()]);
@@ -38,6 +58,11 @@ export function numberIn(text: string): bigint | undefined {
 export function parseInteger(flag: string, text: string): bigint {
   const value = numberIn(text);
   if (value !== undefined) return value;
+  const hex = bareHex(text);
+  if (hex !== undefined) {
+    const rule = "must be a hex number with 0x, or a decimal one without leading zeros";
+    throw valueError(flag, text, rule, `QEMU and readelf print hex without 0x. It is --${flag} ${hex} here.`);
+  }
   throw valueError(flag, text, "must be a decimal or hex number (0x200000), optionally with a unit (2M, 2 MiB)");
 }
 

@@ -83,7 +83,9 @@ function someOperands(
   }
   if (given.length <= names.length) return given;
   const extra = given[names.length];
-  const takes = `kload ${name} takes ${listed(names)}`;
+  const takes = names.length === 1
+    ? `the source is already ${argumentText(given[0])}`
+    : `kload ${name} takes ${listed(names)}`;
   throw usageError(`Cannot use ${argumentText(extra)}: ${takes}`, valueHint(found) ?? hint, { extra });
 }
 

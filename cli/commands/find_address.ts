@@ -7,7 +7,8 @@
 import { PHYSICAL_END } from "../../core/memory/addresses.ts";
 import type { KernelSymbol, KernelSymbols } from "../../explain/symbols/kernel_symbols.ts";
 import { loadedAddress, type Moved } from "../../explain/symbols/linked_address.ts";
-import type { AddressOperand } from "../arguments/address_operand.ts";
+import { type AddressOperand, inRange } from "../arguments/address_operand.ts";
+import { bareHex } from "../arguments/numbers.ts";
 import { type CliError, usageError } from "../output/cli_error.ts";
 import { argumentText, hex, listed, printable } from "../output/text.ts";
 
@@ -34,7 +35,13 @@ const MOST_LISTED = 8;
 export function findAddress(operand: AddressOperand, symbols: KernelSymbols | undefined, moved: Moved): FoundAddress {
   if (operand.kind === "address") return { address: operand.address };
   const { text, name, offset } = operand;
-  if (symbols === undefined) throw notFound(text, "there is no file to look for symbols in", ADDRESS_HINT);
+  if (symbols === undefined) {
+    throw notFound(
+      text,
+      "it is not an address, and no FILE is given for its symbols",
+      hexHint(text, name) ?? FILE_HINT,
+    );
+  }
   const whole = symbols.find(text);
   const found = whole.length > 0 ? whole : symbols.find(name);
   const addresses = new Map<bigint, KernelSymbol>();
@@ -46,7 +53,7 @@ export function findAddress(operand: AddressOperand, symbols: KernelSymbols | un
   if (addresses.size > 1) throw ambiguous(name, addresses);
   const [address] = addresses.keys();
   const added = whole.length > 0 ? 0n : offset;
-  return { address: BigInt.asUintN(64, address + added), asked: text };
+  return { address: inRange(text, address + added), asked: text };
 }
 
 /**
@@ -59,7 +66,8 @@ export function findAddress(operand: AddressOperand, symbols: KernelSymbols | un
 export function physicalAddress(operand: AddressOperand): number {
   if (operand.kind === "symbol") {
     const why = "--physical takes a physical address, and symbols have virtual ones";
-    const hint = "kload walk without --physical says which physical address a symbol has.";
+    const hint = hexHint(operand.text, operand.name) ??
+      "kload walk without --physical says which physical address a symbol has.";
     throw usageError(`Cannot use ${argumentText(operand.text)}: ${why}`, hint, { symbol: operand.text });
   }
   if (operand.address < BigInt(PHYSICAL_END)) return Number(operand.address);
@@ -80,6 +88,7 @@ export function symbolText(symbols: KernelSymbols, linked: bigint): string | und
   return place.offset === 0 ? place.symbol.name : `${place.symbol.name}+${hex(place.offset)}`;
 }
 
+const FILE_HINT = "Give an address, such as 0xffffffff80000000, or a FILE and then the symbol or address.";
 const ADDRESS_HINT = "Give the address, such as 0xffffffff80000000.";
 const NUMBER_HINT = "Numbers are decimal or hex (0x200000), optionally with a unit (2M).";
 
@@ -87,10 +96,16 @@ function notFound(text: string, why: string, hint: string): CliError {
   return usageError(`Cannot find ${argumentText(text)}: ${why}`, hint, { symbol: text });
 }
 
+/** The hint for an address without 0x, with or without an offset. */
+function hexHint(text: string, name: string): string | undefined {
+  const address = bareHex(name);
+  return address &&
+    `For the address, write ${address}${printable(text.slice(name.length))}: hex numbers start with 0x.`;
+}
+
 function unknownSymbol(text: string, name: string, symbols: KernelSymbols): CliError {
-  if (/^[0-9a-f]{4,16}$/i.test(name)) {
-    return notFound(text, "no symbol has that name", `For the address, write 0x${name}.`);
-  }
+  const hexAdvice = hexHint(text, name);
+  if (hexAdvice !== undefined) return notFound(text, "no symbol has that name", hexAdvice);
   if (/^\d/.test(text)) return notFound(text, "it is not a number, and no symbol has that name", NUMBER_HINT);
   if (symbols.count === 0) return notFound(text, "the file has no symbols", ADDRESS_HINT);
   const similar = symbols.similar(name).map(printable);

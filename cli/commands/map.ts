@@ -17,6 +17,8 @@ import type { ForeignFacts } from "../input/foreign/foreign_tables.ts";
 import { usageError } from "../output/cli_error.ts";
 import type { Output } from "../output/output.ts";
 import { identityOf, type KeptFile } from "../output/same_file.ts";
+import { filterNotes, type Nameable } from "../report/filter_notes.ts";
+import { fileFormat } from "../report/json.ts";
 import { mapReport } from "../report/map_report.ts";
 import type { Facts } from "../report/report_parts.ts";
 import { foreignFacts, foreignJson, kernelFacts } from "../report/table_origin.ts";
@@ -34,6 +36,10 @@ interface Mapped {
   readonly facts: Facts;
   /** The same for programs. */
   readonly json: Readonly<Record<string, unknown>>;
+  /** What the filter names that is not there. */
+  readonly filterNotes: readonly string[];
+  /** Whether the kernel was unpacked from another file. */
+  readonly unpacked: boolean;
   /** The files that were read, which no output may replace. */
   readonly kept: readonly KeptFile[];
 }
@@ -71,14 +77,23 @@ function nothingGiven(): Error {
 }
 
 async function kernelMap(
-  { name, kernel, open }: ExplainedFile,
+  { name, layers, kernel, open }: ExplainedFile,
   request: MapRequest,
   kept: readonly KeptFile[],
   signal: AbortSignal,
 ): Promise<Mapped> {
   const symbols = await readSymbols(await open(), { signal });
   const model = await modelOf(kernel, { symbols }, request, signal);
-  return { model, name, facts: kernelFacts(kernel), json: { name, rules: kernel.rules }, kept };
+  const json = { name, format: fileFormat({ layers }), rules: kernel.rules };
+  return {
+    model,
+    name,
+    facts: kernelFacts(kernel, layers),
+    json,
+    filterNotes: notesOn(request, { kernel, hasOwners: true, symbols }),
+    unpacked: layers.length > 0,
+    kept,
+  };
 }
 
 async function foreignMap(
@@ -99,13 +114,19 @@ async function foreignMap(
     return {
       model,
       name: about.source,
-      facts: foreignFacts(about, file),
+      facts: foreignFacts(about, file, source.cr3Value),
+      filterNotes: notesOn(request, { kernel: file?.kernel, hasOwners: false, symbols }),
+      unpacked: (file?.layers.length ?? 0) > 0,
       json: { name: about.source, ...(file ? { namesFrom: file.name } : {}), foreign: foreignJson(about) },
       kept: path === undefined ? kept : [...kept, dump],
     };
   } finally {
     close();
   }
+}
+
+function notesOn({ filter }: MapRequest, nameable: Nameable): readonly string[] {
+  return filter === undefined ? [] : filterNotes(filter, nameable);
 }
 
 /** From the first known byte to the last one. */
@@ -125,20 +146,21 @@ function modelOf(
 }
 
 async function print(
-  { model, name, facts, json, kept }: Mapped,
+  { model, name, facts, json, filterNotes, unpacked, kept }: Mapped,
   request: MapRequest,
   output: Output,
   signal: AbortSignal,
 ): Promise<number> {
   if (request.svg) {
     const { mapSvg } = await import("../report/map_svg.ts");
-    await printImage(mapSvg(model, { name, filter: request.filter }), request.path, kept, output, signal);
+    await printImage(mapSvg(model, { name, unpacked, filter: request.filter }), request.path, kept, output, signal);
   }
   if (output.json) {
     const { mapJson } = await import("../report/map_json.ts");
     await output.print(mapJson(model, json));
   } else if (!request.svg && !output.quiet) {
-    await output.print(mapReport(model, { ...request, name, facts, verbose: output.verbose }, output.paint));
+    const about = { ...request, name, facts, filterNotes, unpacked, verbose: output.verbose };
+    await output.print(mapReport(model, about, output.paint));
   }
   return 0;
 }

@@ -19,7 +19,7 @@ import { findAddress } from "./find_address.ts";
 import type { ExplainedFile } from "./with_explained.ts";
 
 /** A kernel's file, for its names. */
-export interface NamedKernel extends Pick<ExplainedFile, "name" | "path" | "kernel"> {
+export interface NamedKernel extends Pick<ExplainedFile, "name" | "path" | "layers" | "kernel" | "isPlaced"> {
   /** The symbols in it. */
   readonly symbols: KernelSymbols;
 }
@@ -54,10 +54,12 @@ export async function walkForeign(
     const subject: Subject = {
       name: about.source,
       explained: tables,
-      facts: foreignFacts(about, names),
-      foreign: { ...(names ? { namesFrom: names.name } : {}), foreign: foreignJson(about) },
+      facts: foreignFacts(about, names, source.cr3Value),
+      about: { ...(names ? { namesFrom: names.name } : {}), foreign: foreignJson(about) },
       symbols,
       moved,
+      memory: about.kind === "guest" ? "RAM or ROM that was read" : `the ${about.kind}`,
+      ...(names ? { loaded: names.kernel } : {}),
       ...(path === undefined ? {} : { path }),
     };
     await answer(subject, question, output, signal);

@@ -6,7 +6,8 @@
 
 import { PAGE_SIZE } from "../../core/memory/addresses.ts";
 import { explainPhysical } from "../../explain/address/explain_physical.ts";
-import { tablesOf } from "../../explain/explained.ts";
+import { pcDeviceAt } from "../../explain/address/pc_devices.ts";
+import { kernelOf, tablesOf } from "../../explain/explained.ts";
 import { type FindOptions, findVirtualAddresses } from "../../explain/tables/find_virtual_addresses.ts";
 import { linkedAddress } from "../../explain/symbols/linked_address.ts";
 import type { Output } from "../output/output.ts";
@@ -27,21 +28,24 @@ const BYTES = 64;
  */
 export async function walkPhysical(
   physical: number,
-  { name, explained, facts, foreign, symbols, moved }: Subject,
+  { name, explained, facts = [], about, symbols, moved, known }: Subject,
   options: FindOptions,
   output: Output,
 ): Promise<void> {
   const tables = tablesOf(explained);
-  const explanation = explainPhysical(explained, physical);
+  const explanation = explainPhysical(explained, physical, known);
   const found = await findVirtualAddresses(tables, physical, options);
   const length = Math.min(BYTES, PAGE_SIZE - (physical % PAGE_SIZE));
+  const bytes = tables.pages.bytes(physical, length) ?? new Uint8Array();
+  const device = kernelOf(explained) && bytes.length > 0 ? undefined : pcDeviceAt(BigInt(physical));
   const walked = {
     name,
-    facts,
-    foreign,
+    facts: device ? [...facts, ["device", `${device.name}, on a PC`] as const] : facts,
+    about,
+    unpacked: known?.unpacked ?? false,
     explanation,
     found,
-    bytes: tables.pages.bytes(physical, length) ?? new Uint8Array(),
+    bytes,
     nameOf: (address: bigint) => symbols && symbolText(symbols, linkedAddress(moved, address)),
   };
   if (output.json) {

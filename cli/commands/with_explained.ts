@@ -30,8 +30,12 @@ export interface ExplainedFile {
   readonly path?: string;
   /** What tells the file from others, so that no output replaces it. */
   readonly identity: Source["identity"];
+  /** The containers that it was unpacked from, from the outermost on. */
+  readonly layers: Source["layers"];
   /** The kernel. */
   readonly kernel: Kernel;
+  /** Whether a flag says where the kernel is. */
+  readonly isPlaced: boolean;
   /** The plugins that it was loaded with. */
   readonly plugins: readonly AnyPlugin[];
   /** What was added to it, if it is to be explained as `run` starts it. */
@@ -131,9 +135,18 @@ export async function withExplained(
       closing.push(file.close);
       return keepFile(file, keeping);
     };
-    const { name: shown, identity } = opened;
-    const path = opened.file && opened.layers.length === 0 ? pathOfSource(shown) : undefined;
-    return await work({ name: shown, path, identity, ...loaded, ...(bootable ? { bootable } : {}), open });
+    const { name: shown, identity, layers } = opened;
+    const path = opened.file && layers.length === 0 ? pathOfSource(shown) : undefined;
+    return await work({
+      name: shown,
+      path,
+      identity,
+      layers,
+      isPlaced: options.kernelBase !== undefined,
+      ...loaded,
+      ...(bootable ? { bootable } : {}),
+      open,
+    });
   } catch (error) {
     line.stop();
     if (!(error instanceof LoadError)) throw error;

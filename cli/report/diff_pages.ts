@@ -17,7 +17,7 @@ import type {
 import type { Paint } from "../output/paint.ts";
 import { type Row, table } from "../output/table.ts";
 import { exactSize, grouped, hex, hexRange, listed, printable } from "../output/text.ts";
-import { runLetters } from "./map_words.ts";
+import { pageLetters } from "../../core/elf/permission_letters.ts";
 
 /**
  * The mappings that differ.
@@ -30,25 +30,23 @@ export function mappingLines({ items, more, added, removed, changed }: KernelDif
   const sizes = ([["added", added], ["removed", removed], ["changed", changed]] as const)
     .filter(([, size]) => size > 0).map(([what, size]) => `${exactSize(size)} ${what}`);
   const title = `Mappings: ${listed(sizes)}`;
-  const withUser = items.some(({ a, b }) => a?.user || b?.user);
-  const toRow = (mapping: MappingDifference): Row => mappingRow(mapping, withUser);
-  return section(title, ["", "virtual range", "size", "A", "B"], { items, more }, toRow, paint);
+  return section(title, ["", "virtual range", "size", "A", "B"], { items, more }, mappingRow, paint);
 }
 
-function mappingRow(mapping: MappingDifference, withUser: boolean): Row {
+function mappingRow(mapping: MappingDifference): Row {
   const { kind, address, addressInB, size, a, b } = mapping;
   const start = kind === "added" ? addressInB ?? address : address;
   return {
-    cells: [kind, hexRange(start, size), exactSize(size), sideText(a, withUser), sideText(b, withUser)],
+    cells: [kind, hexRange(start, size), exactSize(size), sideText(a), sideText(b)],
     remark: remarkOf(mapping),
   };
 }
 
-function sideText(side: MappedSide | undefined, withUser: boolean): string {
+function sideText(side: MappedSide | undefined): string {
   if (!side) return "-";
   const { pageSize, owner } = side;
   return [
-    runLetters(side, withUser),
+    pageLetters(side),
     ...(pageSize === 0x1000 ? [] : [`${exactSize(pageSize)} pages`]),
     ...(owner === undefined ? [] : [printable(owner)]),
   ].join(" ");

@@ -7,7 +7,7 @@
 import type { FileFormat } from "../../formats/format.ts";
 import type { Protocol } from "../../protocols/protocol.ts";
 import type { Recognized } from "./recognized.ts";
-import { printable } from "../output/text.ts";
+import { hex, printable } from "../output/text.ts";
 
 /**
  * The lines of a report on boot protocols.
@@ -33,6 +33,17 @@ export function unpackedFacts(layers: readonly FileFormat[]): readonly (readonly
   // What a bzImage is compressed by is a part of its own description.
   const told = layers.filter((_, at) => layers[at - 1]?.name !== "bzimage");
   return told.map(({ description }) => ["unpacked from", printable(description)]);
+}
+
+/**
+ * A file offset as a report gives it.
+ *
+ * @param offset The offset in the ELF file.
+ * @param unpacked Whether that was unpacked from another file.
+ * @returns Such as "0x1000" or "0x1000 of the unpacked kernel".
+ */
+export function fileOffsetFact(offset: number, unpacked: boolean): string {
+  return unpacked ? `${hex(offset)} of the unpacked kernel` : hex(offset);
 }
 
 /**

@@ -70,7 +70,7 @@ export async function kernelJson(
  * @param recognized What was recognized of it.
  * @returns "elf", or what the kernel is compressed in.
  */
-export function fileFormat({ layers }: Recognized): FormatName {
+export function fileFormat({ layers }: Pick<Recognized, "layers">): FormatName {
   return layers[0]?.name ?? "elf";
 }
 

@@ -18,16 +18,18 @@ import {
   NO_PAGE,
   ownerWords,
   partWords,
-  runLetters,
   runNotes,
   sizeOfGaps,
 } from "./map_words.ts";
+import { pageLetters } from "../../core/elf/permission_letters.ts";
 import { roughSize } from "./rough_size.ts";
 
 /** How to draw. */
 export interface DrawingOptions {
   /** The filter as typed, if there is one. */
   readonly filter?: string;
+  /** Whether the kernel was unpacked from another file, so that file offsets are not that file's. */
+  readonly unpacked?: boolean;
   /** Whether to show the addresses of gaps. */
   readonly holes: boolean;
   /** Whether to show level-4 entries bit by bit. */
@@ -49,7 +51,7 @@ const OUTSIDE = ".";
  * @returns The lines.
  */
 export function mapDrawing(model: MapModel, options: DrawingOptions, paint: Paint): readonly string[] {
-  const layout = mapLayout(model, paint);
+  const layout = mapLayout(model, options.unpacked === true, paint);
   const lines = mapItems(model, options.filter !== undefined).flatMap((item, at) => {
     switch (item.kind) {
       case "entry":
@@ -116,10 +118,10 @@ function entryWords(entry: bigint): string {
 }
 
 function runLines(run: MapRun, share: Share, model: MapModel, layout: MapLayout, paint: Paint): readonly string[] {
-  const { bar, notesFit, withUser } = layout;
+  const { bar, notesFit } = layout;
   const color = colorOf(run, paint);
   const columns = [
-    { width: layout.letters, text: runLetters(run, withUser), color },
+    { width: layout.letters, text: pageLetters(run), color },
     { width: layout.range, text: hexRange(run.virt, run.size), color: String },
     { width: layout.size, text: exactSize(run.size), color: String },
     { width: layout.owner, text: ownerWords(run, model), color: String },
@@ -128,7 +130,11 @@ function runLines(run: MapRun, share: Share, model: MapModel, layout: MapLayout,
   const cells = columns.filter(({ width }) => width > 0).map(({ width, text, color }) => color(text.padEnd(width)));
   const line = GAP + [...cells, ...(bar === 0 ? [] : [barOf(share, bar, color, paint)])].join(GAP).trimEnd();
   const hidden = columns.slice(0, -1).filter(({ width, text }) => width === 0 && text !== "").map(({ text }) => text);
-  const notes = [...hidden, ...(layout.phys === 0 ? [`physical ${hex(run.phys)}`] : []), ...runNotes(run)];
+  const notes = [
+    ...hidden,
+    ...(layout.phys === 0 ? [`physical ${hex(run.phys)}`] : []),
+    ...runNotes(run, layout.unpacked),
+  ];
   if (notes.length === 0) return [line];
   if (notesFit) return [`${line}${GAP}${paint.faint(notes.join(", "))}`];
   const room = paint.width - MORE.length;

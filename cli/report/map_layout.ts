@@ -8,6 +8,7 @@ import type { MapModel } from "../../explain/map/address_map.ts";
 import type { Page } from "../output/page.ts";
 import { exactSize, hex, hexRange } from "../output/text.ts";
 import { ownerWords, runNotes } from "./map_words.ts";
+import { pageLetters } from "../../core/elf/permission_letters.ts";
 
 /** What stands between columns, and before the first. */
 export const GAP = "  ";
@@ -29,23 +30,24 @@ export interface MapLayout {
   readonly bar: number;
   /** Whether the notes on every run fit next to it. */
   readonly notesFit: boolean;
-  readonly withUser: boolean;
+  /** Whether file offsets are those of an unpacked kernel. */
+  readonly unpacked: boolean;
 }
 
 /**
  * Decides which columns there is room for, and how wide they are.
  *
  * @param model The map.
+ * @param unpacked Whether the kernel was unpacked from another file.
  * @param page The width, and whether lines are folded to it.
  * @returns The layout.
  */
-export function mapLayout(model: MapModel, { width, folds }: Page): MapLayout {
+export function mapLayout(model: MapModel, unpacked: boolean, { width, folds }: Page): MapLayout {
   const runs = model.entries.flatMap((entry) => entry.runs);
-  const withUser = runs.some(({ user }) => user);
   const longest = (texts: readonly string[]): number => texts.reduce((most, { length }) => Math.max(most, length), 0);
   const column = (title: string, texts: readonly string[]): number => longest([title, ...texts.filter(Boolean)]);
   const range = runs.length === 0 ? 0 : column(TITLES.range, runs.map(({ virt, size }) => hexRange(virt, size)));
-  const letters = withUser ? 4 : 3;
+  const letters = longest(runs.map((run) => pageLetters(run)));
   let room = width - GAP.length - range;
   const take = (column: number, least = 0): number => {
     if (column === 0 || (folds && room < column + GAP.length + least)) return 0;
@@ -59,11 +61,11 @@ export function mapLayout(model: MapModel, { width, folds }: Page): MapLayout {
     owner: take(owners.some((owner) => owner !== "") ? column(TITLES.owner, owners) : 0),
     phys: take(column(TITLES.phys, runs.map(({ phys }) => hex(phys))), NARROWEST + GAP.length),
   };
-  const notes = longest(runs.map((run) => runNotes(run).join(", ")));
+  const notes = longest(runs.map((run) => runNotes(run, unpacked).join(", ")));
   const notesFit = room - NARROWEST - 2 * GAP.length >= notes;
   const most = room - GAP.length - (notesFit ? notes + GAP.length : 0);
   const bar = most >= NARROWEST ? Math.min(most, WIDEST) : 0;
-  return { ...shown, range, bar, notesFit, withUser };
+  return { ...shown, range, bar, notesFit, unpacked };
 }
 
 /**

@@ -9,6 +9,7 @@ import type { Paint } from "../output/paint.ts";
 import { count, exactSize, grouped, hex, hexRange, printable, wrap } from "../output/text.ts";
 import { type DrawingOptions, mapDrawing } from "./map_drawing.ts";
 import { entriesSection, tablesSection } from "./map_tables.ts";
+import { pageLetters } from "../../core/elf/permission_letters.ts";
 import { mapVerdict } from "./map_words.ts";
 import { type Facts, headline, labelled, sections } from "./report_parts.ts";
 import { roughSize } from "./rough_size.ts";
@@ -19,6 +20,8 @@ export interface AboutMap extends DrawingOptions {
   readonly name: string;
   /** What is known about where the page tables are from. */
   readonly facts: Facts;
+  /** What the filter names that is not there. */
+  readonly filterNotes?: readonly string[];
   /** Whether to list the page tables. */
   readonly tables: boolean;
   /** The most runs that were to be listed. */
@@ -61,13 +64,18 @@ function facts(model: MapModel, about: AboutMap): Facts {
   }
   if (about.filter !== undefined) {
     const shown = model.entries.reduce((sum, { runs }) => sum + runs.length, 0);
-    all.push(["filter", `${printable(about.filter)}: ${grouped(shown)} of ${count(totals.runs, "run")}`]);
+    all.push([
+      "filter",
+      `${printable(about.filter)}: ${
+        [`${grouped(shown)} of ${count(totals.runs, "run")}`, ...about.filterNotes ?? []].join("; ")
+      }`,
+    ]);
   }
   return all;
 }
 
 function permissionWords({ permissions, user, bytes }: MapTotals["permissions"][number]): string {
-  return `${permissions}${user ? "U" : ""} ${roughSize(bytes)}`;
+  return `${pageLetters({ permissions, user })} ${roughSize(bytes)}`;
 }
 
 function stopLines({ stopped }: MapModel, { limit }: AboutMap, paint: Paint): readonly string[] {

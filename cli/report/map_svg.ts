@@ -15,10 +15,10 @@ import {
   NO_PAGE,
   ownerWords,
   partWords,
-  runLetters,
   runNotes,
   sizeOfGaps,
 } from "./map_words.ts";
+import { pageLetters } from "../../core/elf/permission_letters.ts";
 import { roughSize } from "./rough_size.ts";
 import { xmlText } from "./xml_text.ts";
 
@@ -26,6 +26,8 @@ import { xmlText } from "./xml_text.ts";
 export interface AboutImage {
   /** What was mapped. */
   readonly name: string;
+  /** Whether the kernel was unpacked from another file, so that file offsets are not that file's. */
+  readonly unpacked?: boolean;
   /** The filter as typed, if there is one. */
   readonly filter?: string;
 }
@@ -67,7 +69,7 @@ interface Canvas {
  * @param about What the image needs besides the map.
  * @returns An SVG document.
  */
-export function mapSvg(model: MapModel, { name, filter }: AboutImage): string {
+export function mapSvg(model: MapModel, { name, unpacked = false, filter }: AboutImage): string {
   const items = mapItems(model, filter !== undefined);
   const canvas: Canvas = { elements: [], y: MARGIN };
   const summary = mapVerdict(model).join(", ");
@@ -75,11 +77,10 @@ export function mapSvg(model: MapModel, { name, filter }: AboutImage): string {
   text(canvas, MARGIN, summary, "note");
   if (filter !== undefined) text(canvas, MARGIN, `only the runs that match ${filter}`, "note");
   legend(canvas, model);
-  const withUser = model.totals.permissions.some(({ user }) => user);
   const runs = Map.groupBy(items.filter((item) => item.kind === "run"), ({ run }) => run.virt / ENTRY_SPAN);
   for (const item of items) {
-    if (item.kind !== "entry") drawItem(canvas, item, model, withUser);
-    else drawEntry(canvas, item.entry, runs.get(item.entry.virt / ENTRY_SPAN) ?? [], model, withUser);
+    if (item.kind !== "entry") drawItem(canvas, item, model, unpacked);
+    else drawEntry(canvas, item.entry, runs.get(item.entry.virt / ENTRY_SPAN) ?? [], model);
   }
   const height = canvas.y + MARGIN;
   return `<?xml version="1.0" encoding="UTF-8"?>
@@ -97,7 +98,7 @@ ${canvas.elements.map((element) => `  ${element}\n`).join("")}</svg>
 
 function description({ entries, totals, stopped }: MapModel): string {
   const sums = totals.permissions.map(({ permissions, user, bytes }) => {
-    return `${permissions}${user ? " for user mode" : ""} ${roughSize(bytes)}`;
+    return `${pageLetters({ permissions, user })} ${roughSize(bytes)}`;
   });
   const end = stopped ? " The rest of the address space is not shown." : "";
   return `${grouped(entries.length)} level-4 ${entries.length === 1 ? "entry" : "entries"} in use. By permission: ${
@@ -108,7 +109,7 @@ function description({ entries, totals, stopped }: MapModel): string {
 function legend(canvas: Canvas, { totals }: MapModel): void {
   let x = MARGIN;
   for (const { permissions, user } of totals.permissions) {
-    const words = `${permissions}${user ? " user mode" : ""}`;
+    const words = pageLetters({ permissions, user });
     canvas.elements.push(rect(x, canvas.y, 14, 14, permissions), textAt(x + 20, canvas.y + 12, words, ""));
     x += 40 + words.length * CHARACTER;
   }
@@ -118,20 +119,14 @@ function legend(canvas: Canvas, { totals }: MapModel): void {
 type RunItem = Extract<MapItem, { readonly kind: "run" }>;
 
 /** Draws the strip of an entry: all of its runs, to scale, without the gaps. */
-function drawEntry(
-  canvas: Canvas,
-  entry: MapEntry,
-  runs: readonly RunItem[],
-  model: MapModel,
-  withUser: boolean,
-): void {
+function drawEntry(canvas: Canvas, entry: MapEntry, runs: readonly RunItem[], model: MapModel): void {
   const content = entryContent(entry, model);
   canvas.y += LINE / 2;
   text(canvas, MARGIN, `${entryName(entry)}: ${hexRange(entry.virt, ENTRY_SPAN)}${content && `, ${content}`}`, "entry");
   if (runs.length === 0) return;
   for (const { run, share } of runs) {
     const { from, to } = sharePlace(share, BAR);
-    const title = `${runLetters(run, withUser)} ${hexRange(run.virt, run.size)}, ${exactSize(run.size)}`;
+    const title = `${pageLetters(run)} ${hexRange(run.virt, run.size)}, ${exactSize(run.size)}`;
     canvas.elements.push(
       `<g><title>${xmlText(title)}</title>${rect(MARGIN + from, canvas.y, to - from, STRIP, run.permissions)}</g>`,
     );
@@ -139,18 +134,18 @@ function drawEntry(
   canvas.y += STRIP + 10;
 }
 
-function drawRun(canvas: Canvas, run: MapRun, model: MapModel, withUser: boolean): void {
+function drawRun(canvas: Canvas, run: MapRun, model: MapModel, unpacked: boolean): void {
   const owner = ownerWords(run, model);
-  const place = `${runLetters(run, withUser)} ${hexRange(run.virt, run.size)}, ${exactSize(run.size)}`;
+  const place = `${pageLetters(run)} ${hexRange(run.virt, run.size)}, ${exactSize(run.size)}`;
   canvas.elements.push(rect(MARGIN, canvas.y, 14, 14, run.permissions));
   text(canvas, TEXT, owner === "" ? place : `${place}, ${owner}`, "");
-  text(canvas, TEXT, [`physical ${hex(run.phys)}`, ...runNotes(run)].join(", "), "note");
+  text(canvas, TEXT, [`physical ${hex(run.phys)}`, ...runNotes(run, unpacked)].join(", "), "note");
 }
 
-function drawItem(canvas: Canvas, item: MapItem, model: MapModel, withUser: boolean): void {
+function drawItem(canvas: Canvas, item: MapItem, model: MapModel, unpacked: boolean): void {
   switch (item.kind) {
     case "run":
-      return drawRun(canvas, item.run, model, withUser);
+      return drawRun(canvas, item.run, model, unpacked);
     case "left": {
       const { bytes, runs } = item.entry.left;
       return text(canvas, TEXT, `… ${roughSize(bytes)} in ${count(runs, "run")} left out by the filter`, "note");

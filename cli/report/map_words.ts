@@ -6,6 +6,7 @@
 
 import type { MapEntry, MapGap, MapModel, MapRun, NameRange } from "../../explain/map/address_map.ts";
 import { count, exactSize, hex, listed, printable } from "../output/text.ts";
+import { fileOffsetFact } from "./file_facts.ts";
 import { roughSize } from "./rough_size.ts";
 
 /** What a map has besides runs and gaps. */
@@ -20,17 +21,6 @@ const LONGEST_NAME = 40;
 /** The page size that needs no mention. */
 const SMALLEST_PAGE = 4096;
 
-/**
- * The permissions of a run as letters.
- *
- * @param run The run.
- * @param withUser Whether to say of each run if user mode has access.
- * @returns Such as "R-X", or "R-XU" and "R-X-" with user mode.
- */
-export function runLetters({ permissions, user }: Pick<MapRun, "permissions" | "user">, withUser: boolean): string {
-  return withUser ? `${permissions}${user ? "U" : "-"}` : permissions;
-}
-
 /** Number of bytes that a level-4 entry is for. */
 export const ENTRY_SPAN: bigint = 1n << 39n;
 
@@ -44,9 +34,10 @@ export const NO_PAGE = "no page is mapped";
  * @param warn Marks what is wrong; it stays as it is by default.
  * @returns Phrases, such as "24 KiB mapped in 4 runs" and "nothing writable and executable".
  */
-export function mapVerdict({ totals, stopped }: MapModel, warn: (text: string) => string = String): readonly string[] {
+export function mapVerdict(model: MapModel, warn: (text: string) => string = String): readonly string[] {
+  const { totals, stopped } = model;
   const { bytes, runs, writableAndExecutable: both } = totals;
-  if (runs === 0) return [stopped ? `nothing mapped up to ${hex(stopped.virt)}` : "nothing is mapped"];
+  if (runs === 0) return [nothingMapped(model)];
   const upTo = stopped ? ` up to ${hex(stopped.virt)}` : "";
   return [
     `${roughSize(bytes)} mapped${upTo} in ${count(runs, "run")}`,
@@ -74,13 +65,34 @@ export function entryName(first: MapEntry, last: MapEntry = first): string {
  * @param model The map that it is in.
  * @returns Such as "24 KiB in 4 runs"; empty if there are no tables below it that could map anything.
  */
-export function entryContent({ virt, kind, runs, left }: MapEntry, { stopped }: MapModel): string {
+export function entryContent({ virt, kind, runs, left }: MapEntry, { parts, stopped }: MapModel): string {
   const bytes = runs.reduce((sum, { size }) => sum + BigInt(size), left.bytes);
   const number = runs.length + left.runs;
   const isCut = stopped !== undefined && stopped.virt >= virt && stopped.virt < virt + ENTRY_SPAN;
   if (number > 0) return `${roughSize(bytes)} in ${count(number, "run")}${isCut ? ` up to ${hex(stopped.virt)}` : ""}`;
   if (isCut) return "not listed";
-  return kind === "table" ? NO_PAGE : "";
+  return kind === "table" && !hasPart(virt, parts) ? NO_PAGE : "";
+}
+
+/** The level-4 entries in which something is not listed as runs, by the list of it. */
+const ENTRIES_WITH_PARTS = new WeakMap<readonly MapPart[], ReadonlySet<bigint>>();
+
+function hasPart(virt: bigint, parts: readonly MapPart[]): boolean {
+  let entries = ENTRIES_WITH_PARTS.get(parts);
+  if (!entries) {
+    entries = new Set(parts.map((part) => part.virt / ENTRY_SPAN));
+    ENTRIES_WITH_PARTS.set(parts, entries);
+  }
+  return entries.has(virt / ENTRY_SPAN);
+}
+
+/** What is known of a map without runs. */
+function nothingMapped({ parts, stopped }: MapModel): string {
+  const has = (kind: MapPart["kind"]): boolean => parts.some((part) => part.kind === kind);
+  const upTo = stopped ? ` up to ${hex(stopped.virt)}` : "";
+  if (has("recursive")) return `nothing but page tables is${has("unknown") ? " known to be" : ""} mapped${upTo}`;
+  if (has("unknown")) return `nothing is known to be mapped${upTo}`;
+  return stopped ? `nothing mapped${upTo}` : "nothing is mapped";
 }
 
 /**
@@ -100,14 +112,15 @@ export function ownerWords({ owner, owners = [], directMap, virt }: MapRun, { di
  * What else is known of a run.
  *
  * @param run The run.
+ * @param unpacked Whether the kernel was unpacked from another file.
  * @returns Phrases, such as "program header 0" and ".text".
  */
-export function runNotes(run: MapRun): readonly string[] {
+export function runNotes(run: MapRun, unpacked: boolean): readonly string[] {
   const { pageSize, owner, directMap, segments, sections, symbols, fileOffset } = run;
   return [
     ...(directMap && owner !== undefined ? [`frames of ${printable(owner)}`] : []),
     ...(pageSize === SMALLEST_PAGE ? [] : [`pages of ${exactSize(pageSize)}`]),
-    ...(fileOffset === undefined ? [] : [`file offset ${hex(fileOffset)}`]),
+    ...(fileOffset === undefined ? [] : [`file offset ${fileOffsetFact(fileOffset, unpacked)}`]),
     ...(segments.length === 0 ? [] : [segmentWords(segments)]),
     ...(sections ? [rangeWords(sections, "section")] : []),
     ...(symbols ? [rangeWords(symbols, "symbol")] : []),

@@ -18,11 +18,11 @@ import type { WalkedAddress } from "./walk_report.ts";
  * @param walked What is said of it.
  * @returns The object, and a line break.
  */
-export function walkJson({ name, foreign, explanation, bytes, code }: WalkedAddress): string {
+export function walkJson({ name, about, explanation, bytes, code }: WalkedAddress): string {
   const { physical, levels, end, fileOffset, why, ...rest } = explanation;
   return versionedJson({
     name,
-    ...foreign,
+    ...about,
     ...rest,
     physical: physical === null ? null : hex(physical),
     levels: levels.map(plainLevel),
@@ -42,12 +42,12 @@ export function walkJson({ name, foreign, explanation, bytes, code }: WalkedAddr
  * @param walked What is said of it.
  * @returns The object, and a line break.
  */
-export function physicalJson({ name, foreign, explanation, found, bytes }: WalkedPhysical): string {
+export function physicalJson({ name, about, explanation, found, bytes }: WalkedPhysical): string {
   const { physical, table, ...rest } = explanation;
   const { addresses, ...counts } = found;
   return versionedJson({
     name,
-    ...foreign,
+    ...about,
     physical: hex(physical),
     ...rest,
     table,

@@ -88,9 +88,11 @@ function isUnused({ name, value }: EntryField): boolean {
   return name.startsWith("BIT_") && value === 0n;
 }
 
-function fieldRow({ low, high, name, value, meaning }: EntryField): Row {
-  const cells = low === high ? [`${low}`, name, `${value}`] : [`${high}-${low}`, name, hex(value)];
-  return { cells: [...cells.map((cell) => cell.startsWith("BIT_") && low !== high ? "-" : cell), meaning] };
+function fieldRow(field: EntryField): Row {
+  const { low, high, value, meaning } = field;
+  const shownName = isUnused(field) ? "-" : field.name;
+  const cells = low === high ? [`${low}`, shownName, `${value}`] : [`${high}-${low}`, shownName, hex(value)];
+  return { cells: [...cells, meaning] };
 }
 
 /** The flags by which a level takes permissions away. */

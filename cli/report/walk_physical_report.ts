@@ -11,8 +11,9 @@ import type { Paint } from "../output/paint.ts";
 import { type Row, table } from "../output/table.ts";
 import { exactSize, grouped, hex, listed, printable, wrap } from "../output/text.ts";
 import { ownerText } from "./owner_text.ts";
-import { mappingLetters } from "../../core/elf/permission_letters.ts";
+import { mappingLetters, pageLetters } from "../../core/elf/permission_letters.ts";
 import { type Facts, headline, labelled, sections } from "./report_parts.ts";
+import { fileOffsetFact } from "./file_facts.ts";
 import { byteLines, type NameOf } from "./walk_bytes.ts";
 
 /** The most addresses to show; `--json` lists as many as `--limit` says. */
@@ -22,10 +23,12 @@ const MOST_SHOWN = 40;
 export interface WalkedPhysical {
   /** The name of the file, or of the memory that the page tables lie in. */
   readonly name: string;
-  /** Facts about page tables that kload did not build. */
+  /** What is known of the file or of where the page tables are from: labels and texts. */
   readonly facts?: Facts;
   /** The same for programs. */
-  readonly foreign?: object;
+  readonly about?: object;
+  /** Whether the kernel was unpacked from another file, so that file offsets are not that file's. */
+  readonly unpacked?: boolean;
   /** What it is. */
   readonly explanation: PhysicalExplanation;
   /** Where it is mapped. */
@@ -44,7 +47,7 @@ export interface WalkedPhysical {
  * @returns Lines of text.
  */
 export function physicalReport(
-  { name, facts: known = [], explanation, found, bytes, nameOf }: WalkedPhysical,
+  { name, facts: known = [], unpacked = false, explanation, found, bytes, nameOf }: WalkedPhysical,
   paint: Paint,
 ): string {
   const { physical, owner, fileOffset, segments, message } = explanation;
@@ -55,7 +58,7 @@ export function physicalReport(
   const facts: Facts = [
     ...known,
     ...(owner === null ? [] : [["frame owner", ownerText(owner)] as const]),
-    ...(fileOffset === null ? [] : [["file offset", hex(fileOffset)] as const]),
+    ...(fileOffset === null ? [] : [["file offset", fileOffsetFact(fileOffset, unpacked)] as const]),
     ...(segments.length === 0 ? [] : [["segment", headers] as const]),
   ];
   return sections([
@@ -79,14 +82,19 @@ function addressLines(
     const { virt, pageSize, user, recursive } = found;
     const symbol = nameOf(virt);
     return {
-      cells: [hex(virt), exactSize(pageSize), mappingLetters(found), user ? "yes" : "no", printable(symbol ?? "-")],
+      cells: [
+        hex(virt),
+        exactSize(pageSize),
+        pageLetters({ permissions: mappingLetters(found), user }),
+        printable(symbol ?? "-"),
+      ],
       remark: recursive ? "through a recursive entry" : "",
     };
   };
   const shown = addresses.slice(0, MOST_SHOWN);
   const left = count - shown.length;
   const more = left === 0 ? [] : [paint.faint(`  ... and ${mayHaveMore ? "at least " : ""}${grouped(left)} more`)];
-  return [...table(["address", "page", "flags", "user", "symbol"], shown, toRow, paint), ...more];
+  return [...table(["address", "page", "flags", "symbol"], shown, toRow, paint), ...more];
 }
 
 function noteLines({ unknownTables }: VirtualAddresses, paint: Paint): readonly string[] {

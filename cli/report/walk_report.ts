@@ -13,9 +13,12 @@ import type { Paint } from "../output/paint.ts";
 import { type Row, table } from "../output/table.ts";
 import { count, hex, hexRange, printable, wrap } from "../output/text.ts";
 import { ownerText } from "./owner_text.ts";
+import { pageLetters } from "../../core/elf/permission_letters.ts";
+import { fileOffsetFact } from "./file_facts.ts";
 import { type Facts, headline, labelled, sections } from "./report_parts.ts";
 import { addressBits } from "./walk_bits.ts";
 import { byteLines, instructionLines, type NameOf } from "./walk_bytes.ts";
+import { entryLines, type TablePart } from "./walk_entries.ts";
 import { fieldLines, levelLines, pageText, permissionLines } from "./walk_levels.ts";
 
 /** What is said of an address. */
@@ -26,14 +29,22 @@ export interface WalkedAddress {
   readonly asked?: string;
   /** Number of levels of the page tables. */
   readonly levels: 4 | 5;
-  /** Facts about page tables that kload did not build. */
+  /** What is known of the file or of where the page tables are from: labels and texts. */
   readonly facts?: Facts;
   /** The same for programs. */
-  readonly foreign?: object;
+  readonly about?: object;
+  /** Whether the kernel was unpacked from another file, so that file offsets are not that file's. */
+  readonly unpacked?: boolean;
   /** What is there. */
   readonly explanation: AddressExplanation;
+  /** What helps to find out more, if anything does. */
+  readonly hint?: string;
   /** The bytes from the address on; none if they are not known. */
   readonly bytes: Uint8Array;
+  /** Why they are not known, if a page is mapped. */
+  readonly unknownBytes?: string;
+  /** The entries from the address on, if it is in a page table. */
+  readonly table?: TablePart;
   /** The instructions there, if it is code. */
   readonly code?: {
     readonly around: InstructionsAround;
@@ -54,31 +65,42 @@ export interface WalkedAddress {
  * @returns Lines of text.
  */
 export function walkReport(walked: WalkedAddress, verbose: boolean, paint: Paint): string {
-  const { explanation, levels, bytes, code, nameOf } = walked;
+  const { explanation, levels, hint, bytes, unknownBytes, table: tablePart, code, nameOf } = walked;
   const { address, canonical, levels: entries, end, mapped, pageSize, why, nearest } = explanation;
   const leaf = pageSize === null ? 1 : Math.log2(pageSize / 8) / 9;
   return sections([
     [...verdictLines(walked, paint), ...factLines(walked, paint)],
     why.length === 0 ? [] : [paint.title("Why"), ...why.flatMap((reason) => reasonLines(reason, paint))],
+    hint === undefined ? [] : wrap(`hint: ${hint}`, paint.width).map(paint.faint),
     [paint.title("Address"), ...addressBits(address, { levels, leaf, canonical }, paint)],
     [paint.title("Page tables"), ...levelLines(entries, end, paint)],
     verbose ? fieldLines(entries, paint) : [],
     mapped ? [paint.title("Permissions"), ...permissionLines(entries, paint)] : [],
     nearest ? [paint.title("Nearest pages"), ...nearLines(nearest, paint)] : [],
     bytes.length === 0 ? [] : [paint.title("Bytes"), ...byteLines(address, bytes, paint)],
+    unknownBytes === undefined
+      ? []
+      : [paint.title("Bytes"), ...wrap(unknownBytes, paint.width - 2).map((line) => `  ${line}`)],
+    tablePart ? entryLines(tablePart, paint) : [],
     code ? [paint.title("Instructions"), ...codeLines(code, nameOf, paint)] : [],
   ]);
 }
 
 function verdictLines({ name, asked, explanation }: WalkedAddress, paint: Paint): readonly string[] {
-  const { address, canonical, mapped, permissions, user } = explanation;
+  const { address, canonical, mapped, permissions, user, end } = explanation;
   const what = asked === undefined ? hex(address) : `${printable(asked)} at ${hex(address)}`;
-  const rights = [`${permissions}`, ...(user ? ["also in user mode"] : [])];
-  if (mapped) return headline(name, [`${what} is mapped`, ...rights], paint);
-  return headline(name, [`${what} is ${canonical ? "not mapped" : "not canonical"}`], paint);
+  if (mapped && permissions !== null) {
+    return headline(name, [`${what} is mapped`, pageLetters({ permissions, user })], paint);
+  }
+  return headline(name, [
+    `${what} is ${end.kind === "unknown" ? "not known to be mapped" : canonical ? "not mapped" : "not canonical"}`,
+  ], paint);
 }
 
-function factLines({ explanation, facts: known = [], lineCommand }: WalkedAddress, paint: Paint): readonly string[] {
+function factLines(
+  { explanation, facts: known = [], unpacked = false, lineCommand }: WalkedAddress,
+  paint: Paint,
+): readonly string[] {
   const { symbol, section, segment, physical, pageSize, owner, fileOffset } = explanation;
   const facts: (readonly [string, string])[] = [...known];
   if (symbol) facts.push(["symbol", symbolText(symbol)]);
@@ -91,7 +113,7 @@ function factLines({ explanation, facts: known = [], lineCommand }: WalkedAddres
     facts.push(["physical", `${hex(physical)}, ${pageText(physical, pageSize)}`]);
   }
   if (owner !== null) facts.push(["frame owner", ownerText(owner)]);
-  if (fileOffset !== null) facts.push(["file offset", hex(fileOffset)]);
+  if (fileOffset !== null) facts.push(["file offset", fileOffsetFact(fileOffset, unpacked)]);
   return [
     ...(facts.length === 0 ? [] : labelled(facts, paint)),
     ...(lineCommand === undefined ? [] : commandLines("find the source line with", lineCommand, paint)),
@@ -133,11 +155,11 @@ function nearLines(nearest: NonNullable<AddressExplanation["nearest"]>, paint: P
       ],
     };
   };
-  return table(["side", "virtual range", "flags", "gap", "owner"], sides, toRow, paint);
+  return table(["side", "virtual range", "flags", "distance", "owner"], sides, toRow, paint);
 }
 
 function distanceText(distance: bigint): string {
-  if (distance === 0n) return "adjacent";
+  if (distance === 1n) return "adjacent";
   return distance < 10_000n ? count(distance, "byte") : `${hex(distance)} bytes`;
 }
 

@@ -23,6 +23,18 @@ export interface PagePermissions {
 }
 
 /**
+ * What a page allows, and whether it allows it in user mode too.
+ *
+ * @param page The permissions as letters, and whether all levels allow user mode.
+ * @returns Such as "R-X" or, with user mode, "R-XU".
+ */
+export function pageLetters(
+  { permissions, user }: { readonly permissions: string; readonly user: boolean },
+): string {
+  return user ? `${permissions}U` : permissions;
+}
+
+/**
  * The permissions of mapped pages, which can always be read.
  *
  * @param pages What they allow.

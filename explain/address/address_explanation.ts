@@ -39,7 +39,7 @@ export interface NearRun {
   readonly permissions: string;
   /** What the frame nearest to the address is for; `null` if that is not known. */
   readonly owner: FrameOwner | null;
-  /** Number of bytes between the run and the address: 0 if they touch. */
+  /** Number of bytes from its nearest byte to the address: 1 if they touch. */
   readonly distance: bigint;
 }
 

@@ -74,7 +74,7 @@ export function addressExplainer(
 ): (address: bigint) => AddressExplanation {
   const tables = tablesOf(explained);
   const kernel = kernelOf(explained);
-  const layout = kernel && kernelLayout(kernel);
+  const layout = kernel && kernelLayout(kernel, given.unpacked);
   const relocations = layout && relocationsOf(given);
   const options = relocations ? { ...given, relocations } : given;
   return (address) => {

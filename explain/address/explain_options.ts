@@ -37,4 +37,6 @@ export interface ExplainOptions {
   readonly relocations?: Pick<KernelRelocations, "at">;
   /** What was added to the kernel after the load. */
   readonly parts?: AddedParts;
+  /** Whether the kernel was unpacked from another file: file offsets are then those of the unpacked kernel. */
+  readonly unpacked?: boolean;
 }

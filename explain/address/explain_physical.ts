@@ -9,7 +9,9 @@ import { pageStart, PHYSICAL_END } from "../../core/memory/addresses.ts";
 import type { FrameOwner } from "../../core/memory/frame_allocator.ts";
 import { type Explainable, kernelOf, tablesOf } from "../explained.ts";
 import { kernelLayout, type LoadedHeader } from "./kernel_layout.ts";
+import type { ExplainOptions } from "./explain_options.ts";
 import { ownerName } from "./other_page_reasons.ts";
+import { fileOffsetText } from "./phrases.ts";
 import { tablePlace } from "./table_place.ts";
 import type { TableLevel } from "../tables/table_set.ts";
 
@@ -56,11 +58,16 @@ export interface PhysicalExplanation {
  *
  * @param explained The kernel, or only page tables.
  * @param physical The physical address.
+ * @param options Whether the kernel was unpacked from another file.
  * @returns What is there.
  * @throws {TypeError} If the address is not a number.
  * @throws {RangeError} If it is not an integer from 0 to 2^52 - 1.
  */
-export function explainPhysical(explained: Explainable, physical: number): PhysicalExplanation {
+export function explainPhysical(
+  explained: Explainable,
+  physical: number,
+  { unpacked = false }: Pick<ExplainOptions, "unpacked"> = {},
+): PhysicalExplanation {
   if (typeof physical !== "number") throw new TypeError(`Cannot explain ${String(physical)}: pass a number`);
   if (!Number.isInteger(physical) || physical < 0 || physical >= PHYSICAL_END) {
     throw new RangeError(`Cannot explain physical ${physical}: it must be an integer from 0 to 2^52 - 1`);
@@ -76,14 +83,18 @@ export function explainPhysical(explained: Explainable, physical: number): Physi
   const holders = fileOffset === null ? [] : (layout?.loads ?? []).filter((load) => holds(load, fileOffset));
   const segments = holders.map(({ index }) => index);
   const facts = { physical, known, owner, fileOffset, segments, table };
-  return { ...facts, message: messageOf(facts) };
+  return { ...facts, message: messageOf(facts, layout !== undefined, unpacked) };
 }
 
 function holds(load: LoadedHeader, offset: number): boolean {
   return offset >= load.fileOffset && offset < load.fileOffset + load.fileSize;
 }
 
-function messageOf({ known, owner, fileOffset, table }: Omit<PhysicalExplanation, "message">): string {
+function messageOf(
+  { known, owner, fileOffset, table }: Omit<PhysicalExplanation, "message">,
+  hasOwners: boolean,
+  unpacked: boolean,
+): string {
   if (table) {
     return `The frame is the level-${table.level} page table for addresses from ${
       hexAddr(table.covers)
@@ -91,11 +102,12 @@ function messageOf({ known, owner, fileOffset, table }: Omit<PhysicalExplanation
       `in its entry ${table.entry}.`;
   }
   if (fileOffset !== null) {
-    return `The frame holds the file's bytes; this one is at file offset ${hexAddr(fileOffset)}.`;
+    return `The frame holds the file's bytes; this one is at ${fileOffsetText(fileOffset, unpacked)}.`;
   }
   if (owner === "file") {
     return "The frame holds the end of the file's bytes; this byte is after the last that was read.";
   }
   if (owner !== null) return `The frame is ${ownerName(owner)}.`;
-  return known ? "Nothing is known to use the frame." : "The memory at this address is not known.";
+  if (!known) return "The memory at this address is not known.";
+  return hasOwners ? "The frame is not allocated." : "The frame was not found among the page tables.";
 }

@@ -12,6 +12,7 @@ import { type BssPages, bssPages } from "../../core/pipeline/bss_pages.ts";
 import { RULES, type Rules } from "../../core/rules.ts";
 import { firstWhere } from "../binary_search.ts";
 import type { ExplainedKernel } from "../explained.ts";
+import { fileOffsetText } from "./phrases.ts";
 import { linkedAddress } from "../symbols/linked_address.ts";
 
 /** A `PT_LOAD` header that was loaded. Addresses are the low 48 bits of where it is in memory. */
@@ -48,15 +49,18 @@ export interface KernelLayout {
   readonly byteAt: (phys: number) => number | undefined;
   /** Reads the file's byte at an offset, as far as the file is kept in memory. */
   readonly fileByteAt: (offset: number) => number | undefined;
+  /** Names a file offset, such as "file offset 0x1000". */
+  readonly offsetText: (offset: number) => string;
 }
 
 /**
  * Looks up what a kernel's headers, frames and rules say.
  *
  * @param kernel The kernel.
+ * @param unpacked Whether it was unpacked from another file.
  * @returns The layout; frames that are taken later are not in it.
  */
-export function kernelLayout(kernel: ExplainedKernel): KernelLayout {
+export function kernelLayout(kernel: ExplainedKernel, unpacked: boolean = false): KernelLayout {
   const rules = RULES[kernel.rules];
   const { memory, programHeaders, addressSpace: { file }, virtualAddressOffset } = kernel;
   const loads = programHeaders.filter(({ p_type, p_memsz }) => {
@@ -74,6 +78,7 @@ export function kernelLayout(kernel: ExplainedKernel): KernelLayout {
     fileOffsetOf: (phys) => phys >= file.phys && phys < file.phys + file.size ? phys - file.phys : undefined,
     byteAt,
     fileByteAt: (offset) => offset >= 0 && offset < file.size ? byteAt(file.phys + offset) : undefined,
+    offsetText: (offset) => fileOffsetText(offset, unpacked),
   };
 }
 

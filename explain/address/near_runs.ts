@@ -101,7 +101,7 @@ function nearRun(
     size,
     permissions: mappingLetters({ writable: (grantedLo & LO_WRITABLE) !== 0, executable: grantedHi === 0 }),
     owner: ownerOf(step === 1 ? nearest.phys : nearest.phys + (nearest.count - 1) * PAGE_SIZE),
-    distance: step === 1 ? start - address - 1n : address - last - 1n,
+    distance: step === 1 ? start - address : address - last,
   };
 }
 

@@ -82,7 +82,7 @@ function throughWhat({ address, phys }: OtherByte, parts: AddedParts | undefined
 function holds(layout: KernelLayout, { owner, phys }: OtherByte, fileOffset: number | undefined): string {
   if (owner === null) return layout.byteAt(phys) === undefined ? "" : "; the frame is not allocated";
   if (fileOffset !== undefined) {
-    return `; the frame holds the file's bytes, here the one at offset ${hexAddr(fileOffset)}`;
+    return `; the frame holds the file's bytes, here the one at ${layout.offsetText(fileOffset)}`;
   }
   return `; the frame is ${ownerName(owner)}`;
 }
@@ -116,7 +116,7 @@ function sectionReason(layout: KernelLayout, { address, phys, owner }: OtherByte
   const mapped: readonly unknown[] = Array.isArray(sections.mappedSections) ? sections.mappedSections : [];
   const section = mapped.find((each) => isIn(address, each));
   const name = isObject(section) && typeof section.name === "string" ? section.name : undefined;
-  const where = `at file offset ${hexAddr(fileOffset)}`;
+  const where = `at ${layout.offsetText(fileOffset)}`;
   const message = name === undefined
     ? `The plugin sections mapped the page for a section; the byte, ${where}, is in none that was asked for.`
     : `The plugin sections mapped section ${name || "without a name"}; the byte is ${where}.`;

@@ -27,3 +27,14 @@ export function bytes(count: number | bigint): string {
   if (BigInt(count) === 1n) return "1 byte";
   return BigInt(count) < 10n ? `${count} bytes` : `${hexAddr(count)} bytes`;
 }
+
+/**
+ * Names a file offset.
+ *
+ * @param offset The offset in the ELF file.
+ * @param unpacked Whether that was unpacked from another file, which has something else at this offset.
+ * @returns Such as "file offset 0x1000" or "offset 0x1000 of the unpacked kernel".
+ */
+export function fileOffsetText(offset: number, unpacked: boolean): string {
+  return unpacked ? `offset ${hexAddr(offset)} of the unpacked kernel` : `file offset ${hexAddr(offset)}`;
+}

@@ -119,7 +119,7 @@ function pageByte(
   load: LoadedHeader,
   low: number,
   offset: number,
-  reasonOf: (index: number, fileOffset: number) => Reason,
+  reasonOf: (layout: KernelLayout, index: number, fileOffset: number) => Reason,
 ): LoadedByte {
   const { index, start, fileOffset, fileSize, misaligned } = load;
   const expected = layout.fileByteAt(offset);
@@ -128,26 +128,31 @@ function pageByte(
     return outside(layout, load, low, expected === undefined ? undefined : offset);
   }
   const wanted = isInFilePart ? fileOffset + (low - start) : null;
-  const reasons: readonly Reason[] = misaligned ? [misplaced(load, wanted, expected !== undefined)] : [];
+  const reasons: readonly Reason[] = misaligned ? [misplaced(layout, load, wanted, expected !== undefined)] : [];
   return expected === undefined
     ? { reasons, expected: 0 }
-    : { reasons: [reasonOf(index, offset), ...reasons], fileOffset: offset, expected };
+    : { reasons: [reasonOf(layout, index, offset), ...reasons], fileOffset: offset, expected };
 }
 
-function mapped(index: number, fileOffset: number): Reason {
-  const message = `Program header ${index} maps the page of the file in place: the byte is at file offset ` +
-    `${hexAddr(fileOffset)}.`;
+function mapped({ offsetText }: KernelLayout, index: number, fileOffset: number): Reason {
+  const message = `Program header ${index} maps the page of the file in place: the byte is at ` +
+    `${offsetText(fileOffset)}.`;
   return { kind: "mapped", index, fileOffset, message };
 }
 
-function copied(index: number, fileOffset: number): Reason {
-  const message = `The byte was copied from file offset ${hexAddr(fileOffset)}, for program header ${index}.`;
+function copied({ offsetText }: KernelLayout, index: number, fileOffset: number): Reason {
+  const message = `The byte was copied from ${offsetText(fileOffset)}, for program header ${index}.`;
   return { kind: "loaded", index, fileOffset, message };
 }
 
 /** A byte of a segment that is not where its header asks for it; it is zero if the file has none there. */
-function misplaced({ index }: LoadedHeader, wanted: number | null, isInFile: boolean): Reason {
-  const message = `Program header ${index} asks for ${wanted === null ? "a zero" : `file offset ${hexAddr(wanted)}`} ` +
+function misplaced(
+  { offsetText }: KernelLayout,
+  { index }: LoadedHeader,
+  wanted: number | null,
+  isInFile: boolean,
+): Reason {
+  const message = `Program header ${index} asks for ${wanted === null ? "a zero" : offsetText(wanted)} ` +
     "here, but its p_vaddr and p_offset are not congruent modulo 4096, and the rule set takes whole pages of the file" +
     `${isInFile ? "" : ", which ends before the byte: it is zero"}.`;
   return { kind: "misplaced", index, wanted, message };
@@ -162,7 +167,7 @@ function segmentByte(layout: KernelLayout, loads: readonly LoadedHeader[], low: 
     return zeroedByte(layout, load, low, pageStart(low) >= load.start + load.fileSize ? "page" : "tail");
   }
   const fileOffset = load.fileOffset + within;
-  return { reasons: [copied(load.index, fileOffset)], fileOffset, expected: layout.fileByteAt(fileOffset) };
+  return { reasons: [copied(layout, load.index, fileOffset)], fileOffset, expected: layout.fileByteAt(fileOffset) };
 }
 
 function zeroedByte(layout: KernelLayout, load: LoadedHeader, low: number, part: "page" | "tail"): LoadedByte {
@@ -191,7 +196,7 @@ function outside(
     const message = `${start}, and is zero.`;
     return { reasons: [{ kind: "outside", ...place, content: "zeros", because, message }], expected: 0 };
   }
-  const message = `${start}: it is the file's at offset ${hexAddr(fileOffset)}${partOfFile(layout, fileOffset)}.`;
+  const message = `${start}: it is that at ${layout.offsetText(fileOffset)}${partOfFile(layout, fileOffset)}.`;
   return {
     reasons: [{ kind: "outside", ...place, content: "file", fileOffset, because, message }],
     fileOffset,

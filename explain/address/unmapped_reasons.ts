@@ -11,7 +11,7 @@ import type { NearRuns } from "./address_explanation.ts";
 import type { ExplainOptions } from "./explain_options.ts";
 import { type KernelLayout, linkedFor, loadAt, type LoadedHeader, startOf } from "./kernel_layout.ts";
 import { bytes } from "./phrases.ts";
-import type { DeviceReason } from "./absence.ts";
+import { pcDeviceAt } from "./pc_devices.ts";
 import type { Reason } from "./reason.ts";
 
 /**
@@ -133,19 +133,10 @@ function physicalRange({ loads }: KernelLayout, address: bigint): readonly Reaso
   return [{ kind: "physical-range", index, mappedAt, message }];
 }
 
-/** Where a PC has devices and firmware, and what is there. */
-const DEVICES: readonly (readonly [start: bigint, end: bigint, what: DeviceReason["what"], name: string])[] = [
-  [0xb_8000n, 0xc_0000n, "vga-text", "the VGA text buffer"],
-  [0xa_0000n, 0xb_8000n, "video-memory", "video memory"],
-  [0xc_0000n, 0x10_0000n, "firmware", "firmware"],
-  [0xfec0_0000n, 0xfec0_1000n, "io-apic", "the registers of the I/O APIC"],
-  [0xfee0_0000n, 0xfee0_1000n, "local-apic", "the registers of the local APIC"],
-];
-
 function device(address: bigint): readonly Reason[] {
-  const found = DEVICES.find(([start, end]) => address >= start && address < end);
+  const found = pcDeviceAt(address);
   if (!found) return [];
-  const [, , what, name] = found;
+  const { what, name } = found;
   return [{
     kind: "device",
     what,

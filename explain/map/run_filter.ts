@@ -203,3 +203,33 @@ export function passes(filter: FilterNode, run: FilteredRun): boolean {
       return filter.parts.some((part) => passes(part, run));
   }
 }
+
+/** Something that an expression names. */
+export interface FilterName {
+  /** What it is. */
+  readonly kind: "owner" | "section" | "segment";
+  /** Its name, or its index in decimal. */
+  readonly name: string;
+}
+
+/**
+ * Lists what an expression names.
+ *
+ * @param filter The expression.
+ * @returns The names, in the order of the expression.
+ */
+export function namesIn(filter: FilterNode): readonly FilterName[] {
+  switch (filter.kind) {
+    case "letter":
+      return [];
+    case "not":
+      return namesIn(filter.of);
+    case "and":
+    case "or":
+      return filter.parts.flatMap(namesIn);
+    case "segment":
+      return [{ kind: "segment", name: `${filter.index}` }];
+    default:
+      return [{ kind: filter.kind, name: filter.name }];
+  }
+}

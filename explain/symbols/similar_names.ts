@@ -117,12 +117,13 @@ function hasWord(text: Uint8Array, length: number, word: Uint8Array): boolean {
 }
 
 /**
- * Creates a function that counts the characters to insert, remove or replace between two texts (Levenshtein); any number
- * above the limit may stand for a larger one.
+ * Creates a function that counts the characters to insert, remove or replace between two texts, and the neighbors to
+ * swap (optimal string alignment); any number above the limit may stand for a larger one.
  */
 function distances(wanted: Uint8Array): (text: Uint8Array, length: number, limit: number) => number {
   let row = new Uint16Array(wanted.length + 1);
   let next = new Uint16Array(wanted.length + 1);
+  let above = new Uint16Array(wanted.length + 1); // the row before the last
   return (text, length, limit) => {
     for (let at = 0; at < row.length; at++) row[at] = at;
     for (let done = 0; done < length; done++) {
@@ -130,11 +131,13 @@ function distances(wanted: Uint8Array): (text: Uint8Array, length: number, limit
       let least = next[0];
       for (let at = 0; at < wanted.length; at++) {
         const change = Math.min(row[at] + (text[done] === wanted[at] ? 0 : 1), row[at + 1] + 1, next[at] + 1);
-        next[at + 1] = change;
-        if (change < least) least = change;
+        const isSwap = done > 0 && at > 0 && text[done] === wanted[at - 1] && text[done - 1] === wanted[at];
+        next[at + 1] = isSwap ? Math.min(change, above[at - 1] + 1) : change;
+        if (next[at + 1] < least) least = next[at + 1];
       }
-      if (least > limit) return least;
-      [row, next] = [next, row];
+      // A swap goes back to the row above.
+      if (least > limit && Math.min(...row) > limit) return least;
+      [above, row, next] = [row, next, above];
     }
     return row[wanted.length];
   };

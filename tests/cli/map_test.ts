@@ -102,9 +102,15 @@ Deno.test("kload map prints the report, and nothing with -q", async () => {
 
 Deno.test("a compressed kernel and one from standard input are drawn alike, with their symbols", async () => {
   const file = await Deno.readFile(HELLO);
+  const words = (lines: readonly string[]): readonly string[] => lines.join(" ").split(/\s+/);
   const plain = (await kload(["map", HELLO])).stdout.split("\n").slice(1);
   await withFile("hello.gz", await gzip(file), async (path) => {
-    assertEquals((await kload(["map", path])).stdout.split("\n").slice(1), plain);
+    const packed = (await kload(["map", path])).stdout;
+    assertStringIncludes(packed, "\n  unpacked from  gzip data\n");
+    assertStringIncludes(packed, " file offset 0x1000 of the unpacked kernel, program header 0,");
+    const same = packed.replace(/\n {2}unpacked from .*/, "").replaceAll(" of the unpacked kernel", "");
+    assertEquals(words(same.split("\n").slice(1)), words(plain));
+    assertEquals(JSON.parse((await kload(["map", path, "--json"])).stdout).format, "gzip");
   });
   assertEquals((await kload(["map", "-"], { stdin: file })).stdout.split("\n").slice(1), plain);
   assertStringIncludes(plain.join("\n"), "_start to kernel_main (16 symbols)");
@@ -208,6 +214,34 @@ async function drawingOf(
   return mapDrawing(model, { holes: false, verbose: false }, paintFor(false, terminalPage(100)));
 }
 
+Deno.test("a map of tables that are not in the dump, or that map only themselves, does not say that nothing is mapped", async () => {
+  const cases = [[0x9003, "nothing is known to be mapped"], [0x1003, "nothing but page tables is mapped"]] as const;
+  for (const [entry, verdict] of cases) {
+    const memory = new Uint8Array(0x2000);
+    new DataView(memory.buffer).setBigUint64(0x1000, BigInt(entry), true);
+    await withFile("memory.bin", memory, async (path) => {
+      const { stdout } = await kload(["map", "--memory", path, "--cr3", "0x1018"]);
+      assertStringIncludes(stdout, `: ${verdict}\n`);
+      assertStringIncludes(stdout, "0x1000, the address in 0x1018, which was given; ");
+      assertEquals(stdout.includes("no page is mapped"), false);
+    });
+  }
+});
+
+Deno.test("a filter that names what is not there says so, with what was meant", async () => {
+  for (
+    const [filter, notes] of [
+      ["section:.txt", "0 of 4 runs; there is no section .txt (did you mean .text?)"],
+      ["owner:fiel | segment:7", "no frame is for fiel (did you mean file?); there is no segment 7 that is loaded"],
+      ["section:.text & owner:file & segment:0", "1 of 4 runs"],
+    ]
+  ) {
+    const words = (await kload(["map", HELLO, "--filter", filter])).stdout.replaceAll(/\s+/g, " ");
+    assertStringIncludes(words, notes);
+    assertEquals(words.includes("there is no") || words.includes("no frame"), notes.includes(";"));
+  }
+});
+
 Deno.test("entries in a row without any page are one line; user mode has a letter, and W+X shows", async () => {
   const lines = await drawingOf(4, 4, [
     [0, 5, 0x1007],
@@ -225,7 +259,7 @@ Deno.test("entries in a row without any page are one line; user mode has a lette
     "",
     "Level-4 entry 5: 0x28000000000..0x30000000000, 4 MiB in 2 runs",
     "  RWXU  0x28000000000..0x28000200000  2 MiB  0x200000  ============............  pages of 2 MiB",
-    "  RWX-  0x28000200000..0x28000400000  2 MiB  0x600000  ............============  pages of 2 MiB",
+    "  RWX   0x28000200000..0x28000400000  2 MiB  0x600000  ............============  pages of 2 MiB",
     "  … about 125.5 TiB not mapped",
     "",
     "Level-4 entries 6-8: 0x30000000000..0x48000000000, no page is mapped",
@@ -268,7 +302,7 @@ Deno.test("a memory dump is drawn like the kernel that it was made of, without o
 
 const REFUSED: readonly (readonly [args: readonly string[], message: string, hint: string])[] = [
   [[], "Cannot map anything: no FILE, --memory or --gdb given", "kload map kernel.elf"],
-  [[HELLO, "second"], "Cannot use second: kload map takes FILE", "--help"],
+  [[HELLO, "second"], "Cannot use second: the source is already", "--help"],
   [[HELLO, "--filter", "w&"], "Cannot use --filter w&: at its end, something is missing", "'w&x'"],
   [[HELLO, "--filter", "w | stack"], "Cannot use --filter w | stack: at character 5, stack is unexpected", "owner:"],
   [[HELLO, "--level", "5"], "Cannot use --level 5: it must be one of 4, 3, 2, 1", ""],

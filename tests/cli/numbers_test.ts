@@ -53,6 +53,25 @@ for (const text of GARBAGE) {
   });
 }
 
+// QEMU's "info registers" and readelf print hex to a fixed width, without 0x.
+const BARE: readonly (readonly [string, string])[] = [
+  ["0000000000313000", "0x313000"],
+  ["00000000001ff000", "0x1ff000"],
+  ["00001000", "0x1000"],
+  ["0000000000000000", "0x0"],
+  ["ffffffff80000000", "0xffffffff80000000"],
+  ["FFFF800000000000", "0xffff800000000000"],
+  ["1ff000", "0x1ff000"],
+];
+
+for (const [text, hex] of BARE) {
+  Deno.test(`"${text}" is refused, because it may be hex, and the hint says how to write that`, () => {
+    const error = assertThrows(() => parseAddress("cr3", text), CliError);
+    assertStringIncludes(error.message, `--cr3 ${text}: it must be a hex number with 0x`);
+    assertStringIncludes(error.hint ?? "", `--cr3 ${hex} `);
+  });
+}
+
 Deno.test("a number of bytes ends where physical memory does", () => {
   assertEquals(parseBytes("max-memory", "0x10000000000000"), 2 ** 52);
   assertThrows(() => parseBytes("max-memory", "0x10000000000001"), CliError, "--max-memory 0x10000000000001");

@@ -1,6 +1,8 @@
 /** `kload walk` on page tables that kload did not build: of a running QEMU, in its cores and dumps, and with five levels. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { explainAddress } from "../../explain/address/explain_address.ts";
+import { loadKernel } from "../../mod.ts";
 import { type Bootable, example, imageBytes, loadBootable } from "../boot/boot.ts";
 import { hasTool, testWithTools } from "../tools.ts";
 import { coreFile, registers } from "./foreign/core_file.ts";
@@ -103,7 +105,7 @@ Deno.test("with five levels, an address has five indices, and 57 bits", async ()
     const flags = ["--cr3", "0x1000", "--levels", "5"];
     await check(path, ...flags);
     const { stdout } = await kload(["walk", `0x${address.toString(16)}`, "--memory", path, ...flags]);
-    assertStringIncludes(stdout, " is mapped, RWX, also in user mode\n");
+    assertStringIncludes(stdout, " is mapped, RWXU\n");
     assertStringIncludes(stdout, "copies of bit 56");
   });
   await withFile(
@@ -125,10 +127,42 @@ Deno.test("tables that contain themselves are walked to their end, and a frame's
     const flags = ["--memory", path, "--cr3", "0x1000"];
     const { json } = await kloadJson(["walk", "0xffff804020100800", ...flags]);
     assertEquals([json.mapped, json.physical, json.levels.length], [true, "0x1800", 4]);
+    const { stdout } = await kload(["walk", "0xffff804020100800", ...flags]);
+    assertStringIncludes(stdout, "\nEntries of the level-4 table\n");
+    assertStringIncludes(stdout, "\n  256    0x0000000000001003  level-3 table at 0x1000  PRESENT WRITABLE\n");
+    assertEquals(stdout.includes("\nInstructions\n"), false); // the page may be executed, but it is a table
     const found = await kloadJson(["walk", "0x1800", "--physical", ...flags]);
     assertEquals([found.json.count, found.json.addresses[0].address], [1, "0xffff804020100800"]);
     assertEquals([found.json.addresses[0].recursive, found.json.table.level], [true, 4]);
   });
+});
+
+Deno.test("code that is not the file's is said to be that, and a page without known bytes says why", async () => {
+  const kernel = await loadKernel(await Deno.readFile(HELLO), { memory: { base: 0x10_0000 } });
+  const memory = new Uint8Array(kernel.memory.buffer as ArrayBuffer);
+  const code = kernel.memory.bytes(explainAddress(kernel, 0xffff_ffff_8000_05f0n).physical!, 16);
+  const flags = ["--base", "0x100000", "--cr3", `0x${kernel.level4Frame.toString(16)}`];
+  const walked = async (...args: readonly string[]): Promise<string> => {
+    let text = "";
+    await withFile("memory.bin", memory, async (path) => {
+      text = (await kload(["walk", ...args, "--memory", path, ...flags])).stdout.replaceAll(/\s+/g, " ");
+    });
+    return text;
+  };
+  const NOTE = "the bytes here are not those of the file";
+  assertEquals((await walked(HELLO, "kernel_main")).includes(NOTE), false);
+  code[3] ^= 0xff;
+  assertEquals((await walked(HELLO, "kernel_main")).includes(NOTE), true);
+  assertEquals((await walked(HELLO, "constants")).includes(NOTE), false);
+  const table = kernel.memory.bytes(kernel.level4Frame, 4096);
+  const low = kernel.memory.bytes(explainAddress(kernel, 0xffff_ffff_8000_3000n).physical!, 4096);
+  const below = new DataView(table.buffer, table.byteOffset);
+  below.setBigUint64(8, BigInt(explainAddress(kernel, 0xffff_ffff_8000_3000n).physical!) | 3n, true);
+  new DataView(low.buffer, low.byteOffset).setBigUint64(0, 0x83n, true); // 1 GiB at its own addresses, less 512 GiB
+  const vga = await walked("0x80000b8000");
+  assertStringIncludes(vga, " device the VGA text buffer, on a PC ");
+  assertStringIncludes(await walked("0xb8000", "--physical"), " device the VGA text buffer, on a PC ");
+  assertStringIncludes(vga, " Bytes Not known: physical 0xb8000 is not in the dump.");
 });
 
 Deno.test("a table in memory that the dump does not have ends a walk, which is said", async () => {

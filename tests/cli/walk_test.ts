@@ -129,13 +129,25 @@ Deno.test("with --as-run, there is a stack above a page that is not mapped", asy
 
 Deno.test("a file from standard input or in containers has its symbols, too", async () => {
   const hello = await Deno.readFile(HELLO);
+  const words = (text: string): string => text.split(/\s+/).join(" ");
+  const same = (text: string): string => {
+    return words(text.replace(/\n {2}unpacked from .*/, ""))
+      .replaceAll(/(?:file )?offset (0x[0-9a-f]+) of the unpacked kernel/g, "file offset $1");
+  };
   const expected = await printed([HELLO, "kernel_main"]);
   const { stdout, status } = await kload(["walk", "-", "kernel_main"], { stdin: hello });
   assertEquals([status, stdout.replace("standard input", HELLO)], [0, expected]);
   await withFile("kernel.gz", await gzip(hello), async (path) => {
-    assertEquals((await printed([path, "kernel_main"])).replace(path, HELLO), expected);
+    const unpacked = await printed([path, "kernel_main"]);
+    assertEquals(same(unpacked).replace(path, HELLO), words(expected));
+    assertMatch(unpacked, /^ {2}unpacked from +gzip data$/m);
+    assertMatch(unpacked, /^ {2}file offset +0x[0-9a-f]+ of the unpacked kernel$/m);
+    assertMatch(words(unpacked), / the byte is at offset 0x[0-9a-f]+ of the unpacked kernel\. /);
     const packed = await kload(["walk", "-", "kernel_main"], { stdin: await gzip(hello) });
-    assertEquals(packed.stdout.replace("standard input", HELLO), expected);
+    assertEquals(same(packed.stdout).replace("standard input", HELLO), words(expected));
+    assertEquals([(await answer(path, "kernel_main")).format, (await answer(HELLO, "_start")).format], ["gzip", "elf"]);
+    const physical = await printed([path, "0x201000", "--physical"]);
+    assertStringIncludes(physical, "this one is at offset 0x1000 of the unpacked kernel.");
   });
 });
 
@@ -170,23 +182,33 @@ Deno.test("--physical lists as many addresses as --limit says, and counts the ot
   assertEquals((await answer(HELLO, "1G", "--physical")).count, 0);
 });
 
+Deno.test("where kload run adds something, the hint is to add it, too", async () => {
+  const hint = (...args: readonly string[]) => printed([HELLO, ...args]).then((text) => text.includes("--as-run"));
+  assertEquals(await hint("0x8000000ff8"), true);
+  assertEquals(await hint("0x8000000ff8", "--as-run"), false);
+  assertEquals([await hint("0x1000"), await hint("_start"), await hint("0xffffffff90000000")], [false, false, false]);
+});
+
 const REFUSED: readonly (readonly [line: string, message: string, hint: string])[] = [
   ["FILE", "Cannot run kload walk: ADDRESS or SYMBOL is missing", "kload walk --help"],
   ["", "Cannot run kload walk: FILE is missing", "kload walk --help"],
   ["FILE 0 1", "Cannot use 1: kload walk takes FILE and ADDRESS", "kload walk --help"],
   ["FILE kernel_mian", "Cannot find kernel_mian: no symbol in .symtab has that name", "Did you mean kernel_main?"],
   ["FILE Kernel_Main+8", "Cannot find Kernel_Main+8: no symbol", "Did you mean kernel_main?"],
-  ["FILE ffffffff80000000", "no symbol has that name", "For the address, write 0xffffffff80000000."],
+  ["FILE ffffffff80000000", "no symbol has that name", "For the address, write 0xffffffff80000000: hex"],
+  ["FILE 0000000000201000+8", "no symbol has that name", "For the address, write 0x201000+8: hex"],
   ["FILE 0x12zz", "Cannot find 0x12zz: it is not a number", "decimal or hex"],
   ["FILE 0 --identity --memory-base 2M", "Cannot use --memory-base", "Leave it out"],
   ["FILE 0x10000000000000000", "it must fit in 64 bits", ""],
+  ["FILE _start+0xffffffffffffffff", "Cannot use _start+0xffffffffffffffff as an address: it must fit in 64 bits", ""],
+  ["FILE _start-0xffffffffffffffff", "it must fit in 64 bits", ""],
   ["FILE main --physical", "symbols have virtual ones", "kload walk without --physical"],
   ["FILE 0x10000000000000 --physical", "a physical address is below 2^52", ""],
   ["FILE 0 --limit 3", "Cannot use --limit", ""],
   ["FILE 0 --cr3 0x1000", "Cannot use --cr3", "--memory DUMP or --gdb HOST:PORT"],
   [
     "main --memory nowhere.bin --cr3 0x1000",
-    "Cannot find main: there is no file to look for symbols in",
+    "Cannot find main: it is not an address, and no FILE is given for its symbols",
     "0xffffffff80000000",
   ],
   [
@@ -283,6 +305,8 @@ testWithTools(["gcc", "addr2line"], "the printed command finds the function and 
       const { stdout } = await new Deno.Command("sh", { args: ["-c", command], stdin: "null" }).output();
       assertMatch(new TextDecoder().decode(stdout), /^one\n.*\/one\.c:2\b/);
     }
+    const rest = await printed([path, "0x400ff8"]); // after the code, in its page
+    assertEquals([rest.includes("is mapped, R-X"), rest.includes("addr2line")], [true, false]);
     // Standard input has no path, and a packed file is none for addr2line.
     const bytes = await Deno.readFile(path);
     assertEquals((await kload(["walk", "-", "one"], { stdin: bytes })).stdout.includes("addr2line"), false);

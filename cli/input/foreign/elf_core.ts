@@ -33,7 +33,7 @@ const SH_INFO = 44;
 /** The most program headers that are read. */
 const MOST_HEADERS = 2 ** 20;
 
-/** The most bytes of notes that are read: those of more than ten thousand processors. */
+/** The most bytes of notes that are read in all: those of more than ten thousand processors. */
 const MOST_NOTES = 2 ** 24;
 
 // QEMU, target/i386/arch_dump.c: struct QEMUCPUState, as its notes have it: version, size, 18 registers of 64 bits, ten
@@ -92,9 +92,12 @@ export function readElfCore(readAt: ReadAt, fileSize: number): MachineCore | str
     return readProgramHeader(reader, index * sizes.programHeader, index, ELFCLASS64);
   });
   const ranges = disjointRanges(headers.flatMap((each) => storedRange(each, fileSize)));
+  let left = MOST_NOTES;
   const notes = headers.filter(({ p_type }) => p_type === PT_NOTE).flatMap(({ p_offset, p_filesz, p_align }) => {
-    const length = p_filesz > BigInt(MOST_NOTES) ? MOST_NOTES : Number(p_filesz);
-    return readNotes(read(p_offset, length), 0, p_align).notes;
+    if (left === 0) return [];
+    const bytes = read(p_offset, p_filesz > BigInt(left) ? left : Number(p_filesz));
+    left -= bytes.length; // many headers can refer to the same bytes
+    return readNotes(bytes, 0, p_align).notes;
   });
   const processors = notes.flatMap(({ owner, type, descriptor }): readonly PagingRegisters[] => {
     if (owner !== QEMU_STATE.owner || type !== QEMU_STATE.type || descriptor.length < QEMU_STATE.length) return [];

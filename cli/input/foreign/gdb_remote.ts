@@ -29,21 +29,28 @@ export interface GdbRemote {
 export class StubError extends Error {
   /** Whether nothing came in time. */
   readonly isSilent: boolean;
+  /** What to do about it, if something helps. */
+  readonly hint?: string;
 
   /**
    * Creates an error.
    *
    * @param message What is wrong, as the end of a sentence.
    * @param isSilent Whether nothing came in time.
+   * @param hint What to do about it.
    */
-  constructor(message: string, isSilent = false) {
+  constructor(message: string, isSilent = false, hint?: string) {
     super(message);
     this.isSilent = isSilent;
+    this.hint = hint;
   }
 }
 
 /** The most characters that come without a packet among them. */
 const MOST_NOISE = 2 ** 16;
+
+/** What is wrong with a stub whose answers are no packets. */
+const NO_PROTOCOL = "what is there does not speak gdb's remote protocol";
 
 /** How long to wait for the answers to the last packets, in milliseconds. */
 const LAST_PATIENCE = 1000;
@@ -114,7 +121,7 @@ export function gdbRemote(
         stopped = true;
         continue;
       }
-      if (text.length > MOST_NOISE) throw new StubError("what is there does not speak gdb's remote protocol");
+      if (text.length > MOST_NOISE) throw new StubError(NO_PROTOCOL);
       const count = await connection.read(buffer);
       if (count === null) throw new StubError("the connection was closed");
       text += decoder.decode(buffer.subarray(0, count));
@@ -143,7 +150,10 @@ export function gdbRemote(
     await Promise.race([answered().catch(() => {}), enough]).finally(() => clearTimeout(timer));
   };
   const under = (signal: AbortSignal): GdbRemote => {
-    const late = () => new StubError(`there was no answer in ${patience / 1000} seconds`, true);
+    const late = () =>
+      /[^+]/.test(text) // the acknowledgement of a packet is not an answer
+        ? new StubError(NO_PROTOCOL)
+        : new StubError(`there was no answer in ${patience / 1000} seconds`, true);
     const next = () => within(receive, signal, patience, late);
     const ask = async (packet: string): Promise<string> => {
       await within(() => tell(packet), signal, patience, late);

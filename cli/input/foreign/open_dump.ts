@@ -65,11 +65,13 @@ interface OpenFile {
 }
 
 function openFile(path: string): OpenFile {
+  // To open a pipe would wait for someone to write to it.
+  const { isFile, isDirectory } = Deno.statSync(path);
+  if (isDirectory) throw new Error("it is a directory");
+  if (!isFile) throw new Error("it is not a regular file, so it cannot be read at any offset");
   const file = Deno.openSync(path);
   try {
-    const { isFile, isDirectory, size } = file.statSync();
-    if (isDirectory) throw new Error("it is a directory");
-    if (!isFile) throw new Error("it is not a regular file, so it cannot be read at any offset");
+    const { size } = file.statSync();
     if (size === 0) throw new Error("the file is empty");
     const readAt: ReadAt = (offset, buffer) =>
       attempt(path, () => {
@@ -96,7 +98,7 @@ function openRaw(path: string, head: Uint8Array, size: number, { base, cr3, leve
   if (cr3 === undefined) {
     throw usageError(
       `Cannot read page tables of ${printable(path)}: memory alone does not say where they start, so --cr3 is needed`,
-      'QEMU\'s monitor prints CR3 with "info registers"; an ELF core from "dump-guest-memory" contains it.',
+      'QEMU\'s monitor prints CR3 with "info registers", in hex: add the 0x. An ELF core from "dump-guest-memory" contains it.',
       { flag: "cr3" },
     );
   }

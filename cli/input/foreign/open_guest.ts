@@ -82,13 +82,16 @@ function delayed(signal: AbortSignal, delay: number): Disposable & { readonly si
   };
 }
 
+/** A guest that waits for a debugger, as that of `kload run --gdb` does, has not entered its kernel. */
+const NOT_YET = "If its kernel has not been entered yet, let the guest go on first: continue, in gdb.";
+
 /** Where the guest's tables start, unless that was said. */
 function rootOf(
   { registers }: QemuGuest,
   { cr3, levels }: ForeignOptions,
 ): Pick<ForeignFacts, "cr3" | "cr3From" | "levels" | "levelsFrom"> {
   const why = withoutPaging(registers);
-  if (cr3 === undefined && why !== undefined) throw new StubError(why);
+  if (cr3 === undefined && why !== undefined) throw new StubError(why, false, NOT_YET);
   const found = tablesIn(registers);
   return {
     cr3: cr3 ?? found.cr3,
@@ -146,7 +149,7 @@ function socketFlags(path: string): readonly string[] {
 
 function hintFor(place: StubPlace, cause: unknown): string | undefined {
   if (cause instanceof StubError) {
-    return cause.isSilent ? "QEMU serves one debugger at a time: detach the other one." : undefined;
+    return cause.isSilent ? "QEMU serves one debugger at a time: detach the other one." : cause.hint;
   }
   const how = place.transport === "unix" ? `unix:${place.path},server=on,wait=off` : `tcp::${place.port}`;
   return `Start QEMU with -gdb ${how}, or type gdbserver ${how} in its monitor.`;

@@ -78,12 +78,18 @@ async function ranBefore(remote: GdbRemote): Promise<boolean> {
   return isSilent && !/\(.*\)/.test(status ?? "");
 }
 
+/** The most characters of the packets that a command of the monitor is answered by. */
+const MOST_PRINTED = 2 ** 18;
+
 /** Has a command of QEMU's monitor executed; `undefined` if it has none. */
 async function monitor({ ask, next }: GdbRemote, line: string): Promise<string | undefined> {
   const printed: string[] = [];
+  let size = 0;
   for (let reply = await ask(`qRcmd,${encodeHex(line)}`);; reply = await next()) {
     if (reply === "OK") return new TextDecoder().decode(decodeHex(printed.join("")));
     if (!/^O([0-9a-f]{2})*$/.test(reply)) return undefined;
+    size += reply.length;
+    if (size > MOST_PRINTED) throw new StubError("QEMU's monitor answers without end");
     printed.push(reply.slice(1));
   }
 }
@@ -98,8 +104,10 @@ async function readRegisters(remote: GdbRemote, features: string): Promise<Pagin
   }
   const numbers = new Map<string, number>();
   let number = 0;
-  for (const [, href] of target.matchAll(/<xi:include href="([^"]+)"\s*\/>/g)) {
-    for (const [, attributes] of (await readFeature(remote, href)).matchAll(/<reg\s([^>]*)>/g)) {
+  const parts = Array.from(target.matchAll(/<xi:include href="([^"<>]+)"\s*\/>/g), ([, href]) => href);
+  if (parts.length > MOST_PIECES) throw new StubError("QEMU describes its registers in too many parts");
+  for (const href of parts) {
+    for (const [, attributes] of (await readFeature(remote, href)).matchAll(/<reg\s([^<>]*)>/g)) {
       number = Number(/regnum="([0-9]+)"/.exec(attributes)?.[1] ?? number);
       numbers.set(/name="([^"]*)"/.exec(attributes)?.[1] ?? "", number++);
     }
@@ -122,9 +130,21 @@ async function readFeature({ ask }: GdbRemote, name: string): Promise<string> {
     const reply = await ask(`qXfer:features:read:${name}:${text.length.toString(16)},ff0`);
     if (!/^[lm]/.test(reply)) break;
     text += reply.slice(1);
-    if (reply.startsWith("l")) return text.replaceAll(/<!--.*?-->/gs, "");
+    if (reply.startsWith("l")) return withoutComments(text);
   }
   throw new StubError(`QEMU does not describe its registers: ${name} cannot be read`);
+}
+
+/** Removes comments in time that grows with the text alone, also if many begin and none ends. */
+function withoutComments(text: string): string {
+  const kept: string[] = [];
+  for (let at = 0;;) {
+    const start = text.indexOf("<!--", at);
+    const end = start < 0 ? -1 : text.indexOf("-->", start + 4);
+    kept.push(text.slice(at, end < 0 ? undefined : start));
+    if (end < 0) return kept.join("");
+    at = end + 3;
+  }
 }
 
 /** Reads pages of RAM and ROM alone: reading a device's registers could change what it does. */

@@ -23,7 +23,10 @@ const LINES: readonly (readonly [line: string, sources: readonly ForeignSource[]
     [{ memory: "a.bin", base: 0x10_0000, cr3: 0x1f_f000, levels: 5 }],
   ],
   // A PCID, PWT and PCD are no part of the address, nor are the flags of LAM and of the PCID.
-  ["--memory a --cr3 0xe00000000010001f", [{ memory: "a", base: undefined, cr3: 0x10_0000, levels: undefined }]],
+  [
+    "--memory a --cr3 0xe00000000010001f",
+    [{ memory: "a", base: undefined, cr3: 0x10_0000, cr3Value: 0xe000_0000_0010_001fn, levels: undefined }],
+  ],
   ["--gdb localhost:1234 --levels 4", [{ gdb: LOCAL, cr3: undefined, levels: 4 }]],
   ...["--gdb :1234", "--gdb 1234", "--gdb tcp::1234", "--gdb tcp:localhost:1234,server=on"].map((line) => {
     return [line, [{ gdb: LOCAL, cr3: undefined, levels: undefined }]] as const;

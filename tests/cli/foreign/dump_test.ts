@@ -192,7 +192,7 @@ Deno.test("dumps that cannot be used are refused in words that say why, and what
       {},
       "usage",
       "Cannot read page tables of DUMP: memory alone does not say where they start, so --cr3 is needed",
-      'QEMU\'s monitor prints CR3 with "info registers"; an ELF core from "dump-guest-memory" contains it.',
+      'QEMU\'s monitor prints CR3 with "info registers", in hex: add the 0x. An ELF core from "dump-guest-memory" contains it.',
     ],
     [
       page,
@@ -283,6 +283,27 @@ Deno.test("dumps that cannot be used are refused in words that say why, and what
   }
 });
 
+Deno.test("of notes that many headers share, no more is read than of notes that they have for themselves", () => {
+  const [count, size] = [60_000, 2 ** 24];
+  const head = new Uint8Array(64 + count * 56);
+  head.set(coreFile({ loads: [] }).subarray(0, 64));
+  const view = new DataView(head.buffer);
+  view.setUint16(56, count, true); // e_phnum
+  for (let at = 0; at < count; at++) {
+    view.setUint32(64 + at * 56, 4, true); // p_type: PT_NOTE
+    view.setBigUint64(64 + at * 56 + 8, BigInt(head.length), true); // p_offset
+    view.setBigUint64(64 + at * 56 + 32, BigInt(size), true); // p_filesz
+  }
+  let read = 0;
+  const core = readElfCore((offset, buffer) => {
+    if (offset < head.length) buffer.set(head.subarray(offset, offset + buffer.length));
+    else read += buffer.length;
+    return buffer.length;
+  }, head.length + size);
+  assert(typeof core !== "string");
+  assertEquals([core.processors, read], [[], size]);
+});
+
 Deno.test("cores with too many headers, or with half a register, are no trouble", async () => {
   const many = coreFile({ loads: [], extended: true });
   new DataView(many.buffer).setUint32(64 + 44, 0xffff_ffff, true); // sh_info
@@ -316,6 +337,14 @@ Deno.test("what is no dump is refused, and so is a dump next to a running QEMU",
     await assertRejects(() => openForeignTables({ memory: "x" }, AbortSignal.abort(new Error("stop"))), Error, "stop");
   });
   if (Deno.build.os !== "windows") {
+    await withFolder(async (folder) => { // a pipe that nobody writes to
+      await new Deno.Command("mkfifo", { args: [`${folder}/pipe`] }).output();
+      await assertRejects(
+        () => openForeignTables({ memory: `${folder}/pipe`, cr3: 0 }, signal),
+        CliError,
+        "it is not a regular file",
+      );
+    });
     await assertRejects(
       () => openForeignTables({ memory: "/dev/null", cr3: 0 }, signal),
       CliError,

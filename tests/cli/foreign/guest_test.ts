@@ -41,6 +41,7 @@ testWithTools(
       "source-failed",
       `Cannot read page tables of QEMU at ${guest.gdb}: the guest has not enabled paging (CR0.PG is 0)`,
     ]);
+    assertEquals(error.hint, "If its kernel has not been entered yet, let the guest go on first: continue, in gdb.");
     assertEquals(await guest.status(), "prelaunch");
   },
 );

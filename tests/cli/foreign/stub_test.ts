@@ -138,6 +138,21 @@ async function refusal(
   return [message, packets];
 }
 
+/** What a monitor prints that does not end; the stub sends only some of it. */
+const ENDLESS = Array.from({ length: 200 }, () => `O${"41".repeat(1000)}`);
+
+/** A QEMU that describes its registers by one text again and again, in as many pieces as are read. */
+function describedBy(text: string): Script["answer"] {
+  const whole = text.repeat(Math.floor(60 * 4000 / text.length));
+  const plain = qemu({});
+  return (packet) => {
+    const [, from] = /^qXfer:features:read:[^:]*:([0-9a-f]+),/.exec(packet) ?? [];
+    if (from === undefined) return plain(packet);
+    const piece = whole.slice(parseInt(from, 16), parseInt(from, 16) + 4000);
+    return (parseInt(from, 16) + piece.length === whole.length ? "l" : "m") + piece;
+  };
+}
+
 Deno.test("stubs that cannot be used are refused in words that say why", async () => {
   const START = "Cannot read page tables of QEMU at STUB: ";
   const cases: readonly (readonly [Script, string])[] = [
@@ -146,6 +161,16 @@ Deno.test("stubs that cannot be used are refused in words that say why", async (
     [
       { answer: () => ({ raw: "HTTP/1.1 400 Bad Request\r\n\r\n".repeat(3000) }) },
       "what is there does not speak gdb's remote protocol",
+    ],
+    [{ answer: () => ({ raw: "-" }), isSilent: true }, "what is there does not speak gdb's remote protocol"],
+    [
+      { answer: (packet) => packet.startsWith("qRcmd,") ? ENDLESS : qemu({})(packet) },
+      "QEMU's monitor answers without end",
+    ],
+    [{ answer: describedBy("<!--") }, "the guest's architecture is unknown, not i386:x86-64"],
+    [
+      { answer: describedBy(`<architecture>i386:x86-64</architecture><reg <xi:include href="a"/>`) },
+      "QEMU describes its registers in too many parts",
     ],
     [{ answer: () => ({ raw: "$OK#00" }) }, "an answer has a wrong checksum"],
     [{ answer: () => "" }, "the stub there is not QEMU's, and cannot read physical memory"],

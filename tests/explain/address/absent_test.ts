@@ -31,7 +31,7 @@ Deno.test("an absent address names the missing bit and the nearest header, and b
   const { canonical, mapped, nearest, segment, user } = explainAddress(kernel, 0xffff_ffff_8000_6000n);
   assertEquals([canonical, mapped, segment, user], [true, false, null, false]);
   assertEquals(nearest, {
-    before: { start: 0xffff_ffff_8000_2000n, size: 0x4000, permissions: "RW-", owner: "bss", distance: 0n },
+    before: { start: 0xffff_ffff_8000_2000n, size: 0x4000, permissions: "RW-", owner: "bss", distance: 1n },
     after: null,
   });
 });
@@ -154,7 +154,7 @@ Deno.test("page tables alone are explained without a kernel: the walk, the page,
     message: "PRESENT is 0 in entry 2 of the level-2 table at physical 0x3000.",
   }]);
   assertEquals(absent.nearest, {
-    before: { start: 0x20_0000n, size: 0x20_0000, permissions: "RW-", owner: null, distance: 0x10n },
+    before: { start: 0x20_0000n, size: 0x20_0000, permissions: "RW-", owner: null, distance: 0x11n },
     after: null,
   });
 });
@@ -181,7 +181,7 @@ Deno.test("with five levels, addresses of 57 bits are canonical", () => {
     size: 0x1000,
     permissions: "RWX",
     owner: null,
-    distance: 0xffff_ffff_ffff_f000n - 0x00ff_ffff_ffff_f000n - 1n,
+    distance: 0xffff_ffff_ffff_f000n - 0x00ff_ffff_ffff_f000n,
   });
   assertEquals(messagesAt(tables, 0x0100_0000_0000_0000n), [
     "The processor does not accept the address: bit 56 is 1, but bits 57 to 63 are 0.",

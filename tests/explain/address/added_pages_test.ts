@@ -92,7 +92,7 @@ Deno.test("the direct map says which physical memory it has, and whose", async (
   const message = explainAddress(kernel, at(0x20_1004), { parts }).why[0].message;
   assertEquals(
     message,
-    "The direct map maps physical 0x201004 here; the frame holds the file's bytes, here the one at offset 0x1004.",
+    "The direct map maps physical 0x201004 here; the frame holds the file's bytes, here the one at file offset 0x1004.",
   );
 });
 

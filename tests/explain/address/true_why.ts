@@ -247,8 +247,8 @@ function checkAbsent({ address, why, nearest: near, ...rest }: AddressExplanatio
   const after = runs.find(({ virt }) => virt > address);
   assertEquals(near?.before && [near.before.start, near.before.size], before ? [before.virt, before.size] : null);
   assertEquals(near?.after && [near.after.start, near.after.size], after ? [after.virt, after.size] : null);
-  if (before) assertEquals(near?.before?.distance, address - before.end);
-  if (after) assertEquals(near?.after?.distance, after.virt - address - 1n);
+  if (before) assertEquals(near?.before?.distance, address - before.end + 1n);
+  if (after) assertEquals(near?.after?.distance, after.virt - address);
 }
 
 function addressesOf(kernel: Kernel, loads: Loads): readonly bigint[] {

@@ -274,15 +274,17 @@ Deno.test("similar() finds names with few other characters, and those that conta
     "domain_alloc",
     "main.cold",
     "AZURE_ZERO",
+    "kmain",
   ];
   const symbols = names.map((name, at) => ({ name, value: BASE + BigInt(at) }));
   const found = await read({ sections: [TEXT], symbols });
   const suggested = (name: string) => [...found.similar(name)];
-  assertEquals(suggested("init_itd"), ["init_idt"]);
+  assertEquals(suggested("init_itd"), ["init_idt", "init_gdt"]);
   assertEquals(suggested("INIT_IDT_"), ["init_idt", "init_gdt"]);
   assertEquals(suggested("azure_zero"), ["AZURE_ZERO"]);
   assertEquals(suggested("kernel_mian"), ["kernel_main"]);
-  assertEquals(suggested("main"), ["main.cold", "kernel_main"]);
+  assertEquals(suggested("kmian"), ["kmain"]);
+  assertEquals(suggested("main"), ["kmain", "main.cold", "kernel_main"]);
   assertEquals(suggested("idt::init"), [names[3]]);
   assertEquals(suggested("kernel::idt::init"), [names[3]]);
   assertEquals(suggested("gdt::init"), []);
