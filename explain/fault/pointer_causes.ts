@@ -5,6 +5,7 @@
  */
 
 import { hexAddr } from "../../core/hex.ts";
+import { pcDeviceAt } from "../address/pc_devices.ts";
 import { walkTables } from "../tables/walk_tables.ts";
 import type { FaultAccess, FaultCause, FaultPage } from "./fault_explanation.ts";
 import type { FaultView } from "./fault_view.ts";
@@ -46,35 +47,18 @@ function nullBase({ address }: FaultAccess, { instruction, registers }: FaultVie
   return use?.base !== undefined && registerValue(registers, use.base)?.value === 0n ? use.base : undefined;
 }
 
-/** A range of physical addresses of a PC. */
-interface DeviceRange {
-  readonly start: bigint;
-  readonly end: bigint;
-  readonly name: string;
-}
-
-const VGA_TEXT: DeviceRange = { start: 0xb_8000n, end: 0xc_0000n, name: "the VGA text buffer" };
-
-// Intel SDM vol. 3, "Local APIC Registers", and the Q35's chipset manuals: where a PC has these without being told
-const DEVICES: readonly DeviceRange[] = [
-  { start: 0xa_0000n, end: 0xb_0000n, name: "the VGA graphics memory" },
-  { start: 0xb_0000n, end: 0xb_8000n, name: "the monochrome text buffer" },
-  VGA_TEXT,
-  { start: 0xc_0000n, end: 0x10_0000n, name: "the firmware's area" },
-  { start: 0xfec0_0000n, end: 0xfec0_1000n, name: "the I/O APIC" },
-  { start: 0xfed0_0000n, end: 0xfed0_0400n, name: "the HPET" },
-  { start: 0xfee0_0000n, end: 0xfee0_1000n, name: "the local APIC" },
-];
+// Intel's 82801IB (ICH9) of the Q35, "HPET": where the machine of run has it
+const HPET = { start: 0xfed0_0000n, end: 0xfed0_0400n, what: "hpet", name: "the registers of the HPET" } as const;
 
 /** The addresses below are the vectors of real mode and the firmware's data, or small numbers. */
 const FIRST_PHYSICAL = 0x1000n;
 
 function physicalCauses({ address, user }: FaultAccess, { tables }: FaultPage, view: FaultView): readonly FaultCause[] {
   const { started: { kernel: { memory }, directMap, identityMap, framebuffer } } = view;
-  const device = DEVICES.find(({ start, end }) => address >= start && address < end);
+  const device = pcDeviceAt(address) ?? (address >= HPET.start && address < HPET.end ? HPET : undefined);
   const isMemory = address >= FIRST_PHYSICAL && address < BigInt(memory.base + memory.size);
   if ((!device && !isMemory) || walkTables(view.memory.initial, address).end.kind !== "absent") return [];
-  const isText = device === VGA_TEXT;
+  const isText = device?.what === "vga-text";
   const what = device
     ? `physical ${hexAddr(address)} is in ${device.name}`
     : `the machine has memory at physical ${hexAddr(address)}`;

@@ -231,8 +231,13 @@ Deno.test("a fault on a physical address names what is there, and hints at --ide
   const meant = (address: string) => `To reach physical ${address}`;
   const cases: readonly (readonly [bigint, string, string, string])[] = [
     [0xb_8000n, "vga-memory", "physical 0xb8000 is in the VGA text buffer", "To reach the text buffer"],
-    [0xa_0000n, "physical-address", "physical 0xa0000 is in the VGA graphics memory", meant("0xa0000")],
-    [0xfee0_0020n, "physical-address", "physical 0xfee00020 is in the local APIC", meant("0xfee00020")],
+    [0xa_0000n, "physical-address", "physical 0xa0000 is in video memory", meant("0xa0000")],
+    [
+      0xfee0_0020n,
+      "physical-address",
+      "physical 0xfee00020 is in the registers of the local APIC",
+      meant("0xfee00020"),
+    ],
     [0x9_ffffn, "physical-address", "the machine has memory at physical 0x9ffff", meant("0x9ffff")],
     [0x7f_fff8n, "physical-address", "the machine has memory at physical 0x7ffff8", meant("0x7ffff8")],
   ];
