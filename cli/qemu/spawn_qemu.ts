@@ -61,10 +61,13 @@ export function spawnQemu(
     stdout.pipeTo(new WritableStream({ write: output.write })),
     stderr.pipeThrough(new TextDecoderStream()).pipeTo(new WritableStream({ write: log.write })),
   ].map((pipe) => pipe.catch(() => {}));
-  const connection = Promise.race([qmp.connection, status])
+  const connected = Promise.race([qmp.connection, status])
     .then((first) => first && "code" in first ? undefined : first);
-  // QEMU opens the pipes before it connects, and the guest runs only after that.
-  const received = connection.then((made) => made && receive(pipes.output, status, onSerial));
+  // QEMU opens the pipes before it connects.
+  const opened = connected.then((made) => made && openPipe(pipes.output, status));
+  const received = opened.then((pipe) => pipe && receive(pipe, onSerial));
+  // What is in a pipe is lost when QEMU ends before anyone else has opened it: until then the guest must not run.
+  const connection = opened.then(() => connected);
   const ended = Promise.all([status, received, ...passed]).then(([{ code }]) => {
     qmp[Symbol.dispose]();
     return code;
@@ -78,19 +81,20 @@ export function spawnQemu(
   };
 }
 
-/** Passes on all that QEMU writes to a pipe, up to its end. */
-async function receive(
-  path: string,
-  status: Promise<unknown>,
-  onBytes: (bytes: Uint8Array) => Promise<void>,
-): Promise<void> {
+/** Opens a pipe that QEMU writes to. */
+function openPipe(path: string, status: Promise<unknown>): Promise<Deno.FsFile> {
   const opened = Deno.open(path);
   // If QEMU has ended before the pipe was opened, nobody else would open it for writing, which opening waits for.
   status.then(async () => {
     using _writer = await Deno.open(path, { read: true, write: true });
     await opened;
   }).catch(() => {});
-  using pipe = await opened;
+  return opened;
+}
+
+/** Passes on all that QEMU writes to a pipe, up to its end. */
+async function receive(opened: Deno.FsFile, onBytes: (bytes: Uint8Array) => Promise<void>): Promise<void> {
+  using pipe = opened;
   const buffer = new Uint8Array(2 ** 16);
   for (let length; (length = await pipe.read(buffer)) !== null;) await onBytes(buffer.slice(0, length));
 }
