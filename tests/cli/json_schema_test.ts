@@ -161,7 +161,8 @@ const WALKS: readonly string[] = [
 
 for (const line of WALKS) {
   Deno.test(`walk ${line} --json is in the schema`, async () => {
-    const args = line.replace("HELLO", HELLO).replace("PIE", pathOf("examples/hello/hello-pie.elf")).split(" ");
+    const files: Readonly<Record<string, string>> = { HELLO, PIE: pathOf("examples/hello/hello-pie.elf") };
+    const args = line.split(" ").map((word) => files[word] ?? word);
     const { status, json } = await kloadJson(["walk", ...args]);
     assertEquals(status, 0, JSON.stringify(json));
     assertIs(args.includes("--physical") ? "walkPhysical" : "walk", json, line);

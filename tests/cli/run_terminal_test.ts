@@ -91,7 +91,7 @@ testWithTools(
   "in the background, the guest runs without serial input, and the shell keeps the terminal",
   async () => {
     // A job of its own; a read from the terminal would stop it, and wait would not return.
-    const line = `${KLOAD.map((word) => `'${word}'`).join(" ")} run ${HELLO} & wait $!; echo status $?`;
+    const line = `${KLOAD.map((word) => `'${word}'`).join(" ")} run '${HELLO}' & wait $!; echo status $?`;
     const { text } = await inTerminal(["sh", "-m", "-c", line], []);
     assertStringIncludes(text, "note: kload runs in the background, so the guest has no serial input\r\n");
     assertMatch(text, /all checks passed\r+\n/);
