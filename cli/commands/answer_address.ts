@@ -11,7 +11,6 @@ import { explainAddress } from "../../explain/address/explain_address.ts";
 import type { ExplainOptions } from "../../explain/address/explain_options.ts";
 import { explainPhysical } from "../../explain/address/explain_physical.ts";
 import { namedPlaces } from "../../explain/address/named_places.ts";
-import { pcDeviceAt } from "../../explain/address/pc_devices.ts";
 import { type Explainable, kernelOf, tablesOf } from "../../explain/explained.ts";
 import { type InstructionsAround, instructionsAround } from "../../explain/instructions/instructions_around.ts";
 import type { KernelSymbols } from "../../explain/symbols/kernel_symbols.ts";
@@ -24,6 +23,7 @@ import { quotedPath } from "../output/shell_quote.ts";
 import { hex } from "../output/text.ts";
 import type { TablePart } from "../report/walk_entries.ts";
 import { type WalkedAddress, walkReport } from "../report/walk_report.ts";
+import { deviceFacts } from "./device_facts.ts";
 import { findAddress, type FoundAddress, symbolText } from "./find_address.ts";
 
 /** How many bytes are shown, of data and of code, and how many instructions around the address. */
@@ -87,14 +87,12 @@ async function walkedAddress(subject: Subject, { address, asked }: FoundAddress)
   };
   const { physical, mapped } = explanation;
   const table = physical === null ? null : explainPhysical(explained, physical).table;
-  const isCode = table === null && explanation.permissions?.endsWith("X") === true && isCodeSection(symbols, linked);
+  const section = symbols?.sectionAt(linked);
+  const isCodeSection = section !== undefined && (section.flags & SHF_EXECINSTR) !== 0n;
+  // Where there is no section, an executable page is taken for code.
+  const isCode = table === null && explanation.permissions?.endsWith("X") === true && (isCodeSection || !section);
   const bytes = readVirtual(tables, address, isCode ? BYTES_OF_CODE : BYTES);
-  const device = physical === null || (kernelOf(explained) && bytes.length > 0)
-    ? undefined
-    : pcDeviceAt(BigInt(physical));
-  const fileCode = isInCode(symbols, linked)
-    ? readVirtual(tablesOf(loaded ?? explained), address, BYTES_OF_CODE)
-    : undefined;
+  const fileCode = isCodeSection ? readVirtual(tablesOf(loaded ?? explained), address, BYTES_OF_CODE) : undefined;
   const isFileCode = isCode && fileCode !== undefined && equals(bytes, fileCode);
   const around = isCode ? await decode(tables, address, subject) : undefined;
   return {
@@ -103,7 +101,7 @@ async function walkedAddress(subject: Subject, { address, asked }: FoundAddress)
     levels: tables.levels,
     facts: [
       ...facts,
-      ...(device ? [["device", `${device.name}, on a PC`] as const] : []),
+      ...(physical === null ? [] : deviceFacts(explained, physical, bytes)),
       ...(loaded && mapped && fileCode && bytes.length > 0 && !isFileCode ? [["note", OTHER_BYTES] as const] : []),
     ],
     about,
@@ -144,16 +142,4 @@ function tablePart(
   const view = new DataView(bytes.buffer);
   const entries = Array.from({ length: bytes.length / 8 }, (_, at) => view.getBigUint64(at * 8, true));
   return { level, first: entry, entries };
-}
-
-/** Whether an address is in a section of instructions for certain. */
-function isInCode(symbols: KernelSymbols | undefined, linked: bigint): boolean {
-  const section = symbols?.sectionAt(linked);
-  return section !== undefined && (section.flags & SHF_EXECINSTR) !== 0n;
-}
-
-/** Whether an address is in a section of instructions; where there is no section, an executable page is taken for code. */
-function isCodeSection(symbols: KernelSymbols | undefined, linked: bigint): boolean {
-  const section = symbols?.sectionAt(linked);
-  return section === undefined || (section.flags & SHF_EXECINSTR) !== 0n;
 }

@@ -6,13 +6,13 @@
 
 import { PAGE_SIZE } from "../../core/memory/addresses.ts";
 import { explainPhysical } from "../../explain/address/explain_physical.ts";
-import { pcDeviceAt } from "../../explain/address/pc_devices.ts";
-import { kernelOf, tablesOf } from "../../explain/explained.ts";
+import { tablesOf } from "../../explain/explained.ts";
 import { type FindOptions, findVirtualAddresses } from "../../explain/tables/find_virtual_addresses.ts";
 import { linkedAddress } from "../../explain/symbols/linked_address.ts";
 import type { Output } from "../output/output.ts";
 import { physicalReport } from "../report/walk_physical_report.ts";
 import type { Subject } from "./answer_address.ts";
+import { deviceFacts } from "./device_facts.ts";
 import { symbolText } from "./find_address.ts";
 
 /** The most bytes to show. */
@@ -37,10 +37,9 @@ export async function walkPhysical(
   const found = await findVirtualAddresses(tables, physical, options);
   const length = Math.min(BYTES, PAGE_SIZE - (physical % PAGE_SIZE));
   const bytes = tables.pages.bytes(physical, length) ?? new Uint8Array();
-  const device = kernelOf(explained) && bytes.length > 0 ? undefined : pcDeviceAt(BigInt(physical));
   const walked = {
     name,
-    facts: device ? [...facts, ["device", `${device.name}, on a PC`] as const] : facts,
+    facts: [...facts, ...deviceFacts(explained, physical, bytes)],
     about,
     unpacked: known?.unpacked ?? false,
     explanation,
