@@ -56,9 +56,9 @@ async function compare(
   output: Output,
   signal: AbortSignal,
 ): Promise<number> {
-  const [planA, planB] = await Promise.all(sides.map(planOf));
-  return await withSide(["A", sides[0], planA], undefined, output, signal, async (a) => {
-    return await withSide(["B", sides[1], planB], a, output, signal, async (b) => {
+  const [sideA, sideB] = await Promise.all(sides.map(planned));
+  return await withSide("A", sideA, undefined, output, signal, async (a) => {
+    return await withSide("B", sideB, a, output, signal, async (b) => {
       const symbols = { a: a.symbols, b: b.symbols };
       const steps = diffSteps(a.explainable, b.explainable, { ...options, symbols });
       const difference = await runSteps(steps, signal);
@@ -68,20 +68,26 @@ async function compare(
   });
 }
 
-async function planOf(side: DiffSide): Promise<LoadPlan | undefined> {
-  return side.kind === "kernel" ? await loadPlan(side.args) : undefined;
+/** A side, with how to load it if it is a kernel. */
+type PlannedSide =
+  | Extract<DiffSide, { readonly kind: "kernel" }> & { readonly plan: LoadPlan }
+  | Extract<DiffSide, { readonly kind: "tables" }>;
+
+async function planned(side: DiffSide): Promise<PlannedSide> {
+  return side.kind === "kernel" ? { ...side, plan: await loadPlan(side.args) } : side;
 }
 
 /** Reads one side and passes it on; if it cannot be read, says which one. */
 async function withSide(
-  [name, side, plan]: readonly [name: "A" | "B", side: DiffSide, plan: LoadPlan | undefined],
+  name: "A" | "B",
+  side: PlannedSide,
   other: OpenSide | undefined,
   output: Output,
   signal: AbortSignal,
   work: (side: OpenSide) => Promise<number>,
 ): Promise<number> {
-  if (side.kind === "kernel" && plan) {
-    const { args: { source }, flags } = side;
+  if (side.kind === "kernel") {
+    const { args: { source }, flags, plan } = side;
     let isOpen = false;
     return await withExplained(source, plan, FLAGS, output, signal, async (file) => {
       const symbols = await readSymbols(await file.open(), { signal });
@@ -91,7 +97,6 @@ async function withSide(
       throw isOpen ? error : unreadable(name, error);
     });
   }
-  if (side.kind !== "tables") throw new TypeError("a kernel without a plan");
   const others = (tables: Explainable) => framesInBoth(other?.explainable ?? tables, tables);
   const opened = await openForeignTables({ ...side.source, others }, signal).catch((error) => {
     throw unreadable(name, error);
