@@ -12,7 +12,7 @@ export interface Step {
   readonly signal?: string;
 }
 
-/** What became of it. */
+/** How it ended, and what it printed. */
 export interface Session {
   /** The exit status; 128 and the signal's number if a signal ended it. */
   readonly status: number;

@@ -52,7 +52,7 @@ export interface ForeignFacts {
   readonly pagesRead?: number;
   /** Whether the guest has more tables than are read. */
   readonly isCut?: boolean;
-  /** What became of the guest: it runs again, or is stopped as it was before. */
+  /** How the guest was left: running again, or stopped as it was before. */
   readonly guest?: "resumed" | "left stopped";
 }
 

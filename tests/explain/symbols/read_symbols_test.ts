@@ -238,7 +238,7 @@ Deno.test("an object file has no addresses, and other files have no names", asyn
     assertEquals([found.sections, found.count, found.table], [[], 0, undefined]);
     assertEquals([found.symbolAt(BASE), found.find("main"), found.similar("main")], [undefined, [], []]);
   }
-  // The sections are there, but these symbols have a size that nobody knows.
+  // The sections are read, but symbols of this entry size (sh_entsize) cannot be.
   const odd = await read({ ...spec, entrySize: 40 });
   assertEquals([odd.sections.length, odd.count], [1, 0]);
 });
